@@ -1,0 +1,47 @@
+# edgevpn: `make help` lists what can be made here.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+K ?=
+PYTHON := .venv/bin/python
+GUEST := $(PYTHON) -m tests.lab.guest run --
+PYTEST := $(PYTHON) -m pytest
+# Only these: in the guest, collecting the fast tests would cost more than it is worth.
+LAB_TESTS = tests/lab $(shell grep -rl --include='test_*.py' 'mark.netns' tests)
+
+.PHONY: help venv check lab lab-kernel test demo clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+venv: .venv/installed ## make .venv: the package, editable, and the developers' tools
+
+.venv/installed: pyproject.toml
+	tests/lab/install python
+	python3 -m venv .venv
+	$(PYTHON) -m pip install --quiet --quiet --upgrade 'pip>=25.1'
+	$(PYTHON) -m pip install --quiet --quiet --editable '.[web]' --group dev
+	touch $@
+
+check: venv ## format, lint, types and the fast tests: no root, no guest
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	.venv/bin/mypy --strict
+	$(PYTEST) -q -m "not lab and not netns" --cov=edgevpn --cov-branch --cov-report=term:skip-covered
+
+lab: venv ## tests against a kernel data plane and real peers, as root: make lab K='psk and not openiked'
+	$(GUEST) $(PYTEST) -p no:cacheprovider -m "lab or netns" $(if $(K),-k "$(K)") $(LAB_TESTS)
+
+lab-kernel: ## build the fast guest (User-Mode Linux), once: some minutes
+	tests/lab/install uml
+
+test: check lab ## everything, from nothing, on a fresh Debian 12, as root
+
+demo: venv ## two routers, a road warrior and their traffic through the kernel
+	$(GUEST) $(PYTHON) -m tests.lab.demo
+
+clean: ## remove what was made in this tree (.venv and the guests' kernels stay)
+	rm -rf build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find edgevpn tests -name __pycache__ -type d -prune -exec rm -rf {} +
