@@ -1,0 +1,130 @@
+from tests.support.configs import BRANCH, OFFICE, config, faults
+
+
+def warnings(**sites: dict[str, object]) -> list[str]:
+    return [str(problem).partition(": ")[2] for problem in config(**sites).warnings]
+
+
+def test_good_sites_have_no_warnings() -> None:
+    assert warnings(office=OFFICE, branch=BRANCH) == []
+
+
+def test_life_ends_after_rekeying() -> None:
+    assert faults(office=OFFICE | {"ike_rekey_time": "2h", "ike_life_time": "1h"}) == [
+        "site.office.ike_life_time: is reached before ike_rekey_time (7200); allowed: more than ike_rekey_time, or 0"
+    ]
+    assert faults(office=OFFICE | {"esp_life_time": "1h"}) == [
+        "site.office.esp_life_time: is reached before esp_rekey_time (3600); allowed: more than esp_rekey_time, or 0"
+    ]
+    assert len(faults(office=OFFICE | {"esp_rekey_bytes": "2GB", "esp_life_bytes": "1GB"})) == 1
+    assert len(faults(office=OFFICE | {"esp_rekey_packets": 9, "esp_life_packets": 9})) == 1
+    assert warnings(office=OFFICE | {"esp_rekey_bytes": "2GB", "esp_life_bytes": 0}) == []
+
+
+def test_ports_need_a_protocol_that_has_them() -> None:
+    assert faults(office=OFFICE | {"remote_ports": 443}) == [
+        "site.office.protocol: has no ports; allowed: tcp, udp or sctp beside a choice of ports"
+    ]
+    assert len(faults(office=OFFICE | {"local_ports": 443, "remote_ports": 443, "protocol": "gre"})) == 1
+    assert warnings(office=OFFICE | {"remote_ports": 443, "protocol": "tcp"}) == []
+
+
+def test_networks_of_both_ends_have_an_ip_version_in_common() -> None:
+    assert faults(office=OFFICE | {"remote_networks": "fd02::/64"}) == [
+        "site.office.remote_networks: no network here has the IP version of one in local_networks"
+    ]
+    assert warnings(office=OFFICE | {"remote_networks": ["10.2.0.0/24", "fd02::/64"]}) == [
+        "site.office.remote_networks: only one end has IPv6 networks, so no IPv6 will pass"
+    ]
+
+
+def test_a_network_is_at_one_end() -> None:
+    assert faults(office=OFFICE | {"remote_networks": "10.1.0.0/24"}) == [
+        "site.office.remote_networks: 10.1.0.0/24 is in local_networks too"
+    ]
+    everything = {"local_networks": "0.0.0.0/0", "remote_networks": "0.0.0.0/0"}
+    assert warnings(office=OFFICE | everything) == []
+
+
+def test_local_address_can_reach_the_peer() -> None:
+    v4 = {"local": "192.0.2.1"}
+    assert faults(office=OFFICE | v4 | {"remote": ["2001:db8::1", "2001:db8::2"]}) == [
+        "site.office.local: has another IP version than every address in remote"
+    ]
+    assert warnings(office=OFFICE | v4 | {"remote": ["2001:db8::1", "gw.example.org"]}) == []
+    assert warnings(office=OFFICE | v4 | {"remote": "any", "remote_id": "gw"}) == []
+
+
+def test_local_address_is_one_that_is_served() -> None:
+    local = OFFICE | {"local": "192.0.2.1"}
+    assert faults({"listen": ["192.0.2.2", "::"]}, office=local) == [
+        "site.office.local: is not served; allowed: what gateway.listen has: 192.0.2.2, ::"
+    ]
+    assert config({"listen": "192.0.2.1"}, office=local).warnings == ()
+    assert config({"listen": "0.0.0.0"}, office=local).warnings == ()  # noqa: S104 - nothing is bound
+
+
+def test_nobody_calls_a_peer_from_anywhere() -> None:
+    assert faults(office=OFFICE | {"remote": "any", "remote_id": "gw", "start": "load"}) == [
+        'site.office.start: child office cannot start by itself while remote = "any"; allowed: "wait";'
+        " name the peer's address in remote, or wait for it"
+    ]
+
+
+def test_weak_algorithms_are_warned_of() -> None:
+    weak = {"ike_proposals": ["aes256-sha1-modp2048", "aes128-sha1-modp2048"], "esp_proposals": "aes256-sha1"}
+    sha1 = "SHA-1 is at the end of its life; take sha256 as soon as the peer can"
+    assert warnings(office=OFFICE | weak) == [
+        f"site.office.ike_proposals: {sha1}",
+        f"site.office.esp_proposals: {sha1}",
+    ]
+
+
+def test_a_file_without_sites() -> None:
+    assert [str(each) for each in config().warnings] == [
+        "test.toml: no site is configured; write a table such as [site.office]"
+    ]
+
+
+def test_two_sites_with_one_interface() -> None:
+    assert faults(office=OFFICE, branch=BRANCH | {"interface": "evpn-office"}) == [
+        "site.branch.interface: evpn-office belongs to site office; give it a name of its own"
+    ]
+
+
+def test_two_sites_that_look_alike_when_they_call() -> None:
+    alike = (
+        "site.branch.remote_id: a peer that calls could be this site or office: same identities,"
+        " addresses that overlap; give the two different remote_id or local_id"
+    )
+    anywhere = {"remote": "any", "remote_id": "gw"}
+    assert faults(office=OFFICE | anywhere, branch=BRANCH | anywhere) == [alike]
+    assert faults(office=OFFICE | anywhere, branch=BRANCH | {"remote_id": "gw"}) == [alike]
+    assert faults(office=OFFICE | anywhere, branch=BRANCH | {"remote": "any", "remote_id": "any"}) == [alike]
+    assert faults(office=OFFICE, branch=BRANCH | {"remote": OFFICE["remote"]}) == [alike]
+
+
+def test_two_sites_that_differ_in_one_thing_can_be_told_apart() -> None:
+    anywhere = {"remote": "any", "remote_id": "gw"}
+    one, other = OFFICE | anywhere, BRANCH | anywhere
+    assert warnings(office=one, branch=other | {"remote_id": "gw2"}) == []
+    assert warnings(office=one | {"local_id": "a"}, branch=other | {"local_id": "b"}) == []
+    assert warnings(office=one | {"local": "192.0.2.1"}, branch=other | {"local": "192.0.2.2"}) == []
+    assert warnings(office=OFFICE | {"remote_id": "gw"}, branch=BRANCH | {"remote_id": "gw"}) == []
+
+
+def test_two_sites_with_one_remote_network() -> None:
+    same = BRANCH | {"remote_networks": OFFICE["remote_networks"]}
+    assert faults(office=OFFICE, branch=same) == [
+        "site.branch.remote_networks: 10.2.0.0/24 is a remote network of site office too;"
+        " keep one of them, or set routes = false and route by yourself"
+    ]
+    assert warnings(office=OFFICE, branch=same | {"routes": False}) == []
+
+
+def test_a_network_inside_that_of_another_site() -> None:
+    wide = BRANCH | {"remote_networks": "10.2.0.0/16"}
+    inside = "10.2.0.0/24 goes to office though it lies in 10.2.0.0/16 of branch"
+    assert warnings(office=OFFICE, branch=wide) == [f"site.branch.remote_networks: {inside}"]
+    assert warnings(branch=wide, office=OFFICE) == [f"site.office.remote_networks: {inside}"]
+    assert warnings(office=OFFICE, branch=BRANCH | {"remote_networks": "0.0.0.0/0"}) == []

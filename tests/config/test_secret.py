@@ -1,0 +1,127 @@
+from pathlib import Path
+
+import pytest
+
+from edgevpn.config.errors import Findings, Problem
+from edgevpn.config.model import Psk
+from edgevpn.config.secret import LONGEST, site_psk
+
+HERE = ("site", "office")
+SECRET = "correct horse battery staple"
+
+
+def read(environ: dict[str, str] | None = None, **given: object) -> tuple[Psk | None, Findings]:
+    findings = Findings()
+    return site_psk(given, environ or {}, HERE, findings), findings
+
+
+def refused(environ: dict[str, str] | None = None, **given: object) -> str:
+    psk, findings = read(environ, **given)
+    assert psk is None
+    (problem,) = findings.errors
+    return str(problem)
+
+
+def key_file(folder: Path, content: bytes = SECRET.encode() + b"\n", mode: int = 0o600) -> Path:
+    path = folder / "office.psk"
+    path.write_bytes(content)
+    path.chmod(mode)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("written", "octets"),
+    [
+        (SECRET, SECRET.encode()),
+        ("schlüssel und schloss", "schlüssel und schloss".encode()),
+        ("0x000102030405060708090a0b0c0d0e0f", bytes(range(16))),
+        ("0sAAECAwQFBgcICQoLDA0ODw==", bytes(range(16))),
+        ("0X is text", b"0X is text"),
+    ],
+)
+def test_inline(written: str, octets: bytes) -> None:
+    psk, findings = read(psk=written)
+    assert psk == Psk("psk", octets)
+    assert not findings.errors
+
+
+def test_from_a_file(tmp_path: Path) -> None:
+    """Without the line end that an editor adds."""
+    path = key_file(tmp_path)
+    psk, findings = read(psk_file=path)
+    assert psk == Psk(f"psk_file {path}", SECRET.encode())
+    assert findings == Findings()
+
+
+def test_from_the_environment() -> None:
+    psk, findings = read({"OFFICE_PSK": SECRET}, psk_env="OFFICE_PSK")
+    assert psk == Psk("psk_env OFFICE_PSK", SECRET.encode())
+    assert findings == Findings()
+
+
+def test_one_way_to_write_it() -> None:
+    one = "allowed: one of psk, psk_file and psk_env"
+    assert refused() == f"site.office.psk: is missing; {one}"
+    assert refused(psk=SECRET, psk_env="X") == f"site.office.psk: stands beside psk_env; {one}"
+
+
+def test_refusals_do_not_tell_the_secret() -> None:
+    assert refused(psk="0xabcdx") == (
+        'site.office.psk = ***: the key begins with "0x" and does not go on in hexadecimal'
+    )
+    assert refused(psk="0s?") == 'site.office.psk = ***: the key begins with "0s" and does not go on in Base64'
+    assert refused(psk="0x") == f"site.office.psk = ***: a key has 1 to {LONGEST} octets"
+    assert refused(psk="x" * (LONGEST + 1)) == f"site.office.psk = ***: a key has 1 to {LONGEST} octets"
+
+
+def test_secret_is_not_printed() -> None:
+    assert SECRET not in repr(Psk("psk", SECRET.encode()))
+
+
+def test_variable_that_is_not_set() -> None:
+    assert refused(psk_env="NONE") == (
+        'site.office.psk_env = "NONE": this variable is not set; set it for the service, or name another'
+    )
+
+
+def test_bad_files(tmp_path: Path) -> None:
+    missing = tmp_path / "none"
+    assert refused(psk_file=missing) == (
+        f'site.office.psk_file = "{missing}": cannot be read: No such file or directory;'
+        " write the key into it, with mode 0600"
+    )
+    assert "cannot be read: Is a directory" in refused(psk_file=tmp_path)
+    assert "is no regular file" in refused(psk_file=Path("/dev/null"))
+    assert "a key has 1 to" in refused(psk_file=key_file(tmp_path, b"\n"))
+    assert "holds octets that are no text" in refused(psk_file=key_file(tmp_path, b"\xff" * 20))
+
+
+def test_file_that_others_can_change(tmp_path: Path) -> None:
+    path = key_file(tmp_path, mode=0o602)
+    assert refused(psk_file=path) == (
+        f'site.office.psk_file = "{path}": can be changed by every user of this machine; chmod 600 {path}'
+    )
+
+
+def test_file_that_others_can_read(tmp_path: Path) -> None:
+    path = key_file(tmp_path, mode=0o644)
+    psk, findings = read(psk_file=path)
+    assert psk is not None
+    assert findings.warnings == [
+        Problem(
+            path=(*HERE, "psk_file"),
+            value=f'"{path}"',
+            fault="can be read by every user of this machine",
+            cure=f"chmod 600 {path}",
+        )
+    ]
+
+
+def test_short_keys_are_warned_of() -> None:
+    psk, findings = read(psk="short")
+    assert psk == Psk("psk", b"short")
+    (warning,) = findings.warnings
+    assert str(warning) == (
+        "site.office.psk = ***: the key has fewer than 16 octets and can be guessed;"
+        " make a new one with: openssl rand -base64 32"
+    )
