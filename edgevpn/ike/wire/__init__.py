@@ -1,0 +1,1 @@
+"""What the octets on the wire mean: one small class per structure of RFC 7296 §3."""

@@ -1,0 +1,99 @@
+"""Bounded reading of untrusted octets: the only place where octets are counted."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from struct import Struct
+from typing import Any, TypeVar
+
+from edgevpn.ike.errors import InvalidSyntax
+
+Registry = TypeVar("Registry", bound=IntEnum)
+
+U16 = Struct(">H")
+U32 = Struct(">I")
+U64 = Struct(">Q")
+
+
+class Reader:
+    """Reads `octets` from `start` to `end` once, in order; every shortfall or left-over is InvalidSyntax."""
+
+    __slots__ = ("_end", "_next", "_octets")
+
+    def __init__(self, octets: bytes, start: int = 0, end: int | None = None) -> None:
+        self._octets = octets
+        self._next = start
+        self._end = len(octets) if end is None else end
+
+    @property
+    def remaining(self) -> int:
+        """Octets not yet read."""
+        return self._end - self._next
+
+    def u8(self) -> int:
+        return self._octets[self._advance(1)]
+
+    def u16(self) -> int:
+        value: int = U16.unpack_from(self._octets, self._advance(2))[0]
+        return value
+
+    def u32(self) -> int:
+        value: int = U32.unpack_from(self._octets, self._advance(4))[0]
+        return value
+
+    def u64(self) -> int:
+        value: int = U64.unpack_from(self._octets, self._advance(8))[0]
+        return value
+
+    def unpack(self, layout: Struct) -> tuple[Any, ...]:
+        """The fields of a fixed `layout`: one step where single reads would be too slow."""
+        return layout.unpack_from(self._octets, self._advance(layout.size))
+
+    def take(self, size: int) -> bytes:
+        """The next `size` octets."""
+        start = self._advance(size)
+        return self._octets[start : start + size]
+
+    def rest(self) -> bytes:
+        """All octets that remain, possibly none."""
+        return self.take(self.remaining)
+
+    def split(self, size: int) -> tuple[bytes, ...]:
+        """All octets that remain, as strings of `size` octets each; `size` is at least one."""
+        octets = self.rest()
+        if len(octets) % size:
+            raise InvalidSyntax(f"{len(octets)} octets are no list of {size}-octet values")
+        return tuple(octets[start : start + size] for start in range(0, len(octets), size))
+
+    def sub(self, size: int) -> Reader:
+        """A reader of the next `size` octets, without copying them."""
+        start = self._advance(size)
+        return Reader(self._octets, start, start + size)
+
+    def member(self, registry: type[Registry]) -> Registry:
+        """One octet as a member of `registry`; a number that a closed registry lacks is InvalidSyntax."""
+        return _member(registry, self.u8())
+
+    def member16(self, registry: type[Registry]) -> Registry:
+        """Two octets as a member of `registry`; a number that a closed registry lacks is InvalidSyntax."""
+        return _member(registry, self.u16())
+
+    def finish(self) -> None:
+        """Raise InvalidSyntax unless everything was read."""
+        if self.remaining:
+            raise InvalidSyntax(f"{self.remaining} octets left over")
+
+    def _advance(self, size: int) -> int:
+        """Step over `size` octets; where they start."""
+        start = self._next
+        if not 0 <= size <= self._end - start:
+            raise InvalidSyntax(f"{size} octets wanted, {self._end - start} remain")
+        self._next = start + size
+        return start
+
+
+def _member(registry: type[Registry], number: int) -> Registry:
+    try:
+        return registry(number)
+    except ValueError as unknown:
+        raise InvalidSyntax(f"{registry.__name__} has no member {number}") from unknown

@@ -1,0 +1,202 @@
+"""The IKE header and the chain of payloads behind it, RFC 7296 §3.1 and §3.2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from struct import Struct
+from typing import Self
+
+from edgevpn.ike.errors import Discard, InvalidMajorVersion, InvalidSyntax, UnsupportedCriticalPayload
+from edgevpn.ike.iana import ExchangeType, Flag, PayloadType
+from edgevpn.ike.wire.buffer import Reader
+from edgevpn.ike.wire.configuration import Configuration
+from edgevpn.ike.wire.notify import Notify
+from edgevpn.ike.wire.payloads import (
+    Authentication,
+    Certificate,
+    CertificateRequest,
+    Delete,
+    Eap,
+    IdI,
+    IdR,
+    KeyExchange,
+    Nonce,
+    SecurityAssociation,
+    TrafficSelectorsI,
+    TrafficSelectorsR,
+    UnknownPayload,
+    VendorId,
+)
+
+# From the RFC.
+HEADER = Struct(">8s8sBBBBII")
+PAYLOAD_HEAD = Struct(">BBH")
+MAJOR_VERSION = 2
+CRITICAL = 0x80
+KNOWN_FLAGS = Flag.INITIATOR | Flag.VERSION | Flag.RESPONSE  # the others are ignored on receipt
+ENCRYPTED = (PayloadType.SK, PayloadType.SKF)
+
+# What a message may have more than one of; any other payload, twice, would be two answers to one question.
+REPEATABLE = (PayloadType.CERT, PayloadType.CERTREQ, PayloadType.NOTIFY, PayloadType.DELETE, PayloadType.VENDOR_ID)
+
+# Our own bounds.
+MAX_UNPROTECTED = 8192  # octets of a message that anyone may send; IKE_SA_INIT with ML-KEM has under 4,000
+MAX_PAYLOADS = 64  # of a message; the longest, IKE_AUTH with a chain of certificates, has about 30
+
+Payload = (
+    SecurityAssociation
+    | KeyExchange
+    | IdI
+    | IdR
+    | Certificate
+    | CertificateRequest
+    | Authentication
+    | Nonce
+    | Notify
+    | Delete
+    | VendorId
+    | TrafficSelectorsI
+    | TrafficSelectorsR
+    | Configuration
+    | Eap
+    | UnknownPayload
+)
+
+DECODERS: dict[PayloadType, Callable[[Reader], Payload]] = {
+    PayloadType.SA: SecurityAssociation.decode,
+    PayloadType.KE: KeyExchange.decode,
+    PayloadType.IDI: IdI.decode,
+    PayloadType.IDR: IdR.decode,
+    PayloadType.CERT: Certificate.decode,
+    PayloadType.CERTREQ: CertificateRequest.decode,
+    PayloadType.AUTH: Authentication.decode,
+    PayloadType.NONCE: Nonce.decode,
+    PayloadType.NOTIFY: Notify.decode,
+    PayloadType.DELETE: Delete.decode,
+    PayloadType.VENDOR_ID: VendorId.decode,
+    PayloadType.TSI: TrafficSelectorsI.decode,
+    PayloadType.TSR: TrafficSelectorsR.decode,
+    PayloadType.CP: Configuration.decode,
+    PayloadType.EAP: Eap.decode,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The IKE header, RFC 7296 §3.1; `next_payload` and `length` are filled in when a message is encoded."""
+
+    spi_i: bytes
+    spi_r: bytes
+    exchange: ExchangeType
+    flags: Flag
+    message_id: int
+    next_payload: PayloadType = PayloadType.NONE
+    length: int = HEADER.size
+    major: int = MAJOR_VERSION
+    minor: int = 0
+
+    @classmethod
+    def decode(cls, datagram: bytes) -> Self:
+        """The header of an untrusted datagram, of any version; Discard if that is no IKE message."""
+        if len(datagram) < HEADER.size:
+            raise Discard(f"{len(datagram)} octets are shorter than an IKE header")
+        spi_i, spi_r, first, version, exchange, flags, message_id, length = HEADER.unpack_from(datagram)
+        if length != len(datagram):
+            raise Discard(f"header announces {length} octets of {len(datagram)}")
+        if spi_i == bytes(8):
+            raise Discard("initiator's SPI is zero")
+        return cls(
+            spi_i,
+            spi_r,
+            ExchangeType(exchange),
+            KNOWN_FLAGS & flags,
+            message_id,
+            PayloadType(first),
+            length,
+            version >> 4,
+            version & 0x0F,
+        )
+
+    def encode(self) -> bytes:
+        """The 28 octets as the fields say."""
+        version = self.major << 4 | self.minor
+        fields = self.spi_i, self.spi_r, self.next_payload, version, self.exchange, self.flags
+        return HEADER.pack(*fields, self.message_id, self.length)
+
+    @property
+    def is_response(self) -> bool:
+        """Whether the message answers one of ours (flag R)."""
+        return Flag.RESPONSE in self.flags
+
+    @property
+    def from_initiator(self) -> bool:
+        """Whether the sender is the original initiator of the IKE SA (flag I)."""
+        return Flag.INITIATOR in self.flags
+
+    def check_version(self) -> None:
+        """Raise InvalidMajorVersion for a later version, which is answered, and Discard for an earlier (§2.5)."""
+        if self.major > MAJOR_VERSION:
+            raise InvalidMajorVersion(f"IKE version {self.major}.{self.minor}")
+        if self.major < MAJOR_VERSION:
+            raise Discard(f"IKE version {self.major}.{self.minor}")
+
+
+def encode_message(header: Header, payloads: Sequence[Payload]) -> bytes:
+    """A whole message without encryption, as IKE_SA_INIT is."""
+    first, chain = encode_payloads(payloads)
+    return replace(header, next_payload=first, length=HEADER.size + len(chain)).encode() + chain
+
+
+def decode_message(header: Header, datagram: bytes) -> tuple[Payload, ...]:
+    """The payloads of a whole message without encryption; raises like `decode_payloads`."""
+    if len(datagram) > MAX_UNPROTECTED:
+        raise InvalidSyntax(f"{len(datagram)} octets without encryption")
+    return decode_payloads(header.next_payload, datagram[HEADER.size :])
+
+
+def encode_payloads(payloads: Sequence[Payload]) -> tuple[PayloadType, bytes]:
+    """The type of the first payload, and the chain of all."""
+    types = [payload.payload_type for payload in payloads] + [PayloadType.NONE]
+    chain = bytearray()
+    for payload, following in zip(payloads, types[1:], strict=True):
+        body = payload.encode()
+        critical = CRITICAL if isinstance(payload, UnknownPayload) and payload.critical else 0
+        chain += PAYLOAD_HEAD.pack(following, critical, PAYLOAD_HEAD.size + len(body)) + body
+    return types[0], bytes(chain)
+
+
+def decode_payloads(first: PayloadType, octets: bytes) -> tuple[Payload, ...]:
+    """The payloads of a chain that begins with one of type `first` and fills `octets`.
+
+    Raises InvalidSyntax, or UnsupportedCriticalPayload for a payload that may not be skipped (RFC 7296 §2.5).
+    """
+    reader, payload_type = Reader(octets), first
+    payloads: list[Payload] = []
+    seen: set[PayloadType] = set()
+    while payload_type != PayloadType.NONE:
+        if len(payloads) == MAX_PAYLOADS:
+            raise InvalidSyntax(f"more than {MAX_PAYLOADS} payloads")
+        if payload_type in seen:
+            raise InvalidSyntax(f"{payload_type.name} payload repeated")
+        if payload_type in DECODERS and payload_type not in REPEATABLE:
+            seen.add(payload_type)
+        following, flags, length = reader.unpack(PAYLOAD_HEAD)
+        body = reader.sub(length - PAYLOAD_HEAD.size)
+        payloads.append(_decode_payload(payload_type, bool(flags & CRITICAL), body))
+        payload_type = PayloadType(following)
+    reader.finish()
+    return tuple(payloads)
+
+
+def _decode_payload(payload_type: PayloadType, critical: bool, body: Reader) -> Payload:
+    decode = DECODERS.get(payload_type)
+    if decode is not None:
+        payload = decode(body)
+        body.finish()
+        return payload
+    if payload_type in ENCRYPTED:
+        raise InvalidSyntax(f"{payload_type.name} payload inside a chain")
+    if critical:
+        raise UnsupportedCriticalPayload(payload_type)
+    return UnknownPayload(payload_type, critical, body.rest())

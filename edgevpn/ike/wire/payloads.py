@@ -1,0 +1,304 @@
+"""The payloads of IKEv2, RFC 7296 §3.3 to §3.16: one class each, reading and writing the body without its header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from struct import pack
+from typing import ClassVar, Self
+
+from edgevpn.ike.errors import InvalidSyntax
+from edgevpn.ike.iana import AuthMethod, CertEncoding, EapCode, EapType, IdType, Ke, PayloadType, ProtocolId
+from edgevpn.ike.wire.buffer import Reader
+from edgevpn.ike.wire.proposal import Proposal, decode_proposals, encode_proposals
+from edgevpn.ike.wire.selector import TrafficSelector
+
+# From the RFC.
+SPI_SIZE = {ProtocolId.IKE: 0, ProtocolId.AH: 4, ProtocolId.ESP: 4}
+ADDRESS_SIZE = {IdType.IPV4_ADDR: 4, IdType.IPV6_ADDR: 16}
+NAMES = (IdType.FQDN, IdType.RFC822_ADDR)
+TERMINATORS = frozenset(b"\0\r\n")
+NONCE_SIZES = range(16, 257)
+HASHED_AUTHORITIES = (CertEncoding.X509_SIGNATURE, CertEncoding.HASH_AND_URL_X509, CertEncoding.HASH_AND_URL_BUNDLE)
+AUTHORITY_SIZE = 20  # a SHA-1 hash
+EAP_HEAD = 4
+EAP_WITH_TYPE = (EapCode.REQUEST, EapCode.RESPONSE)
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityAssociation:
+    """Security Association payload, RFC 7296 §3.3: proposals, the most preferred first."""
+
+    payload_type: ClassVar = PayloadType.SA
+
+    proposals: tuple[Proposal, ...]
+
+    @classmethod
+    def decode(cls, body: Reader) -> Self:
+        return cls(decode_proposals(body))
+
+    def encode(self) -> bytes:
+        return encode_proposals(self.proposals)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyExchange:
+    """Key Exchange payload, RFC 7296 §3.4; what a valid length of `data` is, the method knows."""
+
+    payload_type: ClassVar = PayloadType.KE
+
+    method: Ke
+    data: bytes
+
+    @classmethod
+    def decode(cls, body: Reader) -> Self:
+        method, _reserved = body.member16(Ke), body.u16()
+        return cls(method, body.rest())
+
+    def encode(self) -> bytes:
+        return pack(">Hxx", self.method) + self.data
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """What an Identification payload says, RFC 7296 §3.5: the name under which a peer is known."""
+
+    id_type: IdType
+    data: bytes
+    reserved: bytes = field(default=bytes(3), repr=False, compare=False)  # AUTH covers the octets as they came (§2.15)
+
+    @classmethod
+    def decode(cls, body: Reader) -> Self:
+        id_type, reserved, data = body.member(IdType), body.take(3), body.rest()
+        if len(data) != ADDRESS_SIZE.get(id_type, len(data)):
+            raise InvalidSyntax(f"{id_type.name} identity of {len(data)} octets")
+        if id_type in NAMES and not TERMINATORS.isdisjoint(data):
+            raise InvalidSyntax(f"{id_type.name} identity with a terminator in it")
+        return cls(id_type, data, reserved)
+
+    def encode(self) -> bytes:
+        """The body of the payload, which is RestOfInitIDPayload or RestOfRespIDPayload of §2.15."""
+        return pack(">B3s", self.id_type, self.reserved) + self.data
+
+
+@dataclass(frozen=True, slots=True)
+class _Identifying:
+    """An Identification payload of either side."""
+
+    identification: Identification
+
+    @classmethod
+    def decode(cls, body: Reader) -> Self:
+        return cls(Identification.decode(body))
+
+    def encode(self) -> bytes:
+        return self.identification.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class IdI(_Identifying):
+    """Identification payload of the initiator, RFC 7296 §3.5."""
+
+    payload_type: ClassVar = PayloadType.IDI
+
+
+@dataclass(frozen=True, slots=True)
+class IdR(_Identifying):
+    """Identification payload of the responder, RFC 7296 §3.5."""
+
+    payload_type: ClassVar = PayloadType.IDR
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Certificate payload, RFC 7296 §3.6: one certificate, or what the encoding says."""
+
+    payload_type: ClassVar = PayloadType.CERT
+
+    encoding: CertEncoding
+    data: bytes
+
+    @classmethod
+    def decode(cls, body: Reader) -> Self:
+        return cls(body.member(CertEncoding), body.rest())
+
+    def encode(self) -> bytes:
+        return pack(">B", self.encoding) + self.data
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRequest:
+    """Certificate Request payload, RFC 7296 §3.7: the certification authorities that the sender trusts.
+
+    Each is the SHA-1 hash of its SubjectPublicKeyInfo; for encodings other than X.509 it is one opaque value.
+    """
+
+    payload_type: ClassVar = PayloadType.CERTREQ
+
+    encoding: CertEncoding
+    authorities: tuple[bytes, ...] = ()
+
+    @classmethod
+    def decode(cls, body: Reader) -> Self:
+        encoding = body.member(CertEncoding)
+        if not body.remaining:
+            return cls(encoding)
+        if encoding in HASHED_AUTHORITIES:
+            return cls(encoding, body.split(AUTHORITY_SIZE))
+        return cls(encoding, (body.rest(),))
+
+    def encode(self) -> bytes:
+        return pack(">B", self.encoding) + b"".join(self.authorities)
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """Authentication payload, RFC 7296 §3.8: a signature or MAC of the sender."""
+
+    payload_type: ClassVar = PayloadType.AUTH
+
+    method: AuthMethod
+    data: bytes
+
+    @classmethod
+    def decode(cls, body: Reader) -> Self:
+        method, _reserved = body.member(AuthMethod), body.take(3)
+        return cls(method, body.rest())
+
+    def encode(self) -> bytes:
+        return pack(">Bxxx", self.method) + self.data
+
+
+@dataclass(frozen=True, slots=True)
+class Nonce:
+    """Nonce payload, RFC 7296 §3.9: 16 to 256 octets that the sender never used before."""
+
+    payload_type: ClassVar = PayloadType.NONCE
+
+    data: bytes
+
+    @classmethod
+    def decode(cls, body: Reader) -> Self:
+        if body.remaining not in NONCE_SIZES:
+            raise InvalidSyntax(f"nonce of {body.remaining} octets")
+        return cls(body.rest())
+
+    def encode(self) -> bytes:
+        return self.data
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete payload, RFC 7296 §3.11: SAs the sender has closed."""
+
+    payload_type: ClassVar = PayloadType.DELETE
+
+    protocol: ProtocolId
+    spis: tuple[bytes, ...] = ()
+
+    @classmethod
+    def decode(cls, body: Reader) -> Self:
+        protocol, spi_size, count = body.member(ProtocolId), body.u8(), body.u16()
+        if spi_size != SPI_SIZE.get(protocol) or (count > 0) != (spi_size > 0):
+            raise InvalidSyntax(f"{protocol.name} Delete: {count} SPIs of {spi_size} octets")
+        spis = body.split(spi_size) if spi_size else ()
+        if len(spis) != count:
+            raise InvalidSyntax(f"Delete announces {count} SPIs and has {len(spis)}")
+        body.finish()
+        return cls(protocol, spis)
+
+    def encode(self) -> bytes:
+        head = pack(">BBH", self.protocol, SPI_SIZE[self.protocol], len(self.spis))
+        return head + b"".join(self.spis)
+
+
+@dataclass(frozen=True, slots=True)
+class VendorId:
+    """Vendor ID payload, RFC 7296 §3.12."""
+
+    payload_type: ClassVar = PayloadType.VENDOR_ID
+
+    data: bytes
+
+    @classmethod
+    def decode(cls, body: Reader) -> Self:
+        return cls(body.rest())
+
+    def encode(self) -> bytes:
+        return self.data
+
+
+@dataclass(frozen=True, slots=True)
+class _Selecting:
+    """A Traffic Selector payload of either side; the count is one octet, so 255 selectors at most."""
+
+    selectors: tuple[TrafficSelector, ...]
+
+    @classmethod
+    def decode(cls, body: Reader) -> Self:
+        count, _reserved = body.u8(), body.take(3)
+        if count == 0:
+            raise InvalidSyntax("no traffic selector")
+        selectors = tuple(TrafficSelector.decode(body) for _ in range(count))
+        body.finish()
+        return cls(selectors)
+
+    def encode(self) -> bytes:
+        return pack(">Bxxx", len(self.selectors)) + b"".join(selector.encode() for selector in self.selectors)
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficSelectorsI(_Selecting):
+    """Traffic Selector payload for the initiator's end of the SA, RFC 7296 §3.13."""
+
+    payload_type: ClassVar = PayloadType.TSI
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficSelectorsR(_Selecting):
+    """Traffic Selector payload for the responder's end of the SA, RFC 7296 §3.13."""
+
+    payload_type: ClassVar = PayloadType.TSR
+
+
+@dataclass(frozen=True, slots=True)
+class Eap:
+    """Extensible Authentication payload, RFC 7296 §3.16, RFC 3748 §4: Success and Failure have no type."""
+
+    payload_type: ClassVar = PayloadType.EAP
+
+    code: EapCode
+    identifier: int
+    eap_type: EapType | None = None
+    data: bytes = field(default=b"", repr=False)
+
+    @classmethod
+    def decode(cls, body: Reader) -> Self:
+        size = body.remaining
+        code, identifier, length = body.member(EapCode), body.u8(), body.u16()
+        if length != size:
+            raise InvalidSyntax(f"EAP message says {length} octets and has {size}")
+        if code in EAP_WITH_TYPE:
+            return cls(code, identifier, body.member(EapType), body.rest())
+        body.finish()
+        return cls(code, identifier)
+
+    def encode(self) -> bytes:
+        content = b"" if self.eap_type is None else pack(">B", self.eap_type) + self.data
+        return pack(">BBH", self.code, self.identifier, EAP_HEAD + len(content)) + content
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownPayload:
+    """A payload of a type that we do not understand; skipped unless it is critical (RFC 7296 §2.5)."""
+
+    number: PayloadType
+    critical: bool
+    body: bytes
+
+    @property
+    def payload_type(self) -> PayloadType:
+        """Under the name that it has in the other payloads."""
+        return self.number
+
+    def encode(self) -> bytes:
+        return self.body

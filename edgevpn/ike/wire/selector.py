@@ -1,0 +1,126 @@
+"""Traffic selectors and their arithmetic, RFC 7296 §3.13.1 and RFC 4301 §4.4.1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    summarize_address_range,
+)
+from itertools import islice
+from struct import Struct, pack
+from typing import Self
+
+from edgevpn.ike.errors import InvalidSyntax, TsUnacceptable
+from edgevpn.ike.iana import TsType
+from edgevpn.ike.wire.buffer import Reader
+
+# From the RFC.
+ANY_PROTOCOL = 0
+ANY_PORTS = (0, 0xFFFF)  # "ANY" includes "OPAQUE"
+OPAQUE_PORTS = (0xFFFF, 0)  # only packets whose ports cannot be seen, such as later fragments
+HEAD_SIZE = 8
+AFTER_TYPE = Struct(">BHHH")
+
+# Our own bound.
+MAX_NETWORKS = 64  # of one selector: any IPv4 range needs 62 at most; each may become a route and a policy
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+ADDRESSES: dict[TsType, tuple[type[IPv4Address] | type[IPv6Address], int]] = {
+    TsType.IPV4_ADDR_RANGE: (IPv4Address, 4),
+    TsType.IPV6_ADDR_RANGE: (IPv6Address, 16),
+}
+TS_TYPES = {4: TsType.IPV4_ADDR_RANGE, 6: TsType.IPV6_ADDR_RANGE}
+
+
+def icmp_ports(icmp_type: int, code: int | None = None) -> tuple[int, int]:
+    """The port range that stands for an ICMP type, with one code or any; RFC 4301 §4.4.1.1."""
+    if code is None:
+        return icmp_type << 8, icmp_type << 8 | 0xFF
+    return icmp_type << 8 | code, icmp_type << 8 | code
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficSelector:
+    """One range of addresses, a protocol (0: any) and a range of its ports, all ends inclusive."""
+
+    ts_type: TsType
+    protocol: int
+    start_port: int
+    end_port: int
+    start_address: Address
+    end_address: Address
+
+    @classmethod
+    def from_network(cls, network: Network, protocol: int = ANY_PROTOCOL, ports: tuple[int, int] = ANY_PORTS) -> Self:
+        """The selector of every address in `network`."""
+        return cls(TS_TYPES[network.version], protocol, *ports, network.network_address, network.broadcast_address)
+
+    @classmethod
+    def decode(cls, body: Reader) -> Self:
+        ts_type = body.member(TsType)
+        protocol, length, start_port, end_port = body.unpack(AFTER_TYPE)
+        address, size = ADDRESSES[ts_type]
+        if length != HEAD_SIZE + 2 * size:
+            raise InvalidSyntax(f"{ts_type.name} selector of {length} octets")
+        start, end = body.take(size), body.take(size)
+        if start > end:
+            raise InvalidSyntax(f"selector from {start.hex()} to {end.hex()}")
+        _check_ports(protocol, (start_port, end_port))
+        return cls(ts_type, protocol, start_port, end_port, address(start), address(end))
+
+    def encode(self) -> bytes:
+        addresses = self.start_address.packed + self.end_address.packed
+        length = HEAD_SIZE + len(addresses)
+        return pack(">BBHHH", self.ts_type, self.protocol, length, *self.ports) + addresses
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        """First and last port; `ANY_PORTS` and `OPAQUE_PORTS` have their own meaning."""
+        return self.start_port, self.end_port
+
+    def intersection(self, other: TrafficSelector) -> TrafficSelector | None:
+        """The packets that both selectors match, if any; RFC 7296 §2.9."""
+        if self.ts_type != other.ts_type:
+            return None
+        if self.protocol != other.protocol and ANY_PROTOCOL not in (self.protocol, other.protocol):
+            return None
+        ports = _common_ports(self.ports, other.ports)
+        start = max(self.start_address, other.start_address, key=int)
+        end = min(self.end_address, other.end_address, key=int)
+        if ports is None or int(start) > int(end):
+            return None
+        return TrafficSelector(self.ts_type, self.protocol or other.protocol, *ports, start, end)
+
+    def contains(self, other: TrafficSelector) -> bool:
+        """Whether every packet that `other` matches is matched by this one."""
+        return self.intersection(other) == other
+
+    def networks(self) -> tuple[Network, ...]:
+        """The fewest networks that make up the address range; TsUnacceptable for more than `MAX_NETWORKS`."""
+        summary = summarize_address_range(self.start_address, self.end_address)
+        networks: tuple[Network, ...] = tuple(islice(summary, MAX_NETWORKS + 1))
+        if len(networks) > MAX_NETWORKS:
+            raise TsUnacceptable(f"{self.start_address}-{self.end_address} is more than {MAX_NETWORKS} networks")
+        return networks
+
+
+def _check_ports(protocol: int, ports: tuple[int, int]) -> None:
+    if ports in (ANY_PORTS, OPAQUE_PORTS):
+        return
+    if ports[0] > ports[1]:
+        raise InvalidSyntax(f"selector from port {ports[0]} to {ports[1]}")
+    if protocol == ANY_PROTOCOL:
+        raise InvalidSyntax(f"selector of ports {ports[0]} to {ports[1]} of no protocol")
+
+
+def _common_ports(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int] | None:
+    if OPAQUE_PORTS in (one, other):
+        return OPAQUE_PORTS if {one, other} <= {OPAQUE_PORTS, ANY_PORTS} else None
+    start, end = max(one[0], other[0]), min(one[1], other[1])
+    return (start, end) if start <= end else None
