@@ -1,0 +1,1 @@
+"""One module per exchange of RFC 7296."""

@@ -1,0 +1,243 @@
+"""IKE_SA_INIT: agree on algorithms and keys with somebody unknown, RFC 7296 §1.2, §2.6, §2.7, §2.23.
+
+Its messages are in clear and AUTH covers their octets, so these handlers write octets where others speak in payloads.
+
+    Initiator                          Responder
+    HDR, SAi1, KEi, Ni, N+  -->
+                            <--  HDR, SAr1, KEr, Nr, N+            keys are agreed
+                        or  <--  HDR, N(COOKIE)                    ask again and show the cookie
+                        or  <--  HDR, N(INVALID_KE_PAYLOAD)        ask again with that method
+                        or  <--  HDR, N(NO_PROPOSAL_CHOSEN)
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field, replace
+
+from edgevpn.ike.contract import (
+    CallOpen,
+    Directive,
+    Effect,
+    Env,
+    IkeSaDown,
+    Initiate,
+    KeysDerived,
+    Level,
+    Request,
+    Response,
+    Secure,
+    Send,
+    Step,
+    report,
+)
+from edgevpn.ike.crypto import dh
+from edgevpn.ike.crypto.keymat import derive_ike_keys, nat_detection_hash
+from edgevpn.ike.errors import IkeError, InvalidKePayload, InvalidSyntax, NoProposalChosen
+from edgevpn.ike.exchange.ike_auth import ask_ike_auth
+from edgevpn.ike.iana import ExchangeType, Flag, Ke, NotifyType, ProtocolId
+from edgevpn.ike.negotiate import check_answer, choose, methods, proposals
+from edgevpn.ike.peer import Offer, Peer
+from edgevpn.ike.state import Address, Closed, HalfOpen, Initiating, Nat, Opening, Path, Secured
+from edgevpn.ike.wire.message import Header, Payload, encode_message
+from edgevpn.ike.wire.notify import Notify
+from edgevpn.ike.wire.payloads import KeyExchange, Nonce, SecurityAssociation
+
+NO_SPI = bytes(8)
+
+# Our own choices.
+NONCE_SIZE = 32
+MAX_TRIES = 4  # a COOKIE, an INVALID_KE_PAYLOAD, and each once more because they may alternate (§2.6.1)
+
+
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """Makes and checks stateless cookies (RFC 7296 §2.6). The secret before the last still counts for a while."""
+
+    secret: bytes = field(repr=False)
+    previous: bytes = field(repr=False)
+
+    def make(self, request: Request, spi_i: bytes) -> bytes:
+        """The cookie that this request must show."""
+        return _cookie(self.secret, request, spi_i)
+
+    def check(self, request: Request, spi_i: bytes) -> bool:
+        """Whether the request shows a cookie of ours."""
+        shown = request.notify(NotifyType.COOKIE)
+        cookies = [_cookie(secret, request, spi_i) for secret in (self.secret, self.previous)]
+        return shown is not None and any(hmac.compare_digest(shown.data, cookie) for cookie in cookies)
+
+
+def _cookie(secret: bytes, request: Request, spi_i: bytes) -> bytes:
+    nonce = request.need(Nonce).data
+    return hmac.digest(secret, nonce + request.path.remote.host.packed + spi_i, "sha256")
+
+
+# --- initiator ---------------------------------------------------------------------------------------------------
+
+
+def initiate(peer: Peer, ask: Initiate, initial_contact: bool, env: Env) -> Step:
+    """Ask the peer for an IKE SA. `initial_contact`: we have no other with it, and shall say so (RFC 7296 §2.4)."""
+    ke = methods(peer.offers)[0]
+    names = ask.children or tuple(child.name for child in peer.children)
+    sa = Initiating(
+        peer=peer,
+        path=ask.path,
+        spi_i=env.entropy(8),
+        ni=env.entropy(NONCE_SIZE),
+        key_pair=dh.generate(ke, env.entropy),
+        ke=ke,
+        request=b"",
+        children=names,
+        initial_contact=initial_contact,
+    )
+    return _ask(sa)
+
+
+def _ask(sa: Initiating) -> Step:
+    cookie = (Notify(NotifyType.COOKIE, sa.cookie),) if sa.cookie else ()
+    payloads = (
+        *cookie,
+        SecurityAssociation(proposals(_guessed_first(sa.peer.offers, sa.ke), ProtocolId.IKE, b"")),
+        KeyExchange(sa.ke, sa.key_pair.public),
+        Nonce(sa.ni),
+        *_nat_detection(sa.spi_i, NO_SPI, sa.path, sa.peer.force_encapsulation),
+    )
+    request = encode_message(Header(sa.spi_i, NO_SPI, ExchangeType.IKE_SA_INIT, Flag.INITIATOR, 0), payloads)
+    return Step(replace(sa, request=request), (CallOpen(request, sa.path),))
+
+
+def _guessed_first(offers: tuple[Offer, ...], ke: Ke) -> tuple[Offer, ...]:
+    """Offers that hold the method of our KE payload come first, so that the peer sees it belongs to them."""
+    return tuple(sorted(offers, key=lambda offer: ke not in methods((offer,))))
+
+
+def on_response(sa: Initiating, response: Response, env: Env) -> Step:
+    """The peer agreed, or wants the question put differently."""
+    if (cookie := response.notify(NotifyType.COOKIE)) is not None and response.first(KeyExchange) is None:
+        return _again(replace(sa, cookie=cookie.data))
+    if (refusal := response.notify(NotifyType.INVALID_KE_PAYLOAD)) is not None:
+        return _with_method(sa, Ke(int.from_bytes(refusal.data, "big")), env)
+    if (error := response.error()) is not None:
+        # Anybody could have sent this; wait for a better answer until the tries are used up (§2.21.1).
+        return Step(
+            sa, (report(Level.WARNING, "ike_sa_init_refused", peer=sa.peer.name, notify=error.notify_type.name),)
+        )
+    return _agreed(sa, response, env)
+
+
+def _with_method(sa: Initiating, ke: Ke, env: Env) -> Step:
+    if ke == sa.ke or ke not in methods(sa.peer.offers):
+        reason = f"the peer wants key exchange method {ke.name}, which is not offered"
+        return Step(Closed(reason), (IkeSaDown(sa.spi, sa.peer.name, reason),))
+    return _again(replace(sa, ke=ke, key_pair=dh.generate(ke, env.entropy)))
+
+
+def _again(sa: Initiating) -> Step:
+    if sa.tries >= MAX_TRIES:
+        reason = "the peer keeps turning IKE_SA_INIT back"
+        return Step(Closed(reason), (IkeSaDown(sa.spi, sa.peer.name, reason),))
+    return _ask(replace(sa, tries=sa.tries + 1))
+
+
+def _agreed(sa: Initiating, response: Response, env: Env) -> Step:
+    header = Header.decode(response.octets)
+    chosen = check_answer(
+        _guessed_first(sa.peer.offers, sa.ke), response.need(SecurityAssociation).proposals, ProtocolId.IKE
+    )
+    ke, nr = response.need(KeyExchange), response.need(Nonce).data
+    if not chosen.ke == ke.method == sa.ke:
+        raise InvalidSyntax(f"KE payload of method {ke.method.name}, chosen is {chosen.ke.name}")
+    suite = chosen.ike_suite()
+    shared_secret = sa.key_pair.shared_secret(ke.data)
+    keys = derive_ike_keys(suite, sa.ni, nr, shared_secret, sa.spi_i, header.spi_r)
+    secured = Secured(sa.spi_i, header.spi_r, True, suite, keys)
+    nat = _nat(response, sa.spi_i, header.spi_r, sa.path, sa.peer.force_encapsulation)
+    path = _floated(sa.path, env.settings.nat_port) if nat else sa.path
+    step = ask_ike_auth(sa, secured, nat, path, Opening(sa.request, response.octets, sa.ni, nr), env)
+    return Step(step.sa, (Secure(secured), *_exported(secured, env), *step.effects))
+
+
+def _floated(path: Path, port: int) -> Path:
+    """Behind a NAT all goes from port 4500 to port 4500 (§2.23); a peer at a port of its own stays there."""
+    remote = replace(path.remote, port=port) if path.remote.port == 500 else path.remote
+    return Path(replace(path.local, port=port), remote)
+
+
+# --- responder ---------------------------------------------------------------------------------------------------
+
+
+def on_request(request: Request, header: Header, octets: bytes, env: Env) -> Step:
+    """Agree with somebody unknown; IkeError says why not, and is answered without keeping anything."""
+    peers = [peer for peer in env.peers if peer.accepts(request.path.local.host, request.path.remote.host)]
+    if not peers:
+        raise NoProposalChosen(f"no peer may come from {request.path.remote.host}")
+    offers = tuple(offer for peer in peers for offer in peer.offers)
+    chosen = choose(offers, request.need(SecurityAssociation).proposals, ProtocolId.IKE)
+    ke, ni = request.need(KeyExchange), request.need(Nonce).data
+    if ke.method != chosen.ke:
+        raise InvalidKePayload(chosen.ke)
+    key_pair = dh.generate(chosen.ke, env.entropy)
+    spi_i, spi_r, nr = header.spi_i, env.entropy(8), env.entropy(NONCE_SIZE)
+    suite = chosen.ike_suite()
+    keys = derive_ike_keys(suite, ni, nr, key_pair.shared_secret(ke.data), spi_i, spi_r)
+    force = all(peer.force_encapsulation for peer in peers)
+    payloads = (
+        SecurityAssociation(chosen.answer(ProtocolId.IKE, b"")),
+        KeyExchange(chosen.ke, key_pair.public),
+        Nonce(nr),
+        *_nat_detection(spi_i, spi_r, request.path, force),
+    )
+    answer = encode_message(Header(spi_i, spi_r, ExchangeType.IKE_SA_INIT, Flag.RESPONSE, 0), payloads)
+    secured = Secured(spi_i, spi_r, False, suite, keys)
+    nat = _nat(request, spi_i, NO_SPI, request.path, force)
+    due = env.now + env.settings.half_open_timeout
+    sa = HalfOpen(secured, request.path, nat, Opening(octets, answer, ni, nr), due)
+    return Step(sa, (Secure(secured), *_exported(secured, env), Send(request.path, answer)))
+
+
+def refusal(header: Header, error: IkeError) -> bytes:
+    """The unprotected answer to an IKE_SA_INIT request that is refused, or to a later major version (§2.5, §2.21.1)."""
+    return _notify(header, Notify(error.notify, error.data))
+
+
+def challenge(header: Header, cookie: bytes) -> bytes:
+    """The answer that asks to be shown this cookie."""
+    return _notify(header, Notify(NotifyType.COOKIE, cookie))
+
+
+def _notify(header: Header, notify: Notify) -> bytes:
+    answer = Header(header.spi_i, header.spi_r, header.exchange, Flag.RESPONSE, header.message_id)
+    return encode_message(answer, (notify,))
+
+
+# --- both --------------------------------------------------------------------------------------------------------
+
+
+def _nat_detection(spi_i: bytes, spi_r: bytes, path: Path, force: bool) -> tuple[Payload, ...]:
+    """Hashes of both addresses. `force`: ours is made wrong, so that the peer believes in a NAT and ESP goes in UDP."""
+    source = bytes(20) if force else _hash(spi_i, spi_r, path.local)
+    return (
+        Notify(NotifyType.NAT_DETECTION_SOURCE_IP, source),
+        Notify(NotifyType.NAT_DETECTION_DESTINATION_IP, _hash(spi_i, spi_r, path.remote)),
+    )
+
+
+def _nat(message: Request | Response, spi_i: bytes, spi_r: bytes, path: Path, force: bool) -> Nat:
+    """Who is behind a NAT. A peer that sends no hashes cannot do NAT traversal, so it gets none."""
+    sources = [
+        n for n in message.payloads if isinstance(n, Notify) and n.notify_type == NotifyType.NAT_DETECTION_SOURCE_IP
+    ]
+    target = message.notify(NotifyType.NAT_DETECTION_DESTINATION_IP)
+    if not sources or target is None:
+        return Nat()
+    remote = all(source.data != _hash(spi_i, spi_r, path.remote) for source in sources)
+    return Nat(local=force or target.data != _hash(spi_i, spi_r, path.local), remote=remote)
+
+
+def _hash(spi_i: bytes, spi_r: bytes, address: Address) -> bytes:
+    return nat_detection_hash(spi_i, spi_r, address.host, address.port)
+
+
+def _exported(secured: Secured, env: Env) -> tuple[Effect | Directive, ...]:
+    return (KeysDerived(secured),) if env.settings.export_keys else ()

@@ -1,0 +1,154 @@
+"""Which algorithms and which packets both sides can agree on: RFC 7296 §2.7, §2.9, §3.3.6."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from edgevpn.ike.crypto.suite import ChildSuite, IkeSuite
+from edgevpn.ike.errors import NoProposalChosen, TsUnacceptable
+from edgevpn.ike.iana import Encr, Esn, Integ, Ke, Prf, ProtocolId, TransformType
+from edgevpn.ike.peer import ChildPolicy, Offer
+from edgevpn.ike.wire.proposal import Proposal, Transform
+from edgevpn.ike.wire.selector import TrafficSelector
+
+KNOWN_TYPES = frozenset(TransformType)
+
+# Our own bound.
+MAX_SELECTORS = 32  # of one side of a child; each pair becomes policies in the kernel
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """One proposal with one transform of each type: what goes into the answer."""
+
+    number: int
+    transforms: tuple[Transform, ...]
+
+    def answer(self, protocol: ProtocolId, spi: bytes) -> tuple[Proposal, ...]:
+        """The proposal to send back, with our SPI."""
+        return (Proposal(self.number, protocol, spi, self.transforms),)
+
+    @property
+    def ke(self) -> Ke:
+        """The key exchange method; NONE where there is none."""
+        return Ke(self._id(TransformType.KE, Ke.NONE))
+
+    def ike_suite(self) -> IkeSuite:
+        """The choice as a suite of an IKE SA."""
+        encr, key_length = self._encr()
+        integ, prf = Integ(self._id(TransformType.INTEG, Integ.NONE)), Prf(self._id(TransformType.PRF, 0))
+        return IkeSuite(encr, key_length, integ, prf, self.ke)
+
+    def child_suite(self) -> ChildSuite:
+        """The choice as a suite of a CHILD SA."""
+        encr, key_length = self._encr()
+        integ = Integ(self._id(TransformType.INTEG, Integ.NONE))
+        esn = self._id(TransformType.ESN, Esn.NO_ESN) == Esn.ESN
+        return ChildSuite(encr, key_length, integ, esn, self.ke)
+
+    def _encr(self) -> tuple[Encr, int]:
+        transform = next(t for t in self.transforms if t.transform_type == TransformType.ENCR)
+        return Encr(transform.transform_id), transform.key_length or 0
+
+    def _id(self, transform_type: TransformType, otherwise: int) -> int:
+        found = (t.transform_id for t in self.transforms if t.transform_type == transform_type)
+        return next(found, otherwise)
+
+
+def proposals(offers: tuple[Offer, ...], protocol: ProtocolId, spi: bytes) -> tuple[Proposal, ...]:
+    """What we offer, as the SA payload of a request has it."""
+    return tuple(Proposal(number, protocol, spi, offer.transforms) for number, offer in enumerate(offers, 1))
+
+
+def without_ke(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    """The offers of a child that is made within IKE_AUTH, which has no KE payload for it (RFC 7296 §1.2)."""
+    return tuple(Offer(tuple(t for t in o.transforms if t.transform_type != TransformType.KE)) for o in offers)
+
+
+def methods(offers: tuple[Offer, ...]) -> tuple[Ke, ...]:
+    """The key exchange methods in these offers, most wanted first, each once."""
+    found = (Ke(t.transform_id) for o in offers for t in o.transforms if t.transform_type == TransformType.KE)
+    return tuple(dict.fromkeys(found))
+
+
+def choose(offers: tuple[Offer, ...], asked: tuple[Proposal, ...], protocol: ProtocolId) -> Chosen:
+    """Our most wanted offer that the peer proposes too; NoProposalChosen if there is none."""
+    for offer in offers:
+        for proposal in asked:
+            if proposal.protocol == protocol and (transforms := _common(offer, proposal)) is not None:
+                return Chosen(proposal.number, transforms)
+    raise NoProposalChosen(f"none of {len(asked)} {protocol.name} proposals is acceptable")
+
+
+def check_answer(offers: tuple[Offer, ...], answer: tuple[Proposal, ...], protocol: ProtocolId) -> Chosen:
+    """What the peer chose from our offers; NoProposalChosen if it is not one of them, whole and unaltered."""
+    if len(answer) != 1 or not 1 <= answer[0].number <= len(offers):
+        raise NoProposalChosen("the answer is not one of our proposals")
+    chosen = choose((offers[answer[0].number - 1],), answer, protocol)
+    if len(chosen.transforms) != len(answer[0].transforms):
+        raise NoProposalChosen("the answer leaves a choice")
+    return chosen
+
+
+def acceptable(offers: tuple[Offer, ...], suite: IkeSuite) -> bool:
+    """Whether these offers allow a suite that was agreed before the peer was known."""
+    wanted = {
+        (TransformType.ENCR, suite.encr, suite.key_length or None),
+        (TransformType.PRF, suite.prf, None),
+        (TransformType.KE, suite.ke, None),
+    }
+    if suite.integ != Integ.NONE:
+        wanted.add((TransformType.INTEG, suite.integ, None))
+    return any(wanted <= {(t.transform_type, t.transform_id, t.key_length) for t in o.transforms} for o in offers)
+
+
+def narrow(asked: tuple[TrafficSelector, ...], allowed: tuple[TrafficSelector, ...]) -> tuple[TrafficSelector, ...]:
+    """The packets in both, as few selectors as they come; TsUnacceptable if there are none (RFC 7296 §2.9)."""
+    common: list[TrafficSelector] = []
+    for both in (a.intersection(b) for a in asked for b in allowed):
+        if both is None or any(one.contains(both) for one in common):
+            continue
+        common = [one for one in common if not both.contains(one)] + [both]
+        if len(common) > MAX_SELECTORS:
+            raise TsUnacceptable(f"more than {MAX_SELECTORS} selectors are common")
+    if not common:
+        raise TsUnacceptable("no selector overlaps ours")
+    return tuple(common)
+
+
+def narrow_policy(
+    policies: Iterable[ChildPolicy], ts_remote: tuple[TrafficSelector, ...], ts_local: tuple[TrafficSelector, ...]
+) -> ChildPolicy:
+    """The first policy that allows some of what the peer asks, narrowed to that; TsUnacceptable if none does."""
+    for policy in policies:
+        try:
+            remote, local = narrow(ts_remote, policy.ts_remote), narrow(ts_local, policy.ts_local)
+        except TsUnacceptable:
+            continue
+        return replace(policy, ts_local=local, ts_remote=remote)
+    raise TsUnacceptable("no selector overlaps ours")
+
+
+def _common(offer: Offer, proposal: Proposal) -> tuple[Transform, ...] | None:
+    """One transform of each type that either names; None where they have nothing in common."""
+    types = dict.fromkeys(t.transform_type for t in (*offer.transforms, *proposal.transforms))
+    if not KNOWN_TYPES.issuperset(types):
+        return None  # a type that we do not know cannot be left out (§3.3.6)
+    picked: list[Transform] = []
+    for transform_type in types:
+        ours = [t for t in offer.transforms if t.transform_type == transform_type]
+        theirs = proposal.of_type(transform_type)
+        match = next((t for t in ours if t in theirs), None)
+        if match is not None:
+            picked.append(match)
+        elif not ours and (none := _none_of(theirs)):
+            picked.append(none)
+        elif theirs or not _none_of(ours):
+            return None
+    return tuple(picked)
+
+
+def _none_of(transforms: Iterable[Transform]) -> Transform | None:
+    """The transform that says "or nothing of this type", if it is among them; for ESN it means 32-bit numbers."""
+    return next((t for t in transforms if t.transform_id == 0 and t.key_length is None), None)

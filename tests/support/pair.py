@@ -1,0 +1,221 @@
+"""Two endpoints of ours, a wire between them that can be told to misbehave, and a clock that only the test moves.
+
+    pair = Pair(left, right)          # two tuples of peers
+    pair.left.initiate("right")
+    pair.run(10)                      # ten seconds pass, in no time
+    assert pair.agree()
+
+What the endpoints want of the kernel is carried out on a `Ledger`, which refuses what a kernel would refuse.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from itertools import count
+
+from edgevpn.ike.contract import (
+    Ask,
+    Datagram,
+    Effect,
+    IkeSaDown,
+    IkeSaUp,
+    Initiate,
+    Input,
+    InstallInbound,
+    InstallOutbound,
+    KeysDerived,
+    QueryTraffic,
+    RemoveChild,
+    RemoveOutbound,
+    Report,
+    Send,
+    SetTimer,
+    Settings,
+    StopTimer,
+    Terminate,
+    TimerFired,
+    Traffic,
+)
+from edgevpn.ike.endpoint import Endpoint
+from edgevpn.ike.peer import Peer
+from edgevpn.ike.state import Address, ChildSa, Established, Path, Task
+
+LEFT, RIGHT = IPv4Address("192.0.2.1"), IPv4Address("198.51.100.1")
+
+
+@dataclass
+class Ledger:
+    """The kernel's part: which children receive and which send, in the order of their installation."""
+
+    inbound: dict[bytes, ChildSa] = field(default_factory=dict)
+    outbound: dict[bytes, ChildSa] = field(default_factory=dict)
+
+    def carry_out(self, effect: Effect) -> None:
+        match effect:
+            case InstallInbound(child):
+                assert child.spi_in not in self.inbound, "installed twice"
+                self.inbound[child.spi_in] = child
+            case InstallOutbound(child):
+                assert child.spi_in in self.inbound, "sends before it receives"
+                assert child.spi_out not in self.outbound, "installed twice"
+                self.outbound[child.spi_out] = child
+            case RemoveOutbound(child):
+                self.outbound.pop(child.spi_out, None)
+            case RemoveChild(child):
+                self.inbound.pop(child.spi_in)
+                self.outbound.pop(child.spi_out, None)
+
+
+@dataclass
+class Side:
+    """One gateway: its endpoint, what its kernel holds, and all that it has reported."""
+
+    host: IPv4Address
+    other: IPv4Address
+    endpoint: Endpoint
+    pair: Pair
+    kernel: Ledger = field(default_factory=Ledger)
+    timers: dict[bytes, float] = field(default_factory=dict)
+    told: list[Effect] = field(default_factory=list)
+
+    def path(self) -> Path:
+        return Path(Address(self.host, 500), Address(self.other, 500))
+
+    def tell(self, event: Input) -> None:
+        """Give the endpoint an input, and carry out what it wants."""
+        for effect in self.endpoint.handle(event, self.pair.now):
+            self.carry_out(effect)
+
+    def carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Send(path, octets):
+                if octets != b"\xff":
+                    self.pair.send(path, octets)
+            case SetTimer(spi, at):
+                self.timers[spi] = at
+            case StopTimer(spi):
+                self.timers.pop(spi, None)
+            case QueryTraffic(spi):
+                self.tell(Traffic(spi, None))
+            case IkeSaUp() | IkeSaDown() | Report() | KeysDerived():
+                self.told.append(effect)
+            case _:
+                self.kernel.carry_out(effect)
+
+    # --- what a test asks ---
+
+    def initiate(self, peer: str, *children: str) -> None:
+        self.tell(Initiate(peer, self.path(), children))
+
+    def ask(self, task: Task) -> None:
+        """Put a task on the list of the one IKE SA."""
+        self.tell(Ask(self.sa.spi, task))
+
+    def terminate(self) -> None:
+        self.tell(Terminate(self.sa.spi))
+
+    @property
+    def sas(self) -> list[Established]:
+        return [sa for sa in self.endpoint.sas if isinstance(sa, Established)]
+
+    @property
+    def sa(self) -> Established:
+        (sa,) = self.sas
+        return sa
+
+    def reports(self, event: str) -> list[Report]:
+        return [effect for effect in self.told if isinstance(effect, Report) and effect.event == event]
+
+    @property
+    def downs(self) -> list[IkeSaDown]:
+        return [effect for effect in self.told if isinstance(effect, IkeSaDown)]
+
+
+Fate = Callable[[int, bytes], tuple[float, ...]]
+"""For the n-th datagram: after how many seconds each copy of it arrives; none for a loss."""
+
+
+def in_order(number: int, octets: bytes) -> tuple[float, ...]:
+    """Every datagram arrives once, after ten milliseconds."""
+    return (0.01,)
+
+
+class Pair:
+    """Left and right, and the wire. `sent` keeps every datagram in the order of sending."""
+
+    def __init__(
+        self, left: tuple[Peer, ...], right: tuple[Peer, ...], settings: Settings | None = None, seed: int = 1
+    ) -> None:
+        settings = settings or Settings()
+        self.now = 0.0
+        self.fate: Fate = in_order
+        self.sent: list[bytes] = []
+        self._wire: list[tuple[float, int, Path, bytes]] = []
+        self._order = count()
+        self.left = Side(LEFT, RIGHT, Endpoint(left, random.Random(seed).randbytes, settings), self)
+        self.right = Side(RIGHT, LEFT, Endpoint(right, random.Random(seed + 1).randbytes, settings), self)
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        return self.left, self.right
+
+    def send(self, path: Path, octets: bytes) -> None:
+        for delay in self.fate(len(self.sent), octets):
+            heapq.heappush(self._wire, (self.now + delay, next(self._order), path, octets))
+        self.sent.append(octets)
+
+    def run(self, seconds: float) -> None:
+        """Let time pass: datagrams arrive and timers fire, each at its time."""
+        end = self.now + seconds
+        for _ in range(100_000):
+            at = self._next()
+            if at > end:
+                break
+            self.now = max(self.now, at)
+            self._happen()
+        else:
+            raise AssertionError("the two never come to rest")
+        self.now = end
+
+    def _next(self) -> float:
+        timers = [at for side in self.sides for at in side.timers.values()]
+        return min([*timers, *(item[0] for item in self._wire[:1])], default=float("inf"))
+
+    def _happen(self) -> None:
+        if self._wire and self._wire[0][0] <= self.now:
+            _, _, path, octets = heapq.heappop(self._wire)
+            to = next(side for side in self.sides if side.host == path.remote.host)
+            to.tell(Datagram(Path(path.remote, path.local), octets))
+            return
+        for side in self.sides:
+            for spi, at in list(side.timers.items()):
+                if at <= self.now:
+                    del side.timers[spi]
+                    side.tell(TimerFired(spi))
+                    return
+
+    def agree(self) -> bool:
+        """Both sides hold the same IKE SAs with the same children, each kernel just those, and each packet arrives."""
+        left, right = ({_shape(sa) for sa in side.sas} for side in self.sides)
+        mirrored = {(spis, frozenset((b, a) for a, b in children)) for spis, children in right}
+        return left == mirrored and all(_kernel_fits(side) for side in self.sides) and self._carries()
+
+    def _carries(self) -> bool:
+        """What one side sends on, the other receives on."""
+        left, right = self.left.kernel, self.right.kernel
+        return left.outbound.keys() <= right.inbound.keys() and right.outbound.keys() <= left.inbound.keys()
+
+
+def _shape(sa: Established) -> tuple[tuple[bytes, bytes], frozenset[tuple[bytes, bytes]]]:
+    children = frozenset((child.spi_in, child.spi_out) for child in sa.children)
+    return (sa.secured.spi_i, sa.secured.spi_r), children
+
+
+def _kernel_fits(side: Side) -> bool:
+    spis_in = {child.spi_in for sa in side.sas for child in sa.children}
+    spis_out = {child.spi_out for sa in side.sas for child in sa.children}
+    return side.kernel.inbound.keys() == spis_in and side.kernel.outbound.keys() == spis_out
