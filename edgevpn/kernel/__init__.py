@@ -1,0 +1,1 @@
+"""The data plane: XFRM, interfaces, addresses and routes over netlink; knows nothing of IKE."""

@@ -1,0 +1,179 @@
+"""Everything that we ask of a kernel, whether it is the real one or the one in memory."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from ipaddress import IPv4Interface, IPv6Interface
+from typing import Protocol
+
+from edgevpn.kernel.events import Event
+from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, Path, RouteSpec
+from edgevpn.kernel.spec import (
+    SPI_RANGE,
+    Aead,
+    Encryption,
+    Integrity,
+    IpAddress,
+    Migration,
+    Mode,
+    PolicyKey,
+    PolicySpec,
+    PolicyState,
+    SaKey,
+    SaSpec,
+    SaState,
+    UdpEncap,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What was tried in this kernel and found to work."""
+
+    esp4: bool
+    esp6: bool
+    xfrm_interface: bool
+    migrate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """How many of our objects were removed."""
+
+    sas: int = 0
+    policies: int = 0
+    routes: int = 0
+    links: int = 0
+
+
+class Tagged(Protocol):
+    """Something that says whether it bears one of our tags."""
+
+    @property
+    def ours(self) -> bool: ...
+
+
+def require_ours(spec: Tagged) -> None:
+    """Raise ValueError for what would not be recognised as ours afterwards."""
+    if not spec.ours:
+        raise ValueError(f"without a tag of ours: {spec}")
+
+
+class Kernel(Protocol):
+    """The kernel's part of a gateway. Calls are local system calls and return when the kernel has done the work.
+
+    Every call may raise `KernelError`, or of its subclasses `NotPermitted`, `NotSupported`, and those named at it.
+    What is added must bear one of our tags; ValueError otherwise, and nothing is done.
+    """
+
+    def add_sa(self, spec: SaSpec) -> None:
+        """Add an SA. AlreadyExists: its key is taken, be it by an SPI that was only allocated."""
+
+    def update_sa(self, spec: SaSpec) -> None:
+        """Turn an allocated SPI into an SA; or give an SA new limits or UDP ports. NotFound."""
+
+    def delete_sa(self, key: SaKey) -> None:
+        """Remove an SA or an allocated SPI. NotFound."""
+
+    def get_sa(self, key: SaKey) -> SaState:
+        """Read an SA. NotFound, also for an SPI that is only allocated."""
+
+    def list_sas(self) -> tuple[SaState, ...]:
+        """Our SAs, without SPIs that are only allocated."""
+
+    def alloc_spi(
+        self,
+        source: IpAddress,
+        destination: IpAddress,
+        reqid: int,
+        *,
+        if_id: int = 0,
+        mode: Mode = Mode.TUNNEL,
+        spis: range = SPI_RANGE,
+    ) -> int:
+        """Reserve an SPI for an inbound SA; it lapses after half a minute unless `update_sa` makes it one."""
+
+    def move_sa(self, key: SaKey, source: IpAddress, destination: IpAddress, encapsulation: UdpEncap | None) -> SaKey:
+        """Give an SA other outer addresses, its keys, sequence numbers and counters kept. NotFound, AlreadyExists.
+
+        The SA is removed and added anew, so this works without XFRM_MIGRATE; policies stay as they are.
+        """
+
+    def migrate(self, migration: Migration) -> None:
+        """Give a policy and its SAs other outer addresses in one step. NotFound, NotSupported."""
+
+    def add_policy(self, spec: PolicySpec) -> None:
+        """Add a policy. AlreadyExists."""
+
+    def update_policy(self, spec: PolicySpec) -> None:
+        """Add a policy, or replace the one with its key."""
+
+    def delete_policy(self, key: PolicyKey) -> None:
+        """Remove a policy. NotFound."""
+
+    def get_policy(self, key: PolicyKey) -> PolicyState:
+        """Read a policy. NotFound."""
+
+    def list_policies(self, *, foreign: bool = False) -> tuple[PolicyState, ...]:
+        """Our policies, or with `foreign` everybody's, without those of sockets."""
+
+    def bypass_socket(self, sock: socket.socket) -> None:
+        """Exempt a socket's packets, in and out, from all policies."""
+
+    def enable_udp_encapsulation(self, sock: socket.socket) -> None:
+        """Let the kernel take the ESP packets (RFC 3948) out of what a UDP socket receives."""
+
+    def add_link(self, spec: LinkSpec) -> LinkState:
+        """Add an XFRM interface, without a link-local address, and set it up.
+
+        AlreadyExists: its name or if_id is taken.
+        """
+
+    def delete_link(self, name: str) -> None:
+        """Remove an XFRM interface of ours, with its addresses and routes. NotFound."""
+
+    def get_link(self, name: str) -> LinkState:
+        """Read any interface. NotFound."""
+
+    def list_links(self, *, foreign: bool = False) -> tuple[LinkState, ...]:
+        """Our XFRM interfaces, or with `foreign` all interfaces."""
+
+    def add_address(self, spec: AddressSpec) -> None:
+        """Add an address. AlreadyExists; NotFound: no such interface."""
+
+    def delete_address(self, spec: AddressSpec) -> None:
+        """Remove an address. NotFound."""
+
+    def list_addresses(self, interface: str) -> tuple[IPv4Interface | IPv6Interface, ...]:
+        """All addresses of an interface. NotFound: no such interface."""
+
+    def add_route(self, spec: RouteSpec) -> None:
+        """Add a route. AlreadyExists; NotFound: no such interface."""
+
+    def delete_route(self, spec: RouteSpec) -> None:
+        """Remove a route. NotFound."""
+
+    def list_routes(self) -> tuple[RouteSpec, ...]:
+        """Our routes, of all tables."""
+
+    def path_to(self, destination: IpAddress, source: IpAddress | None = None) -> Path:
+        """How packets to an address leave. NotFound: nothing leads there."""
+
+    def try_algorithms(self, cipher: Aead | Encryption, integrity: Integrity | None = None) -> None:
+        """Add an SA with these algorithms and remove it at once. NotSupported: this kernel lacks one of them."""
+
+    def features(self) -> Features:
+        """Try what the kernel can do; leaves nothing behind."""
+
+    def flush_ours(self, if_id: int | None = None) -> Flushed:
+        """Remove everything that bears our tags, or of it only what belongs to one interface."""
+
+    def fileno(self) -> int:
+        """Becomes readable when there are events."""
+
+    def read_events(self) -> tuple[Event, ...]:
+        """What happened since the last call; never blocks. A bounded number at a time: `fileno` tells of more."""
+
+    def close(self) -> None:
+        """Close the sockets; what the kernel holds stays."""

@@ -1,0 +1,75 @@
+"""What the kernel tells without being asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from edgevpn.kernel.network_spec import InterfaceAddress, LinkState, RouteSpec
+from edgevpn.kernel.spec import IpAddress, SaKey, Selector
+
+
+@dataclass(frozen=True, slots=True)
+class Acquire:
+    """A packet met a policy of ours and found no SA. `selector` is that packet's, the addresses are the template's."""
+
+    selector: Selector
+    source: IpAddress
+    destination: IpAddress
+    reqid: int
+    if_id: int
+    policy_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """An SA reached its soft limit, or its hard limit and is gone."""
+
+    key: SaKey
+    reqid: int
+    hard: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SaMappingChanged:
+    """Packets of an inbound SA come, with a good ICV, from another address or port (RFC 3948 §3.1, RFC 7296 §2.23)."""
+
+    key: SaKey
+    reqid: int
+    source: IpAddress
+    source_port: int
+    old_source: IpAddress
+    old_source_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """An interface appeared, changed, or is gone."""
+
+    link: LinkState
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AddressChanged:
+    """An interface got an address, or lost it. `interface` is "" if that no longer exists when this is read."""
+
+    interface: str
+    address: InterfaceAddress
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RouteChanged:
+    """A route appeared, changed, or is gone. Its interface is None if that no longer exists when this is read."""
+
+    route: RouteSpec
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EventsLost:
+    """The kernel had more to say than we read in time: read again what matters."""
+
+
+Event: TypeAlias = Acquire | Expire | SaMappingChanged | LinkChanged | AddressChanged | RouteChanged | EventsLost

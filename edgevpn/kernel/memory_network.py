@@ -1,0 +1,177 @@
+"""XFRM interfaces, addresses and routes of the kernel in memory."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address, ip_network
+
+from edgevpn.kernel import faults
+from edgevpn.kernel.contract import Features, require_ours
+from edgevpn.kernel.events import AddressChanged, LinkChanged, RouteChanged
+from edgevpn.kernel.memory_base import MemoryBase, can_fail, refuse
+from edgevpn.kernel.network_spec import (
+    MAIN_TABLE,
+    AddressSpec,
+    InterfaceAddress,
+    LinkSpec,
+    LinkState,
+    Path,
+    RouteSpec,
+)
+from edgevpn.kernel.spec import IpAddress, IpNetwork
+
+DEFAULT_MTU = 1500
+# RFC 5737, RFC 3849: the internet as the kernel in memory sees it.
+DEFAULT_PATHS = (
+    (ip_network("0.0.0.0/0"), Path("uplink", IPv4Address("192.0.2.1"), IPv4Address("192.0.2.254"), DEFAULT_MTU)),
+    (ip_network("::/0"), Path("uplink", IPv6Address("2001:db8::1"), IPv6Address("2001:db8::fe"), DEFAULT_MTU)),
+)
+
+
+class MemoryNetwork(MemoryBase):
+    """The network half of `contract.Kernel`."""
+
+    def __init__(self, have: Features) -> None:
+        super().__init__()
+        self._have = have
+        self._links: dict[str, LinkState] = {}
+        self._links_made = 0
+        self._addresses: list[AddressSpec] = []
+        self._routes: list[RouteSpec] = []
+        self._paths: dict[IpNetwork, Path] = dict(DEFAULT_PATHS)
+        for name, mtu in (("lo", 65536), ("uplink", DEFAULT_MTU)):
+            self._keep_link(LinkState(name, self._next_index(), mtu, up=True))
+
+    # For tests and measurements
+
+    def set_path(self, network: IpNetwork, path: Path | None) -> None:
+        """Say how addresses of a network are reached, None for not at all; the longest prefix wins."""
+        self._paths = {known: way for known, way in self._paths.items() if known != network}
+        if path is not None:
+            self._paths[network] = path
+
+    # Links
+
+    @can_fail
+    def add_link(self, spec: LinkSpec) -> LinkState:
+        require_ours(spec)
+        what = f"interface {spec.name}"
+        if not self._have.xfrm_interface:
+            refuse("add", what, errno.EOPNOTSUPP, faults.LINK)
+        if any(spec.name == link.name or spec.if_id == link.if_id for link in self._links.values()):
+            refuse("add", what, errno.EEXIST, faults.LINK)
+        if spec.underlying is not None:
+            self._check_interface("add", what, spec.underlying)
+        mtu = DEFAULT_MTU if spec.mtu is None else spec.mtu
+        return self._keep_link(LinkState(spec.name, self._next_index(), mtu, True, "xfrm", spec.if_id, spec.underlying))
+
+    @can_fail
+    def delete_link(self, name: str) -> None:
+        link = self.get_link(name)
+        require_ours(link)
+        for route in [route for route in self._routes if route.interface == name]:
+            self._drop_route(route)
+        for spec in [spec for spec in self._addresses if spec.interface == name]:
+            self.delete_address(spec)
+        del self._links[name]
+        self.emit(LinkChanged(link, gone=True))
+
+    @can_fail
+    def get_link(self, name: str) -> LinkState:
+        self._check_interface("read", f"interface {name}", name)
+        return self._links[name]
+
+    @can_fail
+    def list_links(self, *, foreign: bool = False) -> tuple[LinkState, ...]:
+        return tuple(link for link in self._links.values() if foreign or link.ours)
+
+    def _keep_link(self, link: LinkState) -> LinkState:
+        self._links[link.name] = link
+        self.emit(LinkChanged(link))
+        return link
+
+    def _next_index(self) -> int:
+        self._links_made += 1
+        return self._links_made
+
+    def _check_interface(self, verb: str, what: object, name: str) -> None:
+        if name not in self._links:
+            refuse(verb, what, errno.ENODEV, faults.LINK)
+
+    # Addresses
+
+    @can_fail
+    def add_address(self, spec: AddressSpec) -> None:
+        what = f"{spec.address} to {spec.interface}"
+        self._check_interface("add", what, spec.interface)
+        if spec in self._addresses:
+            refuse("add", what, errno.EEXIST, faults.ADDRESS)
+        self._addresses.append(spec)
+        self.emit(AddressChanged(spec.interface, spec.address))
+
+    @can_fail
+    def delete_address(self, spec: AddressSpec) -> None:
+        what = f"{spec.address} of {spec.interface}"
+        self._check_interface("delete", what, spec.interface)
+        if spec not in self._addresses:
+            refuse("delete", what, errno.EADDRNOTAVAIL, faults.ADDRESS)
+        self._addresses.remove(spec)
+        self.emit(AddressChanged(spec.interface, spec.address, gone=True))
+
+    @can_fail
+    def list_addresses(self, interface: str) -> tuple[InterfaceAddress, ...]:
+        self._check_interface("list", f"addresses of {interface}", interface)
+        return tuple(spec.address for spec in self._addresses if spec.interface == interface)
+
+    # Routes
+
+    @can_fail
+    def add_route(self, spec: RouteSpec) -> None:
+        require_ours(spec)
+        if spec.interface is not None:
+            self._check_interface("add", spec, spec.interface)
+        if any(place(spec) == place(route) for route in self._routes):
+            refuse("add", spec, errno.EEXIST, faults.ROUTE)
+        self._routes.append(spec)
+        self.emit(RouteChanged(spec))
+
+    @can_fail
+    def delete_route(self, spec: RouteSpec) -> None:
+        require_ours(spec)
+        if spec not in self._routes:
+            refuse("delete", spec, errno.ESRCH, faults.ROUTE)
+        self._drop_route(spec)
+
+    @can_fail
+    def list_routes(self) -> tuple[RouteSpec, ...]:
+        return tuple(self._routes)
+
+    def _drop_route(self, spec: RouteSpec) -> None:
+        self._routes.remove(spec)
+        self.emit(RouteChanged(spec, gone=True))
+
+    @can_fail
+    def path_to(self, destination: IpAddress, source: IpAddress | None = None) -> Path:
+        ways = {**self._paths, **dict(self._routed_paths())}
+        networks = [network for network in ways if destination in network]
+        if not networks:
+            refuse("find", f"a way to {destination}", errno.ENETUNREACH, faults.PATH)
+        path = ways[max(networks, key=lambda network: network.prefixlen)]
+        return path if source is None else replace(path, source=source)
+
+    def _routed_paths(self) -> Iterator[tuple[IpNetwork, Path]]:
+        """Where our own routes lead, as far as they and their interfaces' addresses tell a source."""
+        for route in self._routes:
+            sources = [spec.address.ip for spec in self._addresses if spec.interface == route.interface]
+            sources = [source for source in sources if source.version == route.destination.version]
+            source = route.source or next(iter(sources), None)
+            if route.interface is not None and route.table == MAIN_TABLE and source is not None:
+                mtu = self._links[route.interface].mtu
+                yield route.destination, Path(route.interface, source, route.gateway, mtu)
+
+
+def place(route: RouteSpec) -> tuple[IpNetwork, int, int]:
+    """What two routes cannot have in common."""
+    return route.destination, route.table, route.metric

@@ -1,0 +1,256 @@
+"""A netlink socket: requests with their answers, and another for what the kernel tells by itself.
+
+A request is a local system call: the kernel has done the work, and queued the answer, when `sendmsg` returns.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, IntFlag
+
+from edgevpn.kernel.framework import nlmsg
+
+# <linux/netlink.h>
+NETLINK_ROUTE, NETLINK_XFRM = 0, 6
+SOL_NETLINK = 270
+NETLINK_ADD_MEMBERSHIP, NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK = 1, 10, 11, 12
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+NLMSGERR_ATTR_MSG = 1
+
+# <asm/socket.h>, the same on all that OpenWrt runs on
+SO_RCVBUFFORCE = 33
+
+# struct nlmsghdr { __u32 nlmsg_len; __u16 nlmsg_type, nlmsg_flags; __u32 nlmsg_seq, nlmsg_pid; };
+HEADER = struct.Struct("=IHHII")
+# struct nlmsgerr { int error; struct nlmsghdr msg; }; then attributes
+ERROR = struct.Struct("=i16x")
+# struct nlattr { __u16 nla_len, nla_type; };
+ATTRIBUTE = struct.Struct("=HH")
+
+# Our own choices.
+BATCH = 64  # requests per system call; their answers fit any receive buffer
+ANSWER_TIMEOUT = 10  # seconds; only a kernel fault makes us wait at all
+RECEIVE_SIZE = 1 << 16
+REQUEST_BUFFER = 1 << 20
+EVENT_BUFFER = 4 << 20
+EVENT_DATAGRAMS = 256
+DUMP_ATTEMPTS = 5
+
+
+class Flag(IntFlag):
+    """NLM_F_*"""
+
+    REQUEST = 0x1
+    ACK = 0x4
+    DUMP_INTERRUPTED = 0x10
+    ACK_TLVS = 0x200
+    DUMP = 0x300
+    REPLACE = 0x100
+    EXCLUSIVE = 0x200
+    CREATE = 0x400
+
+
+NO_FLAGS = Flag(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of the kernel: the message without its header, which is written when it is sent."""
+
+    type: IntEnum
+    body: bytes = field(repr=False)
+    flags: Flag = NO_FLAGS
+
+    def octets(self, flags: Flag, sequence: int) -> bytes:
+        """The message, padded so that another may follow."""
+        padded = self.body + bytes(-len(self.body) % 4)
+        return HEADER.pack(HEADER.size + len(self.body), self.type, self.flags | flags, sequence, 0) + padded
+
+
+def request(kind: IntEnum, message: nlmsg, flags: Flag = NO_FLAGS) -> Request:
+    """A request whose body is a message of pyroute2's framework."""
+    message.encode()
+    return Request(kind, bytes(message.data[HEADER.size :]), flags)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message from the kernel, header included in `octets`."""
+
+    type: int
+    flags: int
+    sequence: int
+    octets: bytes
+
+
+class NetlinkError(OSError):
+    """The kernel's refusal: an errno, and the text of its extended ack, or the errno's own."""
+
+    def __init__(self, code: int, text: str = "") -> None:
+        super().__init__(code, text or os.strerror(code))
+        self.has_text = bool(text)
+
+
+def messages(octets: bytes) -> Iterator[Message]:
+    """Split a datagram into its messages."""
+    offset = 0
+    while offset + HEADER.size <= len(octets):
+        length, kind, flags, sequence, _ = HEADER.unpack_from(octets, offset)
+        if not HEADER.size <= length <= len(octets) - offset:
+            return
+        yield Message(kind, flags, sequence, octets[offset : offset + length])
+        offset += (length + 3) & ~3
+
+
+def refusal(message: Message) -> NetlinkError | None:
+    """What an NLMSG_ERROR or NLMSG_DONE says; None for success."""
+    (code,) = struct.unpack_from("=i", message.octets, HEADER.size)
+    if not code:
+        return None
+    fixed = ERROR.size if message.type == NLMSG_ERROR else 4
+    text = extended_text(message.octets[HEADER.size + fixed :]) if message.flags & Flag.ACK_TLVS else ""
+    return NetlinkError(-code, text)
+
+
+def extended_text(attributes: bytes) -> str:
+    """NLMSGERR_ATTR_MSG of an extended ack, or nothing."""
+    while len(attributes) >= ATTRIBUTE.size:
+        length, kind = ATTRIBUTE.unpack_from(attributes)
+        if kind == NLMSGERR_ATTR_MSG:
+            return attributes[ATTRIBUTE.size : length].rstrip(b"\0").decode(errors="replace")
+        attributes = attributes[max(ATTRIBUTE.size, (length + 3) & ~3) :]
+    return ""
+
+
+class NetlinkSocket:
+    """Requests to one netlink family and their answers."""
+
+    def __init__(self, family: int) -> None:
+        self._socket = open_socket(family, REQUEST_BUFFER)
+        self._socket.settimeout(ANSWER_TIMEOUT)
+        self._sequence = 0
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def do(self, request: Request) -> None:
+        """Have one thing done; raises NetlinkError."""
+        (result,) = self.batch((request,))
+        if result is not None:
+            raise result
+
+    def ask(self, request: Request) -> bytes:
+        """Have one thing done and return the message that answers it; raises NetlinkError."""
+        first = self._send((request,))
+        error, replies = self._answer(first)
+        if error is not None:
+            raise error
+        if not replies:
+            raise NetlinkError(errno.ENOMSG)
+        return replies[0].octets
+
+    def batch(self, requests: Sequence[Request]) -> tuple[NetlinkError | None, ...]:
+        """Have many things done, in order, failures in between or not; None stands for a success."""
+        results: list[NetlinkError | None] = []
+        for start in range(0, len(requests), BATCH):
+            part = requests[start : start + BATCH]
+            first = self._send(part)
+            results += [self._answer(first + number)[0] for number in range(len(part))]
+        return tuple(results)
+
+    def dump(self, request: Request) -> tuple[Message, ...]:
+        """Everything of a kind; read again where it changed in between. Raises NetlinkError."""
+        for _ in range(DUMP_ATTEMPTS):
+            found = self._dump_once(request)
+            if not any(message.flags & Flag.DUMP_INTERRUPTED for message in found):
+                break
+        return found
+
+    def _dump_once(self, request: Request) -> tuple[Message, ...]:
+        sequence = self._send((request,), Flag.DUMP)
+        found: list[Message] = []
+        while True:
+            for message in self._receive(sequence):
+                if message.type not in (NLMSG_DONE, NLMSG_ERROR):
+                    found.append(message)
+                elif error := refusal(message):
+                    raise error
+                else:
+                    return tuple(found)
+
+    def _send(self, requests: Sequence[Request], flags: Flag = Flag.ACK) -> int:
+        """Send, and return the first one's sequence number; the others count up from it."""
+        first = self._sequence + 1
+        flags |= Flag.REQUEST
+        self._socket.send(b"".join(wanted.octets(flags, first + number) for number, wanted in enumerate(requests)))
+        self._sequence = (first + len(requests)) & 0x3FFF_FFFF
+        return first
+
+    def _answer(self, sequence: int) -> tuple[NetlinkError | None, tuple[Message, ...]]:
+        """The acknowledgement of a request, and what the kernel answered before it."""
+        replies: list[Message] = []
+        while True:
+            for message in self._receive(sequence):
+                if message.type == NLMSG_ERROR:
+                    return refusal(message), tuple(replies)
+                replies.append(message)
+
+    def _receive(self, sequence: int) -> Iterator[Message]:
+        """The messages of the next datagram that answer a request; left-overs of failed ones are dropped."""
+        try:
+            octets = self._socket.recv(RECEIVE_SIZE)
+        except OSError as error:  # TimeoutError is one, without a number
+            raise NetlinkError(error.errno or errno.ETIMEDOUT) from error
+        return (message for message in messages(octets) if message.sequence == sequence)
+
+
+class EventSocket:
+    """What the kernel sends to multicast groups of one netlink family."""
+
+    def __init__(self, family: int, groups: Sequence[int]) -> None:
+        self._socket = open_socket(family, EVENT_BUFFER)
+        self._socket.setblocking(False)
+        for group in groups:
+            self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def read(self) -> tuple[tuple[Message, ...], bool]:
+        """The messages that wait, a bounded number of them, and whether the kernel had to drop some."""
+        found: list[Message] = []
+        lost = False
+        for _ in range(EVENT_DATAGRAMS):
+            try:
+                found += messages(self._socket.recv(RECEIVE_SIZE))
+            except BlockingIOError:
+                break
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                lost = True
+        return tuple(found), lost
+
+
+def open_socket(family: int, receive_buffer: int) -> socket.socket:
+    """A bound netlink socket that says in words what was wrong. Raises NetlinkError."""
+    try:
+        sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, family)
+    except OSError as error:
+        raise NetlinkError(error.errno or errno.EIO) from error
+    for option in (NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK):
+        sock.setsockopt(SOL_NETLINK, option, 1)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, receive_buffer)
+    except OSError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    sock.bind((0, 0))
+    return sock

@@ -1,0 +1,286 @@
+"""SAs and policies of the real kernel."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+
+from edgevpn.kernel import faults
+from edgevpn.kernel.contract import require_ours
+from edgevpn.kernel.errors import KernelError, NotFound, NotSupported
+from edgevpn.kernel.events import Acquire, Event, Expire, SaMappingChanged
+from edgevpn.kernel.faults import telling
+from edgevpn.kernel.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkSocket, Request, request
+from edgevpn.kernel.policy_codec import (
+    migrate_message,
+    policy_key_message,
+    policy_message,
+    read_acquire,
+    read_policy,
+    socket_policy,
+)
+from edgevpn.kernel.sa_codec import (
+    read_expire,
+    read_mapping,
+    read_sa,
+    read_sa_key,
+    sa_key_message,
+    sa_message,
+    spi_message,
+)
+from edgevpn.kernel.spec import (
+    OURS_REQID,
+    SPI_RANGE,
+    Aead,
+    Direction,
+    Encryption,
+    Integrity,
+    IpAddress,
+    Migration,
+    Mode,
+    PolicyKey,
+    PolicySpec,
+    PolicyState,
+    SaKey,
+    SaSpec,
+    SaState,
+    Selector,
+    Tags,
+    Template,
+    UdpEncap,
+)
+from edgevpn.kernel.xfrm_parts import Values, parts_of
+from edgevpn.kernel.xfrm_wire import (
+    XFRM_POLICY_MAX,
+    XfrmGroup,
+    XfrmMsg,
+    user_acquire,
+    user_expire,
+    user_mapping,
+    userpolicy_info,
+    usersa_id,
+    usersa_info,
+)
+
+EVENT_GROUPS = (XfrmGroup.ACQUIRE, XfrmGroup.EXPIRE, XfrmGroup.MAPPING)
+
+# RFC 5737, RFC 3849: addresses of nobody.
+TRIAL_ADDRESSES: Mapping[int, tuple[IpAddress, IpAddress]] = {
+    4: (ip_address("192.0.2.1"), ip_address("192.0.2.2")),
+    6: (ip_address("2001:db8::1"), ip_address("2001:db8::2")),
+}
+
+# <linux/in.h>, <linux/in6.h>, <linux/udp.h>
+IP_XFRM_POLICY, IPV6_XFRM_POLICY = 17, 35
+UDP_ENCAP, UDP_ENCAP_ESPINUDP = 100, 2
+
+
+class Xfrm:
+    """XFRM netlink, and the socket options that belong to it. Errors are those of `contract.Kernel`."""
+
+    def __init__(self) -> None:
+        with telling("open", "XFRM netlink", faults.OPEN_XFRM):
+            self._xfrm = NetlinkSocket(NETLINK_XFRM)
+
+    def add_sa(self, spec: SaSpec) -> None:
+        require_ours(spec)
+        self._install("add", XfrmMsg.NEWSA, spec)
+
+    def update_sa(self, spec: SaSpec) -> None:
+        require_ours(spec)
+        self._install("update", XfrmMsg.UPDSA, spec)
+
+    def _install(self, verb: str, kind: XfrmMsg, spec: SaSpec, counters: SaState | None = None) -> None:
+        causes = faults.adding_sa(spec.destination.version, spec.cipher, spec.integrity)
+        with telling(verb, spec.key, causes):
+            self._xfrm.do(request(kind, sa_message(spec, counters)))
+
+    def delete_sa(self, key: SaKey) -> None:
+        with telling("delete", key, faults.SA_BY_KEY):
+            self._xfrm.do(request(XfrmMsg.DELSA, sa_key_message(key)))
+
+    def get_sa(self, key: SaKey) -> SaState:
+        with telling("read", key, faults.SA_BY_KEY):
+            answer = self._xfrm.ask(request(XfrmMsg.GETSA, sa_key_message(key)))
+        state = read_sa(*parts_of(usersa_info, answer))
+        if state is None:
+            raise NotFound(f"read {key}", errno.ESRCH, "its SPI is only allocated")
+        return state
+
+    def list_sas(self) -> tuple[SaState, ...]:
+        states = (read_sa(info, attributes) for info, attributes in self._dump_sas())
+        return tuple(state for state in states if state is not None)
+
+    def _dump_sas(self) -> list[tuple[Values, Values]]:
+        """Our SAs, those included that are only allocated SPIs."""
+        with telling("list", "SAs", {}):
+            dump = self._xfrm.dump(Request(XfrmMsg.GETSA, b""))
+        return [
+            (info, attributes)
+            for info, attributes in (parts_of(usersa_info, message.octets) for message in dump)
+            if Tags(info["reqid"], attributes.get("XFRMA_IF_ID", 0)).ours
+        ]
+
+    def alloc_spi(
+        self,
+        source: IpAddress,
+        destination: IpAddress,
+        reqid: int,
+        *,
+        if_id: int = 0,
+        mode: Mode = Mode.TUNNEL,
+        spis: range = SPI_RANGE,
+    ) -> int:
+        require_ours(Tags(reqid, if_id))
+        message = spi_message(source, destination, reqid, if_id, mode, spis)
+        with telling("allocate", f"an SPI for {destination}", {}):
+            answer = self._xfrm.ask(request(XfrmMsg.ALLOCSPI, message))
+        return read_sa_key(*parts_of(usersa_info, answer)).spi
+
+    def move_sa(self, key: SaKey, source: IpAddress, destination: IpAddress, encapsulation: UdpEncap | None) -> SaKey:
+        old = self._take_sa(key)
+        spec = replace(old.spec, source=source, destination=destination, encapsulation=encapsulation)
+        try:
+            self._install("move", XfrmMsg.NEWSA, replace(spec, sequence=old.sequence), old)
+        except KernelError:
+            self._install("restore", XfrmMsg.NEWSA, replace(old.spec, sequence=old.sequence), old)
+            raise
+        return spec.key
+
+    def _take_sa(self, key: SaKey) -> SaState:
+        """Delete an SA and return it with its keys, as it was when its last packet had passed.
+
+        Only the notice of its end tells that: an SA that was read and then deleted may have sent packets in between,
+        and must not send others under their numbers.
+        """
+        with closing(EventSocket(NETLINK_XFRM, (XfrmGroup.SA,))) as notices:
+            require_ours(self.get_sa(key).spec)
+            self.delete_sa(key)
+            messages, _ = notices.read()
+        for message in messages:
+            if message.type == XfrmMsg.DELSA:
+                _, attributes = parts_of(usersa_id, message.octets)
+                info = attributes["XFRMA_SA"]
+                if read_sa_key(info, attributes) == key and (state := read_sa(info, attributes, with_keys=True)):
+                    return state
+        raise KernelError(f"move {key}", errno.ENOBUFS, "the kernel did not say where it stood; it is deleted")
+
+    def migrate(self, migration: Migration) -> None:
+        with telling("migrate", migration.policy, faults.MIGRATE):
+            self._xfrm.do(request(XfrmMsg.MIGRATE, migrate_message(migration)))
+
+    def add_policy(self, spec: PolicySpec) -> None:
+        require_ours(spec)
+        with telling("add", spec.key, faults.POLICY):
+            self._xfrm.do(request(XfrmMsg.NEWPOLICY, policy_message(spec)))
+
+    def update_policy(self, spec: PolicySpec) -> None:
+        require_ours(spec)
+        with telling("update", spec.key, faults.POLICY):
+            self._xfrm.do(request(XfrmMsg.UPDPOLICY, policy_message(spec)))
+
+    def delete_policy(self, key: PolicyKey) -> None:
+        with telling("delete", key, faults.POLICY):
+            self._xfrm.do(request(XfrmMsg.DELPOLICY, policy_key_message(key)))
+
+    def get_policy(self, key: PolicyKey) -> PolicyState:
+        with telling("read", key, faults.POLICY):
+            answer = self._xfrm.ask(request(XfrmMsg.GETPOLICY, policy_key_message(key)))
+        return read_policy(*parts_of(userpolicy_info, answer))
+
+    def list_policies(self, *, foreign: bool = False) -> tuple[PolicyState, ...]:
+        with telling("list", "policies", {}):
+            dump = self._xfrm.dump(Request(XfrmMsg.GETPOLICY, b""))
+        parts = (parts_of(userpolicy_info, message.octets) for message in dump)
+        states = [read_policy(info, attributes) for info, attributes in parts if info["dir"] < XFRM_POLICY_MAX]
+        return tuple(state for state in states if foreign or state.spec.ours)
+
+    def flush_sas(self, if_id: int | None) -> int:
+        """Remove our SAs and allocated SPIs, all or those of one if_id; returns how many."""
+        keys = [
+            read_sa_key(info, attributes)
+            for info, attributes in self._dump_sas()
+            if if_id is None or attributes.get("XFRMA_IF_ID") == if_id
+        ]
+        return self._delete_all("flush SAs", [request(XfrmMsg.DELSA, sa_key_message(key)) for key in keys])
+
+    def flush_policies(self, if_id: int | None) -> int:
+        """Remove our policies, all or those of one if_id; returns how many."""
+        keys = [state.spec.key for state in self.list_policies() if if_id is None or state.spec.if_id == if_id]
+        return self._delete_all("flush policies", [request(XfrmMsg.DELPOLICY, policy_key_message(key)) for key in keys])
+
+    def _delete_all(self, operation: str, requests: list[Request]) -> int:
+        """Delete in batches; what is gone by itself meanwhile is no error."""
+        results = self._xfrm.batch(requests)
+        for error in results:
+            if error is not None and error.errno not in faults.SA_BY_KEY:
+                raise faults.kernel_error(operation, error, {})
+        return results.count(None)
+
+    def bypass_socket(self, sock: socket.socket) -> None:
+        level, option = {
+            socket.AF_INET: (socket.IPPROTO_IP, IP_XFRM_POLICY),
+            socket.AF_INET6: (socket.IPPROTO_IPV6, IPV6_XFRM_POLICY),
+        }[sock.family]
+        with telling("exempt", "a socket from policies", {}):
+            for direction in (Direction.IN, Direction.OUT):
+                sock.setsockopt(level, option, socket_policy(sock.family, direction))
+
+    def enable_udp_encapsulation(self, sock: socket.socket) -> None:
+        with telling("receive", "ESP in UDP", faults.UDP_ENCAPSULATION):
+            sock.setsockopt(socket.IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_ESPINUDP)
+
+    def try_algorithms(self, cipher: Aead | Encryption, integrity: Integrity | None = None) -> None:
+        self._try_sa(*TRIAL_ADDRESSES[4], cipher, integrity)
+
+    def _try_sa(
+        self, source: IpAddress, destination: IpAddress, cipher: Aead | Encryption, integrity: Integrity | None
+    ) -> None:
+        reqid = OURS_REQID.start
+        spi = self.alloc_spi(source, destination, reqid)
+        spec = SaSpec(source=source, destination=destination, spi=spi, reqid=reqid, cipher=cipher, integrity=integrity)
+        try:
+            self._install("try", XfrmMsg.UPDSA, spec)
+        finally:
+            self.delete_sa(spec.key)
+
+    def has_esp(self, version: int) -> bool:
+        """Whether an ESP SA of IP version 4 or 6 can be added, with the algorithms that no ESP comes without."""
+        cipher, integrity = Encryption("cbc(aes)", bytes(16)), Integrity("hmac(sha1)", bytes(20), 96)
+        try:
+            self._try_sa(*TRIAL_ADDRESSES[version], cipher, integrity)
+        except NotSupported:
+            return False
+        return True
+
+    def has_migrate(self) -> bool:
+        """Whether the kernel would migrate SAs; asked about a policy that does not exist."""
+        source, destination = TRIAL_ADDRESSES[4]
+        selector = Selector(ip_network(source), ip_network(destination))
+        template = Template(source, destination, OURS_REQID.start)
+        policy = PolicyKey(selector, Direction.OUT)
+        migration = Migration(policy=policy, template=template, source=source, destination=ip_address("192.0.2.3"))
+        try:
+            self.migrate(migration)
+        except NotSupported:
+            return False
+        except NotFound:
+            pass
+        return True
+
+
+def read_event(message: Message) -> Event | None:
+    """What a message of `EVENT_GROUPS` says about SAs of ours; None for others'."""
+    event: Acquire | Expire | SaMappingChanged | None = None
+    match message.type:
+        case XfrmMsg.ACQUIRE:
+            event = read_acquire(*parts_of(user_acquire, message.octets))
+        case XfrmMsg.EXPIRE:
+            event = read_expire(*parts_of(user_expire, message.octets))
+        case XfrmMsg.MAPPING:
+            event = read_mapping(*parts_of(user_mapping, message.octets))
+    return event if event is not None and event.reqid in OURS_REQID else None
