@@ -1,0 +1,1 @@
+"""Where the protocol core, the kernel and the configuration meet."""

@@ -1,0 +1,31 @@
+"""What the command line tells the daemon."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from edgevpn.config.model import LogLevel
+
+
+class KernelKind(Enum):
+    """Who carries the traffic: this machine's kernel, or nobody."""
+
+    NETLINK = "netlink"
+    MEMORY = "memory"
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Options of `edgevpn run`. `log_level` wins over the file's; `export_keys` names a file for Wireshark's tables."""
+
+    config: Path
+    socket: Path
+    kernel: KernelKind = KernelKind.NETLINK
+    export_keys: Path | None = None
+    log_level: LogLevel | None = None
+
+
+class StartFailed(Exception):  # noqa: N818 - named for what the user sees
+    """The daemon cannot run here. The text is one sentence for the user: what is wrong, and the cure."""

@@ -1,0 +1,84 @@
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from edgevpn.api import METHODS, ErrorCode, RpcError
+from edgevpn.client import Client
+from edgevpn.config.errors import ConfigError
+from edgevpn.config.reader import load
+from edgevpn.daemon.options import RunOptions, StartFailed
+from edgevpn.daemon.service import Service, run
+from tests.support.shapes import misfits
+
+SITE = """
+[site.office]
+remote = ["192.0.2.1"]
+psk = "a key that is long enough for a test"
+local_networks = ["10.1.0.0/24"]
+remote_networks = ["10.2.0.0/24"]
+"""
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> RunOptions:
+    config = tmp_path / "edgevpn.toml"
+    config.write_text(SITE)
+    config.chmod(0o600)
+    return RunOptions(config=config, socket=tmp_path / "run" / "control.sock")
+
+
+@contextmanager
+def running(options: RunOptions) -> Iterator[subprocess.Popen[bytes]]:
+    """The daemon as its own process, ready."""
+    edgevpn = Path(sys.executable).with_name("edgevpn")
+    command = [str(edgevpn), "run", "-c", str(options.config), "--socket", str(options.socket), "--kernel", "memory"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:  # noqa: S603 - our own
+        assert process.stderr is not None
+        try:
+            line = process.stderr.readline()
+            assert b"started" in line
+            yield process
+        finally:
+            process.kill()
+
+
+def test_answers_as_described_until_told_to_stop(options: RunOptions) -> None:
+    with running(options) as daemon:
+        with Client(options.socket) as client:
+            for method in ("version", "status", "reload"):
+                assert misfits(client.call(method), METHODS[method].result) == []
+            assert [(site["name"], site["state"]) for site in client.status()["sites"]] == [("office", "down")]
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(timeout=10) == 0
+    assert not options.socket.exists()
+
+
+def test_reload_tells_the_difference_and_keeps_what_is_good(options: RunOptions) -> None:
+    with running(options), Client(options.socket) as client:
+        options.config.write_text(
+            SITE + SITE.replace("office", "shop").replace("10.2.", "10.3.").replace("192.0.2.1", "192.0.2.9")
+        )
+        reloaded = client.reload()
+        assert (reloaded["added"], reloaded["unchanged"]) == (["shop"], ["office"])
+        options.config.write_text("[site.office]\nremote = 3\n")
+        with pytest.raises(RpcError) as refused:
+            client.reload()
+        assert refused.value.code == ErrorCode.CONFIG_INVALID
+        assert len(client.status()["sites"]) == 2
+
+
+def test_bad_file_does_not_start(options: RunOptions) -> None:
+    options.config.write_text("[site.office]\nremote = 3\n")
+    with pytest.raises(ConfigError):
+        run(options)
+
+
+async def test_taken_socket_does_not_start(options: RunOptions) -> None:
+    options.socket.mkdir(parents=True)
+    with pytest.raises(StartFailed, match=str(options.socket)):
+        await Service(options, load(options.config)).serve()
