@@ -1,0 +1,1 @@
+"""The local web panel: a client of the control socket."""

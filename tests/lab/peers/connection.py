@@ -1,0 +1,81 @@
+"""One IKEv2 connection as a test declares it, before any daemon's own syntax."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+ANY_V4, ANY_V6 = "0.0.0.0", "::"  # noqa: S104 - requested, not bound
+
+
+@dataclass(frozen=True, slots=True)
+class Psk:
+    """Both sides prove that they know a shared key."""
+
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A side proves itself with a private key; files in PEM."""
+
+    certificate: Path
+    key: Path
+    authority: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Eap:
+    """The client proves itself by EAP-MSCHAPv2, the gateway by a certificate that `authority` has signed."""
+
+    user: str
+    password: str
+    authority: Path
+
+
+Auth = Psk | Certificate | Eap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A peer's side of a connection with one CHILD SA; times in seconds, 0 for never.
+
+    Proposals are spelled as strongSwan spells them, one transform after another. An empty `remote` is any address.
+    """
+
+    name: str = "site"
+    local: str
+    remote: str = ""
+    local_id: str
+    remote_id: str
+    auth: Auth
+    remote_auth: Auth | None = None
+    """Where it differs in kind from ours."""
+    ike: str = "aes128gcm16-prfsha256-x25519"
+    esp: str = "aes128gcm16-x25519"
+    local_ts: tuple[str, ...] = ()
+    """Prefixes behind us; none: our own (or assigned) address."""
+    remote_ts: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+    """Prefixes to assign addresses from, as a gateway for road warriors."""
+    request_addresses: tuple[str, ...] = ()
+    """What a road warrior asks for: ANY_V4, ANY_V6, or one that it had before."""
+    dpd_delay: int = 0
+    rekey_ike: int = 0
+    rekey_child: int = 0
+    mobike: bool = True
+    encap: bool = False
+    """Use UDP encapsulation where no NAT asks for it."""
+    if_id: int = 0
+
+    def mirrored(self, **changes: object) -> Self:
+        """The other side's view, with what is particular to it."""
+        mirror = replace(
+            self,
+            local=self.remote,
+            remote=self.local,
+            local_id=self.remote_id,
+            remote_id=self.local_id,
+            local_ts=self.remote_ts,
+            remote_ts=self.local_ts,
+        )
+        return replace(mirror, **changes)  # type: ignore[arg-type]

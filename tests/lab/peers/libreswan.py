@@ -1,0 +1,141 @@
+"""libreswan: pluto, driven by its own `whack` and `addconn`."""
+
+import re
+from pathlib import Path
+
+from tests.lab.namespace import Sandbox
+from tests.lab.network import Node
+from tests.lab.peers.connection import Connection, Psk
+from tests.lab.peers.peer import IkeSaStatus, Peer, eventually, tree
+
+LIBEXEC = "/usr/libexec/ipsec"
+
+# Transform names of the connection record -> libreswan's, in the order it wants: cipher-integrity;group.
+TRANSFORMS = {
+    "aes128gcm16": "aes_gcm128",
+    "aes256gcm16": "aes_gcm256",
+    "chacha20poly1305": "chacha20_poly1305",
+    "aes128": "aes128",
+    "aes256": "aes256",
+    "sha1": "sha1",
+    "sha256": "sha2_256",
+    "sha384": "sha2_384",
+    "sha512": "sha2_512",
+    "prfsha256": "sha2_256",
+    "prfsha384": "sha2_384",
+    "prfsha512": "sha2_512",
+}
+GROUPS = {
+    "x25519": "dh31",
+    "ecp256": "dh19",
+    "ecp384": "dh20",
+    "ecp521": "dh21",
+    "modp2048": "dh14",
+    "modp3072": "dh15",
+}
+
+
+class Libreswan(Peer):
+    """One pluto, with PSK connections."""
+
+    def __init__(self, node: Node, state: Path, log: Path, *connections: Connection) -> None:
+        super().__init__(node, Sandbox(node, state, tree("libreswan")), state, log)
+        self.connections = connections
+        (state / "nss").mkdir()
+        self.config, self.secrets, self.control = state / "ipsec.conf", state / "ipsec.secrets", state / "run/pluto.ctl"
+        (state / "run").mkdir()
+        self.config.write_text("config setup\n" + "".join(_section(connection) for connection in connections))
+        self.secrets.write_text("".join(_secret(connection) for connection in connections))
+        self.secrets.chmod(0o600)
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        files = ("--config", str(self.config), "--secretsfile", str(self.secrets), "--nssdir", str(self.state / "nss"))
+        return (f"{LIBEXEC}/pluto", "--nofork", "--stderrlog", "--rundir", str(self.state / "run"), *files)
+
+    def start(self) -> "Libreswan":
+        self.place.run("certutil", "-N", "-d", f"sql:{self.state / 'nss'}", "--empty-password")
+        super().start()
+        for connection in self.connections:
+            self.place.run(
+                f"{LIBEXEC}/addconn", "--config", str(self.config), "--ctlsocket", str(self.control), connection.name
+            )
+        self._whack("--listen")
+        return self
+
+    def is_ready(self) -> bool:
+        return self.control.exists() and "whack:" not in self._whack("--briefstatus", check=False)
+
+    def initiate(self, name: str = "site") -> None:
+        self._whack("--name", name, "--initiate", "--asynchronous")
+        eventually(lambda: self.is_up(name), within=30.0, what=f"{name} up:\n{self.log()[-2000:]}")
+
+    def terminate(self, name: str = "site") -> None:
+        self._whack("--name", name, "--terminate")
+
+    def rekey_child(self, name: str = "site") -> None:
+        self._whack("--name", name, "--rekey-ipsec", "--asynchronous")
+
+    def rekey_ike(self, name: str = "site") -> None:
+        self._whack("--name", name, "--rekey-ike", "--asynchronous")
+
+    def status(self) -> tuple[IkeSaStatus, ...]:
+        text = self._whack("--briefstatus", check=False) + self._whack("--showstates", check=False)
+        return tuple(
+            IkeSaStatus(
+                connection.name,
+                bool(re.search(rf'"{connection.name}".*ESTABLISHED_IKE_SA', text)),
+                len(re.findall(rf'"{connection.name}".*ESTABLISHED_CHILD_SA', text)),
+            )
+            for connection in self.connections
+        )
+
+    def _whack(self, *arguments: str, check: bool = True) -> str:
+        return self.place.run(f"{LIBEXEC}/whack", "--ctlsocket", str(self.control), *arguments, check=check)
+
+
+def proposal(spelled: str) -> str:
+    """`aes128gcm16-prfsha256-x25519` as libreswan says it: `aes_gcm128-sha2_256;dh31`."""
+    words = spelled.split("-")
+    groups = [GROUPS[word] for word in words if word in GROUPS]
+    # A cipher with separate integrity names it alone; the PRF follows from it.
+    chosen = [word for word in words if word not in GROUPS]
+    if len(chosen) == 3:
+        del chosen[2]
+    return "-".join(TRANSFORMS[word] for word in chosen) + "".join(f";{group}" for group in groups)
+
+
+def _section(connection: Connection) -> str:
+    assert isinstance(connection.auth, Psk), "this lab drives libreswan with shared keys only"
+    settings = {
+        "ikev2": "insist",
+        "authby": "secret",
+        "type": "tunnel",
+        "left": connection.local,
+        "leftid": f"@{connection.local_id}",
+        "leftsubnet": ",".join(connection.local_ts),
+        "right": connection.remote or "%any",
+        "rightid": f"@{connection.remote_id}",
+        "rightsubnet": ",".join(connection.remote_ts),
+        "ike": proposal(connection.ike),
+        "esp": proposal(connection.esp),
+        "pfs": "yes" if any(group in connection.esp for group in GROUPS) else "no",
+        "ikelifetime": f"{connection.rekey_ike or 28800}s",
+        "salifetime": f"{connection.rekey_child or 28800}s",
+        "rekeymargin": "2s",
+        "mobike": "yes" if connection.mobike else "no",
+        "encapsulation": "yes" if connection.encap else "auto",
+        "auto": "ignore",
+    }
+    if connection.dpd_delay:
+        settings |= {
+            "dpddelay": f"{connection.dpd_delay}s",
+            "dpdtimeout": f"{connection.dpd_delay * 4}s",
+            "dpdaction": "clear",
+        }
+    return f"\nconn {connection.name}\n" + "".join(f"    {name}={value}\n" for name, value in settings.items() if value)
+
+
+def _secret(connection: Connection) -> str:
+    assert isinstance(connection.auth, Psk)
+    return f'@{connection.local_id} @{connection.remote_id} : PSK "{connection.auth.secret}"\n'

@@ -1,0 +1,226 @@
+"""strongSwan: charon-systemd, driven through vici in this process (no swanctl to start)."""
+
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import vici
+
+from tests.lab.namespace import Sandbox
+from tests.lab.network import Node
+from tests.lab.peers.connection import Auth, Certificate, Connection, Eap, Psk
+from tests.lab.peers.peer import IkeSaStatus, Peer, tree
+
+# Explicit: with all of them, af-alg alone costs ten seconds of an emulated machine.
+PLUGINS = (
+    "random nonce openssl curve25519 chapoly hmac kdf xcbc cmac gcm sha1 sha2 aes x509 revocation constraints pubkey"
+    " pkcs1 pkcs8 pkcs12 pem kernel-netlink socket-default vici updown attr eap-identity eap-md5 eap-mschapv2 eap-tls"
+)
+COMMAND_LIMIT = 30.0  # seconds
+
+CONF = """\
+charon-systemd {{
+    load = {plugins}
+    install_routes = {install_routes}
+    retransmit_timeout = 1.0
+    {options}
+    plugins {{
+        vici {{
+            socket = unix://{socket}
+        }}
+    }}
+    filelog {{
+        log {{
+            path = {log}
+            flush_line = yes
+            ike_name = yes
+            default = 1
+        }}
+    }}
+    journal {{
+        default = -1
+    }}
+    syslog {{
+        daemon {{
+            default = -1
+        }}
+    }}
+}}
+"""
+
+
+class StrongSwan(Peer):
+    """One charon.
+
+    `options` are lines for strongswan.conf, `connection_options` and `child_options` for swanctl.conf's sections.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        state: Path,
+        log: Path,
+        *connections: Connection,
+        options: str = "",
+        connection_options: Mapping[str, str] | None = None,
+        child_options: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(node, Sandbox(node, state, tree("strongswan")), state, log)
+        self.connections = connections
+        self.connection_options, self.child_options = connection_options or {}, child_options or {}
+        self.socket = state / "charon.vici"
+        routed = any(connection.if_id for connection in connections)
+        text = CONF.format(
+            plugins=PLUGINS, install_routes="no" if routed else "yes", options=options, socket=self.socket, log=log
+        )
+        (state / "strongswan.conf").write_text(text)
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("/usr/sbin/charon-systemd",)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"STRONGSWAN_CONF": str(self.state / "strongswan.conf")}
+
+    def is_ready(self) -> bool:
+        try:
+            with self._session() as session:
+                self._load(session)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        return True
+
+    def initiate(self, name: str = "site") -> None:
+        milliseconds = int(COMMAND_LIMIT * 1000)
+        self._command("initiate", {"ike": name, "child": name, "timeout": milliseconds}, "control-log")
+
+    def terminate(self, name: str = "site") -> None:
+        self._command("terminate", {"ike": name, "timeout": int(COMMAND_LIMIT * 1000)}, "control-log")
+
+    def rekey_child(self, name: str = "site") -> None:
+        self._command("rekey", {"child": name})
+
+    def rekey_ike(self, name: str = "site") -> None:
+        self._command("rekey", {"ike": name})
+
+    def status(self) -> tuple[IkeSaStatus, ...]:
+        return tuple(
+            IkeSaStatus(
+                name,
+                sa["state"] == b"ESTABLISHED",
+                sum(child["state"] == b"INSTALLED" for child in sa["child-sas"].values()),
+            )
+            for name, sa in self.sas()
+        )
+
+    def sas(self) -> list[tuple[str, dict[str, Any]]]:
+        """The IKE SAs as vici's `list-sas` gives them, by connection name."""
+        with self._session() as session:
+            return [item for event in session.list_sas() for item in event.items()]
+
+    @contextmanager
+    def _session(self) -> Iterator[vici.Session]:
+        with socket.socket(socket.AF_UNIX) as channel:
+            channel.settimeout(COMMAND_LIMIT + 5)
+            channel.connect(str(self.socket))
+            yield vici.Session(channel)
+
+    def _command(self, name: str, arguments: Mapping[str, object], stream: str = "") -> None:
+        with self._session() as session:
+            try:
+                if stream:
+                    for _ in session.streamed_request(name, stream, arguments):
+                        pass
+                else:
+                    session.request(name, arguments)
+            except vici.exception.CommandException as error:
+                raise AssertionError(f"{self}: {name} {dict(arguments)}: {error}\n{self.log()[-2000:]}") from error
+
+    def _load(self, session: vici.Session) -> None:
+        for connection in self.connections:
+            for auth in (connection.auth, connection.remote_auth):
+                _load_secret(session, connection, auth)
+            for number, pool in enumerate(connection.pools):
+                session.load_pool({f"{connection.name}-{number}": {"addrs": pool}})
+            session.load_conn({connection.name: self._section(connection)})
+
+    def _section(self, connection: Connection) -> dict[str, object]:
+        remote_auth = connection.remote_auth or connection.auth
+        section: dict[str, object] = {
+            "version": 2,
+            "local_addrs": [connection.local],
+            "proposals": [connection.ike],
+            "rekey_time": f"{connection.rekey_ike}s",
+            "dpd_delay": f"{connection.dpd_delay}s",
+            "mobike": _flag(connection.mobike),
+            "encap": _flag(connection.encap),
+            "unique": "never",
+            "local": _local(connection),
+            "remote": _remote(connection, remote_auth),
+            "children": {connection.name: self._child(connection)},
+        }
+        if connection.remote:
+            section["remote_addrs"] = [connection.remote]
+        if connection.request_addresses:
+            section["vips"] = list(connection.request_addresses)
+        if connection.pools:
+            section["pools"] = [f"{connection.name}-{number}" for number in range(len(connection.pools))]
+        return {**section, **self.connection_options}
+
+    def _child(self, connection: Connection) -> dict[str, object]:
+        return {
+            "local_ts": _selectors(connection.local_ts),
+            "remote_ts": _selectors(connection.remote_ts),
+            "esp_proposals": [connection.esp],
+            "rekey_time": f"{connection.rekey_child}s",
+            "if_id_in": str(connection.if_id),
+            "if_id_out": str(connection.if_id),
+            "dpd_action": "clear",
+            **self.child_options,
+        }
+
+
+def _flag(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _selectors(prefixes: Sequence[str]) -> list[str]:
+    return list(prefixes) or ["dynamic"]
+
+
+def _local(connection: Connection) -> dict[str, object]:
+    match connection.auth:
+        case Psk():
+            return {"auth": "psk", "id": connection.local_id}
+        case Certificate(certificate=certificate):
+            return {"auth": "pubkey", "id": connection.local_id, "certs": [certificate.read_text()]}
+        case Eap(user=user):
+            return {"auth": "eap-mschapv2", "id": connection.local_id, "eap_id": user}
+
+
+def _remote(connection: Connection, auth: Auth) -> dict[str, object]:
+    match auth:
+        case Psk():
+            return {"auth": "psk", "id": connection.remote_id}
+        case Certificate(authority=authority):
+            return {"auth": "pubkey", "id": connection.remote_id, "cacerts": [authority.read_text()]}
+        case Eap(authority=authority) if connection.auth is auth:  # we are the client
+            return {"auth": "pubkey", "id": connection.remote_id, "cacerts": [authority.read_text()]}
+        case Eap():
+            return {"auth": "eap-mschapv2", "id": connection.remote_id, "eap_id": "%any"}
+
+
+def _load_secret(session: vici.Session, connection: Connection, auth: Auth | None) -> None:
+    match auth:
+        case Psk(secret=secret):
+            owners = [connection.local_id, connection.remote_id]
+            session.load_shared(
+                {"type": "IKE", "data": secret, "owners": [owner for owner in owners if owner != "%any"]}
+            )
+        case Certificate(key=key):
+            session.load_key({"type": "any", "data": key.read_text()})
+        case Eap(user=user, password=password):
+            session.load_shared({"type": "EAP", "data": password, "owners": [user]})
