@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from edgevpn.ike.iana import IdType
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Transform
 from edgevpn.ike.wire.selector import TrafficSelector
@@ -61,12 +62,12 @@ class ChildPolicy:
 class Peer:
     """One entry of the peer authorization database. All times are in seconds.
 
-    `remote_id` None accepts any identity that proves the key; empty `local_networks` or `remote_networks`
-    accept any address.
+    `local_id` None is the address that we are spoken to; `remote_id` None accepts any identity that proves the key;
+    empty `local_networks` or `remote_networks` accept any address.
     """
 
     name: str
-    local_id: Identification
+    local_id: Identification | None
     remote_id: Identification | None
     auth: Psk
     offers: tuple[Offer, ...]
@@ -81,6 +82,12 @@ class Peer:
     def child(self, name: str) -> ChildPolicy | None:
         """The child policy of that name, if the peer still has one."""
         return next((child for child in self.children if child.name == name), None)
+
+    def identity_at(self, local: IpAddress) -> Identification:
+        """Who we are to this peer at an address of ours."""
+        if self.local_id is not None:
+            return self.local_id
+        return Identification(IdType.IPV4_ADDR if local.version == 4 else IdType.IPV6_ADDR, local.packed)
 
     def accepts(self, local: IpAddress, remote: IpAddress) -> bool:
         """Whether the peer may be found at these two addresses."""

@@ -66,9 +66,10 @@ def ask_ike_auth(sa: Initiating, secured: Secured, nat: Nat, path: Path, opening
     peer = sa.peer
     policy = peer.child(sa.children[0]) if sa.children else None
     offer = make_offer(policy, opening.ni, None, env) if policy else None
-    auth = _auth(peer, opening.request, opening.nr, secured, secured.sk_p_local, peer.local_id)
+    local_id = peer.identity_at(path.local.host)
+    auth = _auth(peer, opening.request, opening.nr, secured, secured.sk_p_local, local_id)
     payloads = (
-        IdI(peer.local_id),
+        IdI(local_id),
         *((IdR(peer.remote_id),) if peer.remote_id else ()),
         Authentication(AuthMethod.SHARED_KEY, auth),
         *(offer_payloads(offer, in_ike_auth=True) if offer else ()),
@@ -110,11 +111,12 @@ def on_request(sa: HalfOpen, request: Request, env: Env) -> Step:
     """See who the peer is, show who we are, and make the child; AuthenticationFailed closes the IKE SA."""
     id_claimed, shown = request.need(IdI).identification, request.need(Authentication)
     wanted = request.first(IdR)
-    peer = _find(_candidates(sa, request, env.peers), id_claimed, wanted.identification if wanted else None)
+    peer = _find(_candidates(sa, request, env.peers), id_claimed, wanted, request.path)
     expected = _auth(peer, sa.opening.request, sa.opening.nr, sa.secured, sa.secured.sk_p_remote, id_claimed)
     _check(shown, expected, peer)
-    auth = _auth(peer, sa.opening.response, sa.opening.ni, sa.secured, sa.secured.sk_p_local, peer.local_id)
-    identity = (IdR(peer.local_id), Authentication(AuthMethod.SHARED_KEY, auth))
+    local_id = peer.identity_at(request.path.local.host)
+    auth = _auth(peer, sa.opening.response, sa.opening.ni, sa.secured, sa.secured.sk_p_local, local_id)
+    identity = (IdR(local_id), Authentication(AuthMethod.SHARED_KEY, auth))
     up = _established(sa.secured, peer, id_claimed, request.path, sa.nat, env)
     initial_contact = request.notify(NotifyType.INITIAL_CONTACT) is not None
     effects: list[Effect | Directive] = [IkeSaUp(sa.spi, peer.name, id_claimed, request.path)]
@@ -143,9 +145,14 @@ def _candidates(sa: HalfOpen, request: Request, peers: Iterable[Peer]) -> list[P
     return [peer for peer in near if acceptable(peer.offers, sa.secured.suite)]
 
 
-def _find(peers: list[Peer], id_claimed: Identification, wanted: Identification | None) -> Peer:
-    """The peer of that identity; one that is named comes before one that may be anybody."""
-    known = [peer for peer in peers if wanted in (None, peer.local_id) and peer.remote_id in (None, id_claimed)]
+def _find(peers: list[Peer], id_claimed: Identification, wanted: IdR | None, path: Path) -> Peer:
+    """The peer of that identity that knows us by the wanted one; who is named comes before who may be anybody."""
+    known = [
+        peer
+        for peer in peers
+        if (wanted is None or wanted.identification == peer.identity_at(path.local.host))
+        and peer.remote_id in (None, id_claimed)
+    ]
     if not known:
         raise AuthenticationFailed(f"no peer is known as {id_claimed}")
     return min(known, key=lambda peer: peer.remote_id is None)
