@@ -48,6 +48,7 @@ ORDERS = {
         {"eap"},
         {"create_child_sa"},
         {"informational"},
+        {"child_sa"},
     ),
     "config": (
         {"reader"},
