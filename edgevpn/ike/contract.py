@@ -258,6 +258,25 @@ class IkeSaDown:
 
 
 @dataclass(frozen=True, slots=True)
+class ChildFailed:
+    """A child that we asked for did not come to be; `reason` is for people."""
+
+    spi: bytes
+    peer: str
+    child: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChildClosed:
+    """The peer has deleted a child that nothing follows; the IKE SA stands."""
+
+    spi: bytes
+    peer: str
+    child: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeysDerived:
     """The keys of an IKE SA or a child, for a decoder; given only to an endpoint that was told to."""
 
@@ -294,6 +313,8 @@ Effect = (
     | QueryTraffic
     | IkeSaUp
     | IkeSaDown
+    | ChildFailed
+    | ChildClosed
     | KeysDerived
     | Report
 )

@@ -19,6 +19,8 @@ from itertools import count
 
 from edgevpn.ike.contract import (
     Ask,
+    ChildClosed,
+    ChildFailed,
     Datagram,
     Effect,
     IkeSaDown,
@@ -101,7 +103,7 @@ class Side:
                 self.timers.pop(spi, None)
             case QueryTraffic(spi):
                 self.tell(Traffic(spi, None))
-            case IkeSaUp() | IkeSaDown() | Report() | KeysDerived():
+            case IkeSaUp() | IkeSaDown() | ChildFailed() | ChildClosed() | Report() | KeysDerived():
                 self.told.append(effect)
             case _:
                 self.kernel.carry_out(effect)

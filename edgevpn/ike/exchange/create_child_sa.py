@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from edgevpn.ike.contract import (
     Call,
+    ChildFailed,
     Directive,
     Effect,
     Env,
@@ -267,6 +268,9 @@ def _refused(sa: Established, doing: Doing | None, error: Notify, env: Env) -> S
             return Step(replace(sa, todo=(replace(task, ke=wanted), *sa.todo)), (told,))
         case NotifyType.CHILD_SA_NOT_FOUND if isinstance(doing, RekeyingChild):
             return _child_lost(sa, doing.old, told)
+        case refusal if isinstance(doing, CreatingChild):
+            failed = ChildFailed(sa.spi, sa.peer.name, doing.offer.policy.name, f"the peer answered {refusal.name}")
+            return Step(sa, (told, failed))
         case _:
             return Step(sa, (told,))
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 from edgevpn.ike.contract import (
     Call,
+    ChildFailed,
     Directive,
     Effect,
     Env,
@@ -98,7 +99,8 @@ def on_response(sa: Authenticating, response: Response, env: Env) -> Step:
         told = report(
             Level.WARNING, "child_refused", peer=sa.peer.name, child=sa.offer.policy.name, notify=error.notify_type.name
         )
-        return Step(up, (*effects, told))
+        failed = ChildFailed(sa.spi, sa.peer.name, sa.offer.policy.name, f"the peer answered {error.notify_type.name}")
+        return Step(up, (*effects, told, failed))
     child = accept_answer(sa.secured, sa.offer, response, sa.opening.nr, True, env)
     installs = (InstallInbound(child, ends(up)), InstallOutbound(child, ends(up)))
     return Step(up.with_child(child), (*effects, *installs, *exported(sa.secured, child, env)))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from edgevpn.ike.contract import (
     Call,
+    ChildClosed,
     Effect,
     Env,
     IkeSaDown,
@@ -74,7 +75,12 @@ def on_request(sa: Established | Rekeyed | Closing, request: Request, env: Env) 
     # What we are deleting ourselves is not named: either side's Delete stands for the pair (RFC 7296 §1.4.1).
     ours = tuple(child.spi_in for child in gone if child.phase is not Phase.DELETING)
     step = _gone(sa, gone, env)
-    return Step(step.sa, (*step.effects, Respond(request, (Delete(ProtocolId.ESP, ours),) if ours else ())))
+    closed = tuple(
+        ChildClosed(sa.spi, sa.peer.name, child.name)
+        for child in gone
+        if child.phase is Phase.ACTIVE  # nothing was made to follow it
+    )
+    return Step(step.sa, (*step.effects, Respond(request, (Delete(ProtocolId.ESP, ours),) if ours else ()), *closed))
 
 
 def _closed_by_peer(sa: Established | Rekeyed | Closing, request: Request) -> Step:

@@ -6,6 +6,7 @@ import pytest
 
 from edgevpn.ike.contract import (
     Call,
+    ChildFailed,
     IkeSaDown,
     IkeSaUp,
     InstallInbound,
@@ -141,7 +142,7 @@ def test_child_refused(policy: ChildPolicy, notify: NotifyType) -> None:
     assert the(Respond, answered).payloads[-1] == Notify(notify)
 
     done = ike_auth.on_response(opened.authenticating, auth_response(answered), opened.left)
-    assert kinds(done) == [IkeSaUp, Report]
+    assert kinds(done) == [IkeSaUp, Report, ChildFailed]
     assert the(Report, done).event == "child_refused"
     assert isinstance(done.sa, Established)
     assert done.sa.children == ()
