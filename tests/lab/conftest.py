@@ -1,23 +1,30 @@
-"""Fixtures of the lab: the network, its nodes by name, and peers that are gone after the test."""
+"""Fixtures of the lab: the network, its nodes by name, peers that are gone after the test, and tunnels between them."""
 
 import os
 import shutil
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import pytest
 
 from tests.lab.network import Network, Node, home_network
 from tests.lab.peers.connection import Connection
-from tests.lab.peers.edgevpn import EdgeVpn
+from tests.lab.peers.edgevpn import EdgeVpn, site_table
 from tests.lab.peers.libreswan import Libreswan
 from tests.lab.peers.openiked import OpenIked
-from tests.lab.peers.peer import Daemon
+from tests.lab.peers.peer import Daemon, Peer
 from tests.lab.peers.strongswan import StrongSwan
+from tests.lab.sites import site_to_site
+from tests.lab.tunnel import Tunnel
 
 D = TypeVar("D", bound=Daemon)
+
+Role = Literal["initiator", "responder"]
+
+STAND_IN = "EDGEVPN_LAB_STAND_IN"
+"""The peer that this variable names takes edgevpn's place: a scenario that fails then, too, is itself wrong."""
 
 LOG_TAIL = 4000  # octets shown of each log when a test fails
 
@@ -46,6 +53,19 @@ class Peers:
     def edgevpn(self, node: Node, toml: str, *arguments: str) -> EdgeVpn:
         """A running edgevpn with a configuration; `arguments` are more of `edgevpn run`."""
         return self._started(EdgeVpn(node, *self._places(node), toml, arguments=arguments))
+
+    def of_kind(self, kind: str, node: Node, connection: Connection) -> Peer:
+        """A running daemon by its name: "strongswan", "libreswan", "openiked", or "edgevpn", which waits for a call."""
+        match kind:
+            case "strongswan":
+                return self.strongswan(node, connection)
+            case "libreswan":
+                return self.libreswan(node, connection)
+            case "openiked":
+                return self.openiked(node, connection)
+            case "edgevpn":
+                return self.edgevpn(node, site_table(connection, start="wait"))
+        raise AssertionError(f"no peer is called {kind}")
 
     def close(self) -> None:
         try:
@@ -89,6 +109,52 @@ def peers(results: Path) -> Iterator[Peers]:
     peers = Peers(results)
     yield peers
     peers.close()
+
+
+class Tunnels:
+    """Makes tunnels between edgevpn at gateway_a and a peer at gateway_b."""
+
+    def __init__(self, network: Network, peers: Peers, peer: str, role: Role) -> None:
+        self.network, self.peers, self.peer, self.role = network, peers, peer, role
+
+    def between(self, a: Connection, b: Connection | None = None, **settings: object) -> Tunnel:
+        """Start both daemons; without `b` the peer has the same connection, seen from its side.
+
+        `settings` are further keys of edgevpn's site: `start="traffic"`.
+        """
+        ours = self._ours(a, settings)
+        theirs = self.peers.of_kind(self.peer, self.network["gateway_b"], b or a.mirrored())
+        return Tunnel(self.network, ours, theirs, initiator=ours if self.role == "initiator" else theirs)
+
+    def _ours(self, connection: Connection, settings: Mapping[str, object]) -> Peer:
+        node = self.network["gateway_a"]
+        if stand_in := os.environ.get(STAND_IN):
+            return self.peers.of_kind(stand_in, node, connection)
+        return self.peers.edgevpn(node, site_table(connection, **{"start": "wait", **settings}))
+
+
+@pytest.fixture
+def site(network: Network) -> Connection:
+    """The connection between the two LANs, as gateway_a sees it."""
+    return site_to_site(network)
+
+
+@pytest.fixture(params=["strongswan", "libreswan"])
+def peer(request: pytest.FixtureRequest) -> str:
+    """Whom edgevpn has to do with; a test can name others."""
+    return str(request.param)
+
+
+@pytest.fixture(params=["initiator", "responder"])
+def role(request: pytest.FixtureRequest) -> Role:
+    """Edgevpn's part in the first exchange; a test can name the one that it is about."""
+    role: Role = request.param
+    return role
+
+
+@pytest.fixture
+def tunnels(network: Network, peers: Peers, peer: str, role: Role) -> Tunnels:
+    return Tunnels(network, peers, peer, role)
 
 
 @pytest.fixture

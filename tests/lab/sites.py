@@ -1,5 +1,6 @@
 """Connections between the nodes of the lab's network."""
 
+from dataclasses import replace
 from typing import Literal
 
 from tests.lab.network import Network
@@ -22,3 +23,11 @@ def site_to_site(network: Network, *, outer: Family = 4, inner: Family = 4, auth
         local_ts=(a.lan.net4 if inner == 4 else a.lan.net6,),
         remote_ts=(b.lan.net4 if inner == 4 else b.lan.net6,),
     )
+
+
+def behind_nat(network: Network, connection: Connection, *hidden: str) -> tuple[Connection, Connection]:
+    """Both sides' view of gateway_a's connection where `Nat` hides these gateways; see there for the addresses."""
+    a, b = network["gateway_a"].wan, network["gateway_b"].wan
+    seen_by_a = a.far4 if "gateway_b" in hidden else b.v4
+    seen_by_b = b.far4 if "gateway_a" in hidden else a.v4
+    return replace(connection, remote=seen_by_a), connection.mirrored(local=b.v4, remote=seen_by_b)

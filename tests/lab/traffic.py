@@ -157,7 +157,7 @@ def transfer(source: Namespace, target: Namespace, address: str, octets: int, *,
 
 
 def _pour(sender: socket.socket, octets: int) -> bytes:
-    digest, noise = hashlib.sha256(), Random(octets).randbytes(CHUNK)  # noqa: S311 - repeatable
+    digest, noise = hashlib.sha256(), Random(octets).randbytes(CHUNK)
     while octets:
         chunk = noise[: min(octets, CHUNK)]
         sender.sendall(chunk)

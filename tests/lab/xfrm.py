@@ -48,6 +48,11 @@ def states(namespace: Namespace) -> tuple[State, ...]:
     return tuple(_state(block) for block in blocks if _algorithms(block))
 
 
+def spis(namespace: Namespace) -> frozenset[int]:
+    """SPIs of all SAs, larval ones too."""
+    return frozenset(int(spi, 16) for spi in re.findall(r"\bspi (0x[0-9a-f]+)", namespace.run("ip", "xfrm", "state")))
+
+
 def policies(namespace: Namespace) -> tuple[Policy, ...]:
     """All policies but those of sockets."""
     blocks = _blocks(namespace.run("ip", "xfrm", "policy"))

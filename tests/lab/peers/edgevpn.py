@@ -3,14 +3,16 @@
 import json
 import signal
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
-from edgevpn.api import SOCKET_VARIABLE, SiteStatus, Status
-from edgevpn.client import Client, DaemonUnreachable
+from edgevpn.api import SOCKET_VARIABLE, RpcError, SiteStatus, Status
+from edgevpn.client import UP_TIMEOUT, Client, DaemonUnreachable
 from tests.lab.namespace import Sandbox
 from tests.lab.network import Node
 from tests.lab.peers.connection import Connection, Psk
-from tests.lab.peers.peer import Daemon, eventually
+from tests.lab.peers.peer import IkeSaStatus, Peer
 
 PROGRAM = Path(sys.executable).with_name("edgevpn")
 
@@ -40,8 +42,8 @@ def site_table(connection: Connection, **settings: object) -> str:
     return "\n".join([f"[site.{connection.name}]", *lines, ""])
 
 
-class EdgeVpn(Daemon):
-    """One `edgevpn run`; `status`, `up` and `down` use its control socket without starting a program."""
+class EdgeVpn(Peer):
+    """One `edgevpn run`, steered over its control socket without starting a program; `run` is the command line."""
 
     def __init__(self, node: Node, state: Path, log: Path, toml: str, *, arguments: tuple[str, ...] = ()) -> None:
         super().__init__(node, Sandbox(node, state), state, log)
@@ -59,7 +61,7 @@ class EdgeVpn(Daemon):
 
     def is_ready(self) -> bool:
         try:
-            self.status()
+            self.report()
         except DaemonUnreachable:
             return False
         return True
@@ -78,34 +80,52 @@ class EdgeVpn(Daemon):
         """Run the command line where the daemon runs: `run("status", "--json")`; returns its output."""
         return self.place.run("env", f"{SOCKET_VARIABLE}={self.socket}", str(PROGRAM), *arguments, check=check)
 
-    def status(self) -> Status:
+    def initiate(self, name: str = "site") -> None:
+        try:
+            with Client(self.socket) as client:
+                client.site_up(name)
+        except RpcError as error:
+            raise AssertionError(f"{self}: {error.message}") from error
+
+    def begin(self, name: str = "site") -> None:
+        def ask() -> None:
+            with suppress(RpcError, DaemonUnreachable), Client(self.socket) as client:
+                client.site_up(name)
+
+        threading.Thread(target=ask, daemon=True).start()
+
+    def terminate(self, name: str = "site") -> None:
+        with Client(self.socket) as client:
+            client.site_down(name)
+
+    def rekey_child(self, name: str = "site") -> None:
+        self._rekey(name, "child")
+
+    def rekey_ike(self, name: str = "site") -> None:
+        self._rekey(name, "ike")
+
+    def status(self) -> tuple[IkeSaStatus, ...]:
+        return tuple(
+            IkeSaStatus(site["name"], site["state"] == "up", len(ike["children"]))
+            for site in self.report()["sites"]
+            for ike in site["ike"]
+        )
+
+    def report(self) -> Status:
+        """All that `edgevpn status` shows."""
         with Client(self.socket) as client:
             return client.status()
 
-    def up(self, site: str = "site") -> None:
-        """Bring a site up; raises edgevpn.api.RpcError with the daemon's reason."""
-        with Client(self.socket) as client:
-            client.site_up(site)
-
-    def down(self, site: str = "site") -> None:
-        with Client(self.socket) as client:
-            client.site_down(site)
-
     def site(self, name: str = "site") -> SiteStatus:
         """A site's part of the status."""
-        return next(site for site in self.status()["sites"] if site["name"] == name)
-
-    def is_up(self, name: str = "site") -> bool:
-        return self.site(name)["state"] == "up"
-
-    def wait_up(self, name: str = "site", *, within: float = 15.0) -> None:
-        eventually(lambda: self.is_up(name), within=within, what=f"{name} up, says {self}")
-
-    def wait_down(self, name: str = "site", *, within: float = 15.0) -> None:
-        eventually(lambda: self.site(name)["state"] == "down", within=within, what=f"{name} down, says {self}")
+        return next(site for site in self.report()["sites"] if site["name"] == name)
 
     def close(self) -> None:
         try:
             super().close()
         finally:
             self.node.run("nft", "flush", "ruleset")
+
+    def _rekey(self, name: str, what: str) -> None:
+        with Client(self.socket) as client:
+            client.call("site.rekey", UP_TIMEOUT, name=name, what=what)

@@ -1,6 +1,7 @@
 """libreswan: pluto, driven by its own `whack` and `addconn`."""
 
 import re
+from ipaddress import ip_address
 from pathlib import Path
 
 from tests.lab.namespace import Sandbox
@@ -67,8 +68,11 @@ class Libreswan(Peer):
         return self.control.exists() and "whack:" not in self._whack("--briefstatus", check=False)
 
     def initiate(self, name: str = "site") -> None:
-        self._whack("--name", name, "--initiate", "--asynchronous")
+        self.begin(name)
         eventually(lambda: self.is_up(name), within=30.0, what=f"{name} up:\n{self.log()[-2000:]}")
+
+    def begin(self, name: str = "site") -> None:
+        self._whack("--name", name, "--initiate", "--asynchronous")
 
     def terminate(self, name: str = "site") -> None:
         self._whack("--name", name, "--terminate")
@@ -112,10 +116,10 @@ def _section(connection: Connection) -> str:
         "authby": "secret",
         "type": "tunnel",
         "left": connection.local,
-        "leftid": f"@{connection.local_id}",
+        "leftid": _identity(connection.local_id),
         "leftsubnet": ",".join(connection.local_ts),
         "right": connection.remote or "%any",
-        "rightid": f"@{connection.remote_id}",
+        "rightid": _identity(connection.remote_id),
         "rightsubnet": ",".join(connection.remote_ts),
         "ike": proposal(connection.ike),
         "esp": proposal(connection.esp),
@@ -124,6 +128,9 @@ def _section(connection: Connection) -> str:
         "salifetime": f"{connection.rekey_child or 28800}s",
         "rekeymargin": "2s",
         "mobike": "yes" if connection.mobike else "no",
+        "narrowing": "yes",
+        "initial-contact": "yes",
+        "retransmit-timeout": "10s",
         "encapsulation": "yes" if connection.encap else "auto",
         "auto": "ignore",
     }
@@ -138,4 +145,17 @@ def _section(connection: Connection) -> str:
 
 def _secret(connection: Connection) -> str:
     assert isinstance(connection.auth, Psk)
-    return f'@{connection.local_id} @{connection.remote_id} : PSK "{connection.auth.secret}"\n'
+    owners = f"{_identity(connection.local_id)} {_identity(connection.remote_id)}"
+    return f'{owners} : PSK "{connection.auth.secret}"\n'
+
+
+def _identity(spelled: str) -> str:
+    """A connection's identity as libreswan says it: `@name`, `@[key ID]`, an address or an e-mail address."""
+    if spelled.startswith("keyid:"):
+        return f"@[{spelled.removeprefix('keyid:')}]"
+    if "@" in spelled:
+        return spelled
+    try:
+        return str(ip_address(spelled))
+    except ValueError:
+        return f"@{spelled}"

@@ -45,8 +45,12 @@ class OpenIked(Peer):
         return "config_getmode: " in self.log()  # the last word of its parent process to its IKE process
 
     def initiate(self, name: str = "site") -> None:
-        self._ikectl("active")
+        self.begin(name)
         eventually(lambda: self.is_up(name), within=60.0, what=f"{name} up:\n{self.log()[-2000:]}")
+
+    def begin(self, name: str = "site") -> None:
+        del name
+        self._ikectl("active")
 
     def terminate(self, name: str = "site") -> None:
         del name  # iked knows SAs by number; the lab has one

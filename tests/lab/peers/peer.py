@@ -108,11 +108,15 @@ class Daemon(ABC):
 
 
 class Peer(Daemon):
-    """An IKE daemon that is not ours, with one connection or several."""
+    """An IKE daemon with one connection or several."""
 
     @abstractmethod
     def initiate(self, name: str = "site") -> None:
         """Bring a connection up; raises AssertionError when the daemon says that it failed."""
+
+    @abstractmethod
+    def begin(self, name: str = "site") -> None:
+        """Start to bring a connection up; what comes of it is in `status` and the log."""
 
     @abstractmethod
     def terminate(self, name: str = "site") -> None:

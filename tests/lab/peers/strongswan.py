@@ -97,6 +97,9 @@ class StrongSwan(Peer):
         milliseconds = int(COMMAND_LIMIT * 1000)
         self._command("initiate", {"ike": name, "child": name, "timeout": milliseconds}, "control-log")
 
+    def begin(self, name: str = "site") -> None:
+        self._command("initiate", {"ike": name, "child": name, "timeout": -1})
+
     def terminate(self, name: str = "site") -> None:
         self._command("terminate", {"ike": name, "timeout": int(COMMAND_LIMIT * 1000)}, "control-log")
 
@@ -157,7 +160,7 @@ class StrongSwan(Peer):
             "dpd_delay": f"{connection.dpd_delay}s",
             "mobike": _flag(connection.mobike),
             "encap": _flag(connection.encap),
-            "unique": "never",
+            "unique": "no",
             "local": _local(connection),
             "remote": _remote(connection, remote_auth),
             "children": {connection.name: self._child(connection)},
