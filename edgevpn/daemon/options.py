@@ -17,14 +17,23 @@ class KernelKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Ports:
+    """The UDP ports of IKE, and of IKE and ESP behind a NAT (RFC 7296 §2.23). Clients know no others than these."""
+
+    ike: int = 500
+    nat: int = 4500
+
+
+@dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Options of `edgevpn run`. `log_level` wins over the file's; `export_keys` names a file for Wireshark's tables."""
+    """Options of `edgevpn run`. `log_level` wins over the file's; `export_keys` is a folder for Wireshark's tables."""
 
     config: Path
     socket: Path
     kernel: KernelKind = KernelKind.NETLINK
     export_keys: Path | None = None
     log_level: LogLevel | None = None
+    ports: Ports = Ports()
 
 
 class StartFailed(Exception):  # noqa: N818 - named for what the user sees

@@ -1,4 +1,4 @@
-"""The daemon: it puts the parts together, and is the only one that knows them all."""
+"""The daemon: logging, signals, the control socket and the gateway, put together in one place."""
 
 from __future__ import annotations
 
@@ -13,12 +13,18 @@ from functools import partial
 import sdnotify
 
 from edgevpn import __version__
-from edgevpn.api import API_VERSION, ErrorCode, Reloaded, RpcError, SiteStatus, Status
+from edgevpn.api import API_VERSION, ErrorCode, Reloaded, RpcError, Status
 from edgevpn.config.errors import ConfigError
-from edgevpn.config.model import Config, LogLevel, Site
+from edgevpn.config.model import Config, LogLevel
 from edgevpn.config.reader import load
 from edgevpn.daemon.control import ControlError, ControlServer, Method, Params, listen, may_control
-from edgevpn.daemon.options import RunOptions, StartFailed
+from edgevpn.daemon.gateway import Gateway
+from edgevpn.daemon.keeper import Keeper, NotUp
+from edgevpn.daemon.key_log import KeyLog
+from edgevpn.daemon.logs import note
+from edgevpn.daemon.options import KernelKind, RunOptions, StartFailed
+from edgevpn.kernel.contract import Kernel
+from edgevpn.kernel.errors import KernelError
 
 LEVELS = {
     LogLevel.DEBUG: logging.DEBUG,
@@ -40,21 +46,28 @@ def run(options: RunOptions) -> int:
 
 
 class Service:
-    """One gateway: its configuration and the control socket."""
+    """One daemon: its configuration, its gateway, and who may talk to it."""
 
     def __init__(self, options: RunOptions, config: Config) -> None:
         self._options = options
         self._config = config
         self._started = time.monotonic()
         self._stopping = asyncio.Event()
+        self._gateway: Gateway
 
     @property
     def methods(self) -> Mapping[str, Method]:
         """What the control socket offers; edgevpn/api.py says what each takes and answers."""
-        return {"version": self.version, "status": self.status, "reload": self.reload}
+        return {
+            "version": self.version,
+            "status": self.status,
+            "site.up": self.site_up,
+            "site.down": self.site_down,
+            "reload": self.reload,
+        }
 
     async def serve(self) -> None:
-        """Until SIGTERM or SIGINT. SIGHUP reads the configuration again."""
+        """Until SIGTERM or SIGINT. SIGHUP reads the configuration again. Raises StartFailed."""
         gid = _group_id(self._config.gateway.control_group)
         try:
             listener = listen(self._options.socket, gid)
@@ -64,14 +77,56 @@ class Service:
         loop = asyncio.get_running_loop()
         for stop in STOPPING:
             loop.add_signal_handler(stop, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload_and_log)
-        async with asyncio.TaskGroup() as tasks:
-            serving = tasks.create_task(control.serve(listener))
-            sdnotify.SystemdNotifier().notify("READY=1")
-            log.info("started version=%s sites=%d", __version__, len(self._config.sites))
-            await self._stopping.wait()
-            serving.cancel()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                serving = tasks.create_task(control.serve(listener))
+                working = tasks.create_task(self._work())
+                await self._stopping.wait()
+                working.cancel()
+                await asyncio.wait([working])
+                serving.cancel()
+        except* (StartFailed, KernelError) as failures:
+            raise StartFailed(str(_leaf(failures))) from failures
         log.info("stopped")
+
+    async def _work(self) -> None:
+        """The gateway, until cancelled."""
+        started = asyncio.Event()
+        self._gateway = Gateway(self._kernel(), self._options.ports, self._key_log())
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._gateway.run(self._config, started))
+            await started.wait()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload_and_log)
+            sdnotify.SystemdNotifier().notify("READY=1")
+            note(log, logging.INFO, "started", version=__version__, sites=len(self._config.sites))
+
+    def _kernel(self) -> Kernel:
+        """Raises StartFailed."""
+        if self._options.kernel is KernelKind.MEMORY:
+            from edgevpn.kernel.memory import MemoryKernel
+
+            log.warning("memory_kernel: IKE is spoken, but NO TRAFFIC FLOWS")
+            return MemoryKernel(clock=time.time)
+        from edgevpn.kernel.netlink_kernel import NetlinkKernel
+
+        try:
+            return NetlinkKernel()
+        except KernelError as error:
+            raise StartFailed(str(error)) from error
+
+    def _key_log(self) -> KeyLog | None:
+        if self._options.export_keys is None:
+            return None
+        note(
+            log,
+            logging.WARNING,
+            "keys_exported",
+            to=self._options.export_keys,
+            meaning="who reads them reads all traffic",
+        )
+        return KeyLog(self._options.export_keys)
+
+    # --- methods of the control socket ---
 
     async def version(self, params: Params) -> object:
         """The `version` method."""
@@ -83,8 +138,22 @@ class Service:
             version=__version__,
             started=time.time() - (time.monotonic() - self._started),
             kernel=self._options.kernel.value,
-            sites=[_site_status(site) for site in self._config.sites],
+            sites=[self._gateway.site_status(name) for name in self._gateway.site_names],
         )
+
+    async def site_up(self, params: Params) -> object:
+        """The `site.up` method."""
+        keeper = self._keeper(params)
+        try:
+            await keeper.up()
+        except NotUp as reason:
+            raise RpcError(ErrorCode.FAILED, f"{keeper.site.name}: {reason}") from reason
+        return self._gateway.site_status(keeper.site.name)
+
+    async def site_down(self, params: Params) -> object:
+        """The `site.down` method."""
+        self._keeper(params).down()
+        return None
 
     async def reload(self, params: Params) -> object:
         """The `reload` method: a bad file changes nothing."""
@@ -95,18 +164,31 @@ class Service:
             raise RpcError(
                 ErrorCode.CONFIG_INVALID, "the configuration is bad; nothing was changed", problems
             ) from error
+        except StartFailed as error:
+            raise RpcError(ErrorCode.FAILED, str(error)) from error
+
+    def _keeper(self, params: Params) -> Keeper:
+        match params:
+            case {"name": str(name), **rest} if not rest:
+                if keeper := self._gateway.keeper(name):
+                    return keeper
+                known = ", ".join(self._gateway.site_names) or "none"
+                raise RpcError(ErrorCode.NOT_FOUND, f"there is no site {name[:40]!r}; configured: {known}")
+        raise RpcError(ErrorCode.INVALID_PARAMS, "this method takes name, the name of a site")
 
     def _reload(self) -> Reloaded:
-        old, self._config = self._config, load(self._options.config)
+        old, new = self._config, load(self._options.config)
+        self._gateway.apply(new)
+        self._config = new
         before = {site.name: site for site in old.sites}
-        after = {site.name: site for site in self._config.sites}
+        after = {site.name: site for site in new.sites}
         both = before.keys() & after.keys()
         return Reloaded(
             added=sorted(after.keys() - both),
             changed=sorted(name for name in both if before[name] != after[name]),
             removed=sorted(before.keys() - both),
             unchanged=sorted(name for name in both if before[name] == after[name]),
-            warnings=[str(warning) for warning in self._config.warnings],
+            warnings=[str(warning) for warning in new.warnings],
         )
 
     def _reload_and_log(self) -> None:
@@ -114,13 +196,17 @@ class Service:
             reloaded = self._reload()
         except ConfigError as error:
             for problem in error.problems:
-                log.error("config_invalid problem=%s", problem)
+                note(log, logging.ERROR, "config_invalid", problem=problem)
+        except StartFailed as error:
+            note(log, logging.ERROR, "not_reloaded", why=error)
         else:
-            log.info("reloaded %s", " ".join(f"{key}={value}" for key, value in reloaded.items()))
+            note(log, logging.INFO, "reloaded", **reloaded)
 
 
-def _site_status(site: Site) -> SiteStatus:
-    return SiteStatus(name=site.name, state="down", remote=", ".join(map(str, site.remote)), ike=[])
+def _leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first exception of a group that is none itself."""
+    first = group.exceptions[0]
+    return _leaf(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _group_id(name: str | None) -> int | None:

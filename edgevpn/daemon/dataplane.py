@@ -1,0 +1,247 @@
+"""The kernel's side of sites and children: interfaces and routes while a site is configured, SAs while a child is up.
+
+What belongs together bears the same tags: the if_id is the site's, the reqid that of the children with the same
+selectors, so that a child that follows another takes over its policies.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from heapq import heappop, heappush
+
+from edgevpn.config.model import Site, Start
+from edgevpn.config.values import Network
+from edgevpn.daemon.esp import TRAP, UP, Lifetimes, inbound_sa, lifetimes, outbound_sa, policies
+from edgevpn.daemon.peers import selectors_of
+from edgevpn.ike.contract import Endpoints
+from edgevpn.ike.peer import Mode
+from edgevpn.ike.state import ChildSa
+from edgevpn.ike.wire.selector import TrafficSelector
+from edgevpn.kernel.contract import Kernel
+from edgevpn.kernel.errors import AlreadyExists, NotFound
+from edgevpn.kernel.network_spec import LinkSpec, RouteSpec
+from edgevpn.kernel.spec import OURS_IF_ID, OURS_REQID, IpAddress, PolicyKey, PolicySpec, SaKey, SaState, Tags
+
+Selectors = tuple[tuple[TrafficSelector, ...], tuple[TrafficSelector, ...]]
+
+
+class Numbers:
+    """Hands out the numbers of a range, the lowest that is free."""
+
+    def __init__(self, numbers: range) -> None:
+        self._fresh = iter(numbers)
+        self._returned: list[int] = []
+
+    def take(self) -> int:
+        return heappop(self._returned) if self._returned else next(self._fresh)
+
+    def give_back(self, number: int) -> None:
+        heappush(self._returned, number)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The children of a site that carry the same packets, one after the other."""
+
+    site: str
+    child: str
+    selectors: Selectors
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What went over a child: octets in and out, and when a packet last came in (monotonic seconds), if ever."""
+
+    octets_in: int = 0
+    octets_out: int = 0
+    heard: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A child in the kernel: what finds its SAs, and its policies while it sends."""
+
+    child: ChildSa
+    ends: Endpoints
+    tags: Tags
+    inbound: SaKey
+    outbound: SaKey | None = None
+    policies: tuple[PolicySpec, ...] = ()
+
+
+class Dataplane:
+    """Keeps the kernel as sites and children want it. Every call may raise KernelError."""
+
+    def __init__(self, kernel: Kernel, clock: Callable[[], float] = time.monotonic) -> None:
+        self._kernel = kernel
+        self._clock = clock
+        self._sites: dict[str, Site] = {}
+        self._if_ids: dict[str, int] = {}
+        self._free_if_ids, self._free_reqids = Numbers(OURS_IF_ID), Numbers(OURS_REQID)
+        self._reqids: dict[Group, int] = {}
+        self._groups: dict[int, Group] = {}
+        self._children: dict[bytes, Installed] = {}
+        self._spis_in: dict[SaKey, bytes] = {}
+        self._traps: dict[PolicyKey, PolicySpec] = {}
+        self._policies: dict[PolicyKey, dict[bytes, PolicySpec]] = {}  # of whom, by spi_in, the newest last
+
+    # --- sites ---
+
+    def add_site(self, site: Site) -> None:
+        """Make the site's interface and routes: packets to it can no longer leave in clear."""
+        if_id = self._free_if_ids.take()
+        self._sites[site.name], self._if_ids[site.name] = site, if_id
+        self._kernel.add_link(LinkSpec(site.interface, if_id, site.mtu))
+        sources = self._own_addresses()
+        for child in site.children:
+            for network in child.remote_networks if child.routes else ():
+                source = _source(sources, network, child.local_networks)
+                with suppress(AlreadyExists):  # another child has the same network
+                    self._kernel.add_route(RouteSpec(destination=network, interface=site.interface, source=source))
+
+    def remove_site(self, name: str) -> None:
+        """Remove all that `add_site` and the site's children made."""
+        if_id = self._if_ids[name]
+        for each in [each for each in self._children.values() if each.tags.if_id == if_id]:
+            self.remove_child(each.child)
+        self._kernel.flush_ours(if_id)
+        for key in [key for key in self._traps if key.if_id == if_id]:
+            del self._traps[key]
+        for group in [group for group in self._reqids if group.site == name]:
+            self._ungroup(group)
+        self._free_if_ids.give_back(if_id)
+        del self._sites[name], self._if_ids[name]
+
+    def set_traps(self, name: str, local: IpAddress, remote: IpAddress) -> None:
+        """Have the kernel ask for those children of a site that start by traffic, between these two addresses."""
+        made: list[PolicySpec] = []
+        for child in self._sites[name].children:
+            if child.start is Start.TRAFFIC:
+                pair = selectors_of(child)
+                made += policies(*pair, local, remote, Mode.TUNNEL, self._tags(Group(name, child.name, pair)), TRAP)
+        for policy in made:
+            self._traps[policy.key] = policy
+            self._settle(policy.key)
+
+    def child_asked(self, reqid: int) -> tuple[str, str] | None:
+        """Site and child that a packet without an SA belongs to, by the reqid of its policy."""
+        group = self._groups.get(reqid)
+        return (group.site, group.child) if group else None
+
+    # --- children ---
+
+    def install_inbound(self, child: ChildSa, ends: Endpoints) -> None:
+        """Receive on a child from now on."""
+        tags = self._tags(Group(ends.peer, child.name, (child.ts_local, child.ts_remote)))
+        spec = inbound_sa(child, ends, tags, self._lifetimes(child, ends))
+        self._kernel.add_sa(spec)
+        self._children[child.spi_in] = Installed(child, ends, tags, spec.key)
+        self._spis_in[spec.key] = child.spi_in
+
+    def install_outbound(self, child: ChildSa, ends: Endpoints) -> None:
+        """Send on a child from now on: its addresses are in the policies, and its SA is the newest that they find."""
+        known = self._children[child.spi_in]
+        spec = outbound_sa(child, ends, known.tags, self._lifetimes(child, ends))
+        self._kernel.add_sa(spec)
+        hosts = ends.path.local.host, ends.path.remote.host
+        made = policies(child.ts_local, child.ts_remote, *hosts, child.mode, known.tags, UP)
+        self._children[child.spi_in] = replace(known, outbound=spec.key, policies=made)
+        self._spis_in[spec.key] = child.spi_in
+        for policy in made:
+            self._policies.setdefault(policy.key, {})[child.spi_in] = policy
+            self._settle(policy.key)
+
+    def remove_outbound(self, child: ChildSa) -> None:
+        """Never send on a child again."""
+        known = self._children.get(child.spi_in)
+        if known is None or known.outbound is None:
+            return
+        self._children[child.spi_in] = replace(known, outbound=None, policies=())
+        for policy in known.policies:
+            del self._policies[policy.key][child.spi_in]
+            self._settle(policy.key)
+        self._delete(known.outbound)
+
+    def remove_child(self, child: ChildSa) -> None:
+        """Remove both SAs of a child, and the policies that no other has."""
+        self.remove_outbound(child)
+        known = self._children.pop(child.spi_in, None)
+        if known is not None:
+            self._delete(known.inbound)
+
+    def spi_in_of(self, key: SaKey) -> bytes | None:
+        """The inbound SPI of the child one of whose SAs has this key."""
+        return self._spis_in.get(key)
+
+    # --- counters ---
+
+    def traffic(self, child: ChildSa) -> Traffic:
+        """What the kernel has counted for a child since it is there."""
+        known = self._children.get(child.spi_in)
+        if known is None:
+            return Traffic()
+        inbound, outbound = self._read(known.inbound), self._read(known.outbound)
+        heard = None
+        if inbound and inbound.last_used_at:
+            heard = self._clock() - max(0.0, time.time() - inbound.last_used_at)
+        return Traffic(inbound.octets if inbound else 0, outbound.octets if outbound else 0, heard)
+
+    def heard(self, spis_in: Iterable[bytes]) -> float | None:
+        """When a packet last came in on any of these, if ever."""
+        times = [self.traffic(self._children[spi].child).heard for spi in spis_in if spi in self._children]
+        return max((at for at in times if at is not None), default=None)
+
+    # --- below ---
+
+    def _tags(self, group: Group) -> Tags:
+        if group not in self._reqids:
+            reqid = self._free_reqids.take()
+            self._reqids[group], self._groups[reqid] = reqid, group
+        return Tags(self._reqids[group], self._if_ids[group.site])
+
+    def _ungroup(self, group: Group) -> None:
+        reqid = self._reqids.pop(group)
+        del self._groups[reqid]
+        self._free_reqids.give_back(reqid)
+
+    def _lifetimes(self, child: ChildSa, ends: Endpoints) -> Lifetimes:
+        return lifetimes(next(each for each in self._sites[ends.peer].children if each.name == child.name))
+
+    def _settle(self, key: PolicyKey) -> None:
+        """Have the kernel hold the newest child's policy, else the trap, else none."""
+        children = self._policies.get(key)
+        if not children:
+            self._policies.pop(key, None)
+        wanted = next(reversed(children.values())) if children else self._traps.get(key)
+        if wanted is not None:
+            self._kernel.update_policy(wanted)
+            return
+        with suppress(NotFound):
+            self._kernel.delete_policy(key)
+
+    def _delete(self, key: SaKey) -> None:
+        self._spis_in.pop(key, None)
+        with suppress(NotFound):  # its hard lifetime was over
+            self._kernel.delete_sa(key)
+
+    def _read(self, key: SaKey | None) -> SaState | None:
+        if key is None:
+            return None
+        try:
+            return self._kernel.get_sa(key)
+        except NotFound:
+            return None
+
+    def _own_addresses(self) -> list[IpAddress]:
+        links = self._kernel.list_links(foreign=True)
+        return [each.ip for link in links for each in self._kernel.list_addresses(link.name)]
+
+
+def _source(sources: list[IpAddress], remote: Network, local: tuple[Network, ...]) -> IpAddress | None:
+    """An address of this machine that the tunnel takes, for packets of its own."""
+    return next(
+        (each for each in sources if each.version == remote.version and any(each in net for net in local)), None
+    )

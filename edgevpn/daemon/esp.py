@@ -1,0 +1,232 @@
+"""What a CHILD SA is to the kernel: two SAs, and policies that ask for them. Pure.
+
+Selectors of the two sides pair up within an address family, a range of addresses is split into networks and a range of
+ports into masks: one policy for each combination and direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from edgevpn.config.model import Child
+from edgevpn.ike.contract import Endpoints
+from edgevpn.ike.crypto.suite import ChildSuite
+from edgevpn.ike.iana import Encr, Integ
+from edgevpn.ike.peer import Mode as IkeMode
+from edgevpn.ike.state import ChildSa
+from edgevpn.ike.wire.selector import ANY_PORTS, ANY_PROTOCOL, OPAQUE_PORTS, TrafficSelector
+from edgevpn.kernel.spec import (
+    UNLIMITED,
+    Aead,
+    Direction,
+    Encryption,
+    Integrity,
+    IpAddress,
+    Limits,
+    Mode,
+    PolicySpec,
+    PortMask,
+    SaSpec,
+    Selector,
+    Tags,
+    Template,
+    UdpEncap,
+)
+
+# The kernel's names, and the ICV of what brings its own, in bits.
+AEADS = {
+    Encr.AES_GCM_8: ("rfc4106(gcm(aes))", 64),
+    Encr.AES_GCM_12: ("rfc4106(gcm(aes))", 96),
+    Encr.AES_GCM_16: ("rfc4106(gcm(aes))", 128),
+    Encr.AES_CCM_8: ("rfc4309(ccm(aes))", 64),
+    Encr.AES_CCM_12: ("rfc4309(ccm(aes))", 96),
+    Encr.AES_CCM_16: ("rfc4309(ccm(aes))", 128),
+    Encr.CHACHA20_POLY1305: ("rfc7539esp(chacha20,poly1305)", 128),
+}
+CIPHERS = {Encr.AES_CBC: "cbc(aes)", Encr.AES_CTR: "rfc3686(ctr(aes))"}
+INTEGRITIES = {
+    Integ.HMAC_SHA1_96: ("hmac(sha1)", 96),
+    Integ.AES_XCBC_96: ("xcbc(aes)", 96),
+    Integ.AES_CMAC_96: ("cmac(aes)", 96),
+    Integ.HMAC_SHA2_256_128: ("hmac(sha256)", 128),
+    Integ.HMAC_SHA2_384_192: ("hmac(sha384)", 192),
+    Integ.HMAC_SHA2_512_256: ("hmac(sha512)", 256),
+}
+MODES = {IkeMode.TUNNEL: Mode.TUNNEL, IkeMode.TRANSPORT: Mode.TRANSPORT}
+
+ICMP, ICMPV6 = 1, 58
+
+# Our own choices. The kernel takes the lowest number that fits: what is up before what waits, narrow before wide.
+UP, TRAP = 10_000, 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """When the kernel says that an SA wants new keys, and when it drops it."""
+
+    soft: Limits = UNLIMITED
+    hard: Limits = UNLIMITED
+    replay_window: int = 256
+
+
+def lifetimes(child: Child) -> Lifetimes:
+    """What the configuration says; the time to rekey is the core's, so it is not among the soft limits."""
+    return Lifetimes(
+        Limits(child.esp_rekey_bytes or None, child.esp_rekey_packets or None),
+        Limits(child.esp_life_bytes or None, child.esp_life_packets or None, child.esp_life_time or None),
+        child.replay_window,
+    )
+
+
+def inbound_sa(child: ChildSa, ends: Endpoints, tags: Tags, lives: Lifetimes) -> SaSpec:
+    """The SA that we receive on."""
+    keys = (child.keys.encr_r, child.keys.integ_r) if child.initiator else (child.keys.encr_i, child.keys.integ_i)
+    return _sa(child, ends.path.remote.host, ends.path.local.host, child.spi_in, keys, _encap_in(ends), tags, lives)
+
+
+def outbound_sa(child: ChildSa, ends: Endpoints, tags: Tags, lives: Lifetimes) -> SaSpec:
+    """The SA that we send on."""
+    keys = (child.keys.encr_i, child.keys.integ_i) if child.initiator else (child.keys.encr_r, child.keys.integ_r)
+    return _sa(child, ends.path.local.host, ends.path.remote.host, child.spi_out, keys, _encap_out(ends), tags, lives)
+
+
+def policies(
+    ts_local: tuple[TrafficSelector, ...],
+    ts_remote: tuple[TrafficSelector, ...],
+    local: IpAddress,
+    remote: IpAddress,
+    mode: IkeMode,
+    tags: Tags,
+    priority: int,
+) -> tuple[PolicySpec, ...]:
+    """Policies in all three directions for packets between these selectors, for SAs between these two addresses."""
+    outward = Template(local, remote, tags.reqid, MODES[mode])
+    inward = Template(remote, local, tags.reqid, MODES[mode])
+    directions = (Direction.IN,) if mode is IkeMode.TRANSPORT else (Direction.IN, Direction.FWD)
+    made: dict[object, PolicySpec] = {}
+    for ours, theirs in _pairs(ts_local, ts_remote):
+        for selector in _kernel_selectors(ours, theirs):
+            out = _policy(selector, Direction.OUT, outward, tags, priority)
+            made[out.key] = out
+            back = _reversed(selector)
+            for direction in directions:
+                policy = _policy(back, direction, inward, tags, priority)
+                made[policy.key] = policy
+    return tuple(made.values())
+
+
+def _sa(
+    child: ChildSa,
+    source: IpAddress,
+    destination: IpAddress,
+    spi: bytes,
+    keys: tuple[bytes, bytes],
+    encapsulation: UdpEncap | None,
+    tags: Tags,
+    lives: Lifetimes,
+) -> SaSpec:
+    cipher, integrity = algorithms(child.suite, *keys)
+    return SaSpec(
+        source=source,
+        destination=destination,
+        spi=int.from_bytes(spi, "big"),
+        reqid=tags.reqid,
+        if_id=tags.if_id,
+        cipher=cipher,
+        integrity=integrity,
+        mode=MODES[child.mode],
+        esn=child.suite.esn,
+        replay_window=lives.replay_window,
+        encapsulation=encapsulation,
+        soft=lives.soft,
+        hard=lives.hard,
+    )
+
+
+def algorithms(suite: ChildSuite, encr_key: bytes, integ_key: bytes) -> tuple[Aead | Encryption, Integrity | None]:
+    """A suite's cipher and integrity algorithm as the kernel knows them."""
+    if suite.encr in AEADS:
+        name, icv_bits = AEADS[suite.encr]
+        return Aead(name, encr_key, icv_bits), None
+    name, truncation_bits = INTEGRITIES[suite.integ]
+    return Encryption(CIPHERS[suite.encr], encr_key), Integrity(name, integ_key, truncation_bits)
+
+
+def _encap_in(ends: Endpoints) -> UdpEncap | None:
+    return UdpEncap(ends.path.remote.port, ends.path.local.port) if ends.nat else None
+
+
+def _encap_out(ends: Endpoints) -> UdpEncap | None:
+    return UdpEncap(ends.path.local.port, ends.path.remote.port) if ends.nat else None
+
+
+def _pairs(
+    ts_local: tuple[TrafficSelector, ...], ts_remote: tuple[TrafficSelector, ...]
+) -> Iterator[tuple[TrafficSelector, TrafficSelector]]:
+    """Selectors that the same packet may match at its two ends."""
+    for ours, theirs in product(ts_local, ts_remote):
+        same_protocol = ours.protocol == theirs.protocol or ANY_PROTOCOL in (ours.protocol, theirs.protocol)
+        if ours.ts_type == theirs.ts_type and same_protocol:
+            yield ours, theirs
+
+
+def _kernel_selectors(ours: TrafficSelector, theirs: TrafficSelector) -> Iterator[Selector]:
+    """As many of the kernel's selectors as one pair of ours needs, for packets that leave."""
+    protocol = ours.protocol or theirs.protocol
+    if protocol in (ICMP, ICMPV6):  # the kernel has type and code where other protocols have ports
+        ports: Iterator[tuple[PortMask | None, PortMask | None]] = iter([_icmp(ours)])
+    else:
+        ports = product(port_masks(ours.ports), port_masks(theirs.ports))
+    choices = tuple(ports)
+    for source, destination in product(ours.networks(), theirs.networks()):
+        for source_port, destination_port in choices:
+            yield Selector(source, destination, protocol, source_port, destination_port)
+
+
+def _icmp(ts: TrafficSelector) -> tuple[PortMask | None, PortMask | None]:
+    """One type with any or one code; a choice of types is not the kernel's, so it becomes any."""
+    start, end = ts.ports
+    if ts.ports in (ANY_PORTS, OPAQUE_PORTS) or start >> 8 != end >> 8:
+        return None, None
+    return PortMask(start >> 8), PortMask(start & 0xFF) if start == end else None
+
+
+def port_masks(ports: tuple[int, int]) -> tuple[PortMask | None, ...]:
+    """The fewest masks that make up a range of ports, both ends included; None for any port."""
+    if ports in (ANY_PORTS, OPAQUE_PORTS):
+        return (None,)
+    start, end = ports
+    masks: list[PortMask] = []
+    while start <= end:
+        size = start & -start or 0x10000
+        while start + size - 1 > end:
+            size >>= 1
+        masks.append(PortMask(start, 0x10000 - size))
+        start += size
+    return tuple(masks)
+
+
+def _policy(selector: Selector, direction: Direction, template: Template, tags: Tags, priority: int) -> PolicySpec:
+    return PolicySpec(
+        selector=selector,
+        direction=direction,
+        priority=priority - _narrowness(selector),
+        templates=(template,),
+        if_id=tags.if_id,
+    )
+
+
+def _narrowness(selector: Selector) -> int:
+    """How particular a selector is, below 1000."""
+    ports = (selector.source_port, selector.destination_port)
+    prefixes = selector.source.prefixlen + selector.destination.prefixlen
+    return prefixes + 256 * bool(selector.protocol) + 128 * sum(port is not None for port in ports)
+
+
+def _reversed(selector: Selector) -> Selector:
+    source_port, destination_port = selector.destination_port, selector.source_port
+    if selector.protocol in (ICMP, ICMPV6):  # type and code stay what they are
+        source_port, destination_port = selector.source_port, selector.destination_port
+    return Selector(selector.destination, selector.source, selector.protocol, source_port, destination_port)

@@ -1,0 +1,269 @@
+"""Has each site as its owner wants it: comes up, stays up, comes back by itself.
+
+A keeper is asked for children (by the configuration, by a packet, by the owner), tries the peer's addresses in order,
+and after a failure tries again later, for ever if the site starts by itself. Names are resolved anew at each try.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from ipaddress import IPv4Address, IPv6Address
+from typing import Protocol, TypeAlias
+
+from edgevpn.config.model import Action, Site, Start
+from edgevpn.daemon.logs import note
+from edgevpn.daemon.options import Ports
+from edgevpn.ike.contract import Ask, ChildClosed, ChildFailed, IkeSaDown, IkeSaUp, Initiate, Input, Terminate
+from edgevpn.ike.endpoint import WithPeer
+from edgevpn.ike.state import Address, Authenticating, CreateChild, Established, Initiating, Path
+
+IpAddress: TypeAlias = IPv4Address | IPv6Address
+
+# Our own choices, in seconds.
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+RESOLVE_PATIENCE = 10.0
+ANSWER_PATIENCE = 240.0  # longer than all retransmissions of both exchanges
+
+log = logging.getLogger("edgevpn.sites")
+
+
+class Core(Protocol):
+    """The part of the protocol core that a keeper talks to."""
+
+    def feed(self, event: Input) -> None: ...
+
+    def sas_of(self, peer: str) -> tuple[WithPeer, ...]:
+        """All IKE SAs with a peer, those under way included."""
+
+
+class World(Protocol):
+    """What a keeper asks of the machine."""
+
+    async def resolve(self, name: str) -> tuple[IpAddress, ...]:
+        """The addresses of a name; OSError if there are none."""
+
+    def source_for(self, remote: IpAddress) -> IpAddress | None:
+        """The address that packets to `remote` leave from."""
+
+    def chance(self) -> float:
+        """A number from 0 to 1."""
+
+    def set_traps(self, site: str, local: IpAddress, remote: IpAddress) -> None:
+        """Have the kernel tell of packets for the site's children."""
+
+
+class NotUp(Exception):  # noqa: N818 - what is the case
+    """The site did not come up; the text says why."""
+
+
+class Keeper:
+    """One site. `run` does the work; all else only tells it something and returns at once."""
+
+    def __init__(self, site: Site, core: Core, world: World, ports: Ports) -> None:
+        self.site = site
+        self._core = core
+        self._world = world
+        self._ports = ports
+        self._ikes: dict[bytes, None] = {}  # established IKE SAs by our SPI, the newest last
+        self._wanted: dict[str, None] = {}  # children to bring up, in order
+        self._asked: tuple[str, ...] = ()  # those of them that the core is busy with
+        self._by_itself = any(child.start is Start.LOAD for child in site.children)
+        self._call = asyncio.Event()
+        self._answer: asyncio.Future[None] | None = None
+        self._waiting: list[asyncio.Future[None]] = []
+
+    # --- what the owner and the kernel want ---
+
+    def start(self) -> None:
+        """As the configuration says: children that start at load."""
+        self.want(child.name for child in self.site.children if child.start is Start.LOAD)
+
+    def want(self, children: Iterable[str]) -> None:
+        """Bring these up, if they are not."""
+        self._wanted |= dict.fromkeys(children)
+        if self._wanted:
+            self._call.set()
+
+    async def up(self) -> None:
+        """Bring all children up; raises NotUp if the first try fails."""
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        self._by_itself = self._by_itself or any(child.start is Start.LOAD for child in self.site.children)
+        self.want(child.name for child in self.site.children)
+        await waiting
+
+    def down(self) -> None:
+        """Close the site, and leave it closed."""
+        self._by_itself = False
+        self._wanted.clear()
+        self._finish(NotUp("the site was taken down"))
+        for sa in self._core.sas_of(self.site.name):
+            self._core.feed(Terminate(sa.spi))
+
+    @property
+    def is_trying(self) -> bool:
+        """Whether children are wanted that are not up yet."""
+        return bool(self._wanted)
+
+    # --- what the core tells ---
+
+    def ike_up(self, up: IkeSaUp) -> None:
+        if up.replaces is not None:
+            self._ikes.pop(up.replaces, None)
+        self._ikes[up.spi] = None
+
+    def ike_down(self, down: IkeSaDown) -> None:
+        was_up = down.spi in self._ikes
+        self._ikes.pop(down.spi, None)
+        if not was_up:
+            self._fail(down.reason)
+        elif not self._ikes and not down.asked:
+            self._act(down.reason)
+
+    def child_up(self, child: str) -> None:
+        self._wanted.pop(child, None)
+        if self._wanted.keys().isdisjoint(self._asked) and self._answer and not self._answer.done():
+            self._answer.set_result(None)
+
+    def child_failed(self, failed: ChildFailed) -> None:
+        self._fail(f"child {failed.child}: {failed.reason}")
+
+    def child_closed(self, closed: ChildClosed) -> None:
+        """The peer closed a child and kept the IKE SA."""
+        for child in self.site.children:
+            if child.name == closed.child and child.close_action is Action.RESTART:
+                self.want([child.name])
+
+    def _act(self, reason: str) -> None:
+        """All IKE SAs are gone without our asking."""
+        note(log, logging.WARNING, "site_down", site=self.site.name, why=reason)
+        self.want(c.name for c in self.site.children if Action.RESTART in (c.dpd_action, c.close_action))
+
+    def _fail(self, reason: str) -> None:
+        if self._answer and not self._answer.done():
+            self._answer.set_exception(NotUp(reason))
+
+    # --- the work ---
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        failures = 0
+        await self._trap()
+        while True:
+            if not self._wanted:
+                self._call.clear()
+                await self._call.wait()
+                failures = 0
+            try:
+                await self._bring_up()
+            except NotUp as reason:
+                failures += 1
+                self._give_up(reason)
+                if self._wanted:
+                    await self._pause(failures)
+            else:
+                self._finish(None)
+
+    async def _trap(self) -> None:
+        """Traps need the peer's address, so they wait for its name to resolve."""
+        failures = 0
+        while any(child.start is Start.TRAFFIC for child in self.site.children):
+            try:
+                path = (await self._paths())[0]
+            except NotUp as reason:
+                failures += 1
+                note(log, logging.WARNING, "site_not_trapped", site=self.site.name, why=reason)
+                await self._pause(failures)
+            else:
+                return self._world.set_traps(self.site.name, path.local.host, path.remote.host)
+        return None
+
+    async def _bring_up(self) -> None:
+        """Ask for what is wanted, over the IKE SA that stands, else at each of the peer's addresses. Raises NotUp."""
+        sas = self._core.sas_of(self.site.name)
+        up = {child.name for sa in sas if isinstance(sa, Established) for child in sa.children}
+        self._wanted = {child: None for child in self._wanted if child not in up}
+        if not self._wanted:
+            return None
+        if self._ikes:
+            return await self._answered(partial(self._ask, next(reversed(self._ikes))))
+        failure = NotUp("it has no address")
+        for path in await self._paths():
+            try:
+                return await self._answered(partial(self._initiate, path))
+            except NotUp as reason:
+                failure = reason
+            if not self._wanted:
+                return None
+        raise failure
+
+    def _ask(self, spi: bytes) -> None:
+        for child in self._asked:
+            self._core.feed(Ask(spi, CreateChild(child)))
+
+    def _initiate(self, path: Path) -> None:
+        note(log, logging.INFO, "initiating", site=self.site.name, remote=path.remote.host)
+        self._core.feed(Initiate(self.site.name, path, self._asked))
+
+    async def _answered(self, question: Callable[[], None]) -> None:
+        """Put a question to the core and wait until the wanted children are up; raises NotUp with the reason if not."""
+        self._asked = tuple(self._wanted)
+        self._answer = asyncio.get_running_loop().create_future()
+        try:
+            question()
+            async with asyncio.timeout(ANSWER_PATIENCE):
+                await self._answer
+        except TimeoutError:
+            raise NotUp("the peer has not answered in time") from None
+        finally:
+            self._answer.cancel()
+            self._answer, self._asked = None, ()
+            for sa in self._core.sas_of(self.site.name):
+                if isinstance(sa, Initiating | Authenticating):  # the peer was faster, or nobody is to wait any more
+                    self._core.feed(Terminate(sa.spi))
+
+    def _give_up(self, reason: NotUp) -> None:
+        """After a failed try: go on wanting only what comes up by itself."""
+        note(log, logging.WARNING, "site_not_up", site=self.site.name, why=reason)
+        self._finish(reason)
+        kept = {child.name for child in self.site.children if self._by_itself and child.start is Start.LOAD}
+        self._wanted = {child: None for child in self._wanted if child in kept}
+
+    def _finish(self, failure: NotUp | None) -> None:
+        """Tell those who wait how it went."""
+        for waiting in (each for each in self._waiting if not each.done()):
+            waiting.set_exception(failure) if failure else waiting.set_result(None)
+        self._waiting.clear()
+
+    async def _paths(self) -> list[Path]:
+        """From where to where the peer may be asked, in order. Raises NotUp if there is no way at all."""
+        paths: list[Path] = []
+        why = "nobody is to be called"
+        for host in self.site.remote:
+            try:
+                async with asyncio.timeout(RESOLVE_PATIENCE):
+                    addresses = await self._world.resolve(host) if isinstance(host, str) else (host,)
+            except (OSError, TimeoutError) as error:
+                why = f"{host} does not resolve: {getattr(error, 'strerror', None) or 'no answer'}"
+                continue
+            for address in addresses:
+                local = self.site.local or self._world.source_for(address)
+                if local is None or local.version != address.version:
+                    why = f"no way leads to {address}"
+                    continue
+                paths.append(Path(Address(local, self._ports.ike), Address(address, self._ports.ike)))
+        if not paths:
+            raise NotUp(why)
+        return paths
+
+    async def _pause(self, failures: int) -> None:
+        """Longer after each failure, and never the same for two gateways; a new wish ends it."""
+        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - 1, 10))
+        self._call.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(longest * (0.5 + self._world.chance() / 2)):
+                await self._call.wait()

@@ -1,0 +1,172 @@
+"""Carries out what the core wants, in order, and brings back what the world answers.
+
+Nothing here waits: timers, datagrams and the kernel's calls all come and go at once, so one input is dealt with whole
+before the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol, assert_never
+
+from edgevpn.daemon.dataplane import Dataplane
+from edgevpn.daemon.logs import note, note_report
+from edgevpn.ike.contract import (
+    ChildClosed,
+    ChildFailed,
+    Effect,
+    Endpoints,
+    IkeSaDown,
+    IkeSaUp,
+    Input,
+    InstallFailed,
+    InstallInbound,
+    InstallOutbound,
+    KeysDerived,
+    QueryTraffic,
+    RemoveChild,
+    RemoveOutbound,
+    Report,
+    Send,
+    SetTimer,
+    StopTimer,
+    TimerFired,
+    Traffic,
+)
+from edgevpn.ike.endpoint import Endpoint
+from edgevpn.ike.state import ChildSa, Path
+from edgevpn.kernel.errors import KernelError
+
+log = logging.getLogger("edgevpn.ike")
+
+
+class Sender(Protocol):
+    """Takes datagrams to the network."""
+
+    def send(self, path: Path, octets: bytes) -> None: ...
+
+
+class Hearer(Protocol):
+    """Wants to know what has become of peers and children."""
+
+    def ike_up(self, up: IkeSaUp) -> None: ...
+
+    def ike_down(self, down: IkeSaDown) -> None: ...
+
+    def child_up(self, child: ChildSa, ends: Endpoints) -> None: ...
+
+    def child_failed(self, failed: ChildFailed) -> None: ...
+
+    def child_closed(self, closed: ChildClosed) -> None: ...
+
+    def keys_derived(self, keys: KeysDerived) -> None: ...
+
+
+class Runner:
+    """The core at work."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        sender: Sender,
+        dataplane: Dataplane,
+        hearer: Hearer,
+        clock: Callable[[], float],
+    ) -> None:
+        self._endpoint = endpoint
+        self._sender = sender
+        self._dataplane = dataplane
+        self._hearer = hearer
+        self._clock = clock
+        self._timers: dict[bytes, asyncio.TimerHandle] = {}
+        self._inputs: deque[Input] = deque()
+        self._busy = False
+
+    def feed(self, event: Input) -> None:
+        """Give the core an input, and carry out all that follows from it."""
+        self._inputs.append(event)
+        if self._busy:
+            return  # we are called by what an effect has set off; the input has its turn after that effect's
+        self._busy = True
+        try:
+            while self._inputs:
+                for effect in self._endpoint.handle(self._inputs.popleft(), self._clock()):
+                    self._carry_out(effect)
+        finally:
+            self._busy = False
+
+    def stop(self) -> None:
+        """No timer fires any more."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Send(path, octets):
+                self._send(path, octets)
+            case SetTimer(spi, at):
+                self._set_timer(spi, at)
+            case StopTimer(spi):
+                self._stop_timer(spi)
+            case InstallInbound(child, ends):
+                self._install(child, lambda: self._dataplane.install_inbound(child, ends))
+            case InstallOutbound(child, ends):
+                if self._install(child, lambda: self._dataplane.install_outbound(child, ends)):
+                    self._hearer.child_up(child, ends)
+            case RemoveOutbound(child):
+                self._remove(child, self._dataplane.remove_outbound)
+            case RemoveChild(child):
+                self._remove(child, self._dataplane.remove_child)
+            case QueryTraffic(spi, spis_in):
+                self._inputs.append(Traffic(spi, self._dataplane.heard(spis_in)))
+            case IkeSaUp():
+                self._hearer.ike_up(effect)
+            case IkeSaDown():
+                self._hearer.ike_down(effect)
+            case ChildFailed():
+                self._hearer.child_failed(effect)
+            case ChildClosed():
+                self._hearer.child_closed(effect)
+            case KeysDerived():
+                self._hearer.keys_derived(effect)
+            case Report():
+                note_report(log, effect)
+            case _:
+                assert_never(effect)
+
+    def _send(self, path: Path, octets: bytes) -> None:
+        try:
+            self._sender.send(path, octets)
+        except OSError as error:  # as a lost datagram: it will be sent again
+            note(log, logging.INFO, "not_sent", remote=path.remote.host, why=error.strerror or error)
+
+    def _set_timer(self, spi: bytes, at: float) -> None:
+        self._stop_timer(spi)
+        loop = asyncio.get_running_loop()
+        self._timers[spi] = loop.call_later(at - self._clock(), self._fire, spi)
+
+    def _stop_timer(self, spi: bytes) -> None:
+        if timer := self._timers.pop(spi, None):
+            timer.cancel()
+
+    def _fire(self, spi: bytes) -> None:
+        del self._timers[spi]
+        self.feed(TimerFired(spi))
+
+    def _install(self, child: ChildSa, install: Callable[[], None]) -> bool:
+        try:
+            install()
+        except KernelError as error:
+            self._inputs.append(InstallFailed(child.spi_in, str(error)))
+            return False
+        return True
+
+    def _remove(self, child: ChildSa, remove: Callable[[ChildSa], None]) -> None:
+        try:
+            remove(child)
+        except KernelError as error:
+            note(log, logging.ERROR, "not_removed", spi_in=child.spi_in, child=child.name, why=error)

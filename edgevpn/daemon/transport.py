@@ -1,0 +1,205 @@
+"""UDP ports 500 and 4500: datagrams with both their addresses, the non-ESP marker, ESP in UDP left to the kernel.
+
+RFC 7296 §2.23, RFC 3948. A socket may serve all addresses of a machine, so each datagram is asked, and told, which of
+them it is for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import struct
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Protocol, TypeAlias
+
+from edgevpn.daemon.options import Ports, StartFailed
+from edgevpn.ike.state import Address, Path
+from edgevpn.kernel.errors import KernelError
+
+IpAddress: TypeAlias = IPv4Address | IPv6Address
+Deliver = Callable[[Path, bytes], None]
+
+# From the RFCs.
+NON_ESP_MARKER = bytes(4)
+KEEPALIVE = b"\xff"
+
+# <linux/in.h>, <linux/in6.h>, <linux/ipv6.h>
+IP_PKTINFO = 8
+IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PMTUDISC_DONT = 10, 23, 0
+IN_PKTINFO = struct.Struct("=i4s4s")
+IN6_PKTINFO = struct.Struct("=16si")
+
+EVERYWHERE: dict[int, IpAddress] = {4: IPv4Address(0), 6: IPv6Address(0)}
+
+# Our own choices.
+LONGEST = 0x10000
+BATCH = 64  # datagrams read from one socket before the others have their turn
+RECEIVE_BUFFER = 1 << 20
+PROBE_PORT = 500  # to find a source address; nothing is sent
+
+
+class Unprotected(Protocol):
+    """What the kernel must do for sockets that speak IKE."""
+
+    def bypass_socket(self, sock: socket.socket) -> None: ...
+
+    def enable_udp_encapsulation(self, sock: socket.socket) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An address of the configuration, one of our two ports, and the socket that serves them."""
+
+    address: IpAddress
+    port: int
+    sock: socket.socket
+
+
+class Transport:
+    """All sockets that speak IKE. `deliver` gets each IKE message, without its marker."""
+
+    def __init__(self, kernel: Unprotected, ports: Ports, deliver: Deliver) -> None:
+        self._kernel = kernel
+        self._ports = ports
+        self._deliver = deliver
+        self._bound: dict[IpAddress, tuple[Bound, ...]] = {}
+
+    def listen(self, addresses: Iterable[IpAddress]) -> None:
+        """Serve these addresses and no others; what is served already stays. Raises StartFailed, changing nothing."""
+        wanted = dict.fromkeys(addresses)
+        opened: dict[IpAddress, tuple[Bound, ...]] = {}
+        try:
+            for address in wanted.keys() - self._bound.keys():
+                opened[address] = self._open(address)
+        except StartFailed:
+            _close(opened)
+            raise
+        _close({address: self._bound.pop(address) for address in self._bound.keys() - wanted.keys()})
+        self._bound |= opened
+        loop = asyncio.get_running_loop()
+        for bound in (each for pair in opened.values() for each in pair):
+            loop.add_reader(bound.sock, self._read, bound)
+
+    def send(self, path: Path, octets: bytes) -> None:
+        """Send an IKE message from and to the addresses of a path. OSError if it cannot leave now."""
+        bound = self._bound_for(path.local)
+        marked = octets if path.local.port != self._ports.nat or octets == KEEPALIVE else NON_ESP_MARKER + octets
+        host, port = path.remote.host, path.remote.port
+        bound.sock.sendmsg([marked], [_from(path.local.host)], 0, (str(host), port))
+
+    def close(self) -> None:
+        """Close all sockets."""
+        _close(self._bound)
+        self._bound = {}
+
+    def _bound_for(self, local: Address) -> Bound:
+        """The socket of that very address, else the one of all of its family."""
+        for address in (local.host, EVERYWHERE[local.host.version]):
+            for bound in self._bound.get(address, ()):
+                if bound.port == local.port:
+                    return bound
+        raise OSError(errno.EADDRNOTAVAIL, f"{local.host} port {local.port} is not served")
+
+    def _open(self, address: IpAddress) -> tuple[Bound, ...]:
+        made: list[Bound] = []
+        try:
+            for port in (self._ports.ike, self._ports.nat):
+                sock = _udp_socket(address)
+                made.append(Bound(address, port, sock))
+                sock.bind((str(address), port))
+                self._kernel.bypass_socket(sock)
+                if port == self._ports.nat:
+                    self._kernel.enable_udp_encapsulation(sock)
+        except OSError as error:
+            _close({address: tuple(made)})
+            raise StartFailed(_not_bound(address, port, error)) from error
+        except KernelError as error:
+            _close({address: tuple(made)})
+            raise StartFailed(str(error)) from error
+        return tuple(made)
+
+    def _read(self, bound: Bound) -> None:
+        """Deliver what has come, a bounded number at a time."""
+        for _ in range(BATCH):
+            try:
+                octets, ancillary, _flags, sender = bound.sock.recvmsg(LONGEST, 128)
+            except (
+                OSError
+            ):  # nothing more, or an ICMP error about something that was sent: retransmission deals with it
+                return
+            if bound.port == self._ports.nat:
+                if not octets.startswith(NON_ESP_MARKER):
+                    continue  # a keepalive, or ESP for nobody (RFC 3948 §2.2, §2.3)
+                octets = octets[len(NON_ESP_MARKER) :]
+            local = _destination(ancillary) or bound.address
+            remote = Address(ip_address(sender[0]), sender[1])
+            self._deliver(Path(Address(local, bound.port), remote), octets)
+
+
+def source_for(remote: IpAddress) -> IpAddress | None:
+    """The address of this machine that packets to `remote` leave from; None if nothing leads there."""
+    with socket.socket(_family(remote), socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect((str(remote), PROBE_PORT))
+        return ip_address(probe.getsockname()[0])
+    return None
+
+
+def _udp_socket(address: IpAddress) -> socket.socket:
+    """A socket that tells the destination of each datagram, and lets IP cut what is too long for a link."""
+    sock = socket.socket(_family(address), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    if address.version == 4:
+        sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+        sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_DONT)
+    else:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_DONT)
+    return sock
+
+
+def _family(address: IpAddress) -> socket.AddressFamily:
+    return socket.AF_INET if address.version == 4 else socket.AF_INET6
+
+
+def _destination(ancillary: list[tuple[int, int, bytes]]) -> IpAddress | None:
+    """Which of our addresses a datagram was sent to."""
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.IPPROTO_IP, IP_PKTINFO):
+            return IPv4Address(IN_PKTINFO.unpack_from(data)[2])
+        if (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO):
+            return IPv6Address(IN6_PKTINFO.unpack_from(data)[0])
+    return None
+
+
+def _from(local: IpAddress) -> tuple[int, int, bytes]:
+    """The control message that fixes the source of a datagram."""
+    if local.version == 4:
+        return socket.IPPROTO_IP, IP_PKTINFO, IN_PKTINFO.pack(0, local.packed, bytes(4))
+    return socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, IN6_PKTINFO.pack(local.packed, 0)
+
+
+def _not_bound(address: IpAddress, port: int, error: OSError) -> str:
+    place = f"UDP port {port} of {address}"
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"{place} is taken: stop the IKE daemon that has it (ss -lunp tells which), or change gateway.listen"
+        case errno.EACCES | errno.EPERM:
+            return f"{place} may not be opened: run edgevpn as root, or with CAP_NET_ADMIN and CAP_NET_BIND_SERVICE"
+        case errno.EADDRNOTAVAIL:
+            return f"this machine has no address {address}: change gateway.listen"
+        case errno.EAFNOSUPPORT:
+            return f"this kernel has no IPv{address.version}: take {address} out of gateway.listen"
+    return f"{place} cannot be opened: {error.strerror or error}"
+
+
+def _close(bound: dict[IpAddress, tuple[Bound, ...]]) -> None:
+    for pair in bound.values():
+        for each in pair:
+            with suppress(RuntimeError):  # no loop is running any more
+                asyncio.get_running_loop().remove_reader(each.sock)
+            each.sock.close()
