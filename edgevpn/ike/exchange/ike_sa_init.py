@@ -28,6 +28,7 @@ from edgevpn.ike.contract import (
     Response,
     Secure,
     Send,
+    Settings,
     Step,
     report,
 )
@@ -153,14 +154,15 @@ def _agreed(sa: Initiating, response: Response, env: Env) -> Step:
     keys = derive_ike_keys(suite, sa.ni, nr, shared_secret, sa.spi_i, header.spi_r)
     secured = Secured(sa.spi_i, header.spi_r, True, suite, keys)
     nat = _nat(response, sa.spi_i, header.spi_r, sa.path, sa.peer.force_encapsulation)
-    path = _floated(sa.path, env.settings.nat_port) if nat else sa.path
+    path = _floated(sa.path, env.settings) if nat else sa.path
     step = ask_ike_auth(sa, secured, nat, path, Opening(sa.request, response.octets, sa.ni, nr), env)
     return Step(step.sa, (Secure(secured), *_exported(secured, env), *step.effects))
 
 
-def _floated(path: Path, port: int) -> Path:
+def _floated(path: Path, settings: Settings) -> Path:
     """Behind a NAT all goes from port 4500 to port 4500 (§2.23); a peer at a port of its own stays there."""
-    remote = replace(path.remote, port=port) if path.remote.port == 500 else path.remote
+    port = settings.nat_port
+    remote = replace(path.remote, port=port) if path.remote.port == settings.ike_port else path.remote
     return Path(replace(path.local, port=port), remote)
 
 
