@@ -61,6 +61,13 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--export-keys", type=Path, metavar="FILE", help="append session keys for Wireshark: for debugging alone"
     )
+    run.add_argument(
+        "--ports",
+        type=_ports,
+        metavar="IKE,NAT",
+        default="500,4500",
+        help="UDP ports: for trials, as clients know no others",
+    )
     run.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="instead of the file's")
 
     check = verbs.add_parser("check", help="say all that is wrong with a configuration file")
@@ -78,10 +85,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _ports(text: str) -> tuple[int, int]:
+    """Two different ports, "500,4500"; ValueError for anything else."""
+    ike, nat = (int(port) for port in text.split(","))
+    if ike == nat or not {ike, nat} <= set(range(1, 0x10000)):
+        raise ValueError(text)
+    return ike, nat
+
+
 def _run(options: argparse.Namespace, run: Run | None) -> int:
     from edgevpn.config.errors import ConfigError
     from edgevpn.config.model import LogLevel
-    from edgevpn.daemon.options import KernelKind, RunOptions, StartFailed
+    from edgevpn.daemon.options import KernelKind, Ports, RunOptions, StartFailed
 
     try:
         return (run or _daemon())(
@@ -91,6 +106,7 @@ def _run(options: argparse.Namespace, run: Run | None) -> int:
                 kernel=KernelKind(options.kernel),
                 export_keys=options.export_keys,
                 log_level=options.log_level and LogLevel(options.log_level),
+                ports=Ports(*options.ports),
             )
         )
     except ConfigError as error:

@@ -9,6 +9,7 @@ import os
 import random
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
 
@@ -16,7 +17,6 @@ from edgevpn.api import SiteStatus
 from edgevpn.config.model import Config, Site
 from edgevpn.daemon.dataplane import Dataplane
 from edgevpn.daemon.keeper import IpAddress, Keeper
-from edgevpn.daemon.key_log import KeyLog
 from edgevpn.daemon.logs import note
 from edgevpn.daemon.options import Ports, StartFailed
 from edgevpn.daemon.peers import peer_of
@@ -52,7 +52,7 @@ log = logging.getLogger("edgevpn")
 class Gateway:
     """Keeps what a configuration asks for. Everything happens in the event loop's thread."""
 
-    def __init__(self, kernel: Kernel, ports: Ports, key_log: KeyLog | None = None) -> None:
+    def __init__(self, kernel: Kernel, ports: Ports, key_log: Callable[[KeysDerived], None] | None = None) -> None:
         self._kernel = kernel
         self._ports = ports
         self._key_log = key_log
@@ -210,7 +210,7 @@ class Gateway:
 
     def keys_derived(self, keys: KeysDerived) -> None:
         if self._key_log:
-            self._key_log.note(keys)
+            self._key_log(keys)
 
     # --- what comes from outside ---
 

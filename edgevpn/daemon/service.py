@@ -7,7 +7,7 @@ import grp
 import logging
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import sdnotify
@@ -20,9 +20,9 @@ from edgevpn.config.reader import load
 from edgevpn.daemon.control import ControlError, ControlServer, Method, Params, listen, may_control
 from edgevpn.daemon.gateway import Gateway
 from edgevpn.daemon.keeper import Keeper, NotUp
-from edgevpn.daemon.key_log import KeyLog
 from edgevpn.daemon.logs import note
 from edgevpn.daemon.options import KernelKind, RunOptions, StartFailed
+from edgevpn.ike.contract import KeysDerived
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import KernelError
 
@@ -114,7 +114,7 @@ class Service:
         except KernelError as error:
             raise StartFailed(str(error)) from error
 
-    def _key_log(self) -> KeyLog | None:
+    def _key_log(self) -> Callable[[KeysDerived], None] | None:
         if self._options.export_keys is None:
             return None
         note(
@@ -124,7 +124,9 @@ class Service:
             to=self._options.export_keys,
             meaning="who reads them reads all traffic",
         )
-        return KeyLog(self._options.export_keys)
+        from edgevpn.daemon.key_log import KeyLog
+
+        return KeyLog(self._options.export_keys).note
 
     # --- methods of the control socket ---
 
