@@ -35,6 +35,7 @@ ORDERS = {
         {"machine"},
         {"exchange"},
         {"window", "negotiate"},
+        {"fragmentation"},
         {"contract"},
         {"state"},
         {"peer"},

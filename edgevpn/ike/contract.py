@@ -396,6 +396,7 @@ class Step:
 class Settings:
     """Our own choices, the same for all peers. Times in seconds."""
 
+    ike_port: int = 500
     nat_port: int = 4500
     half_open_timeout: float = 30.0
     half_open_limit: int = 300
@@ -404,6 +405,9 @@ class Settings:
     retransmit_first: float = 2.0
     retransmit_factor: float = 1.8
     retransmit_tries: int = 5
+    fragment_size_v4: int = 1280  # octets of an IP packet; smaller ones cross nearly every path (RFC 7383 §2.5.1)
+    fragment_size_v6: int = 1280
+    reassembly_timeout: float = 30.0
     keepalive: float = 20.0
     linger: float = 5.0  # an old inbound SA takes late packets for so long
     switch_after: float = 5.0  # the peer has surely installed what we answered

@@ -48,19 +48,31 @@ from edgevpn.ike.contract import (
     Unanswered,
     report,
 )
-from edgevpn.ike.crypto.cipher import sk_cipher
 from edgevpn.ike.errors import Discard, IkeError, InvalidMajorVersion
 from edgevpn.ike.exchange import ike_sa_init
 from edgevpn.ike.exchange.ike_sa_init import Cookies
 from edgevpn.ike.iana import ExchangeType
 from edgevpn.ike.machine import step
 from edgevpn.ike.peer import NEVER, Peer
-from edgevpn.ike.state import Address, Closed, Established, HalfOpen, IkeSa, Initiating, Path, Secured
+from edgevpn.ike.state import (
+    Address,
+    Authenticating,
+    Closed,
+    Closing,
+    Established,
+    HalfOpen,
+    IkeSa,
+    Initiating,
+    Path,
+    Rekeyed,
+)
 from edgevpn.ike.window import Seal, Window
 from edgevpn.ike.wire.message import Header, decode_message, decode_payloads
 from edgevpn.ike.wire.notify import Notify
 
 DEFAULTS = Settings()
+
+WithPeer = Initiating | Authenticating | Established | Rekeyed | Closing
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +86,6 @@ class Slot:
     @property
     def due(self) -> float:
         return min(self.sa.due, self.window.due)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request that is being answered, and the octets that it came as."""
-
-    request: Request
-    octets: bytes
 
 
 class Endpoint:
@@ -99,6 +103,10 @@ class Endpoint:
     def sas(self) -> tuple[IkeSa, ...]:
         """Every IKE SA, in the order of its making."""
         return tuple(slot.sa for slot in self._slots.values())
+
+    def sas_of(self, peer: str) -> tuple[WithPeer, ...]:
+        """Every IKE SA with a peer, those included that are not up yet, or no longer."""
+        return tuple(sa for sa in self.sas if isinstance(sa, WithPeer) and sa.peer.name == peer)
 
     def handle(self, event: Input, now: float) -> tuple[Effect, ...]:
         """What is to be done about `event` at `now` seconds. Never raises because of what a peer sent."""
@@ -183,7 +191,7 @@ class Endpoint:
             yield from self._apply(header.spi_i, slot, made, None, env)
         else:
             again = isinstance(made.sa, type(slot.sa))
-            window = slot.window.call_again() if again else slot.window.answer_came()
+            window = slot.window.turned_back() if again else slot.window.answered()
             yield from self._apply(header.spi_i, replace(slot, window=window), made, None, env)
 
     def _on_sealed(self, header: Header, datagram: Datagram, env: Env) -> Iterator[Effect]:
@@ -197,27 +205,31 @@ class Endpoint:
             yield from self._on_request(spi, slot, header, datagram, env)
 
     def _on_request(self, spi: bytes, slot: Slot, header: Header, datagram: Datagram, env: Env) -> Iterator[Effect]:
-        again = slot.window.repeat(header, datagram.octets)
-        if again is not None:
-            yield Send(datagram.path, again)
+        if slot.window.is_repeat(header):
+            slot.window.check_repeat(header, datagram.octets)
+            yield from slot.window.answer_again(datagram.path)
             return
-        first, chain = slot.window.open(header, datagram.octets)
-        slot = self._heard(replace(slot, window=slot.window.accept(header)), env)
+        window, message = slot.window.accept(header, datagram.octets, env)
+        slot = self._heard(replace(slot, window=window), env)
         request = Request(header.exchange, header.message_id, (), datagram.path)
         try:
-            request = replace(request, payloads=decode_payloads(first, chain))
-            made = step(slot.sa, request, env)
+            if message is None:
+                made = Step(slot.sa)
+            else:
+                request = replace(request, payloads=decode_payloads(*message))
+                made = step(slot.sa, request, env)
         except IkeError as error:
             made = _refusal(slot.sa, request, error)
-        yield from self._apply(spi, slot, made, Asked(request, datagram.octets), env)
+        yield from self._apply(spi, slot, made, request, env)
 
     def _on_response(self, spi: bytes, slot: Slot, header: Header, datagram: Datagram, env: Env) -> Iterator[Effect]:
-        slot.window.check_response(header)
-        first, chain = slot.window.open(header, datagram.octets)
-        slot = self._heard(replace(slot, window=slot.window.answer_came()), env)
+        window, message = slot.window.take_response(header, datagram.octets, env)
+        slot = self._heard(replace(slot, window=window), env)
         try:
-            response = Response(header.exchange, decode_payloads(first, chain), datagram.path)
-            made = step(slot.sa, response, env)
+            if message is None:
+                made = Step(slot.sa)
+            else:
+                made = step(slot.sa, Response(header.exchange, decode_payloads(*message), datagram.path), env)
         except IkeError as error:
             made = _disappointed(slot.sa, error)
         yield from self._apply(spi, slot, made, None, env)
@@ -244,15 +256,15 @@ class Endpoint:
         slot = self._slots.get(spi)
         if slot is None:
             return
-        slot = replace(slot, timer=NEVER)
+        slot = replace(slot, timer=NEVER, window=slot.window.swept(env.now))
         if slot.window.due <= env.now:
             resent = slot.window.resend(env)
             if resent is None:
                 yield from self._apply(spi, slot, step(slot.sa, Unanswered(), env), None, env)
                 return
-            window, send = resent
+            window, sends = resent
             slot = replace(slot, window=window)
-            yield send
+            yield from sends
         made = step(slot.sa, Due(), env) if slot.sa.due <= env.now else Step(slot.sa)
         yield from self._apply(spi, slot, made, None, env)
 
@@ -272,7 +284,7 @@ class Endpoint:
 
     # --- from what a handler wants to what is done ---
 
-    def _apply(self, spi: bytes, slot: Slot, made: Step, asked: Asked | None, env: Env) -> Iterator[Effect]:
+    def _apply(self, spi: bytes, slot: Slot, made: Step, asked: Request | None, env: Env) -> Iterator[Effect]:
         """Keep the new state, and turn directives into effects."""
         slot = replace(slot, sa=made.sa)
         self._slots[spi] = slot
@@ -281,19 +293,19 @@ class Endpoint:
             match effect:
                 case Respond(payloads=payloads):
                     assert asked is not None
-                    window, octets = slot.window.respond(asked.request.exchange, asked.octets, payloads, env)
+                    window, sends = slot.window.respond(asked.exchange, payloads, asked.path, env)
                     slot = replace(slot, window=window)
-                    yield Send(asked.request.path, octets)
+                    yield from sends
                 case Call(exchange, payloads, path):
-                    window, send = slot.window.call(exchange, payloads, path, env)
+                    window, sends = slot.window.call(exchange, payloads, path, env)
                     slot = replace(slot, window=window)
-                    yield send
+                    yield from sends
                 case CallOpen(octets, path):
-                    window, send = slot.window.call_open(ExchangeType.IKE_SA_INIT, octets, path, env)
+                    window, sends = slot.window.call_open(octets, path, env)
                     slot = replace(slot, window=window)
-                    yield send
+                    yield from sends
                 case Secure(secured):
-                    slot = replace(slot, window=replace(slot.window, seal=_seal(secured)))
+                    slot = replace(slot, window=replace(slot.window, seal=Seal.of(secured)))
                 case Spawn() | Tell() | Supersede():
                     later.append(effect)
                 case _:
@@ -321,7 +333,7 @@ class Endpoint:
             case Spawn(sa, secured, replaces):
                 assert isinstance(sa, Established)
                 yield IkeSaUp(secured.spi, sa.peer.name, sa.remote_id, sa.path, replaces)
-                yield from self._apply(secured.spi, Slot(sa, Window(seal=_seal(secured))), Step(sa), None, env)
+                yield from self._apply(secured.spi, Slot(sa, Window(seal=Seal.of(secured))), Step(sa), None, env)
             case Tell(other, event):
                 yield from self._tell(other, event, env)
             case Supersede(peer, remote_id, silently):
@@ -337,15 +349,6 @@ class Endpoint:
                     yield from self._apply(other, slot, made, None, env)
             case _:
                 raise AssertionError(directive)
-
-
-def _seal(secured: Secured) -> Seal:
-    keys, suite = secured.keys, secured.suite
-    ours, theirs = (keys.sk_ei, keys.sk_ai), (keys.sk_er, keys.sk_ar)
-    if not secured.initiator:
-        ours, theirs = theirs, ours
-    outgoing, incoming = sk_cipher(suite, *ours), sk_cipher(suite, *theirs)
-    return Seal(secured.spi_i, secured.spi_r, secured.initiator, outgoing, incoming)
 
 
 def _refusal(sa: IkeSa, request: Request, error: IkeError) -> Step:

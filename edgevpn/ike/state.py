@@ -62,13 +62,17 @@ class Nat:
 
 @dataclass(frozen=True, slots=True)
 class Secured:
-    """What both sides share once keys are agreed (RFC 7296 §2.14). `initiator`: whether we began this IKE SA."""
+    """What both sides share once keys are agreed (RFC 7296 §2.14). `initiator`: whether we began this IKE SA.
+
+    `fragments`: both know how to put a long message together again (RFC 7383 §2.3).
+    """
 
     spi_i: bytes
     spi_r: bytes
     initiator: bool
     suite: IkeSuite
     keys: IkeKeys = field(repr=False)
+    fragments: bool = False
 
     @property
     def spi(self) -> bytes:

@@ -1,25 +1,28 @@
 """Message IDs, retransmission and the seal: a window of one in either direction, RFC 7296 §2.1 to §2.3.
 
-A request is answered once; its octets again bring the same answer again, and nothing else happens. Our own request
-is repeated, longer apart each time, until its answer comes or the tries are used up.
+A request is answered once; when it comes again the same answer goes out again, and nothing else happens. Our own
+request is repeated, longer apart each time, until its answer comes or the tries are used up. Where both sides know how
+(RFC 7383), a long message travels in several datagrams.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from typing import Self
 
 from edgevpn.ike.contract import Env, Send
-from edgevpn.ike.crypto.cipher import SkCipher
+from edgevpn.ike.crypto.cipher import SkCipher, sk_cipher
 from edgevpn.ike.errors import Discard
+from edgevpn.ike.fragmentation import Reassembly, max_size
 from edgevpn.ike.iana import ExchangeType, Flag, PayloadType
 from edgevpn.ike.peer import NEVER
-from edgevpn.ike.state import Path
+from edgevpn.ike.state import Path, Secured
 from edgevpn.ike.wire.message import Header, Payload
-from edgevpn.ike.wire.protected import open_message, seal_message
+from edgevpn.ike.wire.protected import open_fragment, open_message, seal_fragments, seal_message
 
-COUNTER_IV_SIZE = 8
+Message = tuple[PayloadType, bytes]
+"""Type of the first payload, and the chain of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,91 +31,145 @@ class Outstanding:
 
     exchange: ExchangeType
     message_id: int
-    octets: bytes = field(repr=False)
+    datagrams: tuple[bytes, ...] = field(repr=False)
     path: Path
     resend_at: float
     tries: int = 0
 
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The peer's last request, by its digest, and what we answered."""
-
-    digest: bytes
-    octets: bytes = field(repr=False)
+    def sends(self) -> tuple[Send, ...]:
+        """All of it."""
+        return tuple(Send(self.path, octets) for octets in self.datagrams)
 
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """The two ciphers of an IKE SA and its SPIs; `sent` counts sealed messages, which makes each IV new."""
+    """The two ciphers of an IKE SA and its SPIs. `sent` counts sealed datagrams, which makes each IV new."""
 
     spi_i: bytes
     spi_r: bytes
     initiator: bool
+    fragments: bool
     outgoing: SkCipher = field(repr=False)
     incoming: SkCipher = field(repr=False)
     sent: int = 0
 
+    @classmethod
+    def of(cls, secured: Secured) -> Self:
+        """The seal of an IKE SA whose keys are agreed."""
+        keys, suite = secured.keys, secured.suite
+        ours, theirs = (keys.sk_ei, keys.sk_ai), (keys.sk_er, keys.sk_ar)
+        if not secured.initiator:
+            ours, theirs = theirs, ours
+        outgoing, incoming = sk_cipher(suite, *ours), sk_cipher(suite, *theirs)
+        return cls(secured.spi_i, secured.spi_r, secured.initiator, secured.fragments, outgoing, incoming)
+
+    def close(
+        self, exchange: ExchangeType, message_id: int, flags: Flag, payloads: tuple[Payload, ...], path: Path, env: Env
+    ) -> tuple[Self, tuple[bytes, ...]]:
+        """The sealed datagrams of a message, and the seal after them."""
+        flags |= Flag.INITIATOR if self.initiator else Flag(0)
+        header, ivs = Header(self.spi_i, self.spi_r, exchange, flags, message_id), self._ivs(env)
+        if self.fragments:
+            datagrams = seal_fragments(header, payloads, self.outgoing, max_size(path, env.settings), ivs)
+        else:
+            datagrams = (seal_message(header, payloads, self.outgoing, next(ivs)),)
+        return replace(self, sent=self.sent + len(datagrams)), datagrams
+
+    def _ivs(self, env: Env) -> Iterator[bytes]:
+        cipher, sent = self.outgoing, self.sent
+        while True:
+            yield sent.to_bytes(cipher.iv_length, "big") if cipher.counter_iv else env.entropy(cipher.iv_length)
+            sent += 1
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Where the conversation on one IKE SA stands."""
+    """Where the conversation on one IKE SA stands.
+
+    `asked` and `told` are what has come of the request and of the response that we wait for, if they are in pieces.
+    """
 
     seal: Seal | None = None
     next_id: int = 0
     expected_id: int = 0
     outstanding: Outstanding | None = None
-    answered: Answered | None = None
-    answering: int | None = None
+    answer: tuple[bytes, ...] = field(default=(), repr=False)
+    answering: bool = False
+    asked: Reassembly | None = None
+    told: Reassembly | None = None
 
     @property
     def due(self) -> float:
-        """When our request is to be sent again."""
-        return self.outstanding.resend_at if self.outstanding else NEVER
+        """When our request is to be sent again, or fragments to be given up."""
+        pieces = min((pieces.until for pieces in (self.asked, self.told) if pieces), default=NEVER)
+        return min(pieces, self.outstanding.resend_at if self.outstanding else NEVER)
+
+    def swept(self, now: float) -> Self:
+        """Without fragments whose rest has not come in time."""
+        if self.asked and self.asked.until <= now:
+            self = replace(self, asked=None)
+        if self.told and self.told.until <= now:
+            self = replace(self, told=None)
+        return self
 
     # --- the peer's requests ---
 
-    def repeat(self, header: Header, datagram: bytes) -> bytes | None:
-        """Our answer, if this is the last request again; None if the request is new; Discard for any other."""
-        if header.message_id == self.expected_id and self.answering is None:
-            return None
-        if header.message_id + 1 == self.expected_id and self.answered and self.answering is None:
-            if sha256(datagram).digest() == self.answered.digest:
-                return self.answered.octets
-            raise Discard("another request with the number of the last")
-        raise Discard(f"request {header.message_id}, expected is {self.expected_id}")
+    def is_repeat(self, header: Header) -> bool:
+        """Whether a request bears the number of the last one that we answered."""
+        return bool(self.answer) and header.message_id + 1 == self.expected_id
 
-    def accept(self, header: Header) -> Self:
-        """The request is genuine and will be answered."""
-        return replace(self, answering=header.message_id)
+    def check_repeat(self, header: Header, datagram: bytes) -> None:
+        """Discard unless the peer wants its answer again; of a request in pieces the first does (RFC 7383 §2.6.1)."""
+        seal = self._opener(header)
+        if header.next_payload != PayloadType.SKF:
+            open_message(datagram, header, seal.incoming)
+        elif not seal.fragments or open_fragment(datagram, header, seal.incoming).number != 1:
+            raise Discard("a later fragment of a request that was answered")
+
+    def accept(self, header: Header, datagram: bytes, env: Env) -> tuple[Self, Message | None]:
+        """The peer's next request, None while parts of it are missing; Discard if it is another, or not the peer's."""
+        if header.message_id != self.expected_id:
+            raise Discard(f"request {header.message_id}, expected is {self.expected_id}")
+        message, pieces = self._open(header, datagram, self.asked, env)
+        return replace(self, asked=pieces, answering=message is not None), message
 
     def respond(
-        self, exchange: ExchangeType, datagram: bytes, payloads: tuple[Payload, ...], env: Env
-    ) -> tuple[Self, bytes]:
-        """The sealed answer to the request being answered, which came as `datagram`."""
-        assert self.answering is not None
-        sealed, octets = self._sealed(exchange, self.answering, Flag.RESPONSE, payloads, env)
-        return sealed.answered_with(datagram, octets), octets
+        self, exchange: ExchangeType, payloads: tuple[Payload, ...], path: Path, env: Env
+    ) -> tuple[Self, tuple[Send, ...]]:
+        """The sealed answer to the request that was accepted."""
+        assert self.seal is not None
+        assert self.answering
+        seal, answer = self.seal.close(exchange, self.expected_id, Flag.RESPONSE, payloads, path, env)
+        after = replace(self, seal=seal, answer=answer, answering=False, expected_id=self.expected_id + 1)
+        return after, after.answer_again(path)
 
-    def answered_with(self, datagram: bytes, octets: bytes) -> Self:
-        """After `octets` answered `datagram`."""
-        answered = Answered(sha256(datagram).digest(), octets)
-        return replace(self, answered=answered, answering=None, expected_id=self.expected_id + 1)
+    def answer_again(self, path: Path) -> tuple[Send, ...]:
+        """Our last answer, to where it was asked for."""
+        return tuple(Send(path, octets) for octets in self.answer)
 
     # --- our requests ---
 
-    def call(self, exchange: ExchangeType, payloads: tuple[Payload, ...], path: Path, env: Env) -> tuple[Self, Send]:
+    def call(
+        self, exchange: ExchangeType, payloads: tuple[Payload, ...], path: Path, env: Env
+    ) -> tuple[Self, tuple[Send, ...]]:
         """Our next request, sealed, to be repeated until it is answered."""
-        sealed, octets = self._sealed(exchange, self.next_id, Flag(0), payloads, env)
-        return sealed.call_open(exchange, octets, path, env)
+        assert self.seal is not None
+        seal, datagrams = self.seal.close(exchange, self.next_id, Flag(0), payloads, path, env)
+        return replace(self, seal=seal)._outstanding(exchange, datagrams, path, env)
 
-    def call_open(self, exchange: ExchangeType, octets: bytes, path: Path, env: Env) -> tuple[Self, Send]:
-        """The same for a request whose octets are final."""
-        resend_at = env.now + env.settings.retransmit_first
-        outstanding = Outstanding(exchange, self.next_id, octets, path, resend_at)
-        return replace(self, outstanding=outstanding), Send(path, octets)
+    def call_open(self, octets: bytes, path: Path, env: Env) -> tuple[Self, tuple[Send, ...]]:
+        """The same for IKE_SA_INIT, whose octets are final."""
+        return self._outstanding(ExchangeType.IKE_SA_INIT, (octets,), path, env)
 
-    def resend(self, env: Env) -> tuple[Self, Send] | None:
+    def _outstanding(
+        self, exchange: ExchangeType, datagrams: tuple[bytes, ...], path: Path, env: Env
+    ) -> tuple[Self, tuple[Send, ...]]:
+        assert self.outstanding is None
+        resend_at = env.soon(env.settings.retransmit_first)
+        outstanding = Outstanding(exchange, self.next_id, datagrams, path, resend_at)
+        return replace(self, outstanding=outstanding), outstanding.sends()
+
+    def resend(self, env: Env) -> tuple[Self, tuple[Send, ...]] | None:
         """Our request once more; None when the tries are used up."""
         sent = self.outstanding
         assert sent is not None
@@ -120,44 +177,51 @@ class Window:
         if tries > env.settings.retransmit_tries:
             return None
         resend_at = env.soon(env.settings.retransmit_first * env.settings.retransmit_factor**tries)
-        return replace(self, outstanding=replace(sent, tries=tries, resend_at=resend_at)), Send(sent.path, sent.octets)
+        return replace(self, outstanding=replace(sent, tries=tries, resend_at=resend_at)), sent.sends()
 
     def check_response(self, header: Header) -> None:
-        """Discard unless this answers our request."""
+        """Discard unless this may answer our request."""
         sent = self.outstanding
         if sent is None or (header.message_id, header.exchange) != (sent.message_id, sent.exchange):
             raise Discard(f"response {header.message_id} to nothing that we asked")
 
-    def answer_came(self) -> Self:
+    def take_response(self, header: Header, datagram: bytes, env: Env) -> tuple[Self, Message | None]:
+        """The answer to our request, None while parts of it are missing; Discard if it is none, or not the peer's."""
+        self.check_response(header)
+        message, pieces = self._open(header, datagram, self.told, env)
+        after = replace(self, told=pieces)
+        return (after, None) if message is None else (after.answered(), message)
+
+    def answered(self) -> Self:
         """Our request is answered; the next number is free."""
         return replace(self, outstanding=None, next_id=self.next_id + 1)
 
-    def call_again(self) -> Self:
-        """IKE_SA_INIT was turned back with a condition: ask anew under the same number (RFC 7296 §2.6)."""
+    def turned_back(self) -> Self:
+        """IKE_SA_INIT was turned back with a condition: it is asked anew under the same number (RFC 7296 §2.6)."""
         return replace(self, outstanding=None)
 
     # --- the seal ---
 
-    def open(self, header: Header, datagram: bytes) -> tuple[PayloadType, bytes]:
-        """Type of the first inner payload and the chain of all; Discard unless the ICV is right."""
+    def _opener(self, header: Header) -> Seal:
         if self.seal is None:
             raise Discard("sealed before there are keys")
         if header.from_initiator == self.seal.initiator:
             raise Discard("the initiator flag is ours")
-        return open_message(datagram, header, self.seal.incoming)
+        return self.seal
 
-    def _sealed(
-        self, exchange: ExchangeType, message_id: int, flags: Flag, payloads: tuple[Payload, ...], env: Env
-    ) -> tuple[Self, bytes]:
-        seal = self.seal
-        assert seal is not None
-        flags |= Flag.INITIATOR if seal.initiator else Flag(0)
-        header = Header(seal.spi_i, seal.spi_r, exchange, flags, message_id)
-        octets = seal_message(header, payloads, seal.outgoing, _iv(seal, env))
-        return replace(self, seal=replace(seal, sent=seal.sent + 1)), octets
-
-
-def _iv(seal: Seal, env: Env) -> bytes:
-    if seal.outgoing.counter_iv:
-        return seal.sent.to_bytes(seal.outgoing.iv_length, "big")
-    return env.entropy(seal.outgoing.iv_length)
+    def _open(
+        self, header: Header, datagram: bytes, pieces: Reassembly | None, env: Env
+    ) -> tuple[Message | None, Reassembly | None]:
+        """What a datagram brings: a whole message, or one more piece of it. Discard unless the ICV is right."""
+        seal = self._opener(header)
+        if header.next_payload != PayloadType.SKF:
+            return open_message(datagram, header, seal.incoming), None
+        if not seal.fragments:
+            raise Discard("a fragment, which was not agreed on")
+        fragment = open_fragment(datagram, header, seal.incoming)
+        if pieces is None:
+            pieces = Reassembly.begin(fragment, env.now + env.settings.reassembly_timeout)
+        else:
+            pieces = pieces.add(fragment)
+        message = pieces.message
+        return message, pieces if message is None else None
