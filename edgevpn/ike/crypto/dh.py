@@ -76,7 +76,11 @@ class ModpKeyPair:
         value = int.from_bytes(peer_public, "big")
         if not 1 < value < self.group.prime - 1:  # RFC 6989 §2.1
             raise InvalidSyntax("public value is out of range")
-        return power(value, self.exponent, self.group).to_bytes(self.group.bits // 8, "big")
+        try:
+            secret = power(value, self.exponent, self.group)
+        except ValueError as error:
+            raise InvalidSyntax("public value is no power of the generator") from error
+        return secret.to_bytes(self.group.bits // 8, "big")
 
 
 @dataclass(frozen=True, slots=True)

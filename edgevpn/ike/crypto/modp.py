@@ -68,9 +68,9 @@ else:
 def power(base: int, exponent: int, group: ModpGroup) -> int:
     """`base` to the power of `exponent`; by OpenSSL, which keeps its time from depending on the exponent, if it can.
 
-    From OpenSSL 3.4 on it is ten times as fast as Python. Versions before check that the base is in the subgroup,
-    a power of its own, and take as long as Python does. They test the prime of a group that they do not know by name,
-    as the one of 1024 bits, at every call.
+    From OpenSSL 3.4 on it is ten times as fast as Python. Versions before check that the base is in the subgroup that
+    the generator makes (ValueError if it is not), a power of its own, and take as long as Python does. They test the
+    prime of a group that they do not know by name, as the one of 1024 bits, at every call.
     """
     if not OPENSSL_HAS_MODP or group.bits < 1536:
         return pow(base, exponent, group.prime)
