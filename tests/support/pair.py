@@ -4,6 +4,7 @@
     pair.left.initiate("right")
     pair.run(10)                      # ten seconds pass, in no time
     assert pair.agree()
+    assert pair.chart() == "..."      # what was said, message by message
 
 What the endpoints want of the kernel is carried out on a `Ledger`, which refuses what a kernel would refuse.
 """
@@ -11,9 +12,8 @@ What the endpoints want of the kernel is carried out on a `Ledger`, which refuse
 from __future__ import annotations
 
 import heapq
-import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from itertools import count
 
@@ -27,12 +27,8 @@ from edgevpn.ike.contract import (
     IkeSaUp,
     Initiate,
     Input,
-    InstallInbound,
-    InstallOutbound,
     KeysDerived,
     QueryTraffic,
-    RemoveChild,
-    RemoveOutbound,
     Report,
     Send,
     SetTimer,
@@ -44,32 +40,14 @@ from edgevpn.ike.contract import (
 )
 from edgevpn.ike.endpoint import Endpoint
 from edgevpn.ike.peer import Peer
-from edgevpn.ike.state import Address, ChildSa, Established, Path, Task
+from edgevpn.ike.state import Address, ChildSa, Established, IkeSa, Path, Phase, Secured, Task
+from tests.support.chance import Chance
+from tests.support.chart import Chart
+from tests.support.ledger import Ledger
 
 LEFT, RIGHT = IPv4Address("192.0.2.1"), IPv4Address("198.51.100.1")
-
-
-@dataclass
-class Ledger:
-    """The kernel's part: which children receive and which send, in the order of their installation."""
-
-    inbound: dict[bytes, ChildSa] = field(default_factory=dict)
-    outbound: dict[bytes, ChildSa] = field(default_factory=dict)
-
-    def carry_out(self, effect: Effect) -> None:
-        match effect:
-            case InstallInbound(child):
-                assert child.spi_in not in self.inbound, "installed twice"
-                self.inbound[child.spi_in] = child
-            case InstallOutbound(child):
-                assert child.spi_in in self.inbound, "sends before it receives"
-                assert child.spi_out not in self.outbound, "installed twice"
-                self.outbound[child.spi_out] = child
-            case RemoveOutbound(child):
-                self.outbound.pop(child.spi_out, None)
-            case RemoveChild(child):
-                self.inbound.pop(child.spi_in)
-                self.outbound.pop(child.spi_out, None)
+KEEPALIVE = b"\xff"
+DELAY = 0.01  # seconds that a datagram travels
 
 
 @dataclass
@@ -78,11 +56,20 @@ class Side:
 
     host: IPv4Address
     other: IPv4Address
-    endpoint: Endpoint
+    peers: tuple[Peer, ...]
+    chance: Chance
     pair: Pair
     kernel: Ledger = field(default_factory=Ledger)
     timers: dict[bytes, float] = field(default_factory=dict)
     told: list[Effect] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.endpoint = Endpoint(self.peers, self.chance, self.pair.settings)
+
+    def reboot(self) -> None:
+        """Everything is forgotten, and nobody is told."""
+        self.endpoint = Endpoint(self.peers, self.chance, self.pair.settings)
+        self.kernel, self.timers = Ledger(), {}
 
     def path(self) -> Path:
         return Path(Address(self.host, 500), Address(self.other, 500))
@@ -95,15 +82,17 @@ class Side:
     def carry_out(self, effect: Effect) -> None:
         match effect:
             case Send(path, octets):
-                if octets != b"\xff":
-                    self.pair.send(path, octets)
+                self.pair.send(self, path, octets)
             case SetTimer(spi, at):
                 self.timers[spi] = at
             case StopTimer(spi):
                 self.timers.pop(spi, None)
-            case QueryTraffic(spi):
-                self.tell(Traffic(spi, None))
-            case IkeSaUp() | IkeSaDown() | ChildFailed() | ChildClosed() | Report() | KeysDerived():
+            case QueryTraffic(spi, spis_in):
+                self.tell(Traffic(spi, self.kernel.seen(spis_in)))
+            case KeysDerived(secured, child):
+                if child is None:
+                    self.pair.secrets[secured.spi_i, secured.spi_r] = secured
+            case IkeSaUp() | IkeSaDown() | ChildFailed() | ChildClosed() | Report():
                 self.told.append(effect)
             case _:
                 self.kernel.carry_out(effect)
@@ -129,8 +118,23 @@ class Side:
         (sa,) = self.sas
         return sa
 
+    @property
+    def others(self) -> list[IkeSa]:
+        """IKE SAs that are not up yet, or no more."""
+        return [sa for sa in self.endpoint.sas if not isinstance(sa, Established)]
+
+    @property
+    def child(self) -> ChildSa:
+        """The one child that carries traffic."""
+        (child,) = (child for child in self.sa.children if child.phase is Phase.ACTIVE)
+        return child
+
     def reports(self, event: str) -> list[Report]:
         return [effect for effect in self.told if isinstance(effect, Report) and effect.event == event]
+
+    @property
+    def ups(self) -> list[IkeSaUp]:
+        return [effect for effect in self.told if isinstance(effect, IkeSaUp)]
 
     @property
     def downs(self) -> list[IkeSaDown]:
@@ -143,32 +147,49 @@ Fate = Callable[[int, bytes], tuple[float, ...]]
 
 def in_order(number: int, octets: bytes) -> tuple[float, ...]:
     """Every datagram arrives once, after ten milliseconds."""
-    return (0.01,)
+    return (DELAY,)
 
 
 class Pair:
-    """Left and right, and the wire. `sent` keeps every datagram in the order of sending."""
+    """Left and right, and the wire between them."""
 
     def __init__(
         self, left: tuple[Peer, ...], right: tuple[Peer, ...], settings: Settings | None = None, seed: int = 1
     ) -> None:
-        settings = settings or Settings()
+        self.settings = replace(settings or Settings(), export_keys=True)
         self.now = 0.0
         self.fate: Fate = in_order
         self.sent: list[bytes] = []
+        self.secrets: dict[tuple[bytes, bytes], Secured] = {}
+        self._chart = Chart()
         self._wire: list[tuple[float, int, Path, bytes]] = []
         self._order = count()
-        self.left = Side(LEFT, RIGHT, Endpoint(left, random.Random(seed).randbytes, settings), self)
-        self.right = Side(RIGHT, LEFT, Endpoint(right, random.Random(seed + 1).randbytes, settings), self)
+        self.left = Side(LEFT, RIGHT, left, Chance(seed), self)
+        self.right = Side(RIGHT, LEFT, right, Chance(seed + 1), self)
 
     @property
     def sides(self) -> tuple[Side, Side]:
         return self.left, self.right
 
-    def send(self, path: Path, octets: bytes) -> None:
-        for delay in self.fate(len(self.sent), octets):
+    def side_at(self, address: Address) -> Side | None:
+        """Who has that address."""
+        return next((side for side in self.sides if side.host == address.host), None)
+
+    # --- the wire ---
+
+    def send(self, sender: Side, path: Path, octets: bytes) -> None:
+        if octets == KEEPALIVE:
+            return
+        delays = self.fate(len(self.sent), octets)
+        self._chart.add(sender is self.left, octets, lost=not delays)
+        for delay in delays:
             heapq.heappush(self._wire, (self.now + delay, next(self._order), path, octets))
         self.sent.append(octets)
+
+    def lose(self, *numbers: int) -> None:
+        """From now on: the first datagram is 0. Those with these numbers do not arrive, the others do, in order."""
+        lost = {len(self.sent) + number for number in numbers}
+        self.fate = lambda number, _: () if number in lost else (DELAY,)
 
     def run(self, seconds: float) -> None:
         """Let time pass: datagrams arrive and timers fire, each at its time."""
@@ -190,8 +211,8 @@ class Pair:
     def _happen(self) -> None:
         if self._wire and self._wire[0][0] <= self.now:
             _, _, path, octets = heapq.heappop(self._wire)
-            to = next(side for side in self.sides if side.host == path.remote.host)
-            to.tell(Datagram(Path(path.remote, path.local), octets))
+            if (to := self.side_at(path.remote)) is not None:
+                to.tell(Datagram(Path(path.remote, path.local), octets))
             return
         for side in self.sides:
             for spi, at in list(side.timers.items()):
@@ -200,11 +221,18 @@ class Pair:
                     side.tell(TimerFired(spi))
                     return
 
+    def chart(self) -> str:
+        """Every message since the last call, a line each; left's go `-->`."""
+        return self._chart.text(self.secrets)
+
+    # --- what holds ---
+
     def agree(self) -> bool:
         """Both sides hold the same IKE SAs with the same children, each kernel just those, and each packet arrives."""
         left, right = ({_shape(sa) for sa in side.sas} for side in self.sides)
         mirrored = {(spis, frozenset((b, a) for a, b in children)) for spis, children in right}
-        return left == mirrored and all(_kernel_fits(side) for side in self.sides) and self._carries()
+        at_rest = not any(side.others for side in self.sides)
+        return left == mirrored and at_rest and all(_kernel_fits(side) for side in self.sides) and self._carries()
 
     def _carries(self) -> bool:
         """What one side sends on, the other receives on."""
