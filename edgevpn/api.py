@@ -136,6 +136,11 @@ METHODS: Mapping[str, MethodSpec] = {
         "Bring a site up; answers once it is up, or fails with the reason.", SiteStatus, {"name": str}
     ),
     "site.down": MethodSpec("Close a site and leave it closed until `site.up` or a reload.", None, {"name": str}),
+    "site.rekey": MethodSpec(
+        "Give a site new keys: of its IKE SA, or of all its children; answers once they are in use.",
+        SiteStatus,
+        {"name": str, "what": Literal["ike", "child"]},
+    ),
     "reload": MethodSpec("Read the configuration file again and apply the difference.", Reloaded),
     "subscribe": MethodSpec("Hear of these topics, and no longer of others.", Subscription, {"topics": list[str]}),
 }

@@ -80,6 +80,11 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("site", metavar="SITE")
     down = verbs.add_parser("down", parents=[daemon], help="close a site")
     down.add_argument("site", metavar="SITE")
+    rekey = verbs.add_parser(
+        "rekey", parents=[daemon], help="give a site's children new keys, and wait until they are in use"
+    )
+    rekey.add_argument("site", metavar="SITE")
+    rekey.add_argument("--ike", action="store_true", help="the IKE SA instead")
     verbs.add_parser("reload", parents=[daemon], help="have the daemon read its file again")
     verbs.add_parser("version", help="print the version")
     return parser
@@ -155,6 +160,13 @@ def _down(options: argparse.Namespace) -> int:
     return GOOD
 
 
+def _rekey(options: argparse.Namespace) -> int:
+    with _client(options) as client:
+        client.site_rekey(options.site, "ike" if options.ike else "child")
+    print(f"{options.site}: has new keys")
+    return GOOD
+
+
 def _reload(options: argparse.Namespace) -> int:
     with _client(options) as client:
         reloaded = client.reload()
@@ -174,6 +186,7 @@ VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "status": _status,
     "up": _up,
     "down": _down,
+    "rekey": _rekey,
     "reload": _reload,
     "version": _version,
 }

@@ -6,7 +6,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from edgevpn.api import (
     DEFAULT_SOCKET,
@@ -99,6 +99,11 @@ class Client:
     def site_down(self, name: str) -> None:
         """Close a site."""
         self.call("site.down", name=name)
+
+    def site_rekey(self, name: str, what: Literal["ike", "child"]) -> SiteStatus:
+        """Give a site new keys; returns once they are in use."""
+        result: SiteStatus = self.call("site.rekey", UP_TIMEOUT, name=name, what=what)
+        return result
 
     def reload(self) -> Reloaded:
         """Have the configuration read again."""

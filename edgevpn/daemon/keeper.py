@@ -19,7 +19,17 @@ from edgevpn.daemon.logs import note
 from edgevpn.daemon.options import Ports
 from edgevpn.ike.contract import Ask, ChildClosed, ChildFailed, IkeSaDown, IkeSaUp, Initiate, Input, Terminate
 from edgevpn.ike.endpoint import WithPeer
-from edgevpn.ike.state import Address, Authenticating, CreateChild, Established, Initiating, Path
+from edgevpn.ike.state import (
+    Address,
+    Authenticating,
+    CreateChild,
+    Established,
+    Initiating,
+    Path,
+    Phase,
+    RekeyChild,
+    RekeyIke,
+)
 
 IpAddress: TypeAlias = IPv4Address | IPv6Address
 
@@ -27,6 +37,9 @@ IpAddress: TypeAlias = IPv4Address | IPv6Address
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 RESOLVE_PATIENCE = 10.0
 ANSWER_PATIENCE = 240.0  # longer than all retransmissions of both exchanges
+
+IKE_SA = ""
+"""Stands among the names of children for the IKE SA itself."""
 
 log = logging.getLogger("edgevpn.sites")
 
@@ -75,6 +88,7 @@ class Keeper:
         self._call = asyncio.Event()
         self._answer: asyncio.Future[None] | None = None
         self._waiting: list[asyncio.Future[None]] = []
+        self._renewals: list[tuple[set[str], asyncio.Future[None]]] = []
 
     # --- what the owner and the kernel want ---
 
@@ -104,6 +118,23 @@ class Keeper:
         for sa in self._core.sas_of(self.site.name):
             self._core.feed(Terminate(sa.spi))
 
+    async def rekey(self, ike: bool) -> None:
+        """New keys for the IKE SA, else for all children; raises NotUp if the site is down or the peer does not agree."""
+        sas = [sa for sa in self._core.sas_of(self.site.name) if isinstance(sa, Established)]
+        if not sas:
+            raise NotUp("the site is down")
+        sa = sas[-1]
+        children = [child for child in sa.children if child.phase is Phase.ACTIVE]
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._renewals.append(({IKE_SA} if ike else {child.name for child in children}, done))
+        for task in [RekeyIke()] if ike else [RekeyChild(child.spi_in) for child in children]:
+            self._core.feed(Ask(sa.spi, task))
+        try:
+            async with asyncio.timeout(ANSWER_PATIENCE):
+                await done
+        except TimeoutError:
+            raise NotUp("the peer has not agreed to new keys; the log says why") from None
+
     @property
     def is_trying(self) -> bool:
         """Whether children are wanted that are not up yet."""
@@ -114,6 +145,7 @@ class Keeper:
     def ike_up(self, up: IkeSaUp) -> None:
         if up.replaces is not None:
             self._ikes.pop(up.replaces, None)
+            self._renewed(IKE_SA)
         self._ikes[up.spi] = None
 
     def ike_down(self, down: IkeSaDown) -> None:
@@ -121,10 +153,13 @@ class Keeper:
         self._ikes.pop(down.spi, None)
         if not was_up:
             self._fail(down.reason)
-        elif not self._ikes and not down.asked:
+        elif not self._ikes:
+            self._broken(down.reason)
+        if was_up and not self._ikes and not down.asked:
             self._act(down.reason)
 
     def child_up(self, child: str) -> None:
+        self._renewed(child)
         self._wanted.pop(child, None)
         if self._wanted.keys().isdisjoint(self._asked) and self._answer and not self._answer.done():
             self._answer.set_result(None)
@@ -138,10 +173,24 @@ class Keeper:
             if child.name == closed.child and child.close_action is Action.RESTART:
                 self.want([child.name])
 
+    def _renewed(self, what: str) -> None:
+        for left, done in self._renewals:
+            left.discard(what)
+            if not left and not done.done():
+                done.set_result(None)
+        self._renewals = [(left, done) for left, done in self._renewals if left]
+
     def _act(self, reason: str) -> None:
         """All IKE SAs are gone without our asking."""
         note(log, logging.WARNING, "site_down", site=self.site.name, why=reason)
         self.want(c.name for c in self.site.children if Action.RESTART in (c.dpd_action, c.close_action))
+
+    def _broken(self, reason: str) -> None:
+        """Who waits for new keys of what is gone waits in vain."""
+        for _, done in self._renewals:
+            if not done.done():
+                done.set_exception(NotUp(reason))
+        self._renewals.clear()
 
     def _fail(self, reason: str) -> None:
         if self._answer and not self._answer.done():

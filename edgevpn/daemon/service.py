@@ -7,7 +7,7 @@ import grp
 import logging
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 import sdnotify
@@ -63,6 +63,7 @@ class Service:
             "status": self.status,
             "site.up": self.site_up,
             "site.down": self.site_down,
+            "site.rekey": self.site_rekey,
             "reload": self.reload,
         }
 
@@ -146,8 +147,20 @@ class Service:
     async def site_up(self, params: Params) -> object:
         """The `site.up` method."""
         keeper = self._keeper(params)
+        return await self._done(keeper, keeper.up())
+
+    async def site_rekey(self, params: Params) -> object:
+        """The `site.rekey` method."""
+        match params:
+            case {"what": "ike" | "child" as what, **rest}:
+                keeper = self._keeper(rest)
+                return await self._done(keeper, keeper.rekey(what == "ike"))
+        raise RpcError(ErrorCode.INVALID_PARAMS, 'this method takes name, and what: "ike" or "child"')
+
+    async def _done(self, keeper: Keeper, work: Awaitable[None]) -> object:
+        """The site after some work on it. Raises RpcError if that failed."""
         try:
-            await keeper.up()
+            await work
         except NotUp as reason:
             raise RpcError(ErrorCode.FAILED, f"{keeper.site.name}: {reason}") from reason
         return self._gateway.site_status(keeper.site.name)
