@@ -2,9 +2,56 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import ClassVar
 
 from edgevpn.ike.iana import NotifyType
+
+
+class Cause(Enum):
+    """Why something was refused or has ended, for code to match on; the owner's side of what the peer is told."""
+
+    # What both must agree on.
+    MALFORMED = "malformed"
+    ADDRESS_UNKNOWN = "address-unknown"  # no peer may come from there
+    NO_COMMON_PROPOSAL = "no-common-proposal"
+    OTHER_KE = "other-ke"
+    NO_COMMON_SELECTORS = "no-common-selectors"
+    NO_ADDRESS = "no-address"  # none could be leased
+    ADDRESS_NOT_ASKED = "address-not-asked"
+    ADDRESS_NOT_GIVEN = "address-not-given"  # we asked for one
+
+    # Who the peer is.
+    IDENTITY_UNKNOWN = "identity-unknown"
+    OTHER_IDENTITY = "other-identity"  # the peer that we called is not who it should be
+    NOT_OUR_NAME = "not-our-name"  # the peer asked for a gateway that we are not
+    METHOD_NOT_ALLOWED = "method-not-allowed"  # it authenticates in another way than it should
+    KEY_UNKNOWN = "key-unknown"  # there is no pre-shared key for it
+    WRONG_KEY = "wrong-key"
+    NO_CERTIFICATE = "no-certificate"
+    TOO_MANY_CERTIFICATES = "too-many-certificates"
+    CERTIFICATE_REFUSED = "certificate-refused"
+    WEAK_KEY = "weak-key"
+    SIGNATURE_UNKNOWN = "signature-unknown"  # made in a way that we do not know or allow
+    SIGNATURE_WRONG = "signature-wrong"
+    USER_UNKNOWN = "user-unknown"
+    WRONG_PASSWORD = "wrong-password"  # noqa: S105 - a code
+    OTHER_USER = "other-user"  # it gave one name and logged in with another
+    NO_COMMON_METHOD = "no-common-method"  # of EAP
+    EAP_ABANDONED = "eap-abandoned"  # the peer broke off, or did not come to an end
+    SERVER_NOT_PROVEN = "server-not-proven"  # EAP alone does not show who answered
+    SECOND_REFUSED = "second-refused"  # another IKE SA of the same peer stands
+
+    # We could not do our part.
+    CANNOT_SIGN = "cannot-sign"  # no key of ours fits what the peer can verify, or it did not sign
+
+    # How it ended.
+    REFUSED_BY_PEER = "refused-by-peer"
+    TOO_LATE = "too-late"
+    NO_ANSWER = "no-answer"
+    DELETED_BY_PEER = "deleted-by-peer"
+    ASKED = "asked"
+    BEGUN_ANEW = "begun-anew"  # by the peer, which has forgotten this one
 
 
 class Discard(Exception):
@@ -14,11 +61,12 @@ class Discard(Exception):
 class IkeError(Exception):
     """A fault found in a message whose sender is known, or in IKE_SA_INIT.
 
-    `notify` and `data` go to the peer; the text is for the owner's log only. `fatal` says whether the IKE SA dies.
+    `notify` and `data` go to the peer; text and `cause` are the owner's only. `fatal` says whether the IKE SA dies.
     """
 
     notify: ClassVar[NotifyType]
     fatal: ClassVar[bool] = False
+    cause: Cause = Cause.MALFORMED
 
     @property
     def data(self) -> bytes:
@@ -58,11 +106,16 @@ class NoProposalChosen(IkeError):
 
     notify = NotifyType.NO_PROPOSAL_CHOSEN
 
+    def __init__(self, text: str, cause: Cause = Cause.NO_COMMON_PROPOSAL) -> None:
+        super().__init__(text)
+        self.cause = cause
+
 
 class InvalidKePayload(IkeError):
     """The key exchange method guessed by the initiator is not the one chosen (RFC 7296 §1.2, §1.3)."""
 
     notify = NotifyType.INVALID_KE_PAYLOAD
+    cause = Cause.OTHER_KE
 
     def __init__(self, wanted: int) -> None:
         super().__init__(f"key exchange method {wanted} is wanted")
@@ -79,11 +132,16 @@ class AuthenticationFailed(IkeError):
     notify = NotifyType.AUTHENTICATION_FAILED
     fatal = True
 
+    def __init__(self, text: str, cause: Cause) -> None:
+        super().__init__(text)
+        self.cause = cause
+
 
 class TsUnacceptable(IkeError):
     """No traffic selector of the peer overlaps ours (RFC 7296 §2.9)."""
 
     notify = NotifyType.TS_UNACCEPTABLE
+    cause = Cause.NO_COMMON_SELECTORS
 
 
 class SinglePairRequired(IkeError):
@@ -102,12 +160,14 @@ class InternalAddressFailure(IkeError):
     """No address can be leased from the pool (RFC 7296 §3.15.4)."""
 
     notify = NotifyType.INTERNAL_ADDRESS_FAILURE
+    cause = Cause.NO_ADDRESS
 
 
 class FailedCpRequired(IkeError):
     """The peer must ask for an address and did not (RFC 7296 §3.15.4)."""
 
     notify = NotifyType.FAILED_CP_REQUIRED
+    cause = Cause.ADDRESS_NOT_ASKED
 
 
 class TemporaryFailure(IkeError):

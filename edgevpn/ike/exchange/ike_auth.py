@@ -31,7 +31,7 @@ from edgevpn.ike.contract import (
     report,
 )
 from edgevpn.ike.crypto.keymat import psk_auth, signed_octets
-from edgevpn.ike.errors import AuthenticationFailed, IkeError
+from edgevpn.ike.errors import AuthenticationFailed, Cause, IkeError
 from edgevpn.ike.exchange.child_sa import (
     Nonces,
     accept_answer,
@@ -87,7 +87,7 @@ def on_response(sa: Authenticating, response: Response, env: Env) -> Step:
         return Step(Closed(reason), (IkeSaDown(sa.spi, sa.peer.name, reason),))
     remote_id = response.need(IdR).identification
     if sa.peer.remote_id not in (None, remote_id):
-        raise AuthenticationFailed(f"the peer is {remote_id}, expected is {sa.peer.remote_id}")
+        raise AuthenticationFailed(f"the peer is {remote_id}, expected is {sa.peer.remote_id}", Cause.OTHER_IDENTITY)
     shown = response.need(Authentication)
     expected = _auth(sa.peer, sa.opening.response, sa.opening.ni, sa.secured, sa.secured.sk_p_remote, remote_id)
     _check(shown, expected, sa.peer)
@@ -156,7 +156,7 @@ def _find(peers: list[Peer], id_claimed: Identification, wanted: IdR | None, pat
         and peer.remote_id in (None, id_claimed)
     ]
     if not known:
-        raise AuthenticationFailed(f"no peer is known as {id_claimed}")
+        raise AuthenticationFailed(f"no peer is known as {id_claimed}", Cause.IDENTITY_UNKNOWN)
     return min(known, key=lambda peer: peer.remote_id is None)
 
 
@@ -170,9 +170,11 @@ def _auth(peer: Peer, message: bytes, nonce: bytes, secured: Secured, sk_p: byte
 
 def _check(shown: Authentication, expected: bytes, peer: Peer) -> None:
     if shown.method != AuthMethod.SHARED_KEY:
-        raise AuthenticationFailed(f"peer {peer.name} shows {shown.method.name}, expected is SHARED_KEY")
+        raise AuthenticationFailed(
+            f"peer {peer.name} shows {shown.method.name}, expected is SHARED_KEY", Cause.METHOD_NOT_ALLOWED
+        )
     if not hmac.compare_digest(shown.data, expected):
-        raise AuthenticationFailed(f"peer {peer.name} has another pre-shared key")
+        raise AuthenticationFailed(f"peer {peer.name} has another pre-shared key", Cause.WRONG_KEY)
 
 
 def _established(
