@@ -119,7 +119,7 @@ class Keeper:
             self._core.feed(Terminate(sa.spi))
 
     async def rekey(self, ike: bool) -> None:
-        """New keys for the IKE SA, else for all children; raises NotUp if the site is down or the peer does not agree."""
+        """New keys for the IKE SA, else for all children; raises NotUp if the site is down or the peer disagrees."""
         sas = [sa for sa in self._core.sas_of(self.site.name) if isinstance(sa, Established)]
         if not sas:
             raise NotUp("the site is down")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
 from struct import pack
 from typing import ClassVar, Self
 
@@ -78,6 +79,18 @@ class Identification:
     def encode(self) -> bytes:
         """The body of the payload, which is RestOfInitIDPayload or RestOfRespIDPayload of §2.15."""
         return pack(">B3s", self.id_type, self.reserved) + self.data
+
+    def __str__(self) -> str:
+        """As people write it; octets that are no text as "@#HEX". Whatever a peer has put there is still in it."""
+        match self.id_type:
+            case IdType.IPV4_ADDR:
+                return str(IPv4Address(self.data))
+            case IdType.IPV6_ADDR:
+                return str(IPv6Address(self.data))
+        text = self.data.decode("ascii", "replace")
+        if not text.isprintable() or "\ufffd" in text or not text:
+            return f"@#{self.data.hex()}"
+        return f"keyid:{text}" if self.id_type == IdType.KEY_ID else text
 
 
 @dataclass(frozen=True, slots=True)

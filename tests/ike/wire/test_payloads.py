@@ -203,3 +203,18 @@ def test_unknown_payload_is_kept() -> None:
     payload = UnknownPayload(PayloadType(200), True, b"body")
     assert payload.payload_type == 200
     assert payload.encode() == b"body"
+
+
+NAMES = {
+    "192.0.2.1": Identification(IdType.IPV4_ADDR, bytes((192, 0, 2, 1))),
+    "2001:db8::1": Identification(IdType.IPV6_ADDR, bytes.fromhex("20010db8000000000000000000000001")),
+    "a.example": Identification(IdType.FQDN, b"a.example"),
+    "me@example.org": Identification(IdType.RFC822_ADDR, b"me@example.org"),
+    "keyid:office 7": Identification(IdType.KEY_ID, b"office 7"),
+    "@#0aff": Identification(IdType.KEY_ID, b"\n\xff"),
+}
+
+
+@pytest.mark.parametrize(("text", "identification"), NAMES.items(), ids=NAMES)
+def test_identification_for_people(text: str, identification: Identification) -> None:
+    assert str(identification) == text
