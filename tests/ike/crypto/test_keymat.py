@@ -24,7 +24,7 @@ from edgevpn.ike.crypto.keymat import (
     psk_auth,
     signed_octets,
 )
-from edgevpn.ike.crypto.mac import aes_cmac, aes_xcbc
+from edgevpn.ike.crypto.mac import Mac, aes_cmac, aes_xcbc
 from edgevpn.ike.crypto.suite import PRF_KEY_LENGTHS, ChildSuite, IkeSuite
 from edgevpn.ike.iana import Encr, Integ, Ke, Prf
 from tests.support.vectors import Vector, each_vector, vectors
@@ -95,7 +95,6 @@ def test_keys_of_a_child(vector: Vector) -> None:
 
 
 def test_vectors_cover_every_prf_but_one() -> None:
-    assert Prf.__members__.keys() >= {vector["prf"] for vector in vectors("keymat")}
     assert PRF_KEY_LENGTHS.keys() - {Prf[vector["prf"]] for vector in vectors("keymat")} == {Prf.AES128_CMAC}
 
 
@@ -107,7 +106,7 @@ def test_prf_plus_of_cmac() -> None:
 
 
 @pytest.mark.parametrize(("prf_id", "mac"), [(Prf.AES128_XCBC, aes_xcbc), (Prf.AES128_CMAC, aes_cmac)])
-def test_a_prf_of_fixed_key_size_takes_half_its_key_from_each_nonce(prf_id: Prf, mac: type[aes_cmac]) -> None:
+def test_a_prf_of_fixed_key_size_takes_half_its_key_from_each_nonce(prf_id: Prf, mac: Mac) -> None:
     """§2.14: the first 64 bits of Ni and of Nr make the key of SKEYSEED; prf+ takes all of them."""
     keys = derive_ike_keys(suite(prf_id), **NONCES, shared_secret=b"g^ir", **SPIS)
     skeyseed = mac(NONCES["ni"][:8] + NONCES["nr"][:8], b"g^ir")
