@@ -28,6 +28,7 @@ from edgevpn.kernel.spec import (
     Mode,
     PolicySpec,
     PortMask,
+    SaFlag,
     SaSpec,
     Selector,
     Tags,
@@ -142,6 +143,7 @@ def _sa(
         encapsulation=encapsulation,
         soft=lives.soft,
         hard=lives.hard,
+        flags=SaFlag.AF_UNSPEC if child.mode is IkeMode.TUNNEL else SaFlag(0),  # any family inside
     )
 
 
