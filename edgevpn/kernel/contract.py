@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Protocol
 
+from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.events import Event
-from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, Path, RouteSpec
+from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, Path, ProxySpec, RouteSpec
+from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp, Update
 from edgevpn.kernel.spec import (
     SPI_RANGE,
     Aead,
     Encryption,
     Integrity,
     IpAddress,
+    IpNetwork,
     Migration,
     Mode,
     PolicyKey,
@@ -25,6 +29,7 @@ from edgevpn.kernel.spec import (
     SaState,
     UdpEncap,
 )
+from edgevpn.kernel.sysctl import Setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class Flushed:
     policies: int = 0
     routes: int = 0
     links: int = 0
+    proxies: int = 0
 
 
 class Tagged(Protocol):
@@ -57,7 +63,17 @@ class Tagged(Protocol):
 def require_ours(spec: Tagged) -> None:
     """Raise ValueError for what would not be recognised as ours afterwards."""
     if not spec.ours:
-        raise ValueError(f"without a tag of ours: {spec}")
+        raise ValueError(f"without a tag of ours: {spec!r}")
+
+
+def require_all_ours(operations: Iterable[Operation]) -> None:
+    """Raise ValueError if an operation is about something that bears a tag, and not one of ours."""
+    for operation in operations:
+        match operation:
+            case Add(SaSpec() | PolicySpec() | LinkSpec() | RouteSpec() as what):
+                require_ours(what)
+            case Update(what) | Delete(LinkState() | RouteSpec() as what) | SetMtu(what) | SetUp(what):
+                require_ours(what)
 
 
 class Kernel(Protocol):
@@ -130,6 +146,12 @@ class Kernel(Protocol):
         AlreadyExists: its name or if_id is taken.
         """
 
+    def set_mtu(self, name: str, mtu: int) -> None:
+        """Give an XFRM interface of ours another MTU. NotFound."""
+
+    def set_up(self, name: str) -> None:
+        """Set an XFRM interface of ours up again. NotFound."""
+
     def delete_link(self, name: str) -> None:
         """Remove an XFRM interface of ours, with its addresses and routes. NotFound."""
 
@@ -148,8 +170,14 @@ class Kernel(Protocol):
     def list_addresses(self, interface: str) -> tuple[IPv4Interface | IPv6Interface, ...]:
         """All addresses of an interface. NotFound: no such interface."""
 
+    def list_all_addresses(self, *, foreign: bool = False) -> tuple[AddressSpec, ...]:
+        """The addresses of our XFRM interfaces, or with `foreign` of all interfaces."""
+
     def add_route(self, spec: RouteSpec) -> None:
         """Add a route. AlreadyExists; NotFound: no such interface."""
+
+    def replace_route(self, spec: RouteSpec) -> None:
+        """Add a route in place of the one with its destination, table and metric, whosever that is. NotFound."""
 
     def delete_route(self, spec: RouteSpec) -> None:
         """Remove a route. NotFound."""
@@ -159,6 +187,30 @@ class Kernel(Protocol):
 
     def path_to(self, destination: IpAddress, source: IpAddress | None = None) -> Path:
         """How packets to an address leave. NotFound: nothing leads there."""
+
+    def add_proxy(self, spec: ProxySpec) -> None:
+        """Answer for an address. AlreadyExists, whosever it is; NotFound: no such interface."""
+
+    def delete_proxy(self, spec: ProxySpec) -> None:
+        """Do not answer for an address any longer. NotFound."""
+
+    def list_proxies(self, *, foreign: bool = False) -> tuple[ProxySpec, ...]:
+        """The addresses that we answer for, or with `foreign` those that anybody has asked the kernel to."""
+
+    def apply(self, operations: Sequence[Operation]) -> tuple[KernelError | None, ...]:
+        """Carry out many operations in order, in few system calls; says of each how it failed, None if it did not."""
+
+    def read_setting(self, setting: Setting) -> int:
+        """Read a variable of /proc/sys/net. NotFound."""
+
+    def change_settings(self, values: Mapping[Setting, int]) -> dict[Setting, int]:
+        """Set variables of /proc/sys/net, all or none. Returns what restores those that had other values. NotFound."""
+
+    def statistics(self) -> Mapping[str, int]:
+        """How many packets XFRM dropped, by reason ("XfrmInNoStates"). NotSupported."""
+
+    def forget_connections(self, destinations: Collection[IpNetwork]) -> int:
+        """Make connection tracking forget what was begun to some networks; returns how many. NotSupported."""
 
     def try_algorithms(self, cipher: Aead | Encryption, integrity: Integrity | None = None) -> None:
         """Add an SA with these algorithms and remove it at once. NotSupported: this kernel lacks one of them."""

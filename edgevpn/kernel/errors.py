@@ -27,7 +27,7 @@ class AlreadyExists(KernelError):  # noqa: N818 - what is the case, as in FileEx
 
 
 class NotFound(KernelError):  # noqa: N818
-    """There is no such SA, policy, link, address or route."""
+    """There is no such SA, policy, link, address, route or setting."""
 
 
 class NotSupported(KernelError):  # noqa: N818

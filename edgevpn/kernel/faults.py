@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from edgevpn.kernel.errors import AlreadyExists, KernelError, NotFound, NotPermitted, NotSupported
+from edgevpn.kernel.framework import DecodeError
 from edgevpn.kernel.netlink import NetlinkError
 from edgevpn.kernel.spec import Aead, Encryption, Integrity
 
@@ -69,6 +71,23 @@ ROUTE: Faults = {
     errno.EAFNOSUPPORT: Fault(NotSupported, "this kernel has no IPv6"),
 }
 
+PROXY: Faults = {
+    errno.ENODEV: Fault(NotFound, "there is no such interface"),
+    errno.ENOENT: Fault(NotFound, "there is none"),
+    errno.EAFNOSUPPORT: Fault(NotSupported, "this kernel has no IPv6"),
+}
+
+CONNECTIONS: Faults = {
+    number: Fault(NotSupported, "module nf_conntrack_netlink is missing", "install kmod-nf-conntrack-netlink")
+    for number in (errno.EPROTONOSUPPORT, errno.EINVAL)
+}
+
+CONNECTION: Faults = {errno.ENOENT: Fault(NotFound, "there is none")}
+
+SETTING: Faults = {errno.ENOENT: Fault(NotFound, "there is no such interface or setting")}
+
+STATISTICS: Faults = {errno.ENOENT: Fault(NotSupported, "this kernel was built without XFRM_STATISTICS")}
+
 PATH: Faults = {
     number: Fault(NotFound, "nothing leads there")
     for number in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ESRCH, errno.EACCES, errno.EINVAL)
@@ -115,6 +134,15 @@ def telling(verb: str, what: object, faults: Faults) -> Iterator[None]:
         yield
     except OSError as error:
         raise kernel_error(f"{verb} {what}", error, faults) from error
+
+
+@contextmanager
+def reading(what: object) -> Iterator[None]:
+    """Raise an answer of the kernel that makes no sense as a KernelError."""
+    try:
+        yield
+    except (struct.error, ValueError, DecodeError) as error:
+        raise KernelError(f"read {what}", errno.EBADMSG, "the kernel's answer makes no sense") from error
 
 
 def kernel_error(operation: str, error: OSError, faults: Faults) -> KernelError:

@@ -45,6 +45,8 @@ if TYPE_CHECKING:  # pyroute2 has no types; this is as much of it as we use
         def decode_nlas(self, offset: int) -> None: ...
         def get_attr(self, name: str) -> Any: ...
 
+    class DecodeError(Exception): ...
+
     class nla(Node): ...  # noqa: N801
 
     class nlmsg(Node): ...  # noqa: N801
@@ -58,8 +60,9 @@ if TYPE_CHECKING:  # pyroute2 has no types; this is as much of it as we use
 else:
     with without_package_init():
         from pyroute2.netlink import nla, nlmsg
+        from pyroute2.netlink.exceptions import NetlinkDecodeError as DecodeError
         from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
         from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
         from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-__all__ = ["ifaddrmsg", "ifinfmsg", "nla", "nlmsg", "rtmsg"]
+__all__ = ["DecodeError", "ifaddrmsg", "ifinfmsg", "nla", "nlmsg", "rtmsg"]

@@ -10,9 +10,12 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from edgevpn.kernel import faults
-from edgevpn.kernel.contract import Features, Flushed, require_ours
+from edgevpn.kernel.contract import Features, Flushed, require_all_ours, require_ours
+from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.memory_base import can_fail, refuse
-from edgevpn.kernel.memory_network import MemoryNetwork
+from edgevpn.kernel.memory_system import MemorySystem
+from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxySpec, RouteSpec
+from edgevpn.kernel.operations import Add, Addable, Deletable, Delete, Operation, SetMtu, SetUp, Update
 from edgevpn.kernel.spec import (
     SPI_RANGE,
     Aead,
@@ -57,7 +60,7 @@ ALGORITHMS: Mapping[str, frozenset[int]] = {
 EVERYTHING = Features(esp4=True, esp6=True, xfrm_interface=True, migrate=True)
 
 
-class MemoryKernel(MemoryNetwork):
+class MemoryKernel(MemorySystem):
     """`contract.Kernel` without a kernel. Time does not pass in it: nothing expires and nothing counts by itself.
 
     `have` and `algorithms` are what it can do, `offloading` the interfaces whose hardware can, `clock` gives seconds
@@ -274,6 +277,11 @@ class MemoryKernel(MemoryNetwork):
     def features(self) -> Features:
         return self._have
 
+    def apply(self, operations: Iterable[Operation]) -> tuple[KernelError | None, ...]:
+        operations = tuple(operations)
+        require_all_ours(operations)
+        return tuple(outcome(self, operation) for operation in operations)
+
     @can_fail
     def flush_ours(self, if_id: int | None = None) -> Flushed:
         links = [link for link in self.list_links() if if_id in (None, link.if_id)]
@@ -282,14 +290,76 @@ class MemoryKernel(MemoryNetwork):
         allocated = [key for key, spi in self._allocated.items() if if_id in (None, spi.if_id)]
         names = {link.name for link in links}
         routes = [route for route in self._routes if if_id is None or route.interface in names]
+        proxies = self.list_proxies() if if_id is None else ()
         remove(self._policies, policies)
         remove(self._sas, sas)
         remove(self._allocated, allocated)
         for route in routes:
             self.delete_route(route)
+        for proxy in proxies:
+            self.delete_proxy(proxy)
         for link in links:
             self.delete_link(link.name)
-        return Flushed(len(sas) + len(allocated), len(policies), len(routes), len(links))
+        return Flushed(len(sas) + len(allocated), len(policies), len(routes), len(links), len(proxies))
+
+
+def outcome(kernel: MemoryKernel, operation: Operation) -> KernelError | None:
+    """How an operation failed; None if it did not."""
+    try:
+        perform(kernel, operation)
+    except KernelError as error:
+        return error
+    return None
+
+
+def perform(kernel: MemoryKernel, operation: Operation) -> None:
+    match operation:
+        case Add(what):
+            add(kernel, what)
+        case Update(SaSpec() as sa):
+            kernel.update_sa(sa)
+        case Update(PolicySpec() as policy):
+            kernel.update_policy(policy)
+        case Update(RouteSpec() as route):
+            kernel.replace_route(route)
+        case Delete(what):
+            delete(kernel, what)
+        case SetMtu(link, mtu):
+            kernel.set_mtu(link.name, mtu)
+        case SetUp(link):
+            kernel.set_up(link.name)
+
+
+def add(kernel: MemoryKernel, what: Addable) -> None:
+    match what:
+        case SaSpec():
+            kernel.add_sa(what)
+        case PolicySpec():
+            kernel.add_policy(what)
+        case LinkSpec():
+            kernel.add_link(what)
+        case AddressSpec():
+            kernel.add_address(what)
+        case RouteSpec():
+            kernel.add_route(what)
+        case ProxySpec():
+            kernel.add_proxy(what)
+
+
+def delete(kernel: MemoryKernel, what: Deletable) -> None:
+    match what:
+        case SaKey():
+            kernel.delete_sa(what)
+        case PolicyKey():
+            kernel.delete_policy(what)
+        case LinkState(name=name):
+            kernel.delete_link(name)
+        case AddressSpec():
+            kernel.delete_address(what)
+        case RouteSpec():
+            kernel.delete_route(what)
+        case ProxySpec():
+            kernel.delete_proxy(what)
 
 
 def remove(objects: dict[K, V], keys: Iterable[K]) -> None:

@@ -1,11 +1,11 @@
-"""XFRM interfaces, addresses and routes of the kernel in memory."""
+"""XFRM interfaces, addresses, routes and proxies of the kernel in memory."""
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_interface, ip_network
 
 from edgevpn.kernel import faults
 from edgevpn.kernel.contract import Features, require_ours
@@ -18,6 +18,7 @@ from edgevpn.kernel.network_spec import (
     LinkSpec,
     LinkState,
     Path,
+    ProxySpec,
     RouteSpec,
 )
 from edgevpn.kernel.spec import IpAddress, IpNetwork
@@ -30,6 +31,9 @@ DEFAULT_PATHS = (
 )
 
 
+DEFAULT_ADDRESSES = tuple(AddressSpec("uplink", ip_interface(text)) for text in ("192.0.2.1/24", "2001:db8::1/64"))
+
+
 class MemoryNetwork(MemoryBase):
     """The network half of `contract.Kernel`."""
 
@@ -38,8 +42,9 @@ class MemoryNetwork(MemoryBase):
         self._have = have
         self._links: dict[str, LinkState] = {}
         self._links_made = 0
-        self._addresses: list[AddressSpec] = []
+        self._addresses: list[AddressSpec] = list(DEFAULT_ADDRESSES)
         self._routes: list[RouteSpec] = []
+        self._proxies: list[ProxySpec] = []
         self._paths: dict[IpNetwork, Path] = dict(DEFAULT_PATHS)
         for name, mtu in (("lo", 65536), ("uplink", DEFAULT_MTU)):
             self._keep_link(LinkState(name, self._next_index(), mtu, up=True))
@@ -68,9 +73,21 @@ class MemoryNetwork(MemoryBase):
         return self._keep_link(LinkState(spec.name, self._next_index(), mtu, True, "xfrm", spec.if_id, spec.underlying))
 
     @can_fail
-    def delete_link(self, name: str) -> None:
+    def set_mtu(self, name: str, mtu: int) -> None:
+        self._keep_link(replace(self._ours(name), mtu=mtu))
+
+    @can_fail
+    def set_up(self, name: str) -> None:
+        self._keep_link(replace(self._ours(name), up=True))
+
+    def _ours(self, name: str) -> LinkState:
         link = self.get_link(name)
         require_ours(link)
+        return link
+
+    @can_fail
+    def delete_link(self, name: str) -> None:
+        link = self._ours(name)
         for route in [route for route in self._routes if route.interface == name]:
             self._drop_route(route)
         for spec in [spec for spec in self._addresses if spec.interface == name]:
@@ -125,15 +142,33 @@ class MemoryNetwork(MemoryBase):
         self._check_interface("list", f"addresses of {interface}", interface)
         return tuple(spec.address for spec in self._addresses if spec.interface == interface)
 
+    @can_fail
+    def list_all_addresses(self, *, foreign: bool = False) -> tuple[AddressSpec, ...]:
+        names = {link.name for link in self._links.values() if foreign or link.ours}
+        return tuple(spec for spec in self._addresses if spec.interface in names)
+
     # Routes
 
     @can_fail
     def add_route(self, spec: RouteSpec) -> None:
         require_ours(spec)
-        if spec.interface is not None:
-            self._check_interface("add", spec, spec.interface)
+        self._check_route("add", spec)
         if any(place(spec) == place(route) for route in self._routes):
             refuse("add", spec, errno.EEXIST, faults.ROUTE)
+        self._keep_route(spec)
+
+    @can_fail
+    def replace_route(self, spec: RouteSpec) -> None:
+        require_ours(spec)
+        self._check_route("update", spec)
+        self._routes = [route for route in self._routes if place(route) != place(spec)]
+        self._keep_route(spec)
+
+    def _check_route(self, verb: str, spec: RouteSpec) -> None:
+        if spec.interface is not None:
+            self._check_interface(verb, spec, spec.interface)
+
+    def _keep_route(self, spec: RouteSpec) -> None:
         self._routes.append(spec)
         self.emit(RouteChanged(spec))
 
@@ -151,6 +186,28 @@ class MemoryNetwork(MemoryBase):
     def _drop_route(self, spec: RouteSpec) -> None:
         self._routes.remove(spec)
         self.emit(RouteChanged(spec, gone=True))
+
+    # Proxies
+
+    @can_fail
+    def add_proxy(self, spec: ProxySpec) -> None:
+        self._check_interface("add", spec, spec.interface)
+        if spec in self._proxies:
+            refuse("add", spec, errno.EEXIST, faults.PROXY)
+        self._proxies.append(spec)
+
+    @can_fail
+    def delete_proxy(self, spec: ProxySpec) -> None:
+        self._check_interface("delete", spec, spec.interface)
+        if spec not in self._proxies:
+            refuse("delete", spec, errno.ENOENT, faults.PROXY)
+        self._proxies.remove(spec)
+
+    @can_fail
+    def list_proxies(self, *, foreign: bool = False) -> tuple[ProxySpec, ...]:
+        return tuple(self._proxies)
+
+    # Ways
 
     @can_fail
     def path_to(self, destination: IpAddress, source: IpAddress | None = None) -> Path:

@@ -9,14 +9,15 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
+from typing import TypeAlias
 
 from edgevpn.kernel.framework import nlmsg
 
 # <linux/netlink.h>
-NETLINK_ROUTE, NETLINK_XFRM = 0, 6
+NETLINK_ROUTE, NETLINK_XFRM, NETLINK_NETFILTER = 0, 6, 12
 SOL_NETLINK = 270
 NETLINK_ADD_MEMBERSHIP, NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK = 1, 10, 11, 12
 NLMSG_ERROR, NLMSG_DONE = 2, 3
@@ -29,8 +30,11 @@ SO_RCVBUFFORCE = 33
 HEADER = struct.Struct("=IHHII")
 # struct nlmsgerr { int error; struct nlmsghdr msg; }; then attributes
 ERROR = struct.Struct("=i16x")
+# int error; then attributes
+DONE = struct.Struct("=i")
 # struct nlattr { __u16 nla_len, nla_type; };
 ATTRIBUTE = struct.Struct("=HH")
+NLA_TYPE_MASK = 0x3FFF
 
 # Our own choices.
 BATCH = 64  # requests per system call; their answers fit any receive buffer
@@ -56,6 +60,9 @@ class Flag(IntFlag):
 
 
 NO_FLAGS = Flag(0)
+
+# Opens a socket of a netlink family, with a receive buffer of so many octets.
+Opener: TypeAlias = Callable[[int, int], socket.socket]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,31 +114,39 @@ def messages(octets: bytes) -> Iterator[Message]:
         offset += (length + 3) & ~3
 
 
+def attributes(octets: bytes) -> Iterator[tuple[int, bytes]]:
+    """The attributes that follow one another, as numbers and values; an incomplete one ends them."""
+    offset = 0
+    while offset + ATTRIBUTE.size <= len(octets):
+        length, kind = ATTRIBUTE.unpack_from(octets, offset)
+        if not ATTRIBUTE.size <= length <= len(octets) - offset:
+            return
+        yield kind & NLA_TYPE_MASK, octets[offset + ATTRIBUTE.size : offset + length]
+        offset += (length + 3) & ~3
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """One attribute, padded so that another may follow."""
+    return ATTRIBUTE.pack(ATTRIBUTE.size + len(value), kind) + value + bytes(-len(value) % 4)
+
+
 def refusal(message: Message) -> NetlinkError | None:
     """What an NLMSG_ERROR or NLMSG_DONE says; None for success."""
-    (code,) = struct.unpack_from("=i", message.octets, HEADER.size)
+    fixed = HEADER.size + (ERROR.size if message.type == NLMSG_ERROR else DONE.size)
+    if len(message.octets) < fixed:
+        return NetlinkError(errno.EBADMSG)
+    (code,) = DONE.unpack_from(message.octets, HEADER.size)
     if not code:
         return None
-    fixed = ERROR.size if message.type == NLMSG_ERROR else 4
-    text = extended_text(message.octets[HEADER.size + fixed :]) if message.flags & Flag.ACK_TLVS else ""
-    return NetlinkError(-code, text)
-
-
-def extended_text(attributes: bytes) -> str:
-    """NLMSGERR_ATTR_MSG of an extended ack, or nothing."""
-    while len(attributes) >= ATTRIBUTE.size:
-        length, kind = ATTRIBUTE.unpack_from(attributes)
-        if kind == NLMSGERR_ATTR_MSG:
-            return attributes[ATTRIBUTE.size : length].rstrip(b"\0").decode(errors="replace")
-        attributes = attributes[max(ATTRIBUTE.size, (length + 3) & ~3) :]
-    return ""
+    extended = dict(attributes(message.octets[fixed:])) if message.flags & Flag.ACK_TLVS else {}
+    return NetlinkError(-code, extended.get(NLMSGERR_ATTR_MSG, b"").rstrip(b"\0").decode(errors="replace"))
 
 
 class NetlinkSocket:
     """Requests to one netlink family and their answers."""
 
-    def __init__(self, family: int) -> None:
-        self._socket = open_socket(family, REQUEST_BUFFER)
+    def __init__(self, family: int, opened: Opener) -> None:
+        self._socket = opened(family, REQUEST_BUFFER)
         self._socket.settimeout(ANSWER_TIMEOUT)
         self._sequence = 0
 
@@ -151,7 +166,7 @@ class NetlinkSocket:
         if error is not None:
             raise error
         if not replies:
-            raise NetlinkError(errno.ENOMSG)
+            raise NetlinkError(errno.EBADMSG)
         return replies[0].octets
 
     def batch(self, requests: Sequence[Request]) -> tuple[NetlinkError | None, ...]:
@@ -212,8 +227,8 @@ class NetlinkSocket:
 class EventSocket:
     """What the kernel sends to multicast groups of one netlink family."""
 
-    def __init__(self, family: int, groups: Sequence[int]) -> None:
-        self._socket = open_socket(family, EVENT_BUFFER)
+    def __init__(self, family: int, groups: Sequence[int], opened: Opener) -> None:
+        self._socket = opened(family, EVENT_BUFFER)
         self._socket.setblocking(False)
         for group in groups:
             self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)

@@ -3,29 +3,48 @@
 from __future__ import annotations
 
 import select
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from enum import Enum, auto
+from itertools import groupby
+from typing import TypeVar
 
-from edgevpn.kernel import network, xfrm
-from edgevpn.kernel.contract import Features, Flushed
+from edgevpn.kernel import connections, network_codec, statistics, sysctl, xfrm
+from edgevpn.kernel.contract import Features, Flushed, require_all_ours
+from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.events import Event, EventsLost
-from edgevpn.kernel.faults import telling
-from edgevpn.kernel.netlink import NETLINK_ROUTE, NETLINK_XFRM, EventSocket
-from edgevpn.kernel.network import Network, RtGroup
-from edgevpn.kernel.network_spec import OURS_LINK_PREFIX, LinkSpec
-from edgevpn.kernel.spec import OURS_IF_ID
+from edgevpn.kernel.faults import reading, telling
+from edgevpn.kernel.netlink import NETLINK_ROUTE, NETLINK_XFRM, EventSocket, Message, Opener, open_socket
+from edgevpn.kernel.network import Network
+from edgevpn.kernel.network_codec import RtGroup
+from edgevpn.kernel.network_spec import OURS_LINK_PREFIX, LinkSpec, ProxySpec
+from edgevpn.kernel.operations import Add, Delete, Operation, Update
+from edgevpn.kernel.spec import OURS_IF_ID, IpNetwork, PolicyKey, PolicySpec, SaKey, SaSpec
+from edgevpn.kernel.sysctl import Setting
 from edgevpn.kernel.xfrm import Xfrm
 
+T = TypeVar("T")
+
 TRIAL_LINK = LinkSpec(f"{OURS_LINK_PREFIX}trial", OURS_IF_ID[-1])
+
+
+class Stage(Enum):
+    """What goes out together."""
+
+    XFRM = auto()
+    NEW_LINKS = auto()
+    NEW_PROXIES = auto()
+    NETWORK = auto()
 
 
 class NetlinkKernel(Xfrm, Network):
     """`contract.Kernel` over netlink, in the network namespace of the thread that makes it and calls it."""
 
-    def __init__(self) -> None:
-        Xfrm.__init__(self)
-        Network.__init__(self)
+    def __init__(self, opened: Opener = open_socket) -> None:
+        Xfrm.__init__(self, opened)
+        Network.__init__(self, opened)
         with telling("open", "event sockets", {}):
-            self._xfrm_events = EventSocket(NETLINK_XFRM, xfrm.EVENT_GROUPS)
-            self._route_events = EventSocket(NETLINK_ROUTE, tuple(RtGroup))
+            self._xfrm_events = EventSocket(NETLINK_XFRM, xfrm.EVENT_GROUPS, opened)
+            self._route_events = EventSocket(NETLINK_ROUTE, tuple(RtGroup), opened)
         self._poll = select.epoll()
         for source in (self._xfrm_events, self._route_events):
             self._poll.register(source.fileno(), select.EPOLLIN)
@@ -33,6 +52,22 @@ class NetlinkKernel(Xfrm, Network):
     def close(self) -> None:
         for source in (self._poll, self._xfrm_events, self._route_events, self._xfrm, self._route):
             source.close()
+
+    def apply(self, operations: Sequence[Operation]) -> tuple[KernelError | None, ...]:
+        require_all_ours(operations)
+        runs = groupby(operations, key=stage_of)
+        return tuple(fate for stage, run in runs for fate in self._apply(stage, tuple(run)))
+
+    def _apply(self, stage: Stage, operations: Sequence[Operation]) -> tuple[KernelError | None, ...]:
+        match stage:
+            case Stage.XFRM:
+                return self.change_xfrm(operations)
+            case Stage.NEW_LINKS:
+                return self.add_links(added(operations, LinkSpec))
+            case Stage.NEW_PROXIES:
+                return self.add_proxies(added(operations, ProxySpec))
+            case Stage.NETWORK:
+                return self.change_network(operations)
 
     def features(self) -> Features:
         return Features(
@@ -47,17 +82,56 @@ class NetlinkKernel(Xfrm, Network):
         links = [link for link in self.list_links() if if_id is None or link.if_id == if_id]
         policies, sas = self.flush_policies(if_id), self.flush_sas(if_id)
         routes = self.flush_routes(None) if if_id is None else sum(self.flush_routes(link.name) for link in links)
-        for link in links:
-            self.delete_link(link.name)
-        return Flushed(sas, policies, routes, len(links))
+        proxies = self.flush_proxies() if if_id is None else 0
+        self.change_network([Delete(link) for link in links])
+        return Flushed(sas, policies, routes, len(links), proxies)
+
+    def read_setting(self, setting: Setting) -> int:
+        return sysctl.read_setting(setting)
+
+    def change_settings(self, values: Mapping[Setting, int]) -> dict[Setting, int]:
+        return sysctl.change_settings(values)
+
+    def statistics(self) -> Mapping[str, int]:
+        return statistics.read_statistics()
+
+    def forget_connections(self, destinations: Collection[IpNetwork]) -> int:
+        return connections.forget_connections(destinations, self._opened)
 
     def fileno(self) -> int:
         return self._poll.fileno()
 
     def read_events(self) -> tuple[Event, ...]:
         events: list[Event] = []
-        for source, read in ((self._xfrm_events, xfrm.read_event), (self._route_events, network.read_event)):
+        for source, read in ((self._xfrm_events, xfrm.read_event), (self._route_events, network_codec.read_event)):
             messages, lost = source.read()
-            events += [event for event in map(read, messages) if event is not None]
+            events += understood(messages, read)
             events += [EventsLost()] if lost else []
         return tuple(events)
+
+
+def understood(messages: Sequence[Message], read: Callable[[Message], Event | None]) -> Iterator[Event]:
+    """What messages say; one that makes no sense is one that was lost."""
+    for message in messages:
+        try:
+            with reading("an event"):
+                event = read(message)
+        except KernelError:
+            event = EventsLost()
+        if event is not None:
+            yield event
+
+
+def added(operations: Sequence[Operation], kind: type[T]) -> list[T]:
+    return [each.what for each in operations if isinstance(each, Add) and isinstance(each.what, kind)]
+
+
+def stage_of(operation: Operation) -> Stage:
+    match operation:
+        case Add(SaSpec() | PolicySpec()) | Update(SaSpec() | PolicySpec()) | Delete(SaKey() | PolicyKey()):
+            return Stage.XFRM
+        case Add(LinkSpec()):
+            return Stage.NEW_LINKS
+        case Add(ProxySpec()):
+            return Stage.NEW_PROXIES
+    return Stage.NETWORK

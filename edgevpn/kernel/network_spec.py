@@ -1,4 +1,4 @@
-"""What the kernel is asked to hold of the network: XFRM interfaces, addresses, routes, as plain values."""
+"""What the kernel is asked to hold of the network: XFRM interfaces, addresses, routes, proxies, as plain values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgevpn.kernel.spec import OURS_IF_ID, IpAddress, IpNetwork
 
 InterfaceAddress: TypeAlias = IPv4Interface | IPv6Interface
 
-# Our own choices; 0x65 is assigned to nobody in rt_protos.
+# Our own choices; 0x65 is assigned to nobody in rt_protos. It tags proxies, too.
 OURS_LINK_PREFIX = "evpn-"
 OURS_ROUTE_PROTOCOL = 0x65
 
@@ -49,6 +49,9 @@ class LinkSpec:
         if not 0 < len(octets) <= MAX_LINK_NAME or any(octet <= 0x20 or octet in b"/:" for octet in octets):
             raise ValueError(f"{self.name!r} is not an interface name of 1 to {MAX_LINK_NAME} octets")
 
+    def __str__(self) -> str:
+        return f"interface {self.name}"
+
     @property
     def ours(self) -> bool:
         """Whether it bears our tags, both of them."""
@@ -70,6 +73,9 @@ class LinkState:
     if_id: int = 0
     underlying: str | None = None
 
+    def __str__(self) -> str:
+        return f"interface {self.name}"
+
     @property
     def ours(self) -> bool:
         """Whether it is an XFRM interface with our tags."""
@@ -82,6 +88,9 @@ class AddressSpec:
 
     interface: str
     address: InterfaceAddress
+
+    def __str__(self) -> str:
+        return f"address {self.address} on {self.interface}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +113,20 @@ class RouteSpec:
     def ours(self) -> bool:
         """Whether it bears our tag."""
         return self.protocol == OURS_ROUTE_PROTOCOL
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySpec:
+    """An address that we answer for on an interface, by ARP or neighbour discovery, because we know the way to it.
+
+    The kernel answers while it forwards, for IPv6 also only where `proxy_ndp` is set on the interface.
+    """
+
+    interface: str
+    address: IpAddress
+
+    def __str__(self) -> str:
+        return f"proxy for {self.address} on {self.interface}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,19 @@ SPI_RANGE = range(0x100, 0x1_0000_0000)
 MAX_REPLAY_WINDOW = 4096
 
 
-class Protocol(IntEnum):
+class Open(IntEnum):
+    """Numbers of which kernels to come may have more: an unknown one is kept."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, int) or not 0 <= value <= 0xFF:
+            return None
+        member = int.__new__(cls, value)
+        member._name_, member._value_ = f"UNKNOWN_{value}", value
+        return member
+
+
+class Protocol(Open):
     """What a template may ask for, by IP protocol number; ours are all ESP."""
 
     ROUTING = 43
@@ -36,7 +48,7 @@ class Protocol(IntEnum):
     ANY = 255
 
 
-class Mode(IntEnum):
+class Mode(Open):
     """XFRM_MODE_*; ours are transport and tunnel."""
 
     TRANSPORT = 0
@@ -55,7 +67,7 @@ class Direction(IntEnum):
     FWD = 2
 
 
-class Action(IntEnum):
+class Action(Open):
     """XFRM_POLICY_ALLOW, XFRM_POLICY_BLOCK: what happens to packets that a policy selects."""
 
     ALLOW = 0
@@ -246,6 +258,9 @@ class SaSpec:
         if isinstance(self.cipher, Aead) and self.integrity is not None:
             raise ValueError(f"{self.cipher.name} brings its own integrity")
 
+    def __str__(self) -> str:
+        return str(self.key)
+
     @property
     def key(self) -> SaKey:
         """What the kernel will find it by."""
@@ -324,6 +339,9 @@ class PolicySpec:
     mark: Mark | None = None
     action: Action = Action.ALLOW
     offload: str | None = None
+
+    def __str__(self) -> str:
+        return str(self.key)
 
     @property
     def key(self) -> PolicyKey:

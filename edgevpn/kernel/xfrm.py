@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from edgevpn.kernel import faults
+from edgevpn.kernel.batch import Step, carry_out, raise_first
 from edgevpn.kernel.contract import require_ours
 from edgevpn.kernel.errors import KernelError, NotFound, NotSupported
 from edgevpn.kernel.events import Acquire, Event, Expire, SaMappingChanged
-from edgevpn.kernel.faults import telling
-from edgevpn.kernel.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkSocket, Request, request
+from edgevpn.kernel.faults import Faults, reading, telling
+from edgevpn.kernel.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkSocket, Opener, Request, request
+from edgevpn.kernel.operations import Add, Delete, Operation, Update
 from edgevpn.kernel.policy_codec import (
     migrate_message,
     policy_key_message,
@@ -82,46 +84,54 @@ UDP_ENCAP, UDP_ENCAP_ESPINUDP = 100, 2
 class Xfrm:
     """XFRM netlink, and the socket options that belong to it. Errors are those of `contract.Kernel`."""
 
-    def __init__(self) -> None:
+    def __init__(self, opened: Opener) -> None:
+        self._opened = opened
         with telling("open", "XFRM netlink", faults.OPEN_XFRM):
-            self._xfrm = NetlinkSocket(NETLINK_XFRM)
+            self._xfrm = NetlinkSocket(NETLINK_XFRM, opened)
+
+    def change_xfrm(self, operations: Iterable[Operation]) -> tuple[KernelError | None, ...]:
+        """Carry out operations on SAs and policies."""
+        return carry_out(self._xfrm, [step(operation) for operation in operations])
+
+    def _do_xfrm(self, operation: Operation) -> None:
+        raise_first(self.change_xfrm((operation,)))
+
+    # SAs
 
     def add_sa(self, spec: SaSpec) -> None:
         require_ours(spec)
-        self._install("add", XfrmMsg.NEWSA, spec)
+        self._do_xfrm(Add(spec))
 
     def update_sa(self, spec: SaSpec) -> None:
         require_ours(spec)
-        self._install("update", XfrmMsg.UPDSA, spec)
-
-    def _install(self, verb: str, kind: XfrmMsg, spec: SaSpec, counters: SaState | None = None) -> None:
-        causes = faults.adding_sa(spec.destination.version, spec.cipher, spec.integrity)
-        with telling(verb, spec.key, causes):
-            self._xfrm.do(request(kind, sa_message(spec, counters)))
+        self._do_xfrm(Update(spec))
 
     def delete_sa(self, key: SaKey) -> None:
-        with telling("delete", key, faults.SA_BY_KEY):
-            self._xfrm.do(request(XfrmMsg.DELSA, sa_key_message(key)))
+        self._do_xfrm(Delete(key))
 
     def get_sa(self, key: SaKey) -> SaState:
         with telling("read", key, faults.SA_BY_KEY):
             answer = self._xfrm.ask(request(XfrmMsg.GETSA, sa_key_message(key)))
-        state = read_sa(*parts_of(usersa_info, answer))
+        with reading(key):
+            state = read_sa(*parts_of(usersa_info, answer))
         if state is None:
             raise NotFound(f"read {key}", errno.ESRCH, "its SPI is only allocated")
         return state
 
     def list_sas(self) -> tuple[SaState, ...]:
-        states = (read_sa(info, attributes) for info, attributes in self._dump_sas())
+        with reading("SAs"):
+            states = [read_sa(info, attributes) for info, attributes in self._dump_sas()]
         return tuple(state for state in states if state is not None)
 
     def _dump_sas(self) -> list[tuple[Values, Values]]:
         """Our SAs, those included that are only allocated SPIs."""
         with telling("list", "SAs", {}):
             dump = self._xfrm.dump(Request(XfrmMsg.GETSA, b""))
+        with reading("SAs"):
+            parts = [parts_of(usersa_info, message.octets) for message in dump]
         return [
             (info, attributes)
-            for info, attributes in (parts_of(usersa_info, message.octets) for message in dump)
+            for info, attributes in parts
             if Tags(info["reqid"], attributes.get("XFRMA_IF_ID", 0)).ours
         ]
 
@@ -139,17 +149,24 @@ class Xfrm:
         message = spi_message(source, destination, reqid, if_id, mode, spis)
         with telling("allocate", f"an SPI for {destination}", {}):
             answer = self._xfrm.ask(request(XfrmMsg.ALLOCSPI, message))
-        return read_sa_key(*parts_of(usersa_info, answer)).spi
+        with reading("an allocated SPI"):
+            return read_sa_key(*parts_of(usersa_info, answer)).spi
 
     def move_sa(self, key: SaKey, source: IpAddress, destination: IpAddress, encapsulation: UdpEncap | None) -> SaKey:
         old = self._take_sa(key)
         spec = replace(old.spec, source=source, destination=destination, encapsulation=encapsulation)
         try:
-            self._install("move", XfrmMsg.NEWSA, replace(spec, sequence=old.sequence), old)
+            self._put_back("move", spec, old)
         except KernelError:
-            self._install("restore", XfrmMsg.NEWSA, replace(old.spec, sequence=old.sequence), old)
+            self._put_back("restore", old.spec, old)
             raise
         return spec.key
+
+    def _put_back(self, verb: str, spec: SaSpec, taken: SaState) -> None:
+        """Add an SA that goes on counting where one that was taken stood."""
+        message = sa_message(replace(spec, sequence=taken.sequence), taken)
+        with telling(verb, spec, causes(Add(spec))):
+            self._xfrm.do(request(XfrmMsg.NEWSA, message))
 
     def _take_sa(self, key: SaKey) -> SaState:
         """Delete an SA and return it with its keys, as it was when its last packet had passed.
@@ -157,69 +174,68 @@ class Xfrm:
         Only the notice of its end tells that: an SA that was read and then deleted may have sent packets in between,
         and must not send others under their numbers.
         """
-        with closing(EventSocket(NETLINK_XFRM, (XfrmGroup.SA,))) as notices:
+        with closing(EventSocket(NETLINK_XFRM, (XfrmGroup.SA,), self._opened)) as notices:
             require_ours(self.get_sa(key).spec)
             self.delete_sa(key)
             messages, _ = notices.read()
-        for message in messages:
-            if message.type == XfrmMsg.DELSA:
-                _, attributes = parts_of(usersa_id, message.octets)
-                info = attributes["XFRMA_SA"]
-                if read_sa_key(info, attributes) == key and (state := read_sa(info, attributes, with_keys=True)):
-                    return state
-        raise KernelError(f"move {key}", errno.ENOBUFS, "the kernel did not say where it stood; it is deleted")
+        with reading(f"the end of {key}"):
+            taken = [state for state in map(read_end, messages) if state is not None and state.spec.key == key]
+        if not taken:
+            raise KernelError(f"move {key}", errno.ENOBUFS, "the kernel did not say where it stood; it is deleted")
+        return taken[0]
 
     def migrate(self, migration: Migration) -> None:
         with telling("migrate", migration.policy, faults.MIGRATE):
             self._xfrm.do(request(XfrmMsg.MIGRATE, migrate_message(migration)))
 
+    # Policies
+
     def add_policy(self, spec: PolicySpec) -> None:
         require_ours(spec)
-        with telling("add", spec.key, faults.POLICY):
-            self._xfrm.do(request(XfrmMsg.NEWPOLICY, policy_message(spec)))
+        self._do_xfrm(Add(spec))
 
     def update_policy(self, spec: PolicySpec) -> None:
         require_ours(spec)
-        with telling("update", spec.key, faults.POLICY):
-            self._xfrm.do(request(XfrmMsg.UPDPOLICY, policy_message(spec)))
+        self._do_xfrm(Update(spec))
 
     def delete_policy(self, key: PolicyKey) -> None:
-        with telling("delete", key, faults.POLICY):
-            self._xfrm.do(request(XfrmMsg.DELPOLICY, policy_key_message(key)))
+        self._do_xfrm(Delete(key))
 
     def get_policy(self, key: PolicyKey) -> PolicyState:
         with telling("read", key, faults.POLICY):
             answer = self._xfrm.ask(request(XfrmMsg.GETPOLICY, policy_key_message(key)))
-        return read_policy(*parts_of(userpolicy_info, answer))
+        with reading(key):
+            return read_policy(*parts_of(userpolicy_info, answer))
 
     def list_policies(self, *, foreign: bool = False) -> tuple[PolicyState, ...]:
         with telling("list", "policies", {}):
             dump = self._xfrm.dump(Request(XfrmMsg.GETPOLICY, b""))
-        parts = (parts_of(userpolicy_info, message.octets) for message in dump)
-        states = [read_policy(info, attributes) for info, attributes in parts if info["dir"] < XFRM_POLICY_MAX]
+        with reading("policies"):
+            parts = [parts_of(userpolicy_info, message.octets) for message in dump]
+            states = [read_policy(info, attributes) for info, attributes in parts if info["dir"] < XFRM_POLICY_MAX]
         return tuple(state for state in states if foreign or state.spec.ours)
 
     def flush_sas(self, if_id: int | None) -> int:
         """Remove our SAs and allocated SPIs, all or those of one if_id; returns how many."""
-        keys = [
-            read_sa_key(info, attributes)
-            for info, attributes in self._dump_sas()
-            if if_id is None or attributes.get("XFRMA_IF_ID") == if_id
-        ]
-        return self._delete_all("flush SAs", [request(XfrmMsg.DELSA, sa_key_message(key)) for key in keys])
+        with reading("SAs"):
+            keys = [
+                read_sa_key(info, attributes)
+                for info, attributes in self._dump_sas()
+                if if_id is None or attributes.get("XFRMA_IF_ID") == if_id
+            ]
+        return self._delete_all(keys)
 
     def flush_policies(self, if_id: int | None) -> int:
         """Remove our policies, all or those of one if_id; returns how many."""
         keys = [state.spec.key for state in self.list_policies() if if_id is None or state.spec.if_id == if_id]
-        return self._delete_all("flush policies", [request(XfrmMsg.DELPOLICY, policy_key_message(key)) for key in keys])
+        return self._delete_all(keys)
 
-    def _delete_all(self, operation: str, requests: list[Request]) -> int:
-        """Delete in batches; what is gone by itself meanwhile is no error."""
-        results = self._xfrm.batch(requests)
-        for error in results:
-            if error is not None and error.errno not in faults.SA_BY_KEY:
-                raise faults.kernel_error(operation, error, {})
-        return results.count(None)
+    def _delete_all(self, keys: Iterable[SaKey | PolicyKey]) -> int:
+        fates = self.change_xfrm([Delete(key) for key in keys])
+        raise_first([fate for fate in fates if not isinstance(fate, NotFound)])  # gone by themselves meanwhile
+        return fates.count(None)
+
+    # Sockets
 
     def bypass_socket(self, sock: socket.socket) -> None:
         level, option = {
@@ -234,6 +250,8 @@ class Xfrm:
         with telling("receive", "ESP in UDP", faults.UDP_ENCAPSULATION):
             sock.setsockopt(socket.IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_ESPINUDP)
 
+    # Trials
+
     def try_algorithms(self, cipher: Aead | Encryption, integrity: Integrity | None = None) -> None:
         self._try_sa(*TRIAL_ADDRESSES[4], cipher, integrity)
 
@@ -244,7 +262,7 @@ class Xfrm:
         spi = self.alloc_spi(source, destination, reqid)
         spec = SaSpec(source=source, destination=destination, spi=spi, reqid=reqid, cipher=cipher, integrity=integrity)
         try:
-            self._install("try", XfrmMsg.UPDSA, spec)
+            self._do_xfrm(Update(spec))
         finally:
             self.delete_sa(spec.key)
 
@@ -271,6 +289,47 @@ class Xfrm:
         except NotFound:
             pass
         return True
+
+
+def step(operation: Operation) -> Step:
+    return Step(str(operation), causes(operation), lambda: request_for(operation))
+
+
+def request_for(operation: Operation) -> Request:
+    """Raises NetlinkError where an interface is named that does not exist, TypeError for what is not of XFRM."""
+    match operation:
+        case Add(SaSpec() as spec):
+            return request(XfrmMsg.NEWSA, sa_message(spec))
+        case Update(SaSpec() as spec):
+            return request(XfrmMsg.UPDSA, sa_message(spec))
+        case Delete(SaKey() as key):
+            return request(XfrmMsg.DELSA, sa_key_message(key))
+        case Add(PolicySpec() as spec):
+            return request(XfrmMsg.NEWPOLICY, policy_message(spec))
+        case Update(PolicySpec() as spec):
+            return request(XfrmMsg.UPDPOLICY, policy_message(spec))
+        case Delete(PolicyKey() as key):
+            return request(XfrmMsg.DELPOLICY, policy_key_message(key))
+    raise TypeError(f"not of XFRM: {operation}")
+
+
+def causes(operation: Operation) -> Faults:
+    """What errnos mean for an operation."""
+    match operation:
+        case Add(SaSpec() as spec) | Update(SaSpec() as spec):
+            return faults.adding_sa(spec.destination.version, spec.cipher, spec.integrity)
+        case Delete(SaKey()):
+            return faults.SA_BY_KEY
+    return faults.POLICY
+
+
+def read_end(message: Message) -> SaState | None:
+    """The SA, with its keys, that a notice says was deleted; None for other notices, and for an SPI only allocated."""
+    if message.type != XfrmMsg.DELSA:
+        return None
+    _, attributes = parts_of(usersa_id, message.octets)
+    info = attributes.get("XFRMA_SA")
+    return None if info is None else read_sa(info, attributes, with_keys=True)
 
 
 def read_event(message: Message) -> Event | None:

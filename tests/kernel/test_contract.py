@@ -14,7 +14,8 @@ from edgevpn.kernel.contract import Features, Flushed, Kernel
 from edgevpn.kernel.errors import AlreadyExists, KernelError, NotFound, NotSupported
 from edgevpn.kernel.events import AddressChanged, Event, LinkChanged, RouteChanged
 from edgevpn.kernel.memory import MemoryKernel
-from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, RouteKind, RouteSpec
+from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, ProxySpec, RouteKind, RouteSpec
+from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp, Update
 from edgevpn.kernel.spec import (
     OURS_IF_ID,
     OURS_REQID,
@@ -37,6 +38,7 @@ from edgevpn.kernel.spec import (
     Template,
     UdpEncap,
 )
+from edgevpn.kernel.sysctl import Setting
 from tests.support.kernel import (
     ELSEWHERE,
     GCM,
@@ -413,6 +415,20 @@ def test_link(kernel: Kernel) -> None:
         kernel.delete_link(LINK.name)
 
 
+def test_link_is_changed(kernel: Kernel) -> None:
+    link = kernel.add_link(LINK)
+    kernel.set_mtu(LINK.name, 1300)
+    kernel.set_up(LINK.name)
+    assert kernel.get_link(LINK.name) == replace(link, mtu=1300)
+
+    for change in (lambda name: kernel.set_mtu(name, 1300), kernel.set_up, kernel.delete_link):
+        with pytest.raises(NotFound):
+            change("evpn-none")
+        with pytest.raises(ValueError, match="without a tag of ours"):
+            change("uplink")
+    assert kernel.get_link("uplink").mtu == 1500
+
+
 def test_link_exists(kernel: Kernel) -> None:
     kernel.add_link(LINK)
     with pytest.raises(AlreadyExists):
@@ -460,6 +476,16 @@ def test_address_of_no_interface(kernel: Kernel) -> None:
         kernel.list_addresses("evpn-none")
 
 
+def test_all_addresses(kernel: Kernel) -> None:
+    kernel.add_link(LINK)
+    specs = [AddressSpec(LINK.name, ip_interface(text)) for text in ("10.77.0.1/24", "fd00:7::1/64")]
+    for spec in specs:
+        kernel.add_address(spec)
+    uplink = AddressSpec("uplink", ip_interface("192.0.2.1/24"))
+    assert set(kernel.list_all_addresses()) == set(specs)
+    assert {*specs, uplink} <= set(kernel.list_all_addresses(foreign=True))
+
+
 @pytest.fixture
 def office(kernel: Kernel) -> Kernel:
     """The kernel with an interface and an address."""
@@ -481,6 +507,18 @@ def test_route(office: Kernel, spec: RouteSpec) -> None:
         office.delete_route(spec)
 
 
+@pytest.mark.parametrize("destination", ["10.78.0.0/16", "fd00:8::/64"])
+def test_route_is_replaced(office: Kernel, destination: str) -> None:
+    other = LinkSpec("evpn-other", IF_ID + 1)
+    office.add_link(other)
+    route = replace(ROUTE, destination=ip_network(destination))
+    for spec in (route, replace(route, interface=other.name)):
+        office.replace_route(spec)
+        assert office.list_routes() == (spec,)
+    with pytest.raises(NotFound):
+        office.replace_route(replace(route, interface="evpn-none"))
+
+
 def test_routes_go_with_their_link(office: Kernel) -> None:
     office.add_route(ROUTE)
     office.delete_link(LINK.name)
@@ -492,6 +530,27 @@ def test_route_without_our_tag(office: Kernel) -> None:
         office.add_route(replace(ROUTE, protocol=4))
 
 
+@pytest.mark.parametrize("text", ["192.0.2.77", "2001:db8::77"])
+def test_proxy(kernel: Kernel, text: str) -> None:
+    spec = ProxySpec("uplink", ip_address(text))
+    kernel.add_proxy(spec)
+    assert kernel.list_proxies() == kernel.list_proxies(foreign=True) == (spec,)
+    with pytest.raises(AlreadyExists):
+        kernel.add_proxy(spec)
+
+    kernel.delete_proxy(spec)
+    assert kernel.list_proxies() == ()
+    with pytest.raises(NotFound):
+        kernel.delete_proxy(spec)
+
+
+def test_proxy_of_no_interface(kernel: Kernel) -> None:
+    spec = ProxySpec("evpn-none", ip_address("192.0.2.77"))
+    for operation in (kernel.add_proxy, kernel.delete_proxy):
+        with pytest.raises(NotFound):
+            operation(spec)
+
+
 def test_path(office: Kernel) -> None:
     office.add_route(ROUTE)
     path = office.path_to(THERE)
@@ -501,6 +560,162 @@ def test_path(office: Kernel) -> None:
     path = office.path_to(ip_address("10.78.1.1"))
     assert (path.interface, str(path.source), path.gateway, path.mtu) == (LINK.name, "10.77.0.1", None, 1400)
     assert office.path_to(THERE, HERE).source == HERE
+
+
+# Many operations
+
+
+def everything(number: int) -> list[Operation]:
+    """A tunnel: interface, address, policy, both SAs, route, proxy."""
+    if_id, name = OURS_IF_ID[number], f"evpn-{number}"
+    network = ip_network((0x0A00_0000 + (number << 8), 24))
+    return [
+        Add(LinkSpec(name, if_id)),
+        Add(AddressSpec(name, ip_interface((int(network[1]), 32)))),
+        Add(policy(if_id=if_id)),
+        Add(sa(0x1000 + number, if_id=if_id)),
+        Add(sa(0x1000 + number, source=THERE, destination=HERE, if_id=if_id)),
+        Add(RouteSpec(destination=network, interface=name)),
+        Add(ProxySpec("uplink", network[9])),
+    ]
+
+
+def test_apply(kernel: Kernel) -> None:
+    made = everything(1)
+    assert kernel.apply(made) == (None,) * len(made)
+
+    assert [link.name for link in kernel.list_links()] == ["evpn-1"]
+    assert len(kernel.list_sas()) == 2
+    link = kernel.get_link("evpn-1")
+    changes: list[Operation] = [
+        SetMtu(link, 1300),
+        SetUp(link),
+        Update(policy(if_id=link.if_id, priority=7)),
+        Update(sa(0x1001, if_id=link.if_id, soft=Limits(packets=10))),
+        Update(RouteSpec(destination=ip_network("10.0.1.0/24"), interface="uplink")),
+    ]
+    assert kernel.apply(changes) == (None,) * len(changes)
+    assert kernel.get_link("evpn-1") == replace(link, mtu=1300)
+    assert [state.spec.priority for state in kernel.list_policies()] == [7]
+    assert [route.interface for route in kernel.list_routes()] == ["uplink"]
+
+    removals: list[Operation] = [
+        *(Delete(state.spec.key) for state in kernel.list_policies()),
+        *(Delete(state.spec.key) for state in kernel.list_sas()),
+        *(Delete(route) for route in kernel.list_routes()),
+        *(Delete(spec) for spec in kernel.list_all_addresses()),
+        *(Delete(proxy) for proxy in kernel.list_proxies()),
+        Delete(link),
+    ]
+    assert kernel.apply(removals) == (None,) * 7
+    assert kernel.flush_ours() == Flushed()
+
+
+def test_apply_goes_on_after_a_failure(kernel: Kernel) -> None:
+    kernel.add_link(LinkSpec("evpn-1", OURS_IF_ID[9]))
+    kernel.add_sa(sa(0x1001, if_id=OURS_IF_ID[1]))
+    proxy = ProxySpec("uplink", ip_address("10.0.1.9"))
+    kernel.add_proxy(proxy)
+    fates = kernel.apply([*everything(1), Delete(sa(0x999).key), Delete(AddressSpec("none", ip_interface("::1/128")))])
+
+    kinds = [type(fate) for fate in fates]
+    assert kinds == [
+        AlreadyExists,
+        type(None),
+        type(None),
+        AlreadyExists,
+        *[type(None)] * 2,
+        AlreadyExists,
+        NotFound,
+        NotFound,
+    ]
+    assert str(fates[7]).startswith("cannot delete SA 00000999 to")
+    assert kernel.get_link("evpn-1").if_id == OURS_IF_ID[9]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        Add(sa(reqid=1)),
+        Update(policy(if_id=0, templates=())),
+        Add(LinkSpec("office", IF_ID)),
+        Delete(replace(ROUTE, protocol=4)),
+    ],
+    ids=str,
+)
+def test_apply_without_our_tag(kernel: Kernel, operation: Operation) -> None:
+    with pytest.raises(ValueError, match="without a tag of ours"):
+        kernel.apply([Add(OUT), operation])
+    assert kernel.list_sas() == ()
+
+
+def test_apply_to_an_interface_of_somebody_else(kernel: Kernel) -> None:
+    uplink = kernel.get_link("uplink")
+    for operation in (Delete(uplink), SetMtu(uplink, 1300), SetUp(uplink)):
+        with pytest.raises(ValueError, match="without a tag of ours"):
+            kernel.apply([operation])
+    assert kernel.get_link("uplink") == uplink
+
+
+def test_many_are_applied(kernel: Kernel) -> None:
+    operations = [operation for number in range(1, 101) for operation in everything(number)]
+    operations.sort(key=lambda operation: type(getattr(operation, "what", None)) is not LinkSpec)
+    assert set(kernel.apply(operations)) == {None}
+    assert kernel.flush_ours() == Flushed(sas=200, policies=100, routes=100, links=100, proxies=100)
+
+
+# The system
+
+
+FORWARDING, RP_FILTER, PROXY_NDP = (
+    Setting(4, "uplink", "forwarding"),
+    Setting(4, "uplink", "rp_filter"),
+    Setting(6, "uplink", "proxy_ndp"),
+)
+
+
+def test_settings(kernel: Kernel) -> None:
+    wanted = {FORWARDING: 1, RP_FILTER: 2, PROXY_NDP: 1}
+    initial = {setting: kernel.read_setting(setting) for setting in wanted}
+
+    before = kernel.change_settings(wanted)
+
+    assert {setting: kernel.read_setting(setting) for setting in wanted} == wanted
+    assert before.items() <= initial.items()
+    assert kernel.change_settings(wanted) == {}
+    kernel.change_settings(before)
+    assert {setting: kernel.read_setting(setting) for setting in wanted} == initial
+
+
+@pytest.mark.parametrize("setting", [Setting(4, "nothing", "rp_filter"), Setting(6, "uplink", "no_such_thing")])
+def test_settings_change_together_or_not(kernel: Kernel, setting: Setting) -> None:
+    was = kernel.read_setting(FORWARDING)
+    with pytest.raises(NotFound):
+        kernel.read_setting(setting)
+    with pytest.raises(NotFound):
+        kernel.change_settings({FORWARDING: 1 - was, setting: 1})
+    assert kernel.read_setting(FORWARDING) == was
+
+
+def test_settings_of_an_interface_of_ours(kernel: Kernel) -> None:
+    kernel.add_link(LINK)
+    kernel.change_settings({Setting(4, LINK.name, "disable_policy"): 1})
+    assert kernel.read_setting(Setting(4, LINK.name, "disable_policy")) == 1
+    kernel.delete_link(LINK.name)
+    with pytest.raises(NotFound):
+        kernel.read_setting(Setting(4, LINK.name, "disable_policy"))
+
+
+def test_statistics(kernel: Kernel) -> None:
+    try:
+        counters = kernel.statistics()
+    except NotSupported:
+        return
+    assert counters["XfrmInNoStates"] == 0
+
+
+def test_nothing_to_forget(kernel: Kernel) -> None:
+    assert kernel.forget_connections([ip_network("10.0.0.0/8"), ip_network("::/0")]) == 0
 
 
 # All together
@@ -520,6 +735,7 @@ def furnished(kernel: Kernel, number: int) -> None:
     kernel.alloc_spi(THERE, HERE, OURS_REQID[number], if_id=if_id)
     kernel.add_policy(policy(if_id=if_id))
     kernel.add_route(RouteSpec(destination=ip_network(f"10.{number}.0.0/16"), interface=name))
+    kernel.add_proxy(ProxySpec("uplink", ip_address(f"192.0.2.{number}")))
 
 
 def test_flush(kernel: Kernel) -> None:
@@ -529,7 +745,7 @@ def test_flush(kernel: Kernel) -> None:
 
     assert kernel.flush_ours(OURS_IF_ID[1]) == Flushed(sas=2, policies=1, routes=1, links=1)
     assert [link.if_id for link in kernel.list_links()] == [OURS_IF_ID[2]]
-    assert kernel.flush_ours() == Flushed(sas=2, policies=1, routes=2, links=1)
+    assert kernel.flush_ours() == Flushed(sas=2, policies=1, routes=2, links=1, proxies=2)
     assert kernel.flush_ours() == Flushed()
 
 
