@@ -11,10 +11,10 @@ PYTEST := $(PYTHON) -m pytest
 # Only these: in the guest, collecting the fast tests would cost more than it is worth.
 LAB_TESTS = tests/lab $(shell grep -rl --include='test_*.py' 'mark.netns' tests)
 
-.PHONY: help venv check lab lab-kernel test demo clean
+.PHONY: help venv vendor ipk feed apk deb check lab lab-kernel test demo clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -nE 's/^([a-z -]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 venv: .venv/installed ## make .venv: the package, editable, and the developers' tools
 
@@ -25,7 +25,17 @@ venv: .venv/installed ## make .venv: the package, editable, and the developers' 
 	$(PYTHON) -m pip install --quiet --quiet --editable '.[web]' --group dev
 	touch $@
 
-check: venv ## format, lint, types and the fast tests: no root, no guest
+vendor: .venv/vendor/complete ## fetch the libraries that the packages bring along, pinned by hash
+
+.venv/vendor/complete: .venv/installed openwrt/vendor-daemon.txt openwrt/vendor-web.txt tests/openwrt/router.txt
+	$(PYTHON) -m openwrt.builder fetch
+	$(PYTHON) -m pip install --quiet --quiet --no-deps --require-hashes --upgrade --target .venv/router -r tests/openwrt/router.txt
+	touch $@
+
+ipk feed apk deb: vendor ## packages into dist/, reproducibly: OpenWrt 23.05 and 24.10, a feed of them (KEY=...), 25.12, Debian
+	$(PYTHON) -m openwrt.builder $@ $(if $(KEY),--key $(KEY))
+
+check: venv vendor ## format, lint, types and the fast tests: no root, no guest
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy --strict
