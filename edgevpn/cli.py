@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         "--kernel", choices=("netlink", "memory"), default="netlink", help="memory: speak IKE, carry no traffic"
     )
     run.add_argument(
-        "--export-keys", type=Path, metavar="FILE", help="append session keys for Wireshark: for debugging alone"
+        "--export-keys", type=Path, metavar="FOLDER", help="append session keys for Wireshark: for debugging alone"
     )
     run.add_argument(
         "--ports",
