@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from edgevpn.ike.iana import IdType
+from edgevpn.ike.crypto.signature import KeyKind
+from edgevpn.ike.iana import EapType, IdType
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Transform
 from edgevpn.ike.wire.selector import TrafficSelector
@@ -28,6 +29,7 @@ class Unique(Enum):
     """What a second IKE SA of the same peer does to the first."""
 
     KEEP = auto()  # both stay, unless the peer says INITIAL_CONTACT
+    SHARE = auto()  # both stay, whatever the peer says: one identity, several devices
     REPLACE = auto()
     REFUSE = auto()
 
@@ -39,11 +41,103 @@ class Offer:
     transforms: tuple[Transform, ...]
 
 
+# How one side shows who it is (RFC 7296 §2.15, §2.16).
+
+
 @dataclass(frozen=True, slots=True)
 class Psk:
-    """A key that both sides hold (RFC 7296 §2.15)."""
+    """A key that both sides hold."""
 
     key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """A pre-shared key for each identity, which the world looks up; used by both sides, or by the peer alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A certificate of ours, and the name under which the world signs with its private key.
+
+    `chain` is in DER, the certificate itself first and then what leads to the authority. `authority` is the SHA-1 hash
+    of that one's public key, by which CERTREQ names it (RFC 7296 §3.7); `authority_kind` tells what who trusts it can
+    verify.
+    """
+
+    name: str
+    kind: KeyKind
+    chain: tuple[bytes, ...] = field(repr=False)
+    authority: bytes = b""
+    authority_kind: KeyKind = KeyKind.RSA
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """We sign with one of these, whichever the peer can verify; the first is preferred.
+
+    `sha1`: RSA with SHA-1 may be used for who can verify nothing better, as Windows.
+    """
+
+    credentials: tuple[Credential, ...]
+    sha1: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """The peer signs, and the world finds its certificate good. `authorities`: whom we trust, as CERTREQ names them.
+
+    `sha1`: RSA with SHA-1 is good enough, as Windows makes it with a machine certificate.
+    """
+
+    authorities: tuple[bytes, ...] = ()
+    sha1: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Password:
+    """We log in by EAP. `alone`: the peer need not sign, if EAP shows who it is (RFC 5998)."""
+
+    user: str
+    nt_hash: bytes = field(repr=False)
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The peer logs in by EAP, with one of these methods; the world knows the users.
+
+    `alone`: a peer may ask us not to sign (RFC 5998). With MSCHAPv2, whoever stands between can then guess passwords.
+    """
+
+    methods: tuple[EapType, ...] = (EapType.MSCHAPV2,)
+    alone: bool = False
+
+
+LocalAuth = Psk | KeyRing | Signing | Password
+RemoteAuth = Psk | KeyRing | Certified | Login
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """What a client is told beside its addresses (RFC 7296 §3.15.1, RFC 8598).
+
+    `networks` are those that are reached through the tunnel; empty for all that the traffic selectors allow.
+    """
+
+    dns: tuple[IpAddress, ...] = ()
+    nbns: tuple[IPv4Address, ...] = ()
+    networks: tuple[IpNetwork, ...] = ()
+    domains: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """Addresses inside the tunnel that a client asks for; `before` are those that it would like to have again."""
+
+    ipv4: bool
+    ipv6: bool
+    before: tuple[IpAddress, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +157,27 @@ class Peer:
     """One entry of the peer authorization database. All times are in seconds.
 
     `local_id` None is the address that we are spoken to; `remote_id` None accepts any identity that proves the key;
-    empty `local_networks` or `remote_networks` accept any address.
+    empty `local_networks` or `remote_networks` accept any address. An IKE SA is rekeyed `rekey_after` its making, and
+    closed when that has not succeeded after its `life`. With `pool` the peer must ask us for an address inside the
+    tunnel, and its children carry that address alone; with `wants` we ask the peer.
     """
 
     name: str
     local_id: Identification | None
     remote_id: Identification | None
-    auth: Psk
+    local_auth: LocalAuth
+    remote_auth: RemoteAuth
     offers: tuple[Offer, ...]
     children: tuple[ChildPolicy, ...]
     local_networks: tuple[IpNetwork, ...] = ()
     remote_networks: tuple[IpNetwork, ...] = ()
     rekey_after: float = NEVER
+    life: float = NEVER
     liveness: float = NEVER
     force_encapsulation: bool = False
     unique: Unique = Unique.KEEP
+    pool: NetworkSettings | None = None
+    wants: Wants | None = None
 
     def child(self, name: str) -> ChildPolicy | None:
         """The child policy of that name, if the peer still has one."""

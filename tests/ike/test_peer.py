@@ -50,4 +50,4 @@ def test_no_networks_are_all() -> None:
 
 
 def test_key_is_not_shown() -> None:
-    assert "secret" not in repr(replace(TO_RIGHT, auth=Psk(b"secret")))
+    assert "secret" not in repr(replace(TO_RIGHT, local_auth=Psk(b"secret")))

@@ -33,7 +33,8 @@ def selectors(*networks: str) -> tuple[TrafficSelector, ...]:
 
 LAN = ChildPolicy("lan", selectors("10.1.0.0/24"), selectors("10.2.0.0/24"), (ESP_OFFER,))
 
-TO_RIGHT = Peer("right", LEFT_ID, RIGHT_ID, Psk(b"a key that both have"), (IKE_OFFER,), (LAN,))
+KEY = Psk(b"a key that both have")
+TO_RIGHT = Peer("right", LEFT_ID, RIGHT_ID, KEY, KEY, (IKE_OFFER,), (LAN,))
 
 
 def mirrored(peer: Peer, name: str = "left") -> Peer:

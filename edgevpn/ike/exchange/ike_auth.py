@@ -43,7 +43,7 @@ from edgevpn.ike.exchange.child_sa import (
 )
 from edgevpn.ike.iana import AuthMethod, ExchangeType, NotifyType
 from edgevpn.ike.negotiate import acceptable
-from edgevpn.ike.peer import NEVER, Peer, Unique
+from edgevpn.ike.peer import NEVER, Peer, Psk, Unique
 from edgevpn.ike.state import (
     Authenticating,
     Closed,
@@ -165,7 +165,8 @@ def _find(peers: list[Peer], id_claimed: Identification, wanted: IdR | None, pat
 
 def _auth(peer: Peer, message: bytes, nonce: bytes, secured: Secured, sk_p: bytes, identity: Identification) -> bytes:
     octets = signed_octets(message, nonce, secured.suite.prf, sk_p, identity.encode())
-    return psk_auth(secured.suite.prf, peer.auth.key, octets)
+    assert isinstance(peer.local_auth, Psk)
+    return psk_auth(secured.suite.prf, peer.local_auth.key, octets)
 
 
 def _check(shown: Authentication, expected: bytes, peer: Peer) -> None:

@@ -159,7 +159,7 @@ def test_malformed_child_is_fatal() -> None:
 
 
 def test_wrong_key() -> None:
-    opened = both(other=replace(TO_LEFT, auth=OTHER_KEY))
+    opened = both(other=replace(TO_LEFT, local_auth=OTHER_KEY, remote_auth=OTHER_KEY))
     with pytest.raises(AuthenticationFailed, match="another pre-shared key"):
         ike_auth.on_request(opened.half_open, opened.request(), opened.right)
 
@@ -167,7 +167,7 @@ def test_wrong_key() -> None:
 def test_responder_with_wrong_key() -> None:
     opened = both()
     answered = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
-    sa = replace(opened.authenticating, peer=replace(TO_RIGHT, auth=OTHER_KEY))
+    sa = replace(opened.authenticating, peer=replace(TO_RIGHT, local_auth=OTHER_KEY, remote_auth=OTHER_KEY))
     with pytest.raises(AuthenticationFailed, match="another pre-shared key"):
         ike_auth.on_response(sa, auth_response(answered), opened.left)
 
@@ -211,12 +211,14 @@ def test_we_are_asked_for_by_another_name() -> None:
 
 def test_who_is_named_comes_first() -> None:
     """A peer of just that identity is preferred to one that may be anybody; each has its own key."""
-    anybody = replace(TO_LEFT, name="anybody", remote_id=None, auth=OTHER_KEY)
+    anybody = replace(TO_LEFT, name="anybody", remote_id=None, local_auth=OTHER_KEY, remote_auth=OTHER_KEY)
     opened = open_sa(TO_RIGHT, (anybody, TO_LEFT))
     answered = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
     assert the(IkeSaUp, answered).peer == "left"
 
-    stranger = replace(TO_RIGHT, local_id=Identification(IdType.FQDN, b"stranger.example"), auth=OTHER_KEY)
+    stranger = replace(
+        TO_RIGHT, local_id=Identification(IdType.FQDN, b"stranger.example"), local_auth=OTHER_KEY, remote_auth=OTHER_KEY
+    )
     opened = open_sa(stranger, (anybody, TO_LEFT))
     answered = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
     assert the(IkeSaUp, answered).peer == "anybody"
