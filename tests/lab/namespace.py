@@ -53,18 +53,18 @@ class Inhabited:
 
     def run(self, *command: str, text: str = "", check: bool = True) -> str:
         """Run a program inside, `text` as its input; returns its output, raises AssertionError where it fails."""
+        status, output = self.finish(*command, text=text)
+        if check and status:
+            raise AssertionError(f"{self.name}: {' '.join(command)}: status {status}\n{output}")
+        return output
+
+    def finish(self, *command: str, text: str = "") -> tuple[int, str]:
+        """Run a program inside, `text` as its input; returns its exit status and output."""
+        output = subprocess.PIPE
         done = self.call(
-            subprocess.run,
-            command,
-            input=text,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
+            subprocess.run, command, input=text, text=True, stdout=output, stderr=subprocess.STDOUT, check=False
         )
-        if check and done.returncode:
-            raise AssertionError(f"{self.name}: {' '.join(command)}: status {done.returncode}\n{done.stdout}")
-        return str(done.stdout)
+        return done.returncode, str(done.stdout)
 
     def spawn(
         self, command: Sequence[str], output: IO[bytes], environment: dict[str, str] | None = None

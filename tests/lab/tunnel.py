@@ -1,6 +1,7 @@
 """A tunnel between the two sites, and what a test says of it."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from tests.lab import xfrm
 from tests.lab.capture import Kind, capturing
@@ -8,6 +9,8 @@ from tests.lab.network import Network, Node
 from tests.lab.peers.peer import Peer, eventually
 from tests.lab.sites import Family
 from tests.lab.traffic import ping
+
+Side = Literal["ours", "theirs"]
 
 PAIR = 2
 """SAs of one CHILD SA in a kernel."""
@@ -53,6 +56,10 @@ class Tunnel:
                 assert ping(host, other.lan.v4 if inner == 4 else other.lan.v6).passed, self.losses()
         assert not seen.strays()
         assert seen.kinds()[esp] == 12, seen.kinds()
+
+    def side(self, name: Side) -> Peer:
+        """The daemon of one side: ours or theirs."""
+        return self.ours if name == "ours" else self.theirs
 
     def losses(self) -> str:
         """Why the kernels dropped packets, for a failed assertion."""

@@ -106,7 +106,7 @@ class EdgeVpn(Peer):
 
     def status(self) -> tuple[IkeSaStatus, ...]:
         return tuple(
-            IkeSaStatus(site["name"], site["state"] == "up", len(ike["children"]))
+            IkeSaStatus(site["name"], site["state"] == "up", len(ike["children"]), ike["spi_i"])
             for site in self.report()["sites"]
             for ike in site["ike"]
         )

@@ -130,6 +130,7 @@ def _section(connection: Connection) -> str:
         "mobike": "yes" if connection.mobike else "no",
         "narrowing": "yes",
         "initial-contact": "yes",
+        "keyingtries": "1",
         "retransmit-timeout": "10s",
         "encapsulation": "yes" if connection.encap else "auto",
         "auto": "ignore",

@@ -25,6 +25,8 @@ class IkeSaStatus:
     established: bool
     children: int
     """CHILD SAs that are installed."""
+    spi: str = ""
+    """The initiator's SPI, where the daemon tells it."""
 
 
 def eventually(condition: Callable[[], bool], *, within: float, what: str) -> None:
@@ -137,6 +139,10 @@ class Peer(Daemon):
     def is_up(self, name: str = "site") -> bool:
         """Whether a connection has an established IKE SA with a CHILD SA."""
         return any(sa.name == name and sa.established and sa.children for sa in self.status())
+
+    def spis(self) -> set[str]:
+        """SPIs of all IKE SAs."""
+        return {sa.spi for sa in self.status()}
 
     def wait_up(self, name: str = "site", *, within: float = 15.0) -> None:
         eventually(lambda: self.is_up(name), within=within, what=f"{name} up, says {self}")

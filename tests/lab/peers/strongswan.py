@@ -115,6 +115,7 @@ class StrongSwan(Peer):
                 name,
                 sa["state"] == b"ESTABLISHED",
                 sum(child["state"] == b"INSTALLED" for child in sa["child-sas"].values()),
+                sa["initiator-spi"].decode(),
             )
             for name, sa in self.sas()
         )
