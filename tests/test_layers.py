@@ -33,8 +33,9 @@ ORDERS = {
     "ike": (
         {"endpoint"},
         {"machine"},
+        {"aging"},
         {"exchange"},
-        {"window", "negotiate"},
+        {"window", "negotiate", "lifetime"},
         {"fragmentation"},
         {"contract"},
         {"state"},
@@ -48,6 +49,7 @@ ORDERS = {
         {"ike_auth"},
         {"eap"},
         {"create_child_sa"},
+        {"rekey_ike"},
         {"informational"},
         {"child_sa"},
     ),
@@ -119,6 +121,8 @@ UNTESTED = {"kernel"}
 WITHOUT_MODULE = {
     "tests/test_layers.py": "holds for the whole tree",
     "tests/ike/wire/test_against_scapy.py": "holds for all of edgevpn/ike/wire",
+    "tests/pki/test_against_cryptography.py": "another validator, for edgevpn/pki/validate.py and all below it",
+    "tests/pki/test_against_pkits.py": "a published suite, for the same",
 }
 
 # Tests of the whole in a real kernel, one file a scenario; no module is theirs.
