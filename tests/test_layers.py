@@ -32,6 +32,7 @@ LAZY = {("cli", "daemon")}
 ORDERS = {
     "ike": (
         {"endpoint"},
+        {"table"},
         {"machine"},
         {"aging"},
         {"exchange"},
@@ -52,6 +53,14 @@ ORDERS = {
         {"rekey_ike"},
         {"informational"},
         {"child_sa"},
+    ),
+    "daemon": (
+        {"service"},
+        {"gateway"},
+        {"keeper", "runner", "status", "transport", "control", "key_log"},
+        {"dataplane", "logs"},
+        {"esp", "peers"},
+        {"options"},
     ),
     "config": (
         {"reader"},

@@ -75,9 +75,15 @@ class Installed:
 class Dataplane:
     """Keeps the kernel as sites and children want it. Every call may raise KernelError."""
 
-    def __init__(self, kernel: Kernel, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        clock: Callable[[], float] = time.monotonic,
+        unix_time: Callable[[], float] = time.time,
+    ) -> None:
         self._kernel = kernel
         self._clock = clock
+        self._unix_time = unix_time
         self._sites: dict[str, Site] = {}
         self._if_ids: dict[str, int] = {}
         self._free_if_ids, self._free_reqids = Numbers(OURS_IF_ID), Numbers(OURS_REQID)
@@ -141,9 +147,14 @@ class Dataplane:
         self._children[child.spi_in] = Installed(child, ends, tags, spec.key)
         self._spis_in[spec.key] = child.spi_in
 
-    def install_outbound(self, child: ChildSa, ends: Endpoints) -> None:
-        """Send on a child from now on: its addresses are in the policies, and its SA is the newest that they find."""
-        known = self._children[child.spi_in]
+    def install_outbound(self, child: ChildSa, ends: Endpoints) -> bool:
+        """Send on a child from now on: its addresses are in the policies, and its SA is the newest that they find.
+
+        False, and nothing is done, if its inbound half was refused.
+        """
+        known = self._children.get(child.spi_in)
+        if known is None:
+            return False
         spec = outbound_sa(child, ends, known.tags, self._lifetimes(child, ends))
         self._kernel.add_sa(spec)
         hosts = ends.path.local.host, ends.path.remote.host
@@ -153,6 +164,7 @@ class Dataplane:
         for policy in made:
             self._policies.setdefault(policy.key, {})[child.spi_in] = policy
             self._settle(policy.key)
+        return True
 
     def remove_outbound(self, child: ChildSa) -> None:
         """Never send on a child again."""
@@ -186,7 +198,7 @@ class Dataplane:
         inbound, outbound = self._read(known.inbound), self._read(known.outbound)
         heard = None
         if inbound and inbound.last_used_at:
-            heard = self._clock() - max(0.0, time.time() - inbound.last_used_at)
+            heard = self._clock() - max(0.0, self._unix_time() - inbound.last_used_at)
         return Traffic(inbound.octets if inbound else 0, outbound.octets if outbound else 0, heard)
 
     def heard(self, spis_in: Iterable[bytes]) -> float | None:

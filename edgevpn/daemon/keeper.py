@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol, TypeAlias
@@ -33,15 +34,25 @@ from edgevpn.ike.state import (
 
 IpAddress: TypeAlias = IPv4Address | IPv6Address
 
-# Our own choices, in seconds.
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-RESOLVE_PATIENCE = 10.0
-ANSWER_PATIENCE = 240.0  # longer than all retransmissions of both exchanges
-
 IKE_SA = ""
 """Stands among the names of children for the IKE SA itself."""
 
 log = logging.getLogger("edgevpn.sites")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Our own choices, in seconds. `answer` is longer than all retransmissions of both exchanges."""
+
+    first_pause: float = 1.0
+    longest_pause: float = 60.0
+    resolve: float = 10.0
+    answer: float = 240.0
+
+    def pause(self, failures: int, chance: float) -> float:
+        """How long to wait after so many failures: longer each time, and never the same for two gateways."""
+        longest = min(self.longest_pause, self.first_pause * float(2 ** min(failures - 1, 10)))
+        return longest * (0.5 + chance / 2)
 
 
 class Core(Protocol):
@@ -69,6 +80,9 @@ class World(Protocol):
         """Have the kernel tell of packets for the site's children."""
 
 
+DEFAULT_PATIENCE = Patience()
+
+
 class NotUp(Exception):  # noqa: N818 - what is the case
     """The site did not come up; the text says why."""
 
@@ -76,11 +90,14 @@ class NotUp(Exception):  # noqa: N818 - what is the case
 class Keeper:
     """One site. `run` does the work; all else only tells it something and returns at once."""
 
-    def __init__(self, site: Site, core: Core, world: World, ports: Ports) -> None:
+    def __init__(
+        self, site: Site, core: Core, world: World, ports: Ports, patience: Patience = DEFAULT_PATIENCE
+    ) -> None:
         self.site = site
         self._core = core
         self._world = world
         self._ports = ports
+        self._patience = patience
         self._ikes: dict[bytes, None] = {}  # established IKE SAs by our SPI, the newest last
         self._wanted: dict[str, None] = {}  # children to bring up, in order
         self._asked: tuple[str, ...] = ()  # those of them that the core is busy with
@@ -130,7 +147,7 @@ class Keeper:
         for task in [RekeyIke()] if ike else [RekeyChild(child.spi_in) for child in children]:
             self._core.feed(Ask(sa.spi, task))
         try:
-            async with asyncio.timeout(ANSWER_PATIENCE):
+            async with asyncio.timeout(self._patience.answer):
                 await done
         except TimeoutError:
             raise NotUp("the peer has not agreed to new keys; the log says why") from None
@@ -264,7 +281,7 @@ class Keeper:
         self._answer = asyncio.get_running_loop().create_future()
         try:
             question()
-            async with asyncio.timeout(ANSWER_PATIENCE):
+            async with asyncio.timeout(self._patience.answer):
                 await self._answer
         except TimeoutError:
             raise NotUp("the peer has not answered in time") from None
@@ -294,7 +311,7 @@ class Keeper:
         why = "nobody is to be called"
         for host in self.site.remote:
             try:
-                async with asyncio.timeout(RESOLVE_PATIENCE):
+                async with asyncio.timeout(self._patience.resolve):
                     addresses = await self._world.resolve(host) if isinstance(host, str) else (host,)
             except (OSError, TimeoutError) as error:
                 why = f"{host} does not resolve: {getattr(error, 'strerror', None) or 'no answer'}"
@@ -310,9 +327,8 @@ class Keeper:
         return paths
 
     async def _pause(self, failures: int) -> None:
-        """Longer after each failure, and never the same for two gateways; a new wish ends it."""
-        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - 1, 10))
+        """Wait before the next try; a new wish ends it."""
         self._call.clear()
         with suppress(TimeoutError):
-            async with asyncio.timeout(longest * (0.5 + self._world.chance() / 2)):
+            async with asyncio.timeout(self._patience.pause(failures, self._world.chance())):
                 await self._call.wait()

@@ -113,16 +113,15 @@ class Runner:
             case StopTimer(spi):
                 self._stop_timer(spi)
             case InstallInbound(child, ends):
-                self._install(child, lambda: self._dataplane.install_inbound(child, ends))
+                self._install_inbound(child, ends)
             case InstallOutbound(child, ends):
-                if self._install(child, lambda: self._dataplane.install_outbound(child, ends)):
-                    self._hearer.child_up(child, ends)
+                self._install_outbound(child, ends)
             case RemoveOutbound(child):
                 self._remove(child, self._dataplane.remove_outbound)
             case RemoveChild(child):
                 self._remove(child, self._dataplane.remove_child)
             case QueryTraffic(spi, spis_in):
-                self._inputs.append(Traffic(spi, self._dataplane.heard(spis_in)))
+                self._inputs.append(Traffic(spi, self._heard(spis_in)))
             case IkeSaUp():
                 self._hearer.ike_up(effect)
             case IkeSaDown():
@@ -157,13 +156,26 @@ class Runner:
         del self._timers[spi]
         self.feed(TimerFired(spi))
 
-    def _install(self, child: ChildSa, install: Callable[[], None]) -> bool:
+    def _install_inbound(self, child: ChildSa, ends: Endpoints) -> None:
         try:
-            install()
+            self._dataplane.install_inbound(child, ends)
         except KernelError as error:
             self._inputs.append(InstallFailed(child.spi_in, str(error)))
-            return False
-        return True
+
+    def _install_outbound(self, child: ChildSa, ends: Endpoints) -> None:
+        try:
+            if self._dataplane.install_outbound(child, ends):
+                self._hearer.child_up(child, ends)
+        except KernelError as error:
+            self._inputs.append(InstallFailed(child.spi_in, str(error)))
+
+    def _heard(self, spis_in: tuple[bytes, ...]) -> float | None:
+        """When a packet last came in; without an answer of the kernel the core asks the peer."""
+        try:
+            return self._dataplane.heard(spis_in)
+        except KernelError as error:
+            note(log, logging.WARNING, "not_counted", why=error)
+            return None
 
     def _remove(self, child: ChildSa, remove: Callable[[ChildSa], None]) -> None:
         try:

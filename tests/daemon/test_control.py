@@ -203,7 +203,7 @@ async def test_a_line_that_is_too_long_is_the_last(serve: Serve) -> None:
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_stream_of_junk_is_survived(serve: Serve, caplog: pytest.LogCaptureFixture, seed: int) -> None:
     """Each line of it has an error for an answer, and nothing of it reaches the log."""
-    octets = Random(seed).randbytes(100_000)  # noqa: S311 - junk that can be made again
+    octets = Random(seed).randbytes(100_000)
     junk = octets.replace(b"\n", VERSION[: seed * 9] + b"\n") + b"\n"
     async with serve() as service, service.client() as client:
         client.writer.write(junk)

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from socket import SOCK_DGRAM, socket
 
 import pytest
 
@@ -11,12 +12,18 @@ from edgevpn.api import METHODS, ErrorCode, RpcError
 from edgevpn.client import Client
 from edgevpn.config.errors import ConfigError
 from edgevpn.config.reader import load
-from edgevpn.daemon.options import RunOptions, StartFailed
+from edgevpn.daemon.options import KernelKind, RunOptions, StartFailed
 from edgevpn.daemon.service import Service, run
+from tests.support.ports import free_ports
 from tests.support.shapes import misfits
 
+HEAD = """
+[gateway]
+listen = ["127.0.0.1"]
+"""
 SITE = """
 [site.office]
+start = "wait"
 remote = ["192.0.2.1"]
 psk = "a key that is long enough for a test"
 local_networks = ["10.1.0.0/24"]
@@ -27,21 +34,24 @@ remote_networks = ["10.2.0.0/24"]
 @pytest.fixture
 def options(tmp_path: Path) -> RunOptions:
     config = tmp_path / "edgevpn.toml"
-    config.write_text(SITE)
+    config.write_text(HEAD + SITE)
     config.chmod(0o600)
-    return RunOptions(config=config, socket=tmp_path / "run" / "control.sock")
+    socket = tmp_path / "run" / "control.sock"
+    return RunOptions(config=config, socket=socket, kernel=KernelKind.MEMORY, ports=free_ports())
 
 
 @contextmanager
 def running(options: RunOptions) -> Iterator[subprocess.Popen[bytes]]:
     """The daemon as its own process, ready."""
     edgevpn = Path(sys.executable).with_name("edgevpn")
-    command = [str(edgevpn), "run", "-c", str(options.config), "--socket", str(options.socket), "--kernel", "memory"]
+    ports = f"{options.ports.ike},{options.ports.nat}"
+    where = ["-c", str(options.config), "--socket", str(options.socket), "--ports", ports]
+    command = [str(edgevpn), "run", "--kernel", "memory", *where]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:  # noqa: S603 - our own
         assert process.stderr is not None
         try:
-            line = process.stderr.readline()
-            assert b"started" in line
+            assert b"NO TRAFFIC FLOWS" in process.stderr.readline()
+            assert b"started" in process.stderr.readline()
             yield process
         finally:
             process.kill()
@@ -61,7 +71,7 @@ def test_answers_as_described_until_told_to_stop(options: RunOptions) -> None:
 def test_reload_tells_the_difference_and_keeps_what_is_good(options: RunOptions) -> None:
     with running(options), Client(options.socket) as client:
         options.config.write_text(
-            SITE + SITE.replace("office", "shop").replace("10.2.", "10.3.").replace("192.0.2.1", "192.0.2.9")
+            HEAD + SITE + SITE.replace("office", "shop").replace("10.2.", "10.3.").replace("192.0.2.1", "192.0.2.9")
         )
         reloaded = client.reload()
         assert (reloaded["added"], reloaded["unchanged"]) == (["shop"], ["office"])
@@ -82,3 +92,39 @@ async def test_taken_socket_does_not_start(options: RunOptions) -> None:
     options.socket.mkdir(parents=True)
     with pytest.raises(StartFailed, match=str(options.socket)):
         await Service(options, load(options.config)).serve()
+
+
+async def test_taken_port_does_not_start(options: RunOptions) -> None:
+    """One sentence with the cure; the control socket is gone again."""
+    with socket(type=SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", options.ports.nat))
+        with pytest.raises(
+            StartFailed, match=f"UDP port {options.ports.nat} of 127.0.0.1 is taken: stop the IKE daemon"
+        ):
+            await Service(options, load(options.config)).serve()
+    assert not options.socket.exists()
+
+
+def test_sites_by_name(options: RunOptions) -> None:
+    with running(options), Client(options.socket) as client:
+        with pytest.raises(RpcError, match="there is no site 'shop'; configured: office") as unknown:
+            client.site_up("shop")
+        assert unknown.value.code == ErrorCode.NOT_FOUND
+        with pytest.raises(RpcError, match="this method takes name"):
+            client.call("site.down", name=7)
+        with pytest.raises(RpcError, match="this method takes name, and what"):
+            client.call("site.rekey", name="office", what="all")
+        with pytest.raises(RpcError, match="office: the site is down"):
+            client.site_rekey("office", "ike")
+        client.site_down("office")
+
+
+def test_hangup_reads_the_file_again(options: RunOptions) -> None:
+    with running(options) as daemon:
+        assert daemon.stderr is not None
+        options.config.write_text(HEAD + SITE.replace("10.2.", "10.3."))
+        daemon.send_signal(signal.SIGHUP)
+        assert b"reloaded" in daemon.stderr.readline()
+        options.config.write_text("[site.office]\nremote = 3\n")
+        daemon.send_signal(signal.SIGHUP)
+        assert b"config_invalid" in daemon.stderr.readline()

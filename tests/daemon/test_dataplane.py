@@ -1,0 +1,201 @@
+"""The kernel in memory tells what the data plane has made of sites and children."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address, ip_interface, ip_network
+from typing import Any
+
+import pytest
+
+from edgevpn.config.model import Site
+from edgevpn.daemon.dataplane import Dataplane, Numbers
+from edgevpn.daemon.peers import selectors_of
+from edgevpn.ike.contract import Endpoints
+from edgevpn.ike.crypto.keymat import ChildKeys
+from edgevpn.ike.crypto.suite import ChildSuite
+from edgevpn.ike.iana import Encr, Integ
+from edgevpn.ike.state import Address, ChildSa, Path
+from edgevpn.kernel.errors import KernelError
+from edgevpn.kernel.memory import MemoryKernel
+from edgevpn.kernel.network_spec import AddressSpec, LinkSpec
+from edgevpn.kernel.spec import OURS_IF_ID, Direction, PolicySpec, SaKey
+from tests.support.configs import OFFICE, config, office
+
+HERE, THERE, ELSEWHERE = (ip_address(text) for text in ("192.0.2.1", "198.51.100.1", "203.0.113.1"))
+KEYS = ChildKeys(bytes(20), b"", bytes(20), b"")
+SUITE = ChildSuite(Encr.AES_GCM_16, 128, Integ.NONE, esn=True)
+SITE = office()
+
+
+def ends(remote: Any = THERE, peer: str = "office") -> Endpoints:
+    return Endpoints(peer, Path(Address(HERE, 500), Address(remote, 500)), nat=False)
+
+
+def child(number: int, site: Site = SITE, **changes: Any) -> ChildSa:
+    local, remote = selectors_of(site.children[0])
+    made = ChildSa("office", b"in-%d" % number, b"out%d" % number, SUITE, KEYS, True, local, remote)
+    return replace(made, **changes)
+
+
+class World:
+    """A data plane with one site, and what its kernel holds."""
+
+    def __init__(self, site: Site = SITE) -> None:
+        self.kernel = MemoryKernel()
+        self.dataplane = Dataplane(self.kernel, lambda: 5000.0, lambda: 1_700_000_100.0)
+        self.dataplane.add_site(site)
+
+    def install(self, child: ChildSa, ends: Endpoints) -> None:
+        self.dataplane.install_inbound(child, ends)
+        self.dataplane.install_outbound(child, ends)
+
+    @property
+    def spis(self) -> set[bytes]:
+        return {state.spec.spi.to_bytes(4, "big") for state in self.kernel.list_sas()}
+
+    @property
+    def outward(self) -> list[PolicySpec]:
+        specs = [state.spec for state in self.kernel.list_policies()]
+        return [spec for spec in specs if spec.direction is Direction.OUT]
+
+    @property
+    def empty(self) -> bool:
+        kernel = self.kernel
+        return not (kernel.list_sas() or kernel.list_policies() or kernel.list_links() or kernel.list_routes())
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_site_has_an_interface_and_routes(world: World) -> None:
+    """Before any tunnel: packets to the site have nowhere else to go, so none leaves in clear."""
+    (link,) = world.kernel.list_links()
+    (route,) = world.kernel.list_routes()
+    assert (link.name, link.if_id) == ("evpn-office", OURS_IF_ID[0])
+    assert (route.destination, route.interface, route.source) == (ip_network("10.2.0.0/24"), "evpn-office", None)
+
+
+def test_packets_of_our_own_have_an_address_that_the_tunnel_takes() -> None:
+    kernel = MemoryKernel()
+    kernel.add_link(LinkSpec("evpn-lan", OURS_IF_ID[9]))
+    kernel.add_address(AddressSpec("evpn-lan", ip_interface("10.1.0.1/24")))
+    Dataplane(kernel).add_site(SITE)
+    (route,) = kernel.list_routes()
+    assert route.source == ip_address("10.1.0.1")
+
+
+def test_no_routes_unless_wanted() -> None:
+    assert World(office(routes=False)).kernel.list_routes() == ()
+
+
+def test_a_child_comes_and_goes(world: World) -> None:
+    one = child(1)
+    world.dataplane.install_inbound(one, ends())
+    assert (world.spis, world.outward) == ({b"in-1"}, [])
+
+    world.dataplane.install_outbound(one, ends())
+    assert world.spis == {b"in-1", b"out1"}
+    (policy,) = world.outward
+    assert policy.templates[0].reqid == world.kernel.list_sas()[0].spec.reqid
+    assert world.dataplane.spi_in_of(SaKey(THERE, 0x6F757431)) == b"in-1"
+
+    world.dataplane.remove_outbound(one)
+    assert (world.spis, world.outward) == ({b"in-1"}, [])
+    world.dataplane.remove_child(one)
+    assert world.spis == set()
+    assert world.dataplane.spi_in_of(SaKey(THERE, 0x6F757431)) is None
+    assert world.kernel.list_links()
+
+
+def test_who_follows_takes_over_the_policies(world: World) -> None:
+    """The new pair bears the tags of the old one, so a packet never meets a policy without an SA."""
+    old, new = child(1), child(2)
+    world.install(old, ends())
+    before = world.outward
+    world.install(new, ends())
+    world.dataplane.remove_child(old)
+    assert world.spis == {b"in-2", b"out2"}
+    assert world.outward == before
+
+
+def test_policies_follow_the_newest_and_fall_back(world: World) -> None:
+    """A second IKE SA from elsewhere has the packets; when it goes, the first has them again."""
+    world.install(child(1), ends())
+    world.install(child(2), ends(ELSEWHERE))
+    assert [policy.templates[0].destination for policy in world.outward] == [ELSEWHERE]
+    world.dataplane.remove_child(child(2))
+    assert [policy.templates[0].destination for policy in world.outward] == [THERE]
+
+
+def test_a_trap_waits_below() -> None:
+    """Traffic asks for the child; while it is up its policy is in force, afterwards the trap is back."""
+    site = office(start="traffic")
+    world = World(site)
+    world.dataplane.set_traps("office", HERE, THERE)
+    (trap,) = world.outward
+    assert world.dataplane.child_asked(trap.templates[0].reqid) == ("office", "office")
+
+    world.install(child(1, site), ends())
+    (up,) = world.outward
+    assert up.priority < trap.priority
+    world.dataplane.remove_child(child(1, site))
+    assert world.outward == [trap]
+
+
+def test_nobody_has_asked(world: World) -> None:
+    assert world.dataplane.child_asked(1) is None
+
+
+def test_a_site_takes_everything_with_it(world: World) -> None:
+    branch = config(office=OFFICE, branch=OFFICE | {"remote": "b.example", "remote_networks": "10.3.0.0/24"}).sites[1]
+    world.dataplane.add_site(branch)
+    world.install(child(1), ends())
+    world.dataplane.remove_site("office")
+    assert [link.name for link in world.kernel.list_links()] == ["evpn-branch"]
+    world.dataplane.remove_site("branch")
+    assert world.empty
+    world.dataplane.add_site(SITE)
+    assert world.kernel.list_links()[0].if_id in OURS_IF_ID[:2]
+
+
+def test_what_expired_is_gone_already(world: World) -> None:
+    """The kernel dropped an SA at its hard limit: removing the child is no error."""
+    world.install(child(1), ends())
+    world.kernel.delete_sa(SaKey(THERE, 0x6F757431))
+    world.dataplane.remove_child(child(1))
+    assert world.spis == set()
+
+
+def test_a_refused_child_leaves_nothing(world: World) -> None:
+    """The outbound half of a child that has no inbound half is not tried."""
+    world.kernel.fail_next("add_sa", KernelError("add SA", 12))
+    with pytest.raises(KernelError):
+        world.dataplane.install_inbound(child(1), ends())
+    world.dataplane.install_outbound(child(1), ends())
+    world.dataplane.remove_child(child(1))
+    assert world.spis == set()
+
+
+def test_traffic_is_what_the_kernel_counted(world: World) -> None:
+    one = child(1)
+    assert world.dataplane.traffic(one).heard is None
+    world.install(one, ends())
+    world.kernel.set_sa(SaKey(HERE, 0x696E2D31), octets=999, last_used_at=1_700_000_090)
+    world.kernel.set_sa(SaKey(THERE, 0x6F757431), octets=12)
+
+    counted = world.dataplane.traffic(one)
+
+    assert (counted.octets_in, counted.octets_out, counted.heard) == (999, 12, 4990.0)
+    assert world.dataplane.heard([b"in-1", b"gone"]) == 4990.0
+    assert world.dataplane.heard([b"gone"]) is None
+
+
+def test_numbers_come_back() -> None:
+    numbers = Numbers(range(5, 9))
+    assert [numbers.take(), numbers.take(), numbers.take()] == [5, 6, 7]
+    numbers.give_back(6)
+    numbers.give_back(5)
+    assert [numbers.take(), numbers.take(), numbers.take()] == [5, 6, 8]

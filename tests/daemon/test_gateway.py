@@ -1,0 +1,228 @@
+"""Two gateways on loopback, each with a kernel in memory: everything but the packets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+import pytest
+
+from edgevpn.config.model import Config
+from edgevpn.daemon.gateway import Gateway
+from edgevpn.daemon.keeper import NotUp
+from edgevpn.daemon.options import Ports, StartFailed
+from edgevpn.ike.contract import KeysDerived
+from edgevpn.kernel.contract import Features
+from edgevpn.kernel.errors import KernelError
+from edgevpn.kernel.events import Acquire, Expire
+from edgevpn.kernel.memory import EVERYTHING, MemoryKernel
+from edgevpn.kernel.network_spec import LinkSpec
+from edgevpn.kernel.spec import OURS_IF_ID, SaKey, Selector
+from tests.support.configs import Table
+from tests.support.configs import config as configured
+from tests.support.ports import free_ports
+
+LEFT, RIGHT = "127.0.0.1", "127.0.0.2"
+KEY = {"psk": "a long and random text, as all should be"}
+TO_RIGHT: Table = KEY | {
+    "remote": RIGHT,
+    "local_id": "left.example",
+    "remote_id": "right.example",
+    "local_networks": "10.1.0.0/24",
+    "remote_networks": "10.2.0.0/24",
+}
+TO_LEFT: Table = KEY | {
+    "remote": "any",
+    "local_id": "right.example",
+    "remote_id": "left.example",
+    "local_networks": "10.2.0.0/24",
+    "remote_networks": "10.1.0.0/24",
+}
+OTHER: Table = TO_RIGHT | {"remote_id": "other.example", "remote_networks": "10.9.0.0/24", "start": "wait"}
+
+
+def left(**keys: Any) -> Config:
+    return configured({"listen": LEFT}, right=TO_RIGHT | keys)
+
+
+def right(**keys: Any) -> Config:
+    return configured({"listen": RIGHT}, left=TO_LEFT | keys)
+
+
+class Running:
+    """A gateway at work."""
+
+    def __init__(self, config: Config, ports: Ports, kernel: MemoryKernel, export: bool = False) -> None:
+        self.kernel = kernel
+        self.keys: list[KeysDerived] = []
+        self.gateway = Gateway(kernel, ports, self.keys.append if export else None)
+        self.started = asyncio.Event()
+        self.task = asyncio.create_task(self.gateway.run(config, self.started))
+
+    def state(self, site: str) -> str:
+        return self.gateway.site_status(site)["state"]
+
+    async def until(self, site: str, state: str) -> None:
+        """Wait until a site is in a state; the fast test of a slow machine."""
+        async with asyncio.timeout(10):
+            while self.state(site) != state:  # noqa: ASYNC110 - whatever comes first, datagram or timer
+                await asyncio.sleep(0.001)
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self.task
+
+
+@asynccontextmanager
+async def running(
+    config: Config, ports: Ports, kernel: MemoryKernel | None = None, export: bool = False
+) -> AsyncIterator[Running]:
+    gateway = Running(config, ports, kernel or MemoryKernel(), export)
+    started = asyncio.create_task(gateway.started.wait())
+    await asyncio.wait([started, gateway.task], return_when=asyncio.FIRST_COMPLETED)
+    started.cancel()
+    try:
+        if gateway.task.done():
+            await gateway.task
+        yield gateway
+    finally:
+        await gateway.stop()
+
+
+@asynccontextmanager
+async def two(one: Config, other: Config) -> AsyncIterator[tuple[Running, Running]]:
+    ports = free_ports()
+    async with running(other, ports) as there, running(one, ports) as here:
+        yield here, there
+
+
+async def test_a_tunnel_comes_up_and_goes_down() -> None:
+    """The one that is stopped tells the other, and leaves nothing in its kernel."""
+    async with two(left(), right()) as (here, there):
+        await here.until("right", "up")
+        await there.until("left", "up")
+        (ours,) = here.gateway.site_status("right")["ike"]
+        (theirs,) = there.gateway.site_status("left")["ike"]
+        assert (ours["spi_i"], ours["spi_r"]) == (theirs["spi_i"], theirs["spi_r"])
+        assert len(here.kernel.list_sas()) == len(there.kernel.list_sas()) == 2
+
+        await here.stop()
+        await there.until("left", "down")
+        assert not here.kernel.list_links()
+        assert not here.kernel.list_sas()
+        assert not there.kernel.list_sas()
+
+
+async def test_what_a_predecessor_left_is_removed() -> None:
+    kernel = MemoryKernel()
+    kernel.add_link(LinkSpec("evpn-old", OURS_IF_ID[5]))
+    async with running(left(start="wait"), free_ports(), kernel):
+        assert [link.name for link in kernel.list_links()] == ["evpn-right"]
+
+
+async def test_only_what_has_changed_notices() -> None:
+    ports = free_ports()
+    sites = {"right": TO_RIGHT, "other": OTHER}
+    async with running(right(), ports), running(configured({"listen": LEFT}, **sites), ports) as here:
+        await here.until("right", "up")
+        before = here.kernel.list_sas()
+        here.gateway.apply(configured({"listen": LEFT}, right=TO_RIGHT, other=OTHER | {"dpd_delay": "9s"}))
+        assert here.kernel.list_sas() == before
+        assert here.state("right") == "up"
+
+        here.gateway.apply(configured({"listen": LEFT}, other=OTHER))
+        assert here.gateway.site_names == ("other",)
+        assert here.gateway.keeper("right") is None
+        assert [link.name for link in here.kernel.list_links()] == ["evpn-other"]
+        assert here.kernel.list_sas() == ()
+
+
+async def test_changed_site_comes_up_anew() -> None:
+    async with two(left(), right()) as (here, there):
+        await here.until("right", "up")
+        before = here.gateway.site_status("right")["ike"][0]["spi_i"]
+        here.gateway.apply(left(dpd_delay="9s"))
+        await here.until("right", "up")
+        await there.until("left", "up")
+        assert [ike["spi_i"] for ike in here.gateway.site_status("right")["ike"]] != [before]
+
+
+async def test_packet_brings_it_up() -> None:
+    async with two(left(start="traffic"), right()) as (here, _):
+        async with asyncio.timeout(5):
+            while not here.kernel.list_policies():  # noqa: ASYNC110 - the trap is set after an await
+                await asyncio.sleep(0.001)
+        template = here.kernel.list_policies()[0].spec.templates[0]
+        packet = Selector(ip_network("10.1.0.7"), ip_network("10.2.0.7"))
+        here.kernel.emit(Acquire(packet, template.source, template.destination, template.reqid, OURS_IF_ID[0], 0))
+        await here.until("right", "up")
+
+
+async def test_expired_sa_is_rekeyed() -> None:
+    """The kernel says that a byte limit is near: the child gets a successor."""
+    async with two(left(), right()) as (here, _):
+        await here.until("right", "up")
+        (ike,) = here.gateway.site_status("right")["ike"]
+        before = ike["children"][0]["spi_in"]
+        state = next(state for state in here.kernel.list_sas() if state.spec.spi == int(before, 16))
+        here.kernel.emit(Expire(state.spec.key, state.spec.reqid, hard=False))
+        async with asyncio.timeout(5):
+            while here.gateway.site_status("right")["ike"][0]["children"][-1]["spi_in"] == before:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        here.kernel.emit(Expire(SaKey(ip_address(LEFT), 0xFFFFFFFF), 1, hard=False))  # of nobody: no harm
+
+
+async def test_wrong_key() -> None:
+    async with two(left(start="wait"), right(psk="another long and random text")) as (here, there):
+        keeper = here.gateway.keeper("right")
+        assert keeper is not None
+        with pytest.raises(NotUp, match="AUTHENTICATION_FAILED"):
+            await keeper.up()
+        assert here.kernel.list_sas() == there.kernel.list_sas() == ()
+
+
+async def test_keys_go_where_they_are_wanted() -> None:
+    ports = free_ports()
+    async with running(right(), ports), running(left(), ports, export=True) as here:
+        await here.until("right", "up")
+        assert [keys.child is not None for keys in here.keys] == [False, True]
+
+
+LACKS = {
+    "ESP": (replace(EVERYTHING, esp4=False), "this kernel has no ESP for IPv4: load module esp4"),
+    "interfaces": (replace(EVERYTHING, xfrm_interface=False), "no XFRM interfaces: load module xfrm_interface"),
+}
+
+
+@pytest.mark.parametrize(("features", "why"), LACKS.values(), ids=LACKS)
+async def test_kernel_that_lacks_something(features: Features, why: str) -> None:
+    with pytest.raises(StartFailed, match=why):
+        async with running(left(), free_ports(), MemoryKernel(have=features)):
+            pass
+
+
+async def test_esp_for_ipv6_only_where_it_is_served() -> None:
+    async with running(left(start="wait"), free_ports(), MemoryKernel(have=replace(EVERYTHING, esp6=False))):
+        pass
+
+
+async def test_interface_that_cannot_be_made() -> None:
+    """The name is somebody else's: the start fails with the site's name, and all is clean again."""
+    kernel = MemoryKernel()
+    kernel.fail_next("add_link", KernelError("add interface evpn-right", 17, "it exists already"))
+    with pytest.raises(ExceptionGroup) as failed:
+        async with running(left(), free_ports(), kernel):
+            pass
+    assert "site right: cannot add interface evpn-right" in str(failed.value.exceptions[0])
+
+
+async def test_names_resolve_to_what_is_served() -> None:
+    async with running(left(start="wait"), free_ports()) as here:
+        assert await here.gateway.resolve("127.0.0.9") == (ip_address("127.0.0.9"),)
+        with pytest.raises(OSError, match="no address of an IP version"):
+            await here.gateway.resolve("::1")

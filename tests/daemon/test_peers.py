@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+from edgevpn.config.model import Gateway
+from edgevpn.daemon.peers import peer_of, selectors_of
+from edgevpn.ike.iana import Encr, Esn, IdType, Integ, Ke, Prf, TransformType
+from edgevpn.ike.peer import NEVER, Psk, Unique
+from edgevpn.ike.wire.payloads import Identification
+from edgevpn.ike.wire.proposal import Transform
+from edgevpn.ike.wire.selector import TrafficSelector
+from tests.support.configs import OFFICE, config, office
+
+PSK = b"a long and random text, as all should be"
+
+
+def test_a_site_is_a_peer() -> None:
+    site = office(
+        remote=["192.0.2.7", "2001:db8::7"],
+        local_id="keyid:home",
+        remote_id="me@example.org",
+        ike_proposals=["aes256gcm16-prfsha384-x25519"],
+        esp_proposals=["aes128-sha256-none-noesn"],
+        ike_rekey_time="2h",
+        esp_rekey_time=0,
+        dpd_delay="10s",
+        encap=True,
+        unique="replace",
+    )
+    peer = peer_of(site, Gateway())
+
+    assert (peer.name, peer.unique, peer.force_encapsulation) == ("office", Unique.REPLACE, True)
+    assert peer.local_auth == peer.remote_auth == Psk(PSK)
+    assert peer.local_id == Identification(IdType.KEY_ID, b"home")
+    assert peer.remote_id == Identification(IdType.RFC822_ADDR, b"me@example.org")
+    assert (peer.rekey_after, peer.liveness) == (7200, 10)
+    assert peer.remote_networks == (ip_network("192.0.2.7"), ip_network("2001:db8::7"))
+    (offer,) = peer.offers
+    assert offer.transforms == (
+        Transform(TransformType.ENCR, Encr.AES_GCM_16, 256),
+        Transform(TransformType.PRF, Prf.HMAC_SHA2_384),
+        Transform(TransformType.KE, Ke.CURVE25519),
+    )
+    (child,) = peer.children
+    assert (child.name, child.rekey_after) == ("office", NEVER)
+    assert child.offers[0].transforms == (
+        Transform(TransformType.ENCR, Encr.AES_CBC, 128),
+        Transform(TransformType.INTEG, Integ.HMAC_SHA2_256_128),
+        Transform(TransformType.ESN, Esn.NO_ESN),
+    )
+
+
+def test_who_has_a_name_may_come_from_anywhere() -> None:
+    """Its address is only known when it is asked for; the key says who it is."""
+    assert peer_of(office(remote=["office.example.org", "192.0.2.7"]), Gateway()).remote_networks == ()
+
+
+def test_who_calls_may_come_from_anywhere() -> None:
+    peer = peer_of(office(remote="any", remote_id="any"), Gateway())
+    assert (peer.remote_networks, peer.remote_id) == ((), None)
+
+
+def test_local_end() -> None:
+    """Without any identity of ours it is the address that we are spoken to."""
+    (site,) = config(office=OFFICE | {"local": "192.0.2.1"}).sites
+    assert peer_of(site, Gateway()).local_networks == (ip_network("192.0.2.1"),)
+    assert peer_of(site, Gateway()).local_id is None
+    whole = config({"id": "home.example"}, office=OFFICE)
+    assert peer_of(whole.sites[0], whole.gateway).local_id == Identification(IdType.FQDN, b"home.example")
+
+
+def test_selectors_have_protocol_and_ports() -> None:
+    (child,) = office(protocol="tcp", remote_ports="80-90").children
+    local, remote = selectors_of(child)
+    assert local == (TrafficSelector.from_network(ip_network("10.1.0.0/24"), 6),)
+    assert remote == (TrafficSelector.from_network(ip_network("10.2.0.0/24"), 6, (80, 90)),)

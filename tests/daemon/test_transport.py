@@ -1,0 +1,145 @@
+"""Two transports on loopback; the kernel's part is in memory, so ESP in UDP stays where it is."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
+
+import pytest
+
+from edgevpn.daemon.options import Ports, StartFailed
+from edgevpn.daemon.transport import KEEPALIVE, IpAddress, Transport, source_for
+from edgevpn.ike.state import Address, Path
+from edgevpn.kernel.errors import KernelError
+from edgevpn.kernel.memory import MemoryKernel
+from tests.support.ports import free_ports
+
+LEFT, RIGHT, LEFT6 = ip_address("127.0.0.1"), ip_address("127.0.0.2"), ip_address("::1")
+EVERYWHERE = ip_address("0.0.0.0")  # noqa: S104 - what a gateway binds
+
+
+class Side:
+    """A transport, and what it has delivered."""
+
+    def __init__(self, ports: Ports) -> None:
+        self.ports = ports
+        self.kernel = MemoryKernel()
+        self.heard: asyncio.Queue[tuple[Path, bytes]] = asyncio.Queue()
+        self.transport = Transport(self.kernel, ports, lambda path, octets: self.heard.put_nowait((path, octets)))
+
+    async def next(self) -> tuple[Path, bytes]:
+        async with asyncio.timeout(5):
+            return await self.heard.get()
+
+
+@asynccontextmanager
+async def two(left: IpAddress = LEFT, right: IpAddress = RIGHT) -> AsyncIterator[tuple[Side, Side]]:
+    ports = free_ports()
+    sides = Side(ports), Side(ports)
+    try:
+        sides[0].transport.listen([left])
+        sides[1].transport.listen([right])
+        yield sides
+    finally:
+        for side in sides:
+            side.transport.close()
+
+
+def path(ports: Ports, nat: bool = False) -> Path:
+    port = ports.nat if nat else ports.ike
+    return Path(Address(LEFT, port), Address(RIGHT, port))
+
+
+@pytest.mark.parametrize("nat", [False, True], ids=["500", "4500"])
+async def test_a_datagram_crosses(nat: bool) -> None:
+    """It arrives without the marker that it has on the NAT port, and with both its addresses."""
+    async with two() as (left, right):
+        there = path(left.ports, nat)
+        left.transport.send(there, b"IKE")
+        assert await right.next() == (Path(there.remote, there.local), b"IKE")
+
+
+async def test_one_socket_for_all_addresses() -> None:
+    """The address that was spoken to is the one that answers."""
+    ports = free_ports()
+    left, right = Side(ports), Side(ports)
+    right.transport.listen([RIGHT])
+    left.transport.listen([ip_address("127.0.0.3")])
+    try:
+        everywhere = Side(free_ports())
+        everywhere.transport.listen([EVERYWHERE])
+        there = Path(Address(RIGHT, ports.ike), Address(ip_address("127.0.0.9"), everywhere.ports.ike))
+        right.transport.send(there, b"question")
+        heard, octets = await everywhere.next()
+        assert (heard, octets) == (Path(there.remote, there.local), b"question")
+        everywhere.transport.send(heard, b"answer")
+        assert await right.next() == (there, b"answer")
+    finally:
+        for side in (left, right, everywhere):
+            side.transport.close()
+
+
+async def test_ipv6() -> None:
+    async with two(LEFT6, RIGHT) as (left, _):
+        there = Path(Address(LEFT6, left.ports.ike), Address(LEFT6, left.ports.nat))
+        left.transport.send(there, bytes(4) + b"IKE")
+        heard, octets = await left.next()
+        assert (heard.local, octets) == (there.remote, b"IKE")
+
+
+async def test_what_is_no_ike_is_dropped() -> None:
+    """On the NAT port: keepalives and ESP have no marker (RFC 3948 §2.2, §2.3)."""
+    async with two() as (left, right):
+        there = path(left.ports, nat=True)
+        left.transport.send(there, KEEPALIVE)
+        with socket.socket(type=socket.SOCK_DGRAM) as other:
+            other.sendto(b"\1\2\3\4ESP", (str(RIGHT), left.ports.nat))
+        left.transport.send(there, b"after")
+        assert (await right.next())[1] == b"after"
+        assert right.heard.empty()
+
+
+async def test_sockets_are_exempt_from_policies_and_take_esp_out() -> None:
+    async with two() as (left, _):
+        assert len(left.kernel.bypassing) == 2
+        (encapsulating,) = left.kernel.encapsulating
+        assert encapsulating.getsockname()[1] == left.ports.nat
+
+
+async def test_listen_makes_the_difference() -> None:
+    async with two() as (left, _):
+        before = left.kernel.encapsulating[0]
+        left.transport.listen([LEFT, ip_address("127.0.0.3")])
+        assert before.fileno() != -1
+        left.transport.listen([ip_address("127.0.0.3")])
+        assert before.fileno() == -1
+        with pytest.raises(OSError, match="is not served"):
+            left.transport.send(path(left.ports), b"from an address that is gone")
+
+
+async def test_taken_port() -> None:
+    """Nothing stays open, and what was served before still is."""
+    async with two() as (left, right):
+        with pytest.raises(StartFailed, match=rf"UDP port {left.ports.ike} of 127.0.0.2 is taken: stop the IKE daemon"):
+            left.transport.listen([LEFT, RIGHT])
+        left.transport.send(path(left.ports), b"still here")
+        assert (await right.next())[1] == b"still here"
+
+
+async def test_address_of_somebody_else() -> None:
+    with pytest.raises(StartFailed, match=r"this machine has no address 192\.0\.2\.77: change gateway\.listen"):
+        Side(free_ports()).transport.listen([ip_address("192.0.2.77")])
+
+
+async def test_kernel_that_refuses() -> None:
+    side = Side(free_ports())
+    side.kernel.fail_next("enable_udp_encapsulation", KernelError("enable ESP in UDP", 92, cure="install kmod-ipsec"))
+    with pytest.raises(StartFailed, match="install kmod-ipsec"):
+        side.transport.listen([LEFT])
+
+
+def test_source() -> None:
+    assert source_for(RIGHT) in (LEFT, RIGHT)
