@@ -59,7 +59,7 @@ ORDERS = {
         {"gateway"},
         {"keeper", "runner", "status", "transport", "control", "key_log"},
         {"dataplane", "logs"},
-        {"esp", "peers"},
+        {"esp", "mtu", "peers"},
         {"options"},
     ),
     "config": (

@@ -15,8 +15,10 @@ from heapq import heappop, heappush
 from edgevpn.config.model import Site, Start
 from edgevpn.config.values import Network
 from edgevpn.daemon.esp import TRAP, UP, Lifetimes, inbound_sa, lifetimes, outbound_sa, policies
+from edgevpn.daemon.mtu import Wrapping, tunnel_mtu
 from edgevpn.daemon.peers import selectors_of
 from edgevpn.ike.contract import Endpoints
+from edgevpn.ike.iana import TsType
 from edgevpn.ike.peer import Mode
 from edgevpn.ike.state import ChildSa
 from edgevpn.ike.wire.selector import TrafficSelector
@@ -164,6 +166,7 @@ class Dataplane:
         for policy in made:
             self._policies.setdefault(policy.key, {})[child.spi_in] = policy
             self._settle(policy.key)
+        self._set_mtu(child, ends)
         return True
 
     def remove_outbound(self, child: ChildSa) -> None:
@@ -207,6 +210,19 @@ class Dataplane:
         return max((at for at in times if at is not None), default=None)
 
     # --- below ---
+
+    def _set_mtu(self, child: ChildSa, ends: Endpoints) -> None:
+        """Have the interface take no packet that would not fit the path once it is wrapped."""
+        site, path = self._sites[ends.peer], ends.path
+        if site.mtu is not None:
+            return
+        with suppress(NotFound):
+            way = self._kernel.path_to(path.remote.host, path.local.host)
+            wrapping = Wrapping(path.remote.host.version, ends.nat, child.suite, child.mode)
+            inner_ipv6 = any(ts.ts_type is TsType.IPV6_ADDR_RANGE for ts in child.ts_remote)
+            mtu = tunnel_mtu(way.mtu, wrapping, inner_ipv6)
+            if mtu != self._kernel.get_link(site.interface).mtu:
+                self._kernel.set_mtu(site.interface, mtu)
 
     def _tags(self, group: Group) -> Tags:
         if group not in self._reqids:

@@ -19,6 +19,7 @@ from edgevpn.ike.state import Address, ChildSa, Path
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.memory import MemoryKernel
 from edgevpn.kernel.network_spec import AddressSpec, LinkSpec
+from edgevpn.kernel.network_spec import Path as Way
 from edgevpn.kernel.spec import OURS_IF_ID, Direction, PolicySpec, SaKey
 from tests.support.configs import OFFICE, config, office
 
@@ -147,6 +148,15 @@ def test_a_trap_waits_below() -> None:
 
 def test_nobody_has_asked(world: World) -> None:
     assert world.dataplane.child_asked(1) is None
+
+
+@pytest.mark.parametrize(("mtu", "set_to"), [(None, 1438), (1300, 1300)])
+def test_interface_takes_what_fits_the_path(mtu: int | None, set_to: int) -> None:
+    """GCM over IPv4 takes 54 octets of the 1492 of a PPPoE line; an owner who has set an MTU is obeyed."""
+    world = World(office(mtu=mtu) if mtu else SITE)
+    world.kernel.set_path(ip_network("198.51.100.0/24"), Way("ppp", HERE, None, 1492))
+    world.install(child(1), ends())
+    assert world.kernel.get_link("evpn-office").mtu == set_to
 
 
 def test_a_site_takes_everything_with_it(world: World) -> None:
