@@ -1,0 +1,70 @@
+"""Every message that the core sends is opened with the exported keys by a decryption of its own, and read by scapy.
+
+tests/lab/test_decoders.py does the same with Wireshark.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from edgevpn.daemon.key_log import ike_line
+from edgevpn.ike.peer import Offer
+from tests.support.conversations import NOTIFIES, SUITES, Conversation, Message, conversations, notifies
+from tests.support.second_opinion import Row, decrypt, read_by_scapy, read_by_us, scapy
+
+
+@pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES)
+def test_scapy_reads_what_was_meant(suite: Offer) -> None:
+    """Payload by payload, value by value, in every cipher."""
+    for conversation in conversations(suite):
+        table = {row.spis: row for row in map(Row.parse, map(ike_line, conversation.secrets))}
+        for message in conversation.messages:
+            first, chain = opened(message, table)
+            assert read_by_scapy(message.octets, first, chain) == read_by_us(message.payloads()), conversation.name
+
+
+def opened(message: Message, table: dict[tuple[str, str], Row]) -> tuple[int, bytes]:
+    """The chain of payloads, which is in clear in IKE_SA_INIT."""
+    octets = message.octets
+    if message.secured is None:
+        return octets[16], octets[28:]
+    return decrypt(octets, table[octets[:8].hex(), octets[8:16].hex()])
+
+
+def test_scapy_reads_the_headers() -> None:
+    for conversation in conversations(SUITES["AES-GCM-16"]):
+        for message in conversation.messages:
+            read, header = scapy.IKEv2(message.octets), message.header
+            assert (read.init_SPI, read.resp_SPI) == (header.spi_i, header.spi_r)
+            assert (read.next_payload, read.version) == (header.next_payload, 0x20)
+            assert (read.exch_type, int(read.flags)) == (header.exchange, header.flags)
+            assert (read.id, read.length) == (header.message_id, len(message.octets))
+
+
+def test_nothing_is_left_unsaid() -> None:
+    """The conversations hold every kind of message."""
+    said = list(conversations(SUITES["AES-GCM-16"]))
+    assert set().union(*(notifies(message) for each in said for message in each.messages)) >= NOTIFIES
+    assert {kind(message) for each in said for message in each.messages} >= {
+        "IKE_SA_INIT request",
+        "IKE_SA_INIT response",
+        "IKE_AUTH request",
+        "IKE_AUTH response",
+        "CREATE_CHILD_SA request",
+        "CREATE_CHILD_SA response",
+        "INFORMATIONAL request",
+        "INFORMATIONAL response",
+    }
+    assert both_sides(said)
+
+
+def kind(message: Message) -> str:
+    header = message.header
+    return f"{header.exchange.name} {'response' if header.is_response else 'request'}"
+
+
+def both_sides(said: list[Conversation]) -> bool:
+    """Whether requests were made by the original initiator and by the original responder, of either exchange."""
+    headers = [message.header for each in said for message in each.messages]
+    requests = {(header.exchange.name, header.from_initiator) for header in headers if not header.is_response}
+    return requests >= {(name, side) for name in ("CREATE_CHILD_SA", "INFORMATIONAL") for side in (True, False)}
