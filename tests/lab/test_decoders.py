@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,10 +63,7 @@ def tshark(capture: Path, profile: Path, fields: Iterable[str], *options: str) -
     complaints = [line for line in run.stderr.splitlines() if "Running as user" not in line]
     assert not complaints
     rows = (line.split("\t") for line in run.stdout.splitlines())
-    return [
-        {field: values.split(",") for field, values in zip(fields, row, strict=True) if values}  # type: ignore[misc]
-        for row in rows
-    ]
+    return [{field: values.split(",") for field, values in zip(fields, row, strict=True) if values} for row in rows]
 
 
 # --- IKE -------------------------------------------------------------------------------------------------------------
@@ -113,7 +110,7 @@ def types(payloads: tuple[Payload, ...]) -> list[str]:
     return found
 
 
-FIELDS: dict[str, Callable[[tuple[Payload, ...]], list[object]]] = {
+FIELDS: dict[str, Callable[[tuple[Payload, ...]], Sequence[object]]] = {
     "isakmp.typepayload": types,
     "isakmp.prop.number": lambda it: [proposal.number for proposal in proposals(it)],
     "isakmp.prop.protoid": lambda it: [int(proposal.protocol) for proposal in proposals(it)],

@@ -116,6 +116,12 @@ def _opened(encryption: str, key: bytes, body: bytes, associated: bytes) -> byte
 # --- what scapy reads ------------------------------------------------------------------------------------------------
 
 
+def header_by_scapy(datagram: bytes) -> Reading:
+    """SPIs, first payload, version, exchange, flags, message ID and length."""
+    it = scapy.IKEv2(datagram)
+    return it.init_SPI, it.resp_SPI, it.next_payload, it.version, it.exch_type, int(it.flags), it.id, it.length
+
+
 def read_by_scapy(datagram: bytes, first: int, chain: bytes) -> list[Reading]:
     """The payloads of a message, as if they had stood in it unencrypted."""
     length = (HEADER_SIZE + len(chain)).to_bytes(4, "big")
