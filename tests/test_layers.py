@@ -15,12 +15,13 @@ ROOT = Path(__file__).parent.parent
 # What each part at the top may import of ours. `edgevpn` itself holds only the version, and is open to all.
 PARTS: dict[str, set[str]] = {
     "api": set(),
+    "files": set(),
     "client": {"api"},
-    "config": set(),
+    "config": {"files"},
     "ike": set(),
     "kernel": set(),
-    "pki": set(),
-    "daemon": {"ike", "kernel", "pki", "config", "api"},
+    "pki": {"files"},
+    "daemon": {"ike", "kernel", "pki", "config", "api", "files"},
     "web": {"client", "api"},
     "cli": {"daemon", "client", "api", "config", "pki"},
 }
