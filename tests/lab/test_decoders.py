@@ -169,11 +169,11 @@ def test_wireshark_reads_what_was_meant(results: Path) -> None:
     """Payload by payload, value by value, in every cipher; a wrong ICV or length would be a fault."""
     log, packets, frames = KeyLog(results / "profile"), [], []
     for seed, (suite, offer) in enumerate(SUITES.items(), 1):
-        for conversation in conversations(offer, seed):
-            for secured in conversation.secrets:
+        for said in conversations(offer, seed):
+            for secured in said.secrets:
                 log.note(KeysDerived(secured))
-            packets += [IP(src=LEFT, dst=RIGHT) / UDP(sport=500, dport=500) / it.octets for it in conversation.messages]
-            frames += [meant(message, suite != UNREADABLE) for message in conversation.messages]
+            packets += [IP(src=LEFT, dst=RIGHT) / UDP(sport=500, dport=500) / it.octets for it in said.messages]
+            frames += [meant(message, suite != UNREADABLE) for message in said.messages]
     wrpcap(str(results / "ike.pcap"), packets)
 
     read = tshark(results / "ike.pcap", results / "profile", [*HEADER, *FIELDS, *FAULTS])

@@ -92,10 +92,14 @@ OTHER_KEY = Psk(b"a key that only one has")
 
 def conversations(suite: Offer, seed: int = 1) -> Iterator[Conversation]:
     """All of them with this proposal for IKE; another `seed` gives other SPIs."""
+    return (conversation(name, suite, seed) for name in TALKS)
+
+
+def conversation(name: str, suite: Offer, seed: int = 1) -> Conversation:
+    """The one of that name."""
     peer = replace(TO_RIGHT, offers=(suite,), children=(LAN, DMZ, LINK), liveness=30.0)
-    for number, (name, talk) in enumerate(TALKS.items()):
-        pair = talk(peer, seed * len(TALKS) * 2 + number * 2)
-        yield Conversation(name, tuple(_messages(pair)), tuple(pair.secrets.values()))
+    pair = TALKS[name](peer, 2 * (seed * len(TALKS) + list(TALKS).index(name)))
+    return Conversation(name, tuple(_messages(pair)), tuple(pair.secrets.values()))
 
 
 def _messages(pair: Pair) -> Iterator[Message]:
