@@ -59,7 +59,8 @@ ORDERS = {
         {"service"},
         {"gateway"},
         {"keeper", "runner", "status", "transport", "control", "key_log"},
-        {"dataplane", "logs"},
+        {"dataplane", "pool", "state_file"},
+        {"logs"},
         {"esp", "mtu", "peers"},
         {"options"},
     ),
@@ -136,8 +137,8 @@ WITHOUT_MODULE = {
     "tests/pki/test_against_pkits.py": "a published suite, for the same",
 }
 
-# Tests of the whole in a real kernel, one file a scenario; no module is theirs.
-SCENARIOS = "tests/lab"
+# Tests that are no module's: of the whole in a real kernel, one file a scenario, and of what is packed for routers.
+OF_THE_WHOLE = ("tests/lab/", "tests/openwrt/")
 
 
 @dataclass(frozen=True)
@@ -302,7 +303,7 @@ def test_every_test_has_its_module() -> None:
         for test in (ROOT / "tests").rglob("test_*.py")
         if test not in wanted
         and (name := relative(test)) not in WITHOUT_MODULE
-        and not name.startswith(f"{SCENARIOS}/")
+        and not name.startswith(OF_THE_WHOLE)
     ]
     assert not orphans, f"no module: {orphans}"
 

@@ -70,9 +70,9 @@ def build(package: Package, epoch: int) -> Ipk:
     if package.conffiles:
         members.append(File("conffiles", "".join(f"{path}\n" for path in package.conffiles).encode(), REGULAR))
     shell = (
-        ("./debian-binary", b"2.0\n"),
-        ("./data.tar.gz", compressed(data)),
-        ("./control.tar.gz", compressed(tar(members, epoch))),
+        ("debian-binary", b"2.0\n"),
+        ("data.tar.gz", compressed(data)),
+        ("control.tar.gz", compressed(tar(members, epoch))),
     )
     name = f"{package.name}_{package.version}_{ARCHITECTURE}.ipk"
     return Ipk(name, text, compressed(ordered_tar(shell, epoch)))
