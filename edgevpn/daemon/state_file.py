@@ -1,0 +1,73 @@
+"""What is worth keeping over a restart: JSON with a version, replaced whole, and written seldom to spare the flash."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from edgevpn.daemon.logs import note
+from edgevpn.files import replace_file
+
+QUIET = 60.0
+"""Seconds between two writes, at least."""
+
+log = logging.getLogger("edgevpn.state")
+
+Content = dict[str, Any]
+
+
+class StateFile:
+    """One file. `collect` gives what is to be written when the time has come."""
+
+    def __init__(self, path: Path, version: int, collect: Callable[[], Content], quiet: float = QUIET) -> None:
+        self._path = path
+        self._version = version
+        self._collect = collect
+        self._quiet = quiet
+        self._timer: asyncio.TimerHandle | None = None
+        self._failing = False
+
+    def load(self) -> Content:
+        """What was written last; nothing if there is no file, or none that can be read: that one is put aside."""
+        try:
+            content = json.loads(self._path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, RecursionError) as error:
+            return self._put_aside(str(error))
+        if not isinstance(content, dict) or content.get("version") != self._version:
+            return self._put_aside(f"it is not of version {self._version}")
+        return content
+
+    def touch(self) -> None:
+        """Something has changed: it will be written before long."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._quiet, self.write)
+
+    def write(self) -> None:
+        """Write now. A full disk is said once, and the service goes on."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        content = {"version": self._version, **self._collect()}
+        try:
+            replace_file(self._path, json.dumps(content, indent=1, sort_keys=True).encode() + b"\n")
+        except OSError as error:
+            if not self._failing:
+                note(log, logging.ERROR, "state_not_written", file=self._path, why=error.strerror or error)
+            self._failing = True
+            self.touch()
+        else:
+            self._failing = False
+
+    def _put_aside(self, why: str) -> Content:
+        aside = self._path.with_name(f"{self._path.name}.damaged")
+        with suppress(OSError):
+            self._path.replace(aside)
+        note(log, logging.ERROR, "state_not_read", file=self._path, why=why, kept=aside)
+        return {}

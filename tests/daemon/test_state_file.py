@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import asyncio
+import stat
+from pathlib import Path
+
+import pytest
+
+from edgevpn.daemon.state_file import Content, StateFile
+
+
+class Counted:
+    """A content that says how often it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.is_asked = asyncio.Event()
+
+    def __call__(self) -> Content:
+        self.asked += 1
+        self.is_asked.set()
+        return {"leases": {"10.9.0.1": "phone"}, "asked": self.asked}
+
+
+def state_file(path: Path, version: int = 1, quiet: float = 60.0) -> StateFile:
+    return StateFile(path, version, Counted(), quiet)
+
+
+async def test_written_and_read(tmp_path: Path) -> None:
+    path = tmp_path / "leases.json"
+    state_file(path).write()
+    assert state_file(path).load() == {"version": 1, "leases": {"10.9.0.1": "phone"}, "asked": 1}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_nothing_yet(tmp_path: Path) -> None:
+    assert state_file(tmp_path / "leases.json").load() == {}
+
+
+DAMAGED = {
+    "cut": b'{"version": 1, "leases": {"10.9',
+    "empty": b"",
+    "not text": b"\xff\xfe",
+    "too deep": b"[" * 100_000,
+    "another version": b'{"version": 7}',
+    "no record": b"[1]",
+}
+
+
+@pytest.mark.parametrize("octets", DAMAGED.values(), ids=DAMAGED)
+def test_damage_is_put_aside(tmp_path: Path, octets: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """The service starts with nothing, the owner can look at what there was."""
+    path = tmp_path / "leases.json"
+    path.write_bytes(octets)
+    assert state_file(path).load() == {}
+    assert (tmp_path / "leases.json.damaged").read_bytes() == octets
+    assert "state_not_read" in caplog.text
+
+
+async def test_many_changes_one_write(tmp_path: Path) -> None:
+    path = tmp_path / "leases.json"
+    content = Counted()
+    file = StateFile(path, 1, content, quiet=0.01)
+    for _ in range(100):
+        file.touch()
+    assert not path.exists()
+    await asyncio.wait_for(content.is_asked.wait(), 5)
+    assert content.asked == 1
+    assert path.exists()
+
+
+async def test_disk_that_takes_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Said once; written when it is possible again."""
+    folder = tmp_path / "state"
+    file = StateFile(folder / "leases.json", 1, Counted(), quiet=60.0)
+    file.write()
+    file.write()
+    assert caplog.text.count("state_not_written") == 1
+    folder.mkdir()
+    file.write()
+    assert (folder / "leases.json").exists()
