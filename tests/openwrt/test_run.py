@@ -1,0 +1,216 @@
+"""The packages run, and not the checkout: with the parts of Python that they depend on, and two cryptographies."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from edgevpn.client import Client
+from openwrt.builder.__main__ import lay_out
+from openwrt.builder.archive import File
+from openwrt.builder.packages import ROOT, Package
+from tests.openwrt.conftest import EPOCH
+from tests.support.ports import free_ports
+
+LAUNCHER = Path(__file__).parent / "stubs/python3.py"
+OLDEST = ROOT / ".venv/router"
+
+# How OpenWrt cuts the standard library: package, and the modules that it holds. All others are in python3-light.
+SPLIT = {
+    "python3-asyncio": {"asyncio", "_asyncio"},
+    "python3-cgi": {"cgi", "cgitb"},
+    "python3-codecs": {f"_codecs_{name}" for name in ("cn", "hk", "iso2022", "jp", "kr", "tw")} | {"unicodedata"},
+    "python3-ctypes": {"ctypes", "_ctypes"},
+    "python3-dbm": {"dbm", "_dbm"},
+    "python3-decimal": {"decimal", "_decimal"},
+    "python3-dev": {"lib2to3", "distutils", "idlelib", "tkinter", "_tkinter", "turtle", "turtledemo"},
+    "python3-email": {"email"},
+    "python3-logging": {"logging"},
+    "python3-lzma": {"lzma", "_lzma"},
+    "python3-multiprocessing": {"multiprocessing", "_multiprocessing"},
+    "python3-ncurses": {"curses", "_curses", "_curses_panel"},
+    "python3-openssl": {"_hashlib", "_ssl"},
+    "python3-pydoc": {"doctest", "pydoc", "pydoc_data"},
+    "python3-readline": {"readline"},
+    "python3-sqlite3": {"sqlite3", "_sqlite3"},
+    "python3-unittest": {"unittest"},
+    "python3-urllib": {"urllib"},
+    "python3-uuid": {"uuid", "_uuid"},
+    "python3-venv": {"venv", "ensurepip"},
+    "python3-xml": {"xml", "xmlrpc", "_elementtree", "pyexpat"},
+}
+# What these bring along. That of cryptography is what it has in 23.05, the least.
+BRINGS = {"python3-urllib": {"python3-email"}, "python3-cryptography": {"python3-urllib", "python3-openssl"}}
+
+GATEWAY = """
+[gateway]
+listen = ["{here}"]
+
+[site.office]
+start = "wait"
+local = "{here}"
+remote = "{there}"
+psk = "a key that is long enough for a test"
+local_networks = "10.{mine}.0.0/24"
+remote_networks = "10.{yours}.0.0/24"
+"""
+
+
+def installed(*packages: Package) -> set[str]:
+    """What a router has of Python once these are installed."""
+    found = {name for package in packages for name in package.depends}
+    while more := {each for name in found for each in BRINGS.get(name, ())} - found:
+        found |= more
+    return found
+
+
+def lacking(*packages: Package) -> set[str]:
+    """Modules that are not there then."""
+    return {module for name, modules in SPLIT.items() if name not in installed(*packages) for module in modules}
+
+
+@pytest.fixture(scope="module")
+def router(packages: dict[str, Package], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All packages, laid out as opkg would."""
+    root = tmp_path_factory.mktemp("router")
+    for package in packages.values():
+        lay_out(package.entries, root, EPOCH)
+    return root
+
+
+@pytest.fixture(scope="module", params=["oldest", "newest"])
+def site_packages(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The feed's share: cryptography as old as 24.10's, or as new as there is, with cffi below it."""
+    folder = tmp_path_factory.mktemp("feed") / "site-packages"
+    folder.mkdir()
+    newest = {name: place(name) for name in ("cryptography", "cffi", "_cffi_backend", "pycparser")}
+    oldest = newest | {"cryptography": OLDEST / "cryptography"}
+    for path in (oldest if request.param == "oldest" else newest).values():
+        (folder / path.name).symlink_to(path)
+    return folder
+
+
+def place(module: str) -> Path:
+    """Where a module is: its folder, or its file."""
+    spec = find_spec(module)
+    assert spec is not None, module
+    assert spec.origin is not None, module
+    path = Path(spec.origin)
+    return path.parent if path.name == "__init__.py" else path
+
+
+@pytest.fixture
+def command(router: Path, site_packages: Path, packages: dict[str, Package]) -> list[str]:
+    """/usr/bin/edgevpn of a router where the daemon's package is installed and no other."""
+    without = ",".join(sorted(lacking(packages["edgevpn"])))
+    start = router / "usr/lib/edgevpn/start.py"
+    return [sys.executable, "-I", "-S", "-B", str(LAUNCHER), str(site_packages), without, str(start)]
+
+
+def run(command: list[str], *words: str) -> tuple[int, str, str]:
+    ran = subprocess.run([*command, *words], capture_output=True, text=True, check=False, timeout=60)
+    return ran.returncode, ran.stdout, ran.stderr
+
+
+@contextmanager
+def daemon(command: list[str], *words: str) -> Iterator[None]:
+    """A daemon, once it answers."""
+    with subprocess.Popen([*command, *words], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            told: list[str] = []
+            while "started" not in (told or [""])[-1]:
+                told.append(process.stderr.readline())
+                assert told[-1], "".join(told)
+            yield
+        finally:
+            process.terminate()
+            process.stderr.read()
+
+
+def test_it_is_the_package(command: list[str], router: Path) -> None:
+    """The modules that answer are those in the package, and pyroute2, tomlkit and the others beside them."""
+    start = str(router / "usr/lib/edgevpn/start.py")
+    (router / "where.py").write_text(
+        "import runpy, sys\n"
+        "sys.argv = ['edgevpn', 'version']\n"
+        f"try: runpy.run_path({start!r}, run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "import cryptography, edgevpn.kernel.framework, sdnotify, tabulate, tomli, tomlkit\n"
+        "netlink = sys.modules['pyroute2.netlink']\n"
+        "print(*(module.__file__ for module in (edgevpn, netlink, sdnotify, tabulate, tomli, tomlkit)))\n"
+        "print(cryptography.__file__)\n"
+    )
+    status, out, err = run([*command[:-1], str(router / "where.py")])
+
+    assert (status, err) == (0, "")
+    _, ours, feeds = out.splitlines()
+    assert {Path(path).is_relative_to(router / "usr/lib/edgevpn") for path in ours.split()} == {True}
+    assert Path(feeds).is_relative_to(Path(command[5]))
+
+
+def test_the_file_that_comes_with_it_is_good(command: list[str], router: Path) -> None:
+    file = router / "etc/edgevpn/edgevpn.toml"
+    status, out, _ = run(command, "check", str(file))
+    assert (status, out) == (0, f"{file}: good, 0 sites\n")
+
+
+def test_a_tunnel_comes_up(command: list[str], tmp_path: Path) -> None:
+    """Two of them, each with a memory for a kernel: IKE for real, status and reload by the command line."""
+    ports = free_ports()
+    sockets = [tmp_path / "left/control.sock", tmp_path / "right/control.sock"]
+    with ExitStack() as stack:
+        for socket, here, there, mine, yours in zip(sockets, (1, 2), (2, 1), (1, 2), (2, 1), strict=True):
+            file = tmp_path / f"{here}.toml"
+            file.write_text(GATEWAY.format(here=f"127.0.0.{here}", there=f"127.0.0.{there}", mine=mine, yours=yours))
+            file.chmod(0o600)
+            where = ["--socket", str(socket), "--ports", f"{ports.ike},{ports.nat}"]
+            stack.enter_context(daemon(command, "run", "-c", str(file), "--kernel", "memory", *where))
+
+        status, out, err = run(command, "up", "office", "--socket", str(sockets[0]))
+
+        assert (status, err) == (0, "")
+        assert out.startswith("office: up, peer 127.0.0.2")
+        for socket in sockets:
+            with Client(socket) as client:
+                assert [site["state"] for site in client.status()["sites"]] == ["up"]
+            assert run(command, "reload", "--socket", str(socket)) == (0, "nothing has changed\n", "")
+        assert "office" in run(command, "status", "--socket", str(sockets[1]))[1]
+
+
+def test_without_cryptography(command: list[str], tmp_path: Path) -> None:
+    """One sentence, not a traceback, and a status that the init script takes as "do not start"."""
+    status, out, err = run([*command[:5], str(tmp_path), *command[6:]], "version")
+
+    assert (status, out) == (1, "")
+    assert err.startswith("edgevpn: edgevpn needs python3-cryptography, which is not installed;")
+    assert err.count("\n") == 1
+
+
+def test_imports_are_depended_on(packages: dict[str, Package]) -> None:
+    """Also what is imported only when it is needed: each module of ours is read."""
+    for name, beside in (("edgevpn", ()), ("edgevpn-web", ("edgevpn",))):
+        absent = lacking(packages[name], *(packages[each] for each in beside))
+        for entry in packages[name].entries:
+            if (
+                isinstance(entry, File)
+                and entry.path.startswith("usr/lib/edgevpn/edgevpn/")
+                and entry.path.endswith(".py")
+            ):
+                assert not absent & set(imported(entry.content)), entry.path
+
+
+def imported(source: bytes) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name.partition(".")[0] for alias in names)
+            case ast.ImportFrom(level=0, module=str(module)):
+                yield module.partition(".")[0]
