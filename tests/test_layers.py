@@ -301,9 +301,7 @@ def test_every_test_has_its_module() -> None:
     orphans = [
         name
         for test in (ROOT / "tests").rglob("test_*.py")
-        if test not in wanted
-        and (name := relative(test)) not in WITHOUT_MODULE
-        and not name.startswith(OF_THE_WHOLE)
+        if test not in wanted and (name := relative(test)) not in WITHOUT_MODULE and not name.startswith(OF_THE_WHOLE)
     ]
     assert not orphans, f"no module: {orphans}"
 
