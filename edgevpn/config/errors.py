@@ -16,8 +16,8 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def dotted(path: Path) -> str:
-    """The key as TOML writes it: bare where it can be, quoted where it must be."""
-    return ".".join(part if _BARE_KEY.fullmatch(part) else shown(part) for part in path)
+    """The key as TOML writes it: bare where it can be, quoted where it must be, cut where it has no end."""
+    return ".".join(part if len(part) <= LONGEST_VALUE and _BARE_KEY.fullmatch(part) else shown(part) for part in path)
 
 
 def shown(value: object) -> str:

@@ -12,6 +12,7 @@ from edgevpn.config.errors import Refused
 LONGEST = 255
 """Octets. Nobody needs more, and it keeps IKE_AUTH in one datagram."""
 
+_ADDRESS_LIKE = re.compile(r"[0-9.]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*")
 _KEY_ID_HEX = re.compile(r"@#(?:[0-9A-Fa-f]{2})+")
 _FQDN = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -86,8 +87,8 @@ def address_identity(address: IPv4Address | IPv6Address) -> Identity:
 
 
 def _address(text: str) -> Identity | None:
-    if "%" in text:
-        return None  # a zone index means nothing to the peer
+    if not _ADDRESS_LIKE.fullmatch(text):
+        return None  # neither is one with a zone index, which means nothing to the peer
     try:
         return address_identity(ip_address(text))
     except ValueError:

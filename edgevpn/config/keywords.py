@@ -110,6 +110,12 @@ BROKEN: Mapping[str, str] = {
 }
 """Known, and refused with the reason; RFC 8247, RFC 8221."""
 
+LEGACY: Mapping[str, Keyword] = {"modp1024": Keyword(Role.KE, "MODP_1024", weak=BROKEN["modp1024"])}
+"""What only the legacy switch of a pool lets in; no proposal of the file may name it."""
+
+ALGORITHMS: Mapping[str, Keyword] = {**KEYWORDS, **LEGACY}
+"""All that a `Proposal` can hold."""
+
 PRF_OF_INTEG: Mapping[str, str] = {
     "sha1": "prfsha1",
     "sha256": "prfsha256",

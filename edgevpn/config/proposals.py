@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from edgevpn.config.errors import Refused
-from edgevpn.config.keywords import ALIASES, BROKEN, KEYWORDS, PRF_OF_INTEG, Role
+from edgevpn.config.keywords import ALGORITHMS, ALIASES, BROKEN, KEYWORDS, PRF_OF_INTEG, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,12 @@ class Proposal:
     @property
     def weaknesses(self) -> tuple[str, ...]:
         """What is wrong with the weak algorithms that the owner has asked for, each said once."""
-        return tuple(dict.fromkeys(KEYWORDS[word].weak for word in self.keywords if KEYWORDS[word].weak))
+        return tuple(dict.fromkeys(ALGORITHMS[word].weak for word in self.keywords if ALGORITHMS[word].weak))
+
+
+# What Windows offers until a script has told it better (RFC 8247 and RFC 8221 have long ruled most of it out).
+LEGACY_IKE = Proposal(("aes256", "aes128"), ("prfsha256", "prfsha1"), ("sha256", "sha1"), ("modp1024",), ())
+LEGACY_ESP = Proposal(("aes256", "aes128"), (), ("sha256", "sha1"), (), ("noesn",))
 
 
 def ike_proposal(text: str) -> Proposal:
@@ -68,6 +73,14 @@ def esp_proposal(text: str) -> Proposal:
     if groups[Role.KE] == ("none",):
         groups[Role.KE] = ()
     return Proposal(groups[Role.ENCR], (), _integ(groups), groups[Role.KE], groups[Role.ESN] or ("esn", "noesn"))
+
+
+def cipher(text: str) -> str:
+    """Read the keyword of one cipher. Raises Refused."""
+    word = _known(text.strip().lower())
+    if KEYWORDS[word].role is not Role.ENCR:
+        raise Refused(f'"{word}" is no cipher but {_an(KEYWORDS[word].role.value)}')
+    return word
 
 
 def _groups(text: str) -> dict[Role, tuple[str, ...]]:
@@ -107,6 +120,10 @@ def _is_aead(groups: dict[Role, tuple[str, ...]]) -> bool:
 def _need(groups: dict[Role, tuple[str, ...]], role: Role, example: str) -> None:
     if not groups[role]:
         raise Refused(f"no {role.value} is named", f'add one, such as "{example}"')
+
+
+def _an(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 def _quoted(words: Iterable[str]) -> str:

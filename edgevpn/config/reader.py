@@ -3,66 +3,61 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from difflib import get_close_matches
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-import tomli
+from edgevpn.config import records
+from edgevpn.config.address_plan import check_addresses
+from edgevpn.config.errors import ConfigError, Findings, Problem, Refused
+from edgevpn.config.migrate import migrate
+from edgevpn.config.model import Config, Crypto, Device, Firewall, Gateway, Pki, Pool, Site
+from edgevpn.config.nouns import CRYPTO, FIREWALL, GATEWAY, HEAD, PKI, TABLES
+from edgevpn.config.records import Reading
+from edgevpn.config.rules import check_sites
+from edgevpn.config.secret import NT_HASH, PASSWORD, PSK, STORE, TOTP_SECRET, Sources, Stored
+from edgevpn.config.service_rules import check_devices, check_services
+from edgevpn.config.source import LARGEST_FILE, contents, located, toml, unreadable
+from edgevpn.config.stored import load_stored, store_of
+from edgevpn.config.tables import Table, refuse_unknown, subtable
 
-from edgevpn.config import errors
-from edgevpn.config.errors import MASKED, ConfigError, Findings, Problem, Refused, RefusedItems, shown
-from edgevpn.config.locate import line_of, lines_of
-from edgevpn.config.model import Child, Config, Gateway, PskKeys, Site
-from edgevpn.config.rules import check_child, check_site, check_together
-from edgevpn.config.secret import KEYS as PSK_KEYS
-from edgevpn.config.secret import site_psk
-from edgevpn.config.setting import Setting, settings_of
-from edgevpn.config.values import PEER_IDENTITY
+__all__ = ("LARGEST_FILE", "load", "parse")
 
-Table = dict[str, Any]
-Values = dict[str, Any]
-
-LARGEST_FILE = 1 << 20
-NOUNS = ("gateway", "site")
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
-_NAME_ALLOWED = "1 to 32 letters, digits, - and _"
+Named = TypeVar("Named", Pool, Device, Site)
+NOTHING: Stored = {}
+INLINE = {slot.key for slot in (PSK, PASSWORD, NT_HASH, TOTP_SECRET)}
+"""The sources of secrets that stand in the file itself. The hash of the panel's password is none that can be used."""
 
 
-def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
-    """Read and check a file. Raises ConfigError with all its problems."""
+def load(path: Path, environ: Mapping[str, str] = os.environ, now: datetime | None = None) -> Config:
+    """Read and check a file, with the secrets.toml beside it. Raises ConfigError with all its problems.
+
+    What has expired is warned of where it is known what time it is.
+    """
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            octets = file.read(LARGEST_FILE + 1)
-    except OSError as error:
-        fault = f"cannot be read: {error.strerror}"
-        raise ConfigError((Problem(file=str(path), fault=fault, cure="name another with -c FILE"),)) from error
-    config = parse(_decoded(octets, str(path)), str(path), environ)
+        text, mode = contents(path)
+    except FileNotFoundError as error:
+        raise ConfigError((unreadable(path, error),)) from error
+    config = parse(text, str(path), environ, load_stored(store_of(path)), now)
     return replace(config, warnings=config.warnings + _check_mode(config, path, mode))
 
 
-def parse(document: str, filename: str, environ: Mapping[str, str] = os.environ) -> Config:
+def parse(
+    document: str,
+    filename: str,
+    environ: Mapping[str, str] = os.environ,
+    stored: Stored = NOTHING,
+    now: datetime | None = None,
+) -> Config:
     """Read and check the text of a file. Raises ConfigError with all its problems."""
     findings = Findings()
-    config = _config(_tables(document, filename), findings, environ)
+    config = _config(toml(document, filename), findings, Sources(environ, stored), now)
     if findings.errors or config is None:
-        raise ConfigError(_located(findings.errors, document, filename))
-    return replace(config, warnings=_located(findings.warnings, document, filename))
-
-
-def _decoded(octets: bytes, filename: str) -> str:
-    if len(octets) > LARGEST_FILE:
-        raise ConfigError((Problem(file=filename, fault="is too large", allowed=f"up to {LARGEST_FILE} octets"),))
-    try:
-        return octets.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = octets.count(b"\n", 0, error.start) + 1
-        raise ConfigError((Problem(file=filename, line=line, fault="is not UTF-8 text"),)) from None
+        raise ConfigError(located(findings.errors, document, filename))
+    return replace(config, warnings=located(findings.warnings, document, filename))
 
 
 def _check_mode(config: Config, path: Path, mode: int) -> tuple[Problem, ...]:
@@ -71,163 +66,83 @@ def _check_mode(config: Config, path: Path, mode: int) -> tuple[Problem, ...]:
     if mode & stat.S_IWOTH:
         fault = "can be changed by every user of this machine"
         raise ConfigError((Problem(file=str(path), fault=fault, cure=cure),))
-    if mode & stat.S_IROTH and any(site.psk.source == "psk" for site in config.sites):
+    if mode & stat.S_IROTH and _holds_secrets(config):
         fault = "holds secrets and can be read by every user of this machine"
         return (Problem(file=str(path), fault=fault, cure=cure),)
     return ()
 
 
-def _tables(document: str, filename: str) -> Table:
+def _holds_secrets(config: Config) -> bool:
+    """True if a secret stands in the file itself: then its source is the bare key."""
+    found = [
+        *(site.credential for site in config.sites),
+        *(device.credential for device in config.devices),
+        config.web.totp_secret,
+    ]
+    return any(secret is not None and secret.source in INLINE for secret in found)
+
+
+def _config(document: Table, findings: Findings, sources: Sources, now: datetime | None) -> Config | None:
     try:
-        return tomli.loads(document)
-    except (ValueError, RecursionError) as error:
-        place = re.search(r" \(at (?:line (\d+).*|end of document)\)$", str(error))
-        line = int(place[1]) if place and place[1] else document.count("\n") + 1
-        fault = str(error)[: place.start()] if place else "a value is out of all bounds"
-        raise ConfigError((Problem(file=filename, line=line, fault=f"is not TOML: {fault}"),)) from None
-
-
-def _located(problems: list[Problem], document: str, filename: str) -> tuple[Problem, ...]:
-    if not problems:
-        return ()
-    lines = lines_of(document)
-    located = (replace(problem, file=filename, line=line_of(problem.path, lines)) for problem in problems)
-    return tuple(sorted(located, key=lambda problem: problem.line))
-
-
-def _config(document: Table, findings: Findings, environ: Mapping[str, str]) -> Config | None:
-    _refuse_unknown(document, NOUNS, (), findings)
-    gateway = _gateway(_table(document, "gateway", (), findings) or {}, findings)
-    named = _table(document, "site", (), findings) or {}
-    sites = [_site(_table(named, name, ("site",), findings), name, gateway, environ, findings) for name in named]
-    if gateway is None or None in sites:
+        migrate(document)
+    except Refused as refusal:
+        findings.refuse(("version",), refusal.fault, cure=refusal.cure)
         return None
-    config = Config(gateway=gateway, sites=tuple(site for site in sites if site))
-    check_together(config, findings)
+    refuse_unknown(document, (*HEAD.keys, *TABLES), (), findings)
+    gateway = records.single(Gateway, GATEWAY, document, findings)
+    pki = records.single(Pki, PKI, document, findings)
+    crypto = records.single(Crypto, CRYPTO, document, findings)
+    firewall = records.single(Firewall, FIREWALL, document, findings)
+    # A table that cannot be read is noted; the defaults stand in for it so that the rest can be judged too.
+    around = {"gateway": gateway or Gateway(), "crypto": crypto or Crypto()}
+    reading = Reading(findings, sources, around)
+    web = records.web(document, reading)
+    pools = _named("pool", records.pool, document, reading)
+    names = subtable(document, "pool", (), Findings()) or {}
+    around |= {"pools": {pool.name: pool for pool in pools}, "pool_names": list(names)}
+    devices = _named("device", records.device, document, reading)
+    sites = _named("site", records.site, document, reading)
+    _warn_of_leftovers(document, sources.stored, findings)
+    if findings.errors or not (gateway and pki and crypto and firewall and web):
+        return None
+    config = Config(
+        gateway=gateway,
+        sites=sites,
+        pools=pools,
+        devices=devices,
+        pki=pki,
+        crypto=crypto,
+        firewall=firewall,
+        web=web,
+    )
+    check_sites(config, findings)
+    check_devices(config, findings, now)
+    check_services(config, findings)
+    check_addresses(config, findings)
     return config
 
 
-def _gateway(table: Table, findings: Findings) -> Gateway | None:
-    before = len(findings.errors)
-    given = _read(table, (Gateway,), ("gateway",), findings)
-    if len(findings.errors) > before:
-        return None
-    return Gateway(**_filled(Gateway, given))
-
-
-def _site(
-    table: Table | None, name: str, gateway: Gateway | None, environ: Mapping[str, str], findings: Findings
-) -> Site | None:
-    """The site of one table; None, with the reasons in `findings`, if the table cannot be used."""
-    if table is None:
-        return None
-    path, before = ("site", name), len(findings.errors)
-    _check_name(path, findings)
-    given = _read(table, (Site, PskKeys, Child), path, findings, also=("child",))
-    _refuse_missing(Site, table, path, findings)
-    if given.get("remote") == () and "remote_id" not in table:
-        findings.refuse(
-            (*path, "remote_id"), 'is missing, and needed with remote = "any"', allowed=PEER_IDENTITY.allowed
-        )
-    psk = site_psk(given, environ, path, findings) if _all_read(PSK_KEYS, table, given) else None
-    children = _children(table, given, path, findings)
-    if len(findings.errors) > before or psk is None:
-        return None
-    values = _filled(Site, {"name": name, **given})
-    if values["local_id"] is None and gateway:
-        values["local_id"] = gateway.id
-    site = Site(
-        name=name,
-        psk=psk,
-        children=tuple(Child(name=child, **_filled(Child, values | given | own)) for child, own in children.items()),
-        **values,
-    )
-    for child in site.children:
-        check_child(child, (*path, "child", child.name) if "child" in table else path, findings)
-    check_site(site, path, findings)
-    return site if len(findings.errors) == before else None
-
-
-def _children(table: Table, inherited: Values, path: errors.Path, findings: Findings) -> dict[str, Values]:
-    """What each child's own table gives; a site without such tables has one child, of its own name."""
-    tables = _table(table, "child", path, findings)
-    if not tables:
-        _refuse_missing(Child, table, path, findings)
-        return {path[-1]: {}}
-    children: dict[str, Values] = {}
+def _named(
+    noun: str,
+    record: Callable[[Table, str, Reading], Named | None],
+    document: Table,
+    reading: Reading,
+) -> tuple[Named, ...]:
+    """The records of all tables [NOUN.NAME] that could be read."""
+    tables = subtable(document, noun, (), reading.findings) or {}
+    found = []
     for name in tables:
-        below = (*path, "child", name)
-        own = _table(tables, name, (*path, "child"), findings)
-        if own is not None:
-            _check_name(below, findings)
-            children[name] = _read(own, (Child,), below, findings)
-            _refuse_missing(Child, table | own, below, findings)
-    return children
+        table = subtable(tables, name, (noun,), reading.findings)
+        if table is not None and (made := record(table, name, reading)) is not None:
+            found.append(made)
+    return tuple(found)
 
 
-def _table(parent: Table, key: str, path: errors.Path, findings: Findings) -> Table | None:
-    """The table of this name; empty if there is none, None if something else has the name."""
-    match parent.get(key, {}):
-        case dict() as table:
-            return table
-        case _:
-            findings.refuse((*path, key), "is not a table", cure=f"begin it with [{errors.dotted((*path, key))}]")
-            return None
-
-
-def _read(
-    table: Table, records: tuple[type, ...], path: errors.Path, findings: Findings, also: tuple[str, ...] = ()
-) -> Values:
-    """The typed values of the keys that are written and right; the others are noted."""
-    settings = {key: setting for record in records for key, setting in settings_of(record).items()}
-    _refuse_unknown(table, (*settings, *also), path, findings)
-    values: Values = {}
-    for key, setting in settings.items():
-        if key not in table:
-            continue
-        try:
-            values[key] = setting.kind.read(table[key])
-        except Refused as refusal:
-            _note(setting, (*path, key), table[key], refusal, findings)
-        except RefusedItems as refusals:
-            for value, fault in refusals.items:
-                _note(setting, (*path, key), value, fault, findings)
-    return values
-
-
-def _note(setting: Setting, path: errors.Path, value: object, refusal: Refused, findings: Findings) -> None:
-    written = MASKED if setting.secret else shown(value)
-    findings.refuse(path, refusal.fault, value=written, allowed=setting.kind.allowed, cure=refusal.cure)
-
-
-def _filled(record: type, given: Mapping[str, Any]) -> Values:
-    """A value for every key of a record: the given one, or its default."""
-    known = dict(given)
-    settings = settings_of(record)
-    for key, setting in settings.items():
-        if key not in known and setting.default:
-            known[key] = setting.default(known)
-    return {key: known[key] for key in settings}
-
-
-def _all_read(keys: tuple[str, ...], table: Table, given: Values) -> bool:
-    return all(key in given for key in keys if key in table)
-
-
-def _check_name(path: errors.Path, findings: Findings) -> None:
-    if not _NAME.fullmatch(path[-1]):
-        findings.refuse(path, "is no name", allowed=_NAME_ALLOWED)
-
-
-def _refuse_unknown(table: Table, known: tuple[str, ...], path: errors.Path, findings: Findings) -> None:
-    """Note keys that nobody knows. Their values are not shown: a misspelt key may hold a secret."""
-    for key in table:
-        if key not in known:
-            near = get_close_matches(key, known, n=1)
-            findings.refuse((*path, key), "is not a key here", cure=f"did you mean {near[0]}?" if near else "")
-
-
-def _refuse_missing(record: type, table: Table, path: errors.Path, findings: Findings) -> None:
-    for key, setting in settings_of(record).items():
-        if setting.default is None and key not in table:
-            findings.refuse((*path, key), "is missing", allowed=setting.kind.allowed)
+def _warn_of_leftovers(document: Table, stored: Stored, findings: Findings) -> None:
+    """Secrets of tables that the file does not have: of a device that was removed by hand, or is misspelt now."""
+    for path in stored:
+        table: object = document
+        for part in path:
+            table = table.get(part) if isinstance(table, dict) else None
+        if table is None and path != ("web",):
+            findings.warn(path, f"has secrets in {STORE} and no table here; misspelt, or removed")

@@ -1,14 +1,14 @@
-"""The rules between keys: within a child, within a site, and between sites."""
+"""The rules between the keys of one table: a child, a site, a pool, a device; and between the sites."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
 from itertools import combinations
-from typing import TypeGuard
 
 from edgevpn.config.errors import Findings, Path
-from edgevpn.config.model import Child, Config, Gateway, Site, Start
-from edgevpn.config.values import WITH_PORTS, Address, Network, Ports
+from edgevpn.config.model import Auth, Child, Config, Device, Gateway, Pool, Site, Start
+from edgevpn.config.pool import TunnelMode
+from edgevpn.config.values import NETWORK, V4_RANGE, WITH_PORTS, Address, Ports
 
 LIFETIMES = (
     ("esp_rekey_time", "esp_life_time"),
@@ -20,7 +20,7 @@ LIFETIMES = (
 def check_child(child: Child, path: Path, findings: Findings) -> None:
     """Note what does not fit together in one child."""
     for rekey, life in LIFETIMES:
-        _check_lifetime(getattr(child, rekey), getattr(child, life), rekey, (*path, life), findings)
+        check_lifetime(getattr(child, rekey), getattr(child, life), rekey, (*path, life), findings)
     if child.protocol not in WITH_PORTS and {child.local_ports, child.remote_ports} != {Ports()}:
         findings.refuse((*path, "protocol"), "has no ports", allowed="tcp, udp or sctp beside a choice of ports")
     families = {network.version for network in child.local_networks}
@@ -39,7 +39,7 @@ def check_child(child: Child, path: Path, findings: Findings) -> None:
 
 def check_site(site: Site, path: Path, findings: Findings) -> None:
     """Note what does not fit together in one site."""
-    _check_lifetime(site.ike_rekey_time, site.ike_life_time, "ike_rekey_time", (*path, "ike_life_time"), findings)
+    check_lifetime(site.ike_rekey_time, site.ike_life_time, "ike_rekey_time", (*path, "ike_life_time"), findings)
     for child in site.children:
         if not site.remote and child.start is not Start.WAIT:
             findings.refuse(
@@ -50,36 +50,127 @@ def check_site(site: Site, path: Path, findings: Findings) -> None:
             )
     for weakness in dict.fromkeys(weak for proposal in site.ike_proposals for weak in proposal.weaknesses):
         findings.warn((*path, "ike_proposals"), weakness)
+    _check_proof(site, path, findings)
     if site.local and site.remote and not any(_may_reach(site, host) for host in site.remote):
         findings.refuse((*path, "local"), "has another IP version than every address in remote")
 
 
-def check_together(config: Config, findings: Findings) -> None:
+def check_pool(pool: Pool, path: Path, findings: Findings) -> None:
+    """Note what does not fit together in one pool."""
+    check_lifetime(pool.ike_rekey_time, pool.ike_life_time, "ike_rekey_time", (*path, "ike_life_time"), findings)
+    check_lifetime(pool.esp_rekey_time, pool.esp_life_time, "esp_rekey_time", (*path, "esp_life_time"), findings)
+    if not pool.v4 and not pool.v6:
+        findings.refuse((*path, "v4"), "is missing, and v6 too", allowed=V4_RANGE.allowed)
+    if pool.mode is TunnelMode.SPLIT and not pool.networks:
+        findings.refuse((*path, "networks"), 'is missing, and needed with mode = "split"', allowed=NETWORK.allowed)
+    _check_prefix(pool, path, findings)
+    _check_names(pool, path, findings)
+    for key, proposals in (("ike_proposals", pool.ike_proposals), ("esp_proposals", pool.esp_proposals)):
+        for weakness in dict.fromkeys(weak for proposal in proposals for weak in proposal.weaknesses):
+            findings.warn((*path, key), weakness)
+    if pool.legacy:
+        findings.warn(
+            (*path, "legacy"),
+            "lets in clients with MODP-1024, whose traffic an observer can decrypt",
+            value="true",
+            cure="give them the script of edgevpn device export, and take this out",
+        )
+
+
+def check_device(device: Device, pool: Pool, path: Path, findings: Findings) -> None:
+    """Note what does not fit together in one device, or not with its pool."""
+    if device.login not in pool.logins:
+        allowed = " | ".join(f'"{login.value}"' for login in pool.logins)
+        value = f'"{device.login.value}"'
+        findings.refuse((*path, "login"), f"is not taken by pool {pool.name}", value=value, allowed=allowed)
+    if device.mode is TunnelMode.SPLIT and not device.networks:
+        findings.refuse(
+            (*path, "networks"),
+            f'is missing, and needed with mode = "split", as pool {pool.name} has none either',
+            allowed=NETWORK.allowed,
+        )
+
+
+def check_sites(config: Config, findings: Findings) -> None:
     """Note what two sites may not have in common."""
-    if not config.sites:
+    if not config.sites and not config.pools:
         findings.warn((), "no site is configured", cure="write a table such as [site.office]")
     for site in config.sites:
         if site.local and not _listens(config.gateway, site.local):
             listen = ", ".join(map(str, config.gateway.listen))
             findings.refuse(("site", site.name, "local"), "is not served", allowed=f"what gateway.listen has: {listen}")
-    for one, other in combinations(config.sites, 2):
-        path = ("site", other.name)
-        if one.interface == other.interface:
-            findings.refuse(
-                (*path, "interface"), f"{one.interface} belongs to site {one.name}", cure="give it a name of its own"
-            )
-        if _look_alike(one, other):
-            findings.refuse(
-                (*path, "remote_id"),
-                f"a peer that calls could be this site or {one.name}: same identities, addresses that overlap",
-                cure="give the two different remote_id or local_id",
-            )
-        _check_networks(one, other, (*path, "remote_networks"), findings)
+    _check_interfaces(config, findings)
+    for one, other in _alike(config.sites):
+        findings.refuse(
+            ("site", other.name, "remote_id"),
+            f"a peer that calls could be this site or {one.name}: same identities, addresses that overlap",
+            cure="give the two different remote_id or local_id",
+        )
 
 
-def _check_lifetime(rekey: int, life: int, rekey_key: str, path: Path, findings: Findings) -> None:
+def _check_prefix(pool: Pool, path: Path, findings: Findings) -> None:
+    """IPv6 addresses are whole, or the second halves of addresses whose first half is an interface's."""
+    if pool.v6_prefix_of and not pool.v6:
+        findings.refuse((*path, "v6"), "is missing, and needed with v6_prefix_of", allowed='such as "::9:0:0:0/80"')
+    for addresses in pool.v6:
+        half = addresses.bounds[1] >> 64 == 0
+        if half and not pool.v6_prefix_of:
+            findings.refuse(
+                (*path, "v6"), f"{addresses} has no first half", cure="set v6_prefix_of, or write whole addresses"
+            )
+        elif pool.v6_prefix_of and not half:
+            findings.refuse((*path, "v6"), f"{addresses} has a first half of its own", cure="take out v6_prefix_of")
+
+
+def _check_names(pool: Pool, path: Path, findings: Findings) -> None:
+    """Warn of name servers that devices cannot use, and of their absence."""
+    versions = {each.version for each in (*pool.v4, *pool.v6)}
+    for key, servers in (("dns", pool.dns), ("nbns", pool.nbns)):
+        for server in servers:
+            if server.version not in versions and versions:
+                findings.warn((*path, key), f"{server} is out of reach: devices get no IPv{server.version} address")
+    if not pool.dns and pool.mode is TunnelMode.FULL:
+        findings.warn((*path, "dns"), "is missing, so that devices with a full tunnel find no names")
+    if pool.domains and not pool.dns:
+        findings.warn((*path, "domains"), "says which domains to ask about, and dns does not say whom")
+
+
+def _check_interfaces(config: Config, findings: Findings) -> None:
+    """Each site and each pool has an interface of its own."""
+    taken: dict[str, str] = {}
+    tables: list[tuple[str, Site | Pool]] = [
+        *(("pool", pool) for pool in config.pools),
+        *(("site", site) for site in config.sites),
+    ]
+    for noun, each in tables:
+        owner = taken.setdefault(each.interface, f"{noun} {each.name}")
+        if owner != f"{noun} {each.name}":
+            findings.refuse(
+                (noun, each.name, "interface"), f"{each.interface} belongs to {owner}", cure="give it a name of its own"
+            )
+
+
+def check_lifetime(rekey: int, life: int, rekey_key: str, path: Path, findings: Findings) -> None:
+    """Note a life that ends before its SA is rekeyed."""
     if life and rekey >= life:
         findings.refuse(path, f"is reached before {rekey_key} ({rekey})", allowed=f"more than {rekey_key}, or 0")
+
+
+def _check_proof(site: Site, path: Path, findings: Findings) -> None:
+    """Note keys of certificates and of EAP that do not go with the site's auth, or not with each other."""
+    uses = {"cert": Auth.CERTIFICATE, "key": Auth.CERTIFICATE, "eap_id": Auth.EAP}
+    for key, auth in uses.items():
+        if getattr(site, key) is not None and site.auth is not auth:
+            findings.refuse(
+                (*path, key), f'is of no use with auth = "{site.auth.value}"', cure=f'write auth = "{auth.value}"'
+            )
+    if site.ca and site.auth is Auth.PSK:
+        findings.refuse((*path, "ca"), 'is of no use with auth = "psk"', cure='write auth = "certificate"')
+    if (site.cert is None) != (site.key is None):
+        missing, there = ("key", "cert") if site.key is None else ("cert", "key")
+        findings.refuse((*path, missing), f"is missing, and needed with {there}", allowed="an absolute path")
+    if site.auth is Auth.EAP and not site.remote:
+        findings.refuse((*path, "auth"), 'with "eap" we log in at the peer, so remote has to name it')
 
 
 def _listens(gateway: Gateway, local: Address) -> bool:
@@ -92,37 +183,23 @@ def _may_reach(site: Site, host: object) -> bool:
     return isinstance(host, str) or getattr(host, "version", 0) == getattr(site.local, "version", 0)
 
 
+def _alike(sites: tuple[Site, ...]) -> list[tuple[Site, Site]]:
+    """Pairs of sites of which a caller could be either. Only those with the same remote_id, or none, are compared."""
+    by_identity: dict[object, list[Site]] = defaultdict(list)
+    for site in sites:
+        by_identity[site.remote_id].append(site)
+    anybody = by_identity.pop(None, [])
+    pairs = [pair for group in by_identity.values() for pair in combinations(group, 2)]
+    pairs += combinations(anybody, 2)
+    pairs += ((one, other) for one in anybody for group in by_identity.values() for other in group)
+    order = {site.name: number for number, site in enumerate(sites)}
+    ordered = (sorted(pair, key=lambda site: order[site.name]) for pair in pairs)
+    return [(one, other) for one, other in ordered if _look_alike(one, other)]
+
+
 def _look_alike(one: Site, other: Site) -> bool:
-    """True if a request of one site's peer could not be told from one of the other's."""
-    same_remote_id = one.remote_id is None or other.remote_id is None or one.remote_id == other.remote_id
+    """True if a request of one site's peer could not be told from one of the other's, with the same remote_id."""
     same_local_id = one.local_id is None or other.local_id is None or one.local_id == other.local_id
     same_local = one.local is None or other.local is None or one.local == other.local
     same_remote = not one.remote or not other.remote or bool(set(one.remote) & set(other.remote))
-    return same_remote_id and same_local_id and same_local and same_remote
-
-
-def _check_networks(one: Site, other: Site, path: Path, findings: Findings) -> None:
-    """Two sites may not have the same remote network; one inside another is odd, yet routes tell them apart."""
-    for ours, theirs in _overlaps(_routed(one), _routed(other)):
-        if ours == theirs:
-            findings.refuse(
-                path,
-                f"{theirs} is a remote network of site {one.name} too",
-                cure="keep one of them, or set routes = false and route by yourself",
-            )
-        elif ours.prefixlen and theirs.prefixlen:
-            inner, outer = (theirs, ours) if theirs.prefixlen > ours.prefixlen else (ours, theirs)
-            narrow, wide = (other, one) if inner is theirs else (one, other)
-            findings.warn(path, f"{inner} goes to {narrow.name} though it lies in {outer} of {wide.name}")
-
-
-def _routed(site: Site) -> list[Network]:
-    return list(dict.fromkeys(net for child in site.children if child.routes for net in child.remote_networks))
-
-
-def _overlaps(ours: Iterable[Network], theirs: list[Network]) -> Iterator[tuple[Network, Network]]:
-    return ((a, b) for a in ours for b in theirs if _same_version(a, b) and a.overlaps(b))
-
-
-def _same_version(a: Network, b: Network) -> TypeGuard[Network]:
-    return a.version == b.version
+    return same_local_id and same_local and same_remote

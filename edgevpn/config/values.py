@@ -1,28 +1,28 @@
-"""The kinds of value that a key can take: what is allowed, and how the TOML value becomes a typed one."""
+"""What a key takes, in this field: addresses, networks, names, identities, algorithms, dates and files."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import Enum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from datetime import UTC, date, datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from typing import Generic, NewType, TypeVar
+from typing import NewType, TypeVar
 
-from edgevpn.config.errors import Refused, RefusedItems
+from edgevpn.config.errors import Refused
 from edgevpn.config.identity import Identity, identity
-from edgevpn.config.proposals import esp_proposal, ike_proposal
+from edgevpn.config.kinds import Kind, Schema, many, number, string, string_schema, text, toml_type, within
+from edgevpn.config.proposals import cipher, esp_proposal, ike_proposal
+from edgevpn.config.ranges import Address as Address
+from edgevpn.config.ranges import AddressRange, address_range, network
+from edgevpn.config.ranges import Network as Network
 
 T = TypeVar("T")
-E = TypeVar("E", bound=Enum)
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 HostName = NewType("HostName", str)
 Host = IPv4Address | IPv6Address | HostName
 
-MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 604800
 IP_PROTOCOLS: Mapping[str, int] = {
     "any": 0,
     "icmp": 1,
@@ -35,12 +35,9 @@ IP_PROTOCOLS: Mapping[str, int] = {
 }
 WITH_PORTS = frozenset(IP_PROTOCOLS[name] for name in ("tcp", "udp", "sctp"))
 
-_TIME_UNITS = {"s": 1, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
-_SIZE_UNITS = {"k": 1, "m": 2, "g": 3, "t": 4}
-_DURATION = re.compile(r"(\d{1,9})\s*([smhdw])")
-_SIZE = re.compile(r"(\d{1,15})\s*([kmgt])(i?)b", re.IGNORECASE)
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?")
 _PORTS = re.compile(r"(\d{1,5})(?:\s*-\s*(\d{1,5}))?")
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,138 +47,28 @@ class Ports:
     first: int = 0
     last: int = 65535
 
-
-@dataclass(frozen=True, slots=True)
-class Kind(Generic[T]):
-    """`read` makes the typed value of a TOML value, or raises Refused or RefusedItems; `allowed` says what it takes."""
-
-    allowed: str
-    read: Callable[[object], T]
+    def __str__(self) -> str:
+        if self == Ports():
+            return "any"
+        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
 
-def text(allowed: str, pattern: str) -> Kind[str]:
-    """A string of which all matches `pattern`."""
-    shape = re.compile(pattern)
+def printable(longest: int) -> Kind[str]:
+    """A line of text without anything in it that a terminal or a page could take for more than text."""
 
     def read(value: object) -> str:
-        if not shape.fullmatch(string := _string(value)):
-            raise Refused("does not look like that")
-        return string
+        if not 0 < len(written := string(value)) <= longest:
+            raise Refused("is empty" if not written else "is too long")
+        if not written.isprintable():
+            raise Refused("holds characters that cannot be shown")
+        return written
 
-    return Kind(allowed, read)
-
-
-def choice(members: type[E]) -> Kind[E]:
-    """One of the values of an enumeration."""
-    words = [str(member.value) for member in members]
-
-    def read(value: object) -> E:
-        if value not in words:
-            raise Refused("is none of the choices")
-        return members(value)
-
-    return Kind(" | ".join(f'"{word}"' for word in words), read)
-
-
-def integer(low: int, high: int, unit: str = "") -> Kind[int]:
-    """A whole number within bounds."""
-    return Kind(f"{low} to {high} {unit}".rstrip(), lambda value: _within(_int(value), low, high))
-
-
-def duration(low: int, high: int, *, or_off: bool = False) -> Kind[int]:
-    """A time in whole seconds, written "30s", "4h" or as a number of seconds; 0 switches off where `or_off` is set."""
-
-    def read(value: object) -> int:
-        seconds = _seconds(value) if isinstance(value, str) else _int(value)
-        return seconds if or_off and seconds == 0 else _within(seconds, low, high)
-
-    off = ", or 0 for never" if or_off else ""
-    return Kind(f'{_as_time(low)} to {_as_time(high)}, such as "90s", "15m", "4h" or "1d"{off}', read)
-
-
-def size(low: int) -> Kind[int]:
-    """A number of octets, written "500MB", "2GiB" or as a number; 0 means no limit."""
-
-    def read(value: object) -> int:
-        octets = _octets(value) if isinstance(value, str) else _int(value)
-        return octets if octets == 0 else _within(octets, low, 2**63 - 1)
-
-    return Kind(f'{low} octets and more, such as "500MB" or "2GiB", or 0 for no limit', read)
-
-
-def many(item: Kind[T]) -> Kind[tuple[T, ...]]:
-    """A list without repetition; a single value may stand without brackets."""
-
-    def read(value: object) -> tuple[T, ...]:
-        values = value if isinstance(value, list) else [value]
-        good: list[T] = []
-        bad: list[tuple[object, Refused]] = []
-        for each in values:
-            try:
-                good.append(item.read(each))
-            except Refused as refusal:
-                bad.append((each, refusal))
-        if bad:
-            raise RefusedItems(tuple(bad))
-        return _distinct(good)
-
-    return Kind(f"one or more of: {item.allowed}", read)
-
-
-def _distinct(values: list[T]) -> tuple[T, ...]:
-    if not values:
-        raise Refused("is empty")
-    for index, value in enumerate(values):
-        if value in values[:index]:
-            raise Refused(f"{value} stands twice")
-    return tuple(values)
-
-
-def _string(value: object) -> str:
-    if not isinstance(value, str):
-        raise Refused(f"is {_toml_type(value)}, not a string", "put it in quotes")
-    return value
-
-
-def _int(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise Refused(f"is {_toml_type(value)}, not a number")
-    return value
-
-
-def _within(number: int, low: int, high: int) -> int:
-    if not low <= number <= high:
-        raise Refused("is too small" if number < low else "is too large")
-    return number
-
-
-def _seconds(written: str) -> int:
-    if not (match := _DURATION.fullmatch(written.strip())):
-        raise Refused("is not a time", 'write a whole number and its unit: "30s"')
-    return int(match[1]) * _TIME_UNITS[match[2]]
-
-
-def _as_time(seconds: int) -> str:
-    unit = next(unit for unit in reversed(_TIME_UNITS) if seconds % _TIME_UNITS[unit] == 0)
-    return f"{seconds // _TIME_UNITS[unit]}{unit}"
-
-
-def _octets(written: str) -> int:
-    if not (match := _SIZE.fullmatch(written.strip())):
-        raise Refused("is not a size", 'write a whole number and its unit: "500MB"')
-    base = 1024 if match[3] else 1000
-    return int(match[1]) * int(base ** _SIZE_UNITS[match[2].lower()])
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise Refused(f"is {_toml_type(value)}", "write true or false, without quotes")
-    return value
+    return Kind(f"1 to {longest} printable characters", read, str, string_schema(minLength=1, maxLength=longest))
 
 
 def _address(value: object) -> Address:
     try:
-        address = ip_address(_string(value))
+        address = ip_address(string(value))
     except ValueError as error:
         raise error if isinstance(error, Refused) else Refused("is not an IP address") from None
     if address.version == 6 and address.scope_id:
@@ -196,8 +83,27 @@ def _own_address(value: object) -> Address:
     return address
 
 
+def _host_address(value: object) -> Address:
+    address = _address(value)
+    if address.is_unspecified or address.is_multicast:
+        raise Refused("is not the address of one host")
+    return address
+
+
+def _v4(value: object) -> IPv4Address:
+    if not isinstance(address := _host_address(value), IPv4Address):
+        raise Refused("is an IPv6 address")
+    return address
+
+
+def _v6(value: object) -> IPv6Address:
+    if not isinstance(address := _host_address(value), IPv6Address):
+        raise Refused("is an IPv4 address")
+    return address
+
+
 def _host(value: object) -> Host:
-    written = _string(value)
+    written = string(value)
     try:
         address = _address(written)
     except Refused:
@@ -215,24 +121,23 @@ def _remotes(value: object) -> tuple[Host, ...]:
         return ()
     if isinstance(value, list) and "any" in value:
         raise Refused('"any" leaves nothing to try in order', 'write "any" alone, or take it out')
-    return many(Kind("", _host)).read(value)
+    return many(HOST).read(value)
 
 
-def _network(value: object) -> Network:
-    written = _string(value)
-    try:
-        return ip_network(written)
-    except ValueError:
-        pass
-    try:
-        whole = ip_network(written, strict=False)
-    except ValueError:
-        raise Refused("is not a network") from None
-    raise Refused("has bits set behind its prefix", f'did you mean "{whole}"?')
+def _range_of(version: int) -> Callable[[object], AddressRange]:
+    def read(value: object) -> AddressRange:
+        addresses = address_range(string(value))
+        if addresses.version != version:
+            raise Refused(f"is of IPv{addresses.version}", f"write it as v{addresses.version}")
+        if addresses.first.is_multicast or addresses.first.is_loopback:
+            raise Refused("are no addresses that a host can have")
+        return addresses
+
+    return read
 
 
 def _identity(value: object) -> Identity:
-    return identity(_string(value))
+    return identity(string(value))
 
 
 def _peer_identity(value: object) -> Identity | None:
@@ -240,7 +145,7 @@ def _peer_identity(value: object) -> Identity | None:
 
 
 def _ports(value: object) -> Ports:
-    written = str(value) if isinstance(value, int) and not isinstance(value, bool) else _string(value)
+    written = str(value) if isinstance(value, int) and not isinstance(value, bool) else string(value)
     if written == "any":
         return Ports()
     if not (match := _PORTS.fullmatch(written.strip())):
@@ -256,51 +161,113 @@ def _protocol(value: object) -> int:
         if value.lower() not in IP_PROTOCOLS:
             raise Refused("is no protocol that we know by name", "write its number")
         return IP_PROTOCOLS[value.lower()]
-    return _within(_int(value), 0, 255)
+    return within(number(value), 0, 255)
 
 
 def _file(value: object) -> Path:
-    path = Path(_string(value))
-    if not path.is_absolute() or "\0" in str(path):
+    path = Path(string(value))
+    if not path.is_absolute():
         raise Refused("is not an absolute path", "begin it with /")
+    if not str(path).isprintable():
+        raise Refused("holds characters that cannot be shown")
     return path
 
 
-def _toml_type(value: object) -> str:
-    match value:
-        case bool():
-            return "true or false"
-        case int():
-            return "a number"
-        case float():
-            return "a fraction"
-        case str():
-            return "a string"
-        case list():
-            return "a list"
-        case dict():
-            return "a table"
-        case _:
-            return "a date or time"
+def _order(value: object) -> tuple[str, ...]:
+    """Ciphers in order of preference; () for the order of their measured speed."""
+    if value in ("measured", ["measured"]):
+        return ()
+    return many(Kind("", lambda word: cipher(string(word)))).read(value)
 
 
-FLAG = Kind("true | false", _flag)
+def _expiry(value: object) -> datetime:
+    """The moment at which a date has passed, in UTC; a time without an offset is taken for UTC."""
+    if isinstance(value, str):
+        value = _iso(value)
+    if not isinstance(value, date):
+        raise Refused(f"is {toml_type(value)}, not a date")
+    try:
+        if isinstance(value, datetime):
+            return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+        return datetime(value.year, value.month, value.day, tzinfo=UTC) + timedelta(days=1)
+    except OverflowError:
+        raise Refused("is out of all bounds") from None
+
+
+def _iso(written: str) -> date:
+    for form in (date, datetime):
+        try:
+            return form.fromisoformat(written)
+        except ValueError:
+            pass
+    raise Refused("is not a date", 'write it as "2027-03-31"')
+
+
+def _expiry_text(moment: datetime) -> str:
+    """The date that ends at this moment, or the moment itself."""
+    if moment.time() == datetime.min.time() and moment.date() > date.min:
+        return str(moment.date() - timedelta(days=1))
+    return moment.isoformat()
+
+
+def _or_word(word: str, write: Callable[[T], object]) -> Callable[[T], object]:
+    """Write nothing at all as this word."""
+    return lambda value: write(value) if value else word
+
+
+def _one_or_many(item: Schema) -> Schema:
+    return {"anyOf": [item, {"type": "array", "items": item, "minItems": 1}]}
+
+
+_PROPOSAL = string_schema(pattern="^[A-Za-z0-9_ -]+$")
+_PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
+_TEXT = string_schema()
+
 ADDRESS = Kind("an IPv4 or IPv6 address", _address)
 OWN_ADDRESS = Kind("an IPv4 or IPv6 address of this machine", _own_address)
-REMOTES = Kind('host names or IP addresses, tried in order, or "any" for a peer that calls us', _remotes)
-NETWORK = Kind('an IPv4 or IPv6 network, such as "10.1.0.0/24" or "fd01::/64"', _network)
+HOST_ADDRESS = Kind("the IPv4 or IPv6 address of a host", _host_address)
+V4 = Kind("an IPv4 address", _v4)
+V6 = Kind("an IPv6 address", _v6)
+HOST = Kind("a host name or an IP address", _host)
+REMOTES = Kind(
+    'host names or IP addresses, tried in order, or "any" for a peer that calls us',
+    _remotes,
+    _or_word("any", many(HOST).write),
+    _one_or_many(_TEXT),
+)
+NETWORK = Kind('an IPv4 or IPv6 network, such as "10.1.0.0/24" or "fd01::/64"', lambda value: network(string(value)))
+V4_RANGE = Kind('a network of its own, "10.9.0.0/24", or a part of one, "192.168.1.200-192.168.1.230"', _range_of(4))
+V6_RANGE = Kind('a network of its own, "fd09::/64", or a part of one, "fd01::1000-fd01::1fff"', _range_of(6))
+DOMAIN = text("a domain name", rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*")
+INTERFACE = text("the name of a network interface", r"(?!\.{1,2}$)[A-Za-z0-9._@-]{1,15}")
 IDENTITY = Kind('an address, a domain name, an e-mail address, "keyid:TEXT" or "@#HEX"', _identity)
-PEER_IDENTITY = Kind(IDENTITY.allowed + ', or "any"', _peer_identity)
-PORTS = Kind('a port, a range such as "5000-5010", or "any"', _ports)
-PROTOCOL = Kind(f"a protocol number, or {', '.join(IP_PROTOCOLS)}", _protocol)
-FILE = Kind("an absolute path", _file)
+PEER_IDENTITY = Kind(IDENTITY.allowed + ', or "any"', _peer_identity, _or_word("any", str))
+PORTS = Kind('a port, a range such as "5000-5010", or "any"', _ports, str, {"anyOf": [_PORT, _TEXT]})
+PROTOCOL = Kind(
+    f"a protocol number, or {', '.join(IP_PROTOCOLS)}",
+    _protocol,
+    int,
+    {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 255}, _TEXT]},
+)
+FILE = Kind("an absolute path", _file, str, string_schema(pattern="^/"))
+EXPIRY = Kind('a date, such as "2027-03-31", or a date and time', _expiry, _expiry_text)
+ORDER = Kind(
+    '"measured", or ciphers in order of preference, such as ["chacha20poly1305", "aes128gcm16"]',
+    _order,
+    _or_word("measured", list),
+    _one_or_many(_TEXT),
+)
 IKE_PROPOSAL = Kind(
     "a cipher, an integrity algorithm unless the cipher is an AEAD, a PRF and a key exchange,"
     ' such as "aes256gcm16-prfsha384-x25519"',
-    lambda value: ike_proposal(_string(value)),
+    lambda value: ike_proposal(string(value)),
+    str,
+    _PROPOSAL,
 )
 ESP_PROPOSAL = Kind(
     "a cipher, an integrity algorithm unless the cipher is an AEAD, and for PFS a key exchange,"
     ' such as "aes256gcm16-x25519"',
-    lambda value: esp_proposal(_string(value)),
+    lambda value: esp_proposal(string(value)),
+    str,
+    _PROPOSAL,
 )

@@ -25,6 +25,11 @@ def test_keys_are_quoted_as_toml_wants() -> None:
     assert dotted(("site", "head office", "mtu")) == 'site."head office".mtu'
 
 
+def test_keys_have_an_end() -> None:
+    assert len(dotted(("site", "x" * 65536))) == len("site.") + LONGEST_VALUE
+    assert len(dotted(("site", "\0" * 65536))) == len("site.") + LONGEST_VALUE
+
+
 def test_values_are_one_printable_line() -> None:
     assert shown("café\n\x1b[2J\u202e") == '"café\\n\\u001b[2J\\u202e"'
     assert len(shown("x" * 1000)) == LONGEST_VALUE

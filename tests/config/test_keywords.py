@@ -1,4 +1,4 @@
-from edgevpn.config.keywords import ALIASES, BROKEN, KEYWORDS, PRF_OF_INTEG, Role
+from edgevpn.config.keywords import ALGORITHMS, ALIASES, BROKEN, KEYWORDS, LEGACY, PRF_OF_INTEG, Role
 from edgevpn.ike import iana
 
 REGISTRY = {Role.ENCR: iana.Encr, Role.PRF: iana.Prf, Role.INTEG: iana.Integ, Role.KE: iana.Ke, Role.ESN: iana.Esn}
@@ -30,3 +30,11 @@ def test_every_integrity_algorithm_has_its_prf() -> None:
 def test_only_ciphers_are_aead_and_have_key_bits() -> None:
     for keyword in KEYWORDS.values():
         assert keyword.role is Role.ENCR or not (keyword.aead or keyword.key_bits)
+
+
+def test_legacy_is_weak_and_apart() -> None:
+    """Only the switch of a pool lets it in; as part of a proposal it is refused."""
+    assert LEGACY.keys() <= BROKEN.keys()
+    assert ALGORITHMS == {**KEYWORDS, **LEGACY}
+    assert all(keyword.weak for keyword in LEGACY.values())
+    assert all(keyword.registry_name in REGISTRY[keyword.role].__members__ for keyword in LEGACY.values())

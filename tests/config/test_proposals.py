@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from edgevpn.config.errors import Refused
 from edgevpn.config.keywords import KEYWORDS, Role
-from edgevpn.config.proposals import Proposal, esp_proposal, ike_proposal
+from edgevpn.config.proposals import LEGACY_ESP, LEGACY_IKE, Proposal, cipher, esp_proposal, ike_proposal
 
 BOTH = ("esn", "noesn")
 
@@ -119,3 +119,19 @@ def test_ike_proposal_is_read_back(ciphers: list[str], prf: list[str], ke: list[
 def test_esp_proposal_is_read_back(ciphers: list[str], ke: list[str], esn: list[str]) -> None:
     proposal = esp_proposal("-".join(ciphers + ke + esn))
     assert esp_proposal(str(proposal)) == proposal
+
+
+def test_ciphers_alone() -> None:
+    assert cipher(" AES256GCM128 ") == "aes256gcm16"
+    for word, fault in (
+        ("sha256", '"sha256" is no cipher but an integrity algorithm'),
+        ("esn", '"esn" is no cipher but a sequence numbers'),
+    ):
+        with pytest.raises(Refused) as refusal:
+            cipher(word)
+        assert refusal.value.fault == fault
+
+
+def test_legacy_is_weak() -> None:
+    assert any("2048 bits" in each for each in LEGACY_IKE.weaknesses)
+    assert any("SHA-1" in each for each in LEGACY_ESP.weaknesses)

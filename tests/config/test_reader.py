@@ -47,7 +47,7 @@ esp_rekey_time = 1.5
 [site.office.child.lan]
 mtu = 1400
 
-[pool]
+[tower]
 """
 
 ALL_FAULTS = """\
@@ -62,7 +62,7 @@ bad.toml:12: site.office.esp_rekey_time = 1.5: is a fraction, not a number; allo
 bad.toml:13: site.office.child.lan.remote_networks: is missing; allowed: one or more of: an IPv4 or IPv6 network, \
 such as "10.1.0.0/24" or "fd01::/64"
 bad.toml:14: site.office.child.lan.mtu: is not a key here
-bad.toml:16: pool: is not a key here"""
+bad.toml:16: tower: is not a key here"""
 
 
 def test_a_good_file() -> None:

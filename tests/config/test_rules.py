@@ -1,4 +1,8 @@
-from tests.support.configs import BRANCH, OFFICE, config, faults
+from typing import Any
+
+import pytest
+
+from tests.support.configs import BRANCH, OFFICE, PHONE, config, document, faults, faults_of, staff, warnings_of
 
 
 def warnings(**sites: dict[str, object]) -> list[str]:
@@ -128,3 +132,125 @@ def test_a_network_inside_that_of_another_site() -> None:
     assert warnings(office=OFFICE, branch=wide) == [f"site.branch.remote_networks: {inside}"]
     assert warnings(branch=wide, office=OFFICE) == [f"site.office.remote_networks: {inside}"]
     assert warnings(office=OFFICE, branch=BRANCH | {"remote_networks": "0.0.0.0/0"}) == []
+
+
+def test_a_pool_has_its_interface_too() -> None:
+    assert faults_of(staff(site={"office": OFFICE | {"interface": "evpn-staff"}})) == [
+        "site.office.interface: evpn-staff belongs to pool staff; give it a name of its own"
+    ]
+
+
+def test_many_sites_are_compared_quickly() -> None:
+    """Only those that could be taken for each other, not each with each."""
+    sites = {
+        f"s{number}": OFFICE
+        | {"remote": f"s{number}.example.org", "remote_networks": f"10.{16 + number // 256}.{number % 256}.0/24"}
+        for number in range(2000)
+    }
+    assert len(config(**sites).sites) == 2000
+
+
+BY_CERTIFICATE = {key: value for key, value in OFFICE.items() if key != "psk"} | {"auth": "certificate"}
+
+
+@pytest.mark.parametrize(
+    ("site", "fault"),
+    [
+        (
+            BY_CERTIFICATE | {"cert": "/a.pem"},
+            "key: is missing, and needed with cert; allowed: an absolute path",
+        ),
+        (
+            BY_CERTIFICATE | {"key": "/a.key"},
+            "cert: is missing, and needed with key; allowed: an absolute path",
+        ),
+        (
+            OFFICE | {"cert": "/a.pem", "key": "/a.key"},
+            'cert: is of no use with auth = "psk"; write auth = "certificate"',
+        ),
+        (OFFICE | {"ca": "/ca.pem"}, 'ca: is of no use with auth = "psk"; write auth = "certificate"'),
+        (BY_CERTIFICATE | {"eap_id": "anna"}, 'eap_id: is of no use with auth = "certificate"; write auth = "eap"'),
+        (
+            BY_CERTIFICATE | {"auth": "eap", "password": "correct horse", "remote": "any", "remote_id": "gw"},
+            'auth: with "eap" we log in at the peer, so remote has to name it',
+        ),
+    ],
+)
+def test_proof_of_a_site(site: dict[str, Any], fault: str) -> None:
+    assert faults(office=site)[0] == f"site.office.{fault}"
+
+
+def test_a_pool_has_addresses() -> None:
+    assert faults_of(document(pool={"staff": {}})) == [
+        'pool.staff.v4: is missing, and v6 too; allowed: a network of its own, "10.9.0.0/24", or a part of one,'
+        ' "192.168.1.200-192.168.1.230"'
+    ]
+
+
+def test_a_split_tunnel_leads_somewhere() -> None:
+    network = 'allowed: an IPv4 or IPv6 network, such as "10.1.0.0/24" or "fd01::/64"'
+    assert faults_of(staff({"mode": "split"}, devices={})) == [
+        f'pool.staff.networks: is missing, and needed with mode = "split"; {network}'
+    ]
+    assert faults_of(staff(devices={"phone": PHONE | {"mode": "split"}})) == [
+        'device.phone.networks: is missing, and needed with mode = "split", as pool staff has none either; ' + network
+    ]
+    assert warnings_of(staff({"networks": "10.1.0.0/24"}, devices={"phone": PHONE | {"mode": "split"}})) == []
+
+
+def test_prefix_from_an_interface() -> None:
+    lan = {"v6_prefix_of": "br-lan"}
+    assert warnings_of(staff(lan | {"v6": "::9:0:0:0/80"})) == []
+    assert faults_of(staff(lan)) == [
+        "pool.staff.v6: fd09::/64 has a first half of its own; take out v6_prefix_of",
+    ]
+    assert faults_of(staff({"v6": "::9:0:0:0/80"})) == [
+        "pool.staff.v6: ::9:0:0:0/80 has no first half; set v6_prefix_of, or write whole addresses"
+    ]
+    assert faults_of(document(pool={"staff": {"v4": "10.9.0.0/24", **lan}})) == [
+        'pool.staff.v6: is missing, and needed with v6_prefix_of; allowed: such as "::9:0:0:0/80"'
+    ]
+
+
+def test_name_servers_that_nobody_reaches() -> None:
+    v4 = {"staff": {"v4": "10.9.0.0/24", "dns": ["fd00::53", "10.9.0.1"]}}
+    assert faulty(v4) == ["pool.staff.dns: fd00::53 is out of reach: devices get no IPv6 address"]
+    v6 = {"staff": {"v6": "fd09::/64", "nbns": "10.9.0.1"}}
+    assert faulty(v6) == ["pool.staff.nbns: 10.9.0.1 is out of reach: devices get no IPv4 address"]
+
+
+def test_no_name_servers() -> None:
+    lan = {"v4": "192.168.1.200-192.168.1.230"}
+    assert faulty({"staff": lan}) == ["pool.staff.dns: is missing, so that devices with a full tunnel find no names"]
+    split = {"mode": "split", "networks": "192.168.1.0/24"}
+    assert faulty({"staff": lan | split}) == []
+    assert faulty({"staff": lan | split | {"domains": "lan"}}) == [
+        "pool.staff.domains: says which domains to ask about, and dns does not say whom"
+    ]
+
+
+def faulty(pools: dict[str, dict[str, Any]]) -> list[str]:
+    """The warnings about these pools alone."""
+    return warnings_of(document(pki={"public_name": "vpn.example.org"}, pool=pools))
+
+
+def test_lifetimes_of_a_pool() -> None:
+    assert faults_of(staff({"ike_life_time": "1h", "esp_life_time": "10m"})) == [
+        "pool.staff.ike_life_time: is reached before ike_rekey_time (14400); allowed: more than ike_rekey_time, or 0",
+        "pool.staff.esp_life_time: is reached before esp_rekey_time (3600); allowed: more than esp_rekey_time, or 0",
+    ]
+
+
+def test_the_legacy_switch_is_red() -> None:
+    assert warnings_of(staff({"legacy": True})) == [
+        "pool.staff.legacy = true: lets in clients with MODP-1024, whose traffic an observer can decrypt;"
+        " give them the script of edgevpn device export, and take this out"
+    ]
+    (weak,) = warnings_of(staff({"esp_proposals": "aes256-sha1"}))
+    assert weak.startswith("pool.staff.esp_proposals: SHA-1 is at the end of its life")
+
+
+def test_a_login_that_the_pool_does_not_take() -> None:
+    assert faults_of(staff({"logins": ["certificate", "psk"]})) == [
+        'device.phone.login = "password": is not taken by pool staff; allowed: "certificate" | "psk"'
+    ]

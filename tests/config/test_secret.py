@@ -2,22 +2,47 @@ from pathlib import Path
 
 import pytest
 
+from edgevpn.config.credential import NtHash, Psk, Secret
 from edgevpn.config.errors import Findings, Problem
-from edgevpn.config.model import Psk
-from edgevpn.config.secret import LONGEST, site_psk
+from edgevpn.config.secret import (
+    LONGEST,
+    NT_HASH,
+    PASSWORD,
+    PASSWORD_HASH,
+    PSK,
+    TOTP_SECRET,
+    Slot,
+    Sources,
+    Stored,
+    credential,
+    one_of,
+)
+
+Any = Psk | Secret | NtHash
 
 HERE = ("site", "office")
+NOTHING: Stored = {}
 SECRET = "correct horse battery staple"
 
 
-def read(environ: dict[str, str] | None = None, **given: object) -> tuple[Psk | None, Findings]:
+def read(
+    environ: dict[str, str] | None = None,
+    slots: tuple[Slot[Any], ...] = (PSK,),
+    stored: Stored = NOTHING,
+    **given: object,
+) -> tuple[Any | None, Findings]:
     findings = Findings()
-    return site_psk(given, environ or {}, HERE, findings), findings
+    return credential(slots, given, Sources(environ or {}, stored), HERE, findings), findings
 
 
-def refused(environ: dict[str, str] | None = None, **given: object) -> str:
-    psk, findings = read(environ, **given)
-    assert psk is None
+def refused(
+    environ: dict[str, str] | None = None,
+    slots: tuple[Slot[Any], ...] = (PSK,),
+    stored: Stored = NOTHING,
+    **given: object,
+) -> str:
+    found, findings = read(environ, slots, stored, **given)
+    assert found is None
     (problem,) = findings.errors
     return str(problem)
 
@@ -61,8 +86,61 @@ def test_from_the_environment() -> None:
 
 def test_one_way_to_write_it() -> None:
     one = "allowed: one of psk, psk_file and psk_env"
-    assert refused() == f"site.office.psk: is missing; {one}"
     assert refused(psk=SECRET, psk_env="X") == f"site.office.psk: stands beside psk_env; {one}"
+    assert refused(stored={HERE: {"psk": SECRET}}, psk_env="X") == (
+        f"site.office.psk_env: stands beside psk in secrets.toml; {one}"
+    )
+    both = (PASSWORD, NT_HASH)
+    assert refused(slots=both, stored={HERE: {"nt_hash": "00" * 16, "password": SECRET}}) == (
+        "site.office.password: stands beside nt_hash in secrets.toml;"
+        " allowed: one of password, password_file, password_env and nt_hash"
+    )
+
+
+def test_none_at_all() -> None:
+    """Whether one is needed is for others to say."""
+    assert read() == (None, Findings())
+    assert one_of((PSK,)) == "one of psk, psk_file and psk_env"
+    assert one_of((NT_HASH,)) == "nt_hash"
+
+
+def test_from_the_store() -> None:
+    assert read(stored={HERE: {"psk": SECRET}}) == (Psk("secrets.toml", SECRET.encode()), Findings())
+    assert read(stored={("site", "branch"): {"psk": SECRET}}) == (None, Findings())
+    assert refused(stored={HERE: {"psk": "0xabcdx"}}) == (
+        'site.office.psk = *** in secrets.toml: the key begins with "0x" and does not go on in hexadecimal'
+    )
+
+
+def test_passwords(tmp_path: Path) -> None:
+    both = (PASSWORD, NT_HASH)
+    assert read(slots=both, password=SECRET) == (Secret("password", SECRET), Findings())
+    path = key_file(tmp_path)
+    assert read(slots=both, password_file=path) == (Secret(f"password_file {path}", SECRET), Findings())
+    assert read({"WORD": SECRET}, both, password_env="WORD") == (Secret("password_env WORD", SECRET), Findings())
+    assert read(slots=both, nt_hash="0f" * 16) == (NtHash("nt_hash", bytes([15] * 16)), Findings())
+    assert refused({"WORD": "x" * (LONGEST + 1)}, both, password_env="WORD") == (
+        f'site.office.password_env = "WORD": it has 1 to {LONGEST} characters'
+    )
+
+
+def test_short_passwords_are_warned_of() -> None:
+    _, findings = read(slots=(PASSWORD,), password="hunter2")
+    assert [str(warning) for warning in findings.warnings] == [
+        "site.office.password = ***: the password has fewer than 8 characters and can be guessed; make a longer one"
+    ]
+
+
+def test_secrets_of_the_panel() -> None:
+    hashed = "$scrypt$ln=14,r=8,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g"
+    assert read({"PANEL": hashed}, (PASSWORD_HASH,), password_hash_env="PANEL") == (
+        Secret("password_hash_env PANEL", hashed),
+        Findings(),
+    )
+    assert refused({"PANEL": SECRET}, (PASSWORD_HASH,), password_hash_env="PANEL") == (
+        'site.office.password_hash_env = "PANEL": does not look like that'
+    )
+    assert read(slots=(TOTP_SECRET,), totp_secret="A" * 32)[0] == Secret("totp_secret", "A" * 32)
 
 
 def test_refusals_do_not_tell_the_secret() -> None:
@@ -76,6 +154,9 @@ def test_refusals_do_not_tell_the_secret() -> None:
 
 def test_secret_is_not_printed() -> None:
     assert SECRET not in repr(Psk("psk", SECRET.encode()))
+    assert SECRET not in repr(Secret("password", SECRET))
+    assert "octets" not in repr(NtHash("nt_hash", bytes(16)))
+    assert SECRET not in repr(Sources({}, {HERE: {"psk": SECRET}}))
 
 
 def test_variable_that_is_not_set() -> None:

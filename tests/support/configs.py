@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import tomlkit
@@ -20,11 +21,30 @@ OFFICE: Table = {
     "remote_networks": "10.2.0.0/24",
 }
 BRANCH: Table = OFFICE | {"remote": "branch.example.org", "remote_networks": "10.3.0.0/24"}
+STAFF: Table = {"v4": "10.9.0.0/24", "v6": "fd09::/64"}
+PHONE: Table = {"password": "correct horse battery staple"}
+PUBLIC: Table = {"public_name": "vpn.example.org"}
 
 
 def toml(gateway: Table | None = None, **sites: Table) -> str:
     """A file with these sites."""
-    return tomlkit.dumps({"gateway": gateway or {}, "site": sites})
+    return document(gateway=gateway or {}, site=sites)
+
+
+def document(**nouns: Any) -> str:
+    """A file with these tables."""
+    return tomlkit.dumps(nouns)
+
+
+def staff(pool: Table | None = None, devices: Mapping[str, Table] | None = None, **nouns: Any) -> str:
+    """A file with one pool and these devices, by default one, in front of other tables."""
+    devices = {"phone": PHONE} if devices is None else devices
+    return document(**{"pki": PUBLIC, "pool": {"staff": STAFF | (pool or {})}, "device": devices} | nouns)
+
+
+def read(text: str, now: datetime | None = None, **environ: str) -> Config:
+    """What such a file says."""
+    return parse(text, "test.toml", environ, now=now)
 
 
 def config(gateway: Table | None = None, **sites: Table) -> Config:
@@ -38,10 +58,10 @@ def office(**keys: Any) -> Site:
     return site
 
 
-def problems(document: str, environ: Mapping[str, str] | None = None) -> tuple[Problem, ...]:
+def problems(text: str, environ: Mapping[str, str] | None = None) -> tuple[Problem, ...]:
     """All that is wrong with a file; at least one thing has to be."""
     try:
-        parse(document, "test.toml", environ or {})
+        parse(text, "test.toml", environ or {})
     except ConfigError as error:
         return error.problems
     raise AssertionError("the file is good")
@@ -49,4 +69,19 @@ def problems(document: str, environ: Mapping[str, str] | None = None) -> tuple[P
 
 def faults(gateway: Table | None = None, **sites: Table) -> list[str]:
     """The same as lines without file and line number: "site.office.mtu = 1: is too small; allowed: ..."."""
-    return [str(problem).partition(": ")[2] for problem in problems(toml(gateway, **sites))]
+    return faults_of(toml(gateway, **sites))
+
+
+def faults_of(text: str) -> list[str]:
+    """The faults of any file, in the same form."""
+    return [bare(problem) for problem in problems(text)]
+
+
+def warnings_of(text: str, now: datetime | None = None) -> list[str]:
+    """The warnings about a good file, in the same form."""
+    return [bare(problem) for problem in read(text, now).warnings]
+
+
+def bare(problem: Problem) -> str:
+    """A problem without its file and line."""
+    return str(problem).partition(": ")[2]

@@ -1,0 +1,205 @@
+"""Where devices come in: `[pool.NAME]`, their addresses and all that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Address
+from typing import Any
+
+from edgevpn.config.kinds import DAY, FLAG, MINUTE, WEEK, choice, duration, integer, many
+from edgevpn.config.proposals import LEGACY_ESP, LEGACY_IKE, Proposal
+from edgevpn.config.ranges import Address, AddressRange, Network
+from edgevpn.config.services import Offload
+from edgevpn.config.setting import Effect, derived, optional, setting, several
+from edgevpn.config.tunnel import (
+    ESP_PROPOSALS,
+    OWN_INTERFACE,
+    Unique,
+    from_crypto,
+    own_interface,
+    tenth_more,
+)
+from edgevpn.config.values import (
+    DOMAIN,
+    ESP_PROPOSAL,
+    HOST_ADDRESS,
+    IKE_PROPOSAL,
+    INTERFACE,
+    NETWORK,
+    ORDER,
+    V4,
+    V4_RANGE,
+    V6_RANGE,
+)
+
+# As between sites, and AES-XCBC, the only sound PRF that Android 11 has.
+IKE_PROPOSALS = [
+    "aes256gcm16-aes128gcm16-chacha20poly1305-prfsha384-prfsha512-prfsha256-prfaesxcbc"
+    "-x25519-ecp384-ecp256-ecp521-modp4096-modp3072-modp2048",
+    "aes256-aes128-sha384-sha512-sha256-prfsha384-prfsha512-prfsha256-prfaesxcbc"
+    "-x25519-ecp384-ecp256-ecp521-modp4096-modp3072-modp2048",
+]
+
+
+class TunnelMode(Enum):
+    """Which of a device's traffic goes through the tunnel: all of it, or that to some networks."""
+
+    FULL = "full"
+    SPLIT = "split"
+
+
+class Login(Enum):
+    """How a device proves who it is."""
+
+    PASSWORD = "password"  # noqa: S105 - the word itself
+    CERTIFICATE = "certificate"
+    PSK = "psk"
+
+
+def _first_addresses(given: Mapping[str, Any]) -> tuple[Address, ...]:
+    return tuple(each.first for each in (*given["v4"], *given["v6"]) if each.subnet and each.size > 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """`[pool.NAME]`: devices that share addresses, an interface and rules."""
+
+    name: str
+    v4: tuple[AddressRange, ...] = several(
+        many(V4_RANGE), "IPv4 addresses for devices: a network of their own, or a part of the LAN.", "no IPv4"
+    )
+    v6: tuple[AddressRange, ...] = several(
+        many(V6_RANGE), "IPv6 addresses for devices: a network of their own, or a part of the LAN.", "no IPv6"
+    )
+    v6_prefix_of: str | None = optional(
+        INTERFACE,
+        "Take the first half of IPv6 addresses from this interface and follow it when the provider changes it;"
+        ' v6 then holds the second half, such as "::9:0:0:0/80".',
+        "v6 holds whole addresses",
+    )
+    router: tuple[Address, ...] = derived(
+        many(HOST_ADDRESS),
+        "Our own addresses on the pool's interface, given to no device.",
+        "the first one of each network in v4 and v6; none of a range",
+        _first_addresses,
+        effect=Effect.LIVE,
+    )
+    proxy: bool = setting(
+        FLAG,
+        "Answer ARP and neighbour discovery for devices in the LAN: needed where their addresses are part of it.",
+        False,
+        effect=Effect.LIVE,
+    )
+    mode: TunnelMode = setting(
+        choice(TunnelMode), "Send all traffic of devices through the tunnel, or only that to networks.", "full"
+    )
+    networks: tuple[Network, ...] = several(
+        many(NETWORK), 'The networks that devices reach through the tunnel; needed with mode = "split".', "none"
+    )
+    dns: tuple[Address, ...] = derived(
+        many(HOST_ADDRESS),
+        "DNS servers for devices.",
+        "our own addresses in router",
+        lambda given: given["router"],
+        effect=Effect.NEXT,
+    )
+    nbns: tuple[IPv4Address, ...] = several(many(V4), "WINS servers for devices.", "none", effect=Effect.NEXT)
+    domains: tuple[str, ...] = several(
+        many(DOMAIN),
+        "Domains that these DNS servers are asked about (RFC 8598); with split, no others.",
+        "all",
+        effect=Effect.NEXT,
+    )
+    logins: tuple[Login, ...] = setting(
+        many(choice(Login)), "The ways to log in that this pool takes.", ["password", "certificate", "psk"]
+    )
+    unique: Unique = setting(
+        choice(Unique),
+        "A second session of the same device: keep both, replace the first, or refuse the second.",
+        "keep",
+        effect=Effect.LIVE,
+    )
+    interface: str = derived(
+        OWN_INTERFACE,
+        "The name of the XFRM interface that is made for the pool.",
+        "evpn- and the pool's name, cut to 15 characters",
+        own_interface,
+    )
+    mtu: int | None = optional(
+        integer(1280, 9200, "octets"),
+        "The MTU of that interface.",
+        "what the cipher leaves of 1500",
+        effect=Effect.LIVE,
+    )
+    legacy: bool = setting(
+        FLAG,
+        "Let in clients that know nothing better than MODP-1024 and SHA-1, such as a Windows that ran no script."
+        " Whoever records such a session can decrypt it later.",
+        False,
+        effect=Effect.NEXT,
+    )
+    ike_proposals: tuple[Proposal, ...] = setting(
+        many(IKE_PROPOSAL), "Algorithms for IKE, in order of preference.", IKE_PROPOSALS, effect=Effect.NEXT
+    )
+    esp_proposals: tuple[Proposal, ...] = setting(
+        many(ESP_PROPOSAL), "Algorithms for traffic, in order of preference.", ESP_PROPOSALS, effect=Effect.NEXT
+    )
+    cipher_order: tuple[str, ...] = derived(
+        ORDER, "Which cipher is chosen, as in [crypto].", "crypto.order", from_crypto("order"), effect=Effect.NEXT
+    )
+    offload: Offload = derived(
+        choice(Offload), "As in [crypto].", "crypto.offload", from_crypto("offload"), effect=Effect.NEXT
+    )
+    ike_rekey_time: int = setting(
+        duration(5 * MINUTE, WEEK, or_off=True), "After what time the IKE SA gets new keys.", "4h", effect=Effect.NEXT
+    )
+    ike_life_time: int = derived(
+        duration(5 * MINUTE, WEEK + DAY, or_off=True),
+        "After what time an IKE SA that could not be rekeyed is closed.",
+        "a tenth more than ike_rekey_time",
+        tenth_more("ike_rekey_time"),
+        effect=Effect.NEXT,
+    )
+    esp_rekey_time: int = setting(
+        duration(MINUTE, WEEK, or_off=True),
+        "After what time the CHILD SA gets new keys. A client that takes no rekeying from us is left to do it.",
+        "1h",
+        effect=Effect.NEXT,
+    )
+    esp_life_time: int = derived(
+        duration(MINUTE, WEEK + DAY, or_off=True),
+        "After what time a CHILD SA that could not be rekeyed is removed.",
+        "a tenth more than esp_rekey_time",
+        tenth_more("esp_rekey_time"),
+        effect=Effect.NEXT,
+    )
+    replay_window: int = setting(
+        integer(0, 4096, "packets, 0 for no replay check"),
+        "How far packets may overtake one another.",
+        256,
+        effect=Effect.NEXT,
+    )
+    dpd_delay: int = setting(
+        duration(1, DAY, or_off=True),
+        "After what silence a device is asked whether it lives. Each question wakes a sleeping phone.",
+        "2m",
+        effect=Effect.LIVE,
+    )
+    mobike: bool = setting(
+        FLAG, "Let devices move to another address without a new login (RFC 4555).", True, effect=Effect.NEXT
+    )
+    fragmentation: bool = setting(
+        FLAG, "Cut long IKE messages rather than let IP do it (RFC 7383).", True, effect=Effect.NEXT
+    )
+
+    @property
+    def accepted_ike(self) -> tuple[Proposal, ...]:
+        """What is accepted for IKE, the legacy switch included."""
+        return (*self.ike_proposals, LEGACY_IKE) if self.legacy else self.ike_proposals
+
+    @property
+    def accepted_esp(self) -> tuple[Proposal, ...]:
+        """What is accepted for traffic, the legacy switch included."""
+        return (*self.esp_proposals, LEGACY_ESP) if self.legacy else self.esp_proposals

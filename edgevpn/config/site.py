@@ -1,0 +1,270 @@
+"""Tunnels to other gateways: `[site.NAME]` and `[site.NAME.child.NAME]`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Any
+
+from edgevpn.config.credential import Psk, Secret
+from edgevpn.config.identity import Identity, IdentityKind, address_identity
+from edgevpn.config.kinds import DAY, FLAG, MINUTE, WEEK, choice, duration, integer, many, size
+from edgevpn.config.proposals import Proposal
+from edgevpn.config.services import Offload
+from edgevpn.config.setting import Effect, derived, optional, required, setting, several
+from edgevpn.config.tunnel import (
+    ESP_PROPOSALS,
+    IKE_PROPOSALS,
+    OWN_INTERFACE,
+    Unique,
+    from_crypto,
+    own_interface,
+    tenth_more,
+)
+from edgevpn.config.values import (
+    ADDRESS,
+    ESP_PROPOSAL,
+    FILE,
+    IDENTITY,
+    IKE_PROPOSAL,
+    NETWORK,
+    ORDER,
+    OWN_ADDRESS,
+    PEER_IDENTITY,
+    PORTS,
+    PROTOCOL,
+    REMOTES,
+    Address,
+    Host,
+    Network,
+    Ports,
+    printable,
+)
+
+
+class Start(Enum):
+    """What brings a tunnel up."""
+
+    LOAD = "load"
+    TRAFFIC = "traffic"
+    WAIT = "wait"
+
+
+class Action(Enum):
+    """What becomes of a tunnel that has gone down without our asking."""
+
+    RESTART = "restart"
+    TRAP = "trap"
+    CLEAR = "clear"
+
+
+class Childless(Enum):
+    """Whether the IKE SA may come up without a CHILD SA (RFC 6023)."""
+
+    ALLOW = "allow"
+    PREFER = "prefer"
+    FORCE = "force"
+    NEVER = "never"
+
+
+class Auth(Enum):
+    """How the two ends of a site prove who they are. With "eap" we log in at the peer as a user does."""
+
+    PSK = "psk"
+    CERTIFICATE = "certificate"
+    EAP = "eap"
+
+
+def _default_start(given: Mapping[str, Any]) -> Start:
+    return Start.LOAD if given["remote"] else Start.WAIT
+
+
+def _default_action(given: Mapping[str, Any]) -> Action:
+    return {Start.LOAD: Action.RESTART, Start.TRAFFIC: Action.TRAP, Start.WAIT: Action.CLEAR}[given["start"]]
+
+
+def _first_remote(given: Mapping[str, Any]) -> Identity:
+    first: Host = given["remote"][0]
+    if isinstance(first, IPv4Address | IPv6Address):
+        return address_identity(first)
+    return Identity(IdentityKind.FQDN, first.rstrip(".").encode())
+
+
+ACTION_DEFAULT = '"restart" with start = "load", "trap" with "traffic", "clear" with "wait"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """`[site.NAME.child.NAME]`: traffic that shares one CHILD SA.
+
+    Each of these keys may also stand in the site's own table, where it holds for all its children.
+    """
+
+    name: str
+    local_networks: tuple[Network, ...] = required(many(NETWORK), "Networks at this end.")
+    remote_networks: tuple[Network, ...] = required(many(NETWORK), "Networks at the peer's end.")
+    protocol: int = setting(PROTOCOL, "Only this protocol goes through the tunnel; 0 for all.", "any")
+    local_ports: Ports = setting(PORTS, "Only these ports of this end; needs a protocol that has ports.", "any")
+    remote_ports: Ports = setting(PORTS, "Only these ports of the peer's end.", "any")
+    start: Start = derived(
+        choice(Start),
+        "What brings the tunnel up: the configuration, the first packet, or only the peer.",
+        '"load", or "wait" with remote = "any"',
+        _default_start,
+        effect=Effect.LIVE,
+    )
+    dpd_action: Action = derived(
+        choice(Action),
+        "When the peer is found dead: bring the tunnel up again, wait for traffic, or do nothing.",
+        ACTION_DEFAULT,
+        _default_action,
+        effect=Effect.LIVE,
+    )
+    close_action: Action = derived(
+        choice(Action),
+        "The same, when the peer has closed the tunnel.",
+        ACTION_DEFAULT,
+        _default_action,
+        effect=Effect.LIVE,
+    )
+    esp_proposals: tuple[Proposal, ...] = setting(
+        many(ESP_PROPOSAL), "Algorithms for traffic, in order of preference.", ESP_PROPOSALS, effect=Effect.NEXT
+    )
+    esp_rekey_time: int = setting(
+        duration(MINUTE, WEEK, or_off=True), "After what time the CHILD SA gets new keys.", "1h", effect=Effect.NEXT
+    )
+    esp_life_time: int = derived(
+        duration(MINUTE, WEEK + DAY, or_off=True),
+        "After what time a CHILD SA that could not be rekeyed is removed.",
+        "a tenth more than esp_rekey_time",
+        tenth_more("esp_rekey_time"),
+        effect=Effect.NEXT,
+    )
+    esp_rekey_bytes: int = setting(
+        size(2**20), "After how much traffic the CHILD SA gets new keys.", 0, effect=Effect.NEXT
+    )
+    esp_life_bytes: int = derived(
+        size(2**20),
+        "After how much traffic a CHILD SA that could not be rekeyed is removed.",
+        "a tenth more than esp_rekey_bytes",
+        tenth_more("esp_rekey_bytes"),
+        effect=Effect.NEXT,
+    )
+    esp_rekey_packets: int = setting(
+        integer(0, 2**63 - 1, "packets, 0 for no limit"),
+        "After how many packets the CHILD SA gets new keys. Without ESN it ends at 4294967295.",
+        3_000_000_000,
+        effect=Effect.NEXT,
+    )
+    esp_life_packets: int = derived(
+        integer(0, 2**63 - 1, "packets, 0 for no limit"),
+        "After how many packets a CHILD SA that could not be rekeyed is removed.",
+        "a tenth more than esp_rekey_packets",
+        tenth_more("esp_rekey_packets"),
+        effect=Effect.NEXT,
+    )
+    replay_window: int = setting(
+        integer(0, 4096, "packets, 0 for no replay check"),
+        "How far packets may overtake one another.",
+        256,
+        effect=Effect.NEXT,
+    )
+    routes: bool = setting(FLAG, "Route the remote networks into the tunnel.", True, effect=Effect.LIVE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """`[site.NAME]`: a tunnel to another gateway. `credential` is None where a certificate proves who we are."""
+
+    name: str
+    credential: Psk | Secret | None
+    children: tuple[Child, ...]
+    remote: tuple[Host, ...] = required(REMOTES, "Where the peer is: names or addresses, tried in order.")
+    local: Address | None = optional(
+        OWN_ADDRESS, "The address that the tunnel starts from.", "the one that the routing table chooses"
+    )
+    local_id: Identity | None = optional(
+        IDENTITY, "Who we are to this peer.", "gateway.id, else the local address of the tunnel"
+    )
+    remote_id: Identity | None = derived(
+        PEER_IDENTITY, "Who the peer must prove to be.", "the first of remote", _first_remote
+    )
+    auth: Auth = setting(
+        choice(Auth),
+        "How both prove who they are: by a pre-shared key or by certificates; with eap we log in by name and password"
+        " and the peer shows a certificate.",
+        "psk",
+    )
+    cert: Path | None = optional(FILE, "Our certificate for this peer, with its chain, in PEM.", "the one of [pki]")
+    key: Path | None = optional(FILE, "The private key of that certificate, in PEM.", "the one of [pki]")
+    ca: tuple[Path, ...] = several(
+        many(FILE),
+        "CA certificates in PEM, one of which must vouch for the peer.",
+        "the local CA and those of pki.trust",
+    )
+    eap_id: str | None = optional(printable(255), 'Our user name at the peer, with auth = "eap".', "local_id")
+    virtual_ips: tuple[Address, ...] = several(
+        many(ADDRESS), "Addresses that we ask the peer for; 0.0.0.0 or :: for any that it gives.", "none"
+    )
+    interface: str = derived(
+        OWN_INTERFACE,
+        "The name of the XFRM interface that is made for the site.",
+        "evpn- and the site's name, cut to 15 characters",
+        own_interface,
+    )
+    mtu: int | None = optional(
+        integer(1280, 9200, "octets"),
+        "The MTU of that interface.",
+        "what the path and the cipher leave",
+        effect=Effect.LIVE,
+    )
+    ike_proposals: tuple[Proposal, ...] = setting(
+        many(IKE_PROPOSAL), "Algorithms for IKE, in order of preference.", IKE_PROPOSALS, effect=Effect.NEXT
+    )
+    ike_rekey_time: int = setting(
+        duration(5 * MINUTE, WEEK, or_off=True), "After what time the IKE SA gets new keys.", "4h", effect=Effect.NEXT
+    )
+    ike_life_time: int = derived(
+        duration(5 * MINUTE, WEEK + DAY, or_off=True),
+        "After what time an IKE SA that could not be rekeyed is closed.",
+        "a tenth more than ike_rekey_time",
+        tenth_more("ike_rekey_time"),
+        effect=Effect.NEXT,
+    )
+    dpd_delay: int = setting(
+        duration(1, DAY, or_off=True),
+        "After what silence the peer is asked whether it lives.",
+        "30s",
+        effect=Effect.LIVE,
+    )
+    mobike: bool = setting(FLAG, "Let the tunnel move when an address changes (RFC 4555).", True, effect=Effect.NEXT)
+    fragmentation: bool = setting(
+        FLAG, "Cut long IKE messages rather than let IP do it (RFC 7383).", True, effect=Effect.NEXT
+    )
+    encap: bool = setting(FLAG, "Send ESP in UDP even where no NAT is found.", False)
+    childless: Childless = setting(
+        choice(Childless), "Whether the IKE SA may come up before any CHILD SA (RFC 6023).", "allow", effect=Effect.NEXT
+    )
+    unique: Unique = setting(
+        choice(Unique),
+        "A second IKE SA between the same identities: keep both, replace the first, or refuse the second."
+        " INITIAL_CONTACT is obeyed in any case.",
+        "keep",
+        effect=Effect.LIVE,
+    )
+    cipher_order: tuple[str, ...] = derived(
+        ORDER, "Which cipher is chosen, as in [crypto].", "crypto.order", from_crypto("order"), effect=Effect.NEXT
+    )
+    offload: Offload = derived(
+        choice(Offload), "As in [crypto].", "crypto.offload", from_crypto("offload"), effect=Effect.NEXT
+    )
+
+    @property
+    def psk(self) -> Psk:
+        """The pre-shared key, with auth = "psk". Raises TypeError with any other."""
+        if not isinstance(self.credential, Psk):
+            raise TypeError(f"site {self.name} has no pre-shared key")
+        return self.credential
