@@ -50,8 +50,9 @@ def second(packages: dict[str, Package]) -> bytes:
     """A later one, whose /etc/config/edgevpn comes with another line."""
 
     def changed(entry: Entry) -> Entry:
-        later = isinstance(entry, File) and entry.path == "etc/config/edgevpn"
-        return replace(entry, content=entry.content + b"# later\n") if later else entry
+        if isinstance(entry, File) and entry.path == "etc/config/edgevpn":
+            return replace(entry, content=entry.content + b"# later\n")
+        return entry
 
     package = packages["edgevpn"]
     return ipk.build(replace(package, entries=tuple(map(changed, package.entries))), EPOCH).content
