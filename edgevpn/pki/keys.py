@@ -33,6 +33,7 @@ class KeyKind(Enum):
 
 
 RSA_SIZES = {KeyKind.RSA_2048: 2048, KeyKind.RSA_3072: 3072, KeyKind.RSA_4096: 4096}
+EC_CURVES = {KeyKind.ECDSA_P256: ec.SECP256R1, KeyKind.ECDSA_P384: ec.SECP384R1}
 
 
 def make_key(kind: KeyKind) -> PrivateKey:
@@ -41,7 +42,18 @@ def make_key(kind: KeyKind) -> PrivateKey:
         return rsa.generate_private_key(public_exponent=65537, key_size=RSA_SIZES[kind])
     if kind is KeyKind.ED25519:
         return ed25519.Ed25519PrivateKey.generate()
-    return ec.generate_private_key(ec.SECP256R1() if kind is KeyKind.ECDSA_P256 else ec.SECP384R1())
+    return ec.generate_private_key(EC_CURVES[kind]())
+
+
+def is_kind(key: PublicKey, kind: KeyKind) -> bool:
+    """True for a public key of this kind."""
+    match key:
+        case rsa.RSAPublicKey():
+            return key.key_size == RSA_SIZES.get(kind)
+        case ec.EllipticCurvePublicKey():
+            return isinstance(key.curve, EC_CURVES.get(kind, ()))
+        case _:
+            return isinstance(key, ed25519.Ed25519PublicKey) and kind is KeyKind.ED25519
 
 
 def is_public(key: object) -> TypeGuard[PublicKey]:

@@ -77,10 +77,15 @@ def split(text: str) -> Iterator[tuple[str, str]]:
         yield oid, value
 
 
+def written(oid: str, value: str) -> str:
+    """One attribute as `split` reads it: CN=gw."""
+    escaped = re.sub(r"([,+\\])", r"\\\1", value)
+    return f"{LONG.get(oid, oid)}={escaped}"
+
+
 def _written(attribute: x509.NameAttribute[str | bytes]) -> str:
     value = attribute.value if isinstance(attribute.value, str) else f"#{attribute.value.hex()}"
-    escaped = re.sub(r"([,+\\])", r"\\\1", value)
-    return f"{LONG.get(attribute.oid.dotted_string, attribute.oid.dotted_string)}={escaped}"
+    return written(attribute.oid.dotted_string, value)
 
 
 def _parted(text: str, mark: str) -> Iterator[str]:
