@@ -14,7 +14,7 @@ LAB_TESTS = tests/lab $(shell grep -rl --include='test_*.py' 'mark.netns' tests)
 .PHONY: help venv vendor ipk feed apk deb check lab lab-kernel test demo clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z -]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -nE 's/^([a-z -]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 venv: .venv/installed ## make .venv: the package, editable, and the developers' tools
 
@@ -32,7 +32,7 @@ vendor: .venv/vendor/complete ## fetch the libraries that the packages bring alo
 	$(PYTHON) -m pip install --quiet --quiet --no-deps --require-hashes --upgrade --target .venv/router -r tests/openwrt/router.txt
 	touch $@
 
-ipk feed apk deb: vendor ## packages into dist/, reproducibly: OpenWrt 23.05 and 24.10, a feed of them (KEY=...), 25.12, Debian
+ipk feed apk deb: vendor ## packages into dist/: OpenWrt 23.05 and 24.10, a feed of them, 25.12, Debian
 	$(PYTHON) -m openwrt.builder $@ $(if $(KEY),--key $(KEY))
 
 check: venv vendor ## format, lint, types and the fast tests: no root, no guest
@@ -41,7 +41,7 @@ check: venv vendor ## format, lint, types and the fast tests: no root, no guest
 	.venv/bin/mypy --strict
 	$(PYTEST) -q -m "not lab and not netns" --cov=edgevpn --cov-branch --cov-report=term:skip-covered
 
-lab: venv ## tests against a kernel data plane and real peers, as root: make lab K='psk and not openiked'
+lab: venv vendor ## tests against a kernel data plane and real peers, as root: make lab K='psk and not openiked'
 	$(GUEST) $(PYTEST) -p no:cacheprovider -m "lab or netns" $(if $(K),-k "$(K)") $(LAB_TESTS)
 
 lab-kernel: ## build the fast guest (User-Mode Linux), once: some minutes

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,39 +13,10 @@ import pytest
 from edgevpn.client import Client
 from openwrt.builder.__main__ import lay_out
 from openwrt.builder.archive import File
-from openwrt.builder.packages import ROOT, Package
+from openwrt.builder.packages import Package
+from tests.openwrt import feed
 from tests.openwrt.conftest import EPOCH
 from tests.support.ports import free_ports
-
-LAUNCHER = Path(__file__).parent / "stubs/python3.py"
-OLDEST = ROOT / ".venv/router"
-
-# How OpenWrt cuts the standard library: package, and the modules that it holds. All others are in python3-light.
-SPLIT = {
-    "python3-asyncio": {"asyncio", "_asyncio"},
-    "python3-cgi": {"cgi", "cgitb"},
-    "python3-codecs": {f"_codecs_{name}" for name in ("cn", "hk", "iso2022", "jp", "kr", "tw")} | {"unicodedata"},
-    "python3-ctypes": {"ctypes", "_ctypes"},
-    "python3-dbm": {"dbm", "_dbm"},
-    "python3-decimal": {"decimal", "_decimal"},
-    "python3-dev": {"lib2to3", "distutils", "idlelib", "tkinter", "_tkinter", "turtle", "turtledemo"},
-    "python3-email": {"email"},
-    "python3-logging": {"logging"},
-    "python3-lzma": {"lzma", "_lzma"},
-    "python3-multiprocessing": {"multiprocessing", "_multiprocessing"},
-    "python3-ncurses": {"curses", "_curses", "_curses_panel"},
-    "python3-openssl": {"_hashlib", "_ssl"},
-    "python3-pydoc": {"doctest", "pydoc", "pydoc_data"},
-    "python3-readline": {"readline"},
-    "python3-sqlite3": {"sqlite3", "_sqlite3"},
-    "python3-unittest": {"unittest"},
-    "python3-urllib": {"urllib"},
-    "python3-uuid": {"uuid", "_uuid"},
-    "python3-venv": {"venv", "ensurepip"},
-    "python3-xml": {"xml", "xmlrpc", "_elementtree", "pyexpat"},
-}
-# What these bring along. That of cryptography is what it has in 23.05, the least.
-BRINGS = {"python3-urllib": {"python3-email"}, "python3-cryptography": {"python3-urllib", "python3-openssl"}}
 
 GATEWAY = """
 [gateway]
@@ -63,19 +32,6 @@ remote_networks = "10.{yours}.0.0/24"
 """
 
 
-def installed(*packages: Package) -> set[str]:
-    """What a router has of Python once these are installed."""
-    found = {name for package in packages for name in package.depends}
-    while more := {each for name in found for each in BRINGS.get(name, ())} - found:
-        found |= more
-    return found
-
-
-def lacking(*packages: Package) -> set[str]:
-    """Modules that are not there then."""
-    return {module for name, modules in SPLIT.items() if name not in installed(*packages) for module in modules}
-
-
 @pytest.fixture(scope="module")
 def router(packages: dict[str, Package], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All packages, laid out as opkg would."""
@@ -89,29 +45,14 @@ def router(packages: dict[str, Package], tmp_path_factory: pytest.TempPathFactor
 def site_packages(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The feed's share: cryptography as old as 24.10's, or as new as there is, with cffi below it."""
     folder = tmp_path_factory.mktemp("feed") / "site-packages"
-    folder.mkdir()
-    newest = {name: place(name) for name in ("cryptography", "cffi", "_cffi_backend", "pycparser")}
-    oldest = newest | {"cryptography": OLDEST / "cryptography"}
-    for path in (oldest if request.param == "oldest" else newest).values():
-        (folder / path.name).symlink_to(path)
+    feed.fill(folder, request.param)
     return folder
-
-
-def place(module: str) -> Path:
-    """Where a module is: its folder, or its file."""
-    spec = find_spec(module)
-    assert spec is not None, module
-    assert spec.origin is not None, module
-    path = Path(spec.origin)
-    return path.parent if path.name == "__init__.py" else path
 
 
 @pytest.fixture
 def command(router: Path, site_packages: Path, packages: dict[str, Package]) -> list[str]:
-    """/usr/bin/edgevpn of a router where the daemon's package is installed and no other."""
-    without = ",".join(sorted(lacking(packages["edgevpn"])))
-    start = router / "usr/lib/edgevpn/start.py"
-    return [sys.executable, "-I", "-S", "-B", str(LAUNCHER), str(site_packages), without, str(start)]
+    """With the daemon's package installed and no other."""
+    return feed.command(router, site_packages, packages["edgevpn"])
 
 
 def run(command: list[str], *words: str) -> tuple[int, str, str]:
@@ -197,7 +138,7 @@ def test_without_cryptography(command: list[str], tmp_path: Path) -> None:
 def test_imports_are_depended_on(packages: dict[str, Package]) -> None:
     """Also what is imported only when it is needed: each module of ours is read."""
     for name, beside in (("edgevpn", ()), ("edgevpn-web", ("edgevpn",))):
-        absent = lacking(packages[name], *(packages[each] for each in beside))
+        absent = feed.lacking(packages[name], *(packages[each] for each in beside))
         for entry in packages[name].entries:
             if (
                 isinstance(entry, File)
