@@ -11,7 +11,7 @@ from enum import IntEnum
 from ipaddress import ip_address
 
 from edgevpn.kernel import faults
-from edgevpn.kernel.batch import Step, carry_out
+from edgevpn.kernel.batch import Step, carry_out, raise_first
 from edgevpn.kernel.errors import NotFound
 from edgevpn.kernel.faults import reading, telling
 from edgevpn.kernel.netlink import (
@@ -57,9 +57,7 @@ def forget_connections(destinations: Collection[IpNetwork], opened: Opener) -> i
         with reading("connections"):
             chosen = [entry for entry in entries if is_among(destination_of(entry), destinations)]
         fates = carry_out(sock, [forgetting(entry) for entry in chosen])
-    for fate in fates:
-        if fate is not None and not isinstance(fate, NotFound):  # gone by itself meanwhile
-            raise fate
+    raise_first([fate for fate in fates if not isinstance(fate, NotFound)])  # gone by themselves meanwhile
     return fates.count(None)
 
 

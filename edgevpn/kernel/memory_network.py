@@ -6,6 +6,7 @@ import errno
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_interface, ip_network
+from typing import Any
 
 from edgevpn.kernel import faults
 from edgevpn.kernel.contract import Features, require_ours
@@ -57,6 +58,10 @@ class MemoryNetwork(MemoryBase):
         if path is not None:
             self._paths[network] = path
 
+    def set_link(self, name: str, **changes: Any) -> None:
+        """Change an interface as somebody else would: fields of `LinkState`. KeyError where there is none."""
+        self._keep_link(replace(self._links[name], **changes))
+
     # Links
 
     @can_fail
@@ -92,6 +97,7 @@ class MemoryNetwork(MemoryBase):
             self._drop_route(route)
         for spec in [spec for spec in self._addresses if spec.interface == name]:
             self.delete_address(spec)
+        self._proxies = [spec for spec in self._proxies if spec.interface != name]
         del self._links[name]
         self.emit(LinkChanged(link, gone=True))
 

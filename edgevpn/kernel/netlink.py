@@ -44,6 +44,7 @@ REQUEST_BUFFER = 1 << 20
 EVENT_BUFFER = 4 << 20
 EVENT_DATAGRAMS = 256
 DUMP_ATTEMPTS = 5
+MAX_SEQUENCE = 1 << 30  # 0 is for what nobody asked for
 
 
 class Flag(IntFlag):
@@ -148,7 +149,7 @@ class NetlinkSocket:
     def __init__(self, family: int, opened: Opener) -> None:
         self._socket = opened(family, REQUEST_BUFFER)
         self._socket.settimeout(ANSWER_TIMEOUT)
-        self._sequence = 0
+        self._next_sequence = 1
 
     def close(self) -> None:
         self._socket.close()
@@ -200,10 +201,10 @@ class NetlinkSocket:
 
     def _send(self, requests: Sequence[Request], flags: Flag = Flag.ACK) -> int:
         """Send, and return the first one's sequence number; the others count up from it."""
-        first = self._sequence + 1
+        first = self._next_sequence
         flags |= Flag.REQUEST
         self._socket.send(b"".join(wanted.octets(flags, first + number) for number, wanted in enumerate(requests)))
-        self._sequence = (first + len(requests)) & 0x3FFF_FFFF
+        self._next_sequence = (first + len(requests) - 1) % MAX_SEQUENCE + 1
         return first
 
     def _answer(self, sequence: int) -> tuple[NetlinkError | None, tuple[Message, ...]]:

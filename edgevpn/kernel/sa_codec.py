@@ -74,7 +74,6 @@ def sa_values(spec: SaSpec) -> dict[str, Any]:
     esn_attribute = needs_esn_attribute(spec)
     return {
         **selector_values(spec.selector),
-        **({} if spec.selector else {"sel_family": 0 if spec.flags & SaFlag.AF_UNSPEC else family(spec.destination)}),
         "id_daddr": spec.destination.packed,
         "id_spi": spec.spi.to_bytes(4, "big"),
         "id_proto": spec.protocol,

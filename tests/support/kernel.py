@@ -5,18 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+
+from hypothesis import strategies as st
 
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.spec import (
+    MAX_REPLAY_WINDOW,
     OURS_IF_ID,
     OURS_REQID,
+    SPI_RANGE,
+    Action,
     Aead,
     Direction,
+    Encryption,
+    Integrity,
+    IpNetwork,
+    Limits,
+    Mark,
+    Mode,
     PolicySpec,
+    PortMask,
+    Protocol,
+    SaFlag,
     SaSpec,
     Selector,
+    Sequence,
     Template,
+    UdpEncap,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +64,112 @@ def sa(spi: int = OUT.spi, **changes: Any) -> SaSpec:
 def policy(**changes: Any) -> PolicySpec:
     """`POLICY`, but for changes."""
     return replace(POLICY, **changes)
+
+
+U32 = st.integers(0, 0xFFFF_FFFF)
+U64 = st.integers(0, (1 << 64) - 2)
+Version: TypeAlias = Literal[4, 6]
+FOUR: Version = 4
+SIX: Version = 6
+VERSIONS = st.sampled_from([FOUR, SIX])
+
+
+def networks(version: Version) -> st.SearchStrategy[IpNetwork]:
+    return st.builds(
+        lambda address, length: ip_network((address, length), strict=False),
+        st.ip_addresses(v=version).map(lambda address: address.packed),
+        st.integers(0, 32 if version == 4 else 128),
+    )
+
+
+def ports() -> st.SearchStrategy[PortMask | None]:
+    return st.none() | st.builds(PortMask, st.integers(0, 0xFFFF), st.integers(1, 0xFFFF))
+
+
+@st.composite
+def selectors(draw: st.DrawFn) -> Selector:
+    version = draw(VERSIONS)
+    sides = draw(networks(version)), draw(networks(version))
+    return Selector(*sides, draw(st.integers(0, 255)), draw(ports()), draw(ports()))
+
+
+def limits() -> st.SearchStrategy[Limits]:
+    return st.builds(Limits, st.none() | U64, st.none() | U64, st.none() | st.integers(1, (1 << 64) - 1))
+
+
+def marks() -> st.SearchStrategy[Mark | None]:
+    return st.none() | st.builds(Mark, U32, U32)
+
+
+CIPHERS: st.SearchStrategy[Aead | Encryption] = st.sampled_from(
+    [GCM, Aead("rfc4309(ccm(aes))", bytes(19), 64), Encryption("cbc(aes)", bytes(16))]
+)
+INTEGRITIES = st.none() | st.just(Integrity("hmac(sha256)", bytes(32), 128))
+
+
+@st.composite
+def sequences(draw: st.DrawFn, window: int, esn: bool) -> Sequence:
+    """Where an SA with this replay window can stand."""
+    high = (1 << 64) - 1 if esn else 0xFFFF_FFFF
+    sent, received = draw(st.integers(0, high)), draw(st.integers(0, high))
+    width = 4 if window <= 32 and not esn else 4 * -(-window // 32)
+    return Sequence(sent, received, draw(st.binary(min_size=width, max_size=width)))
+
+
+@st.composite
+def sas(draw: st.DrawFn) -> SaSpec:
+    """Every SA that can be; without offload, which needs an interface."""
+    version = draw(VERSIONS)
+    cipher = draw(CIPHERS)
+    window, esn = draw(st.integers(0, MAX_REPLAY_WINDOW)), draw(st.booleans())
+    return SaSpec(
+        source=draw(st.ip_addresses(v=version)),
+        destination=draw(st.ip_addresses(v=version)),
+        spi=draw(st.integers(SPI_RANGE.start, SPI_RANGE.stop - 1)),
+        reqid=draw(U32),
+        cipher=cipher,
+        integrity=draw(INTEGRITIES) if isinstance(cipher, Encryption) else None,
+        mode=draw(st.sampled_from([Mode.TUNNEL, Mode.TRANSPORT, Mode.BEET])),
+        if_id=draw(U32),
+        replay_window=window,
+        esn=esn,
+        encapsulation=draw(st.none() | st.builds(UdpEncap, st.integers(0, 0xFFFF), st.integers(0, 0xFFFF))),
+        soft=draw(limits()),
+        hard=draw(limits()),
+        mark=draw(marks()),
+        output_mark=draw(marks()),
+        flags=SaFlag(draw(st.sampled_from([0, 0x7F, 0x101, 0x300]))),
+        mapping_interval=draw(U32),
+        sequence=draw(sequences(window, esn)),
+    )
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> PolicySpec:
+    """Every policy that can be; without offload, which needs an interface."""
+    return PolicySpec(
+        selector=draw(selectors()),
+        direction=draw(st.sampled_from(Direction)),
+        priority=draw(U32),
+        templates=tuple(draw(st.lists(templates(), max_size=4))),
+        if_id=draw(U32),
+        mark=draw(marks()),
+        action=draw(st.sampled_from(Action)),
+    )
+
+
+@st.composite
+def templates(draw: st.DrawFn) -> Template:
+    version = draw(VERSIONS)
+    return Template(
+        draw(st.ip_addresses(v=version)),
+        draw(st.ip_addresses(v=version)),
+        draw(U32),
+        draw(st.sampled_from(Mode)),
+        draw(st.sampled_from(Protocol)),
+        draw(st.booleans()),
+        draw(U32),
+    )
 
 
 class Inside:
