@@ -22,7 +22,7 @@ CLONE_NEWNS, CLONE_NEWNET = 0x0002_0000, 0x4000_0000
 MS_REC, MS_PRIVATE = 0x4000, 0x4_0000
 MNT_DETACH = 2
 
-CALL_LIMIT = 60.0  # seconds
+PROGRAM_LIMIT, CALL_LIMIT = 60.0, 70.0  # seconds
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -60,9 +60,15 @@ class Inhabited:
 
     def finish(self, *command: str, text: str = "") -> tuple[int, str]:
         """Run a program inside, `text` as its input; returns its exit status and output."""
-        output = subprocess.PIPE
         done = self.call(
-            subprocess.run, command, input=text, text=True, stdout=output, stderr=subprocess.STDOUT, check=False
+            subprocess.run,
+            command,
+            input=text,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=PROGRAM_LIMIT,
         )
         return done.returncode, str(done.stdout)
 

@@ -48,6 +48,7 @@ class Libreswan(Peer):
         self.config.write_text("config setup\n" + "".join(_section(connection) for connection in connections))
         self.secrets.write_text("".join(_secret(connection) for connection in connections))
         self.secrets.chmod(0o600)
+        self.place.run("certutil", "-N", "-d", f"sql:{state / 'nss'}", "--empty-password")
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -55,7 +56,8 @@ class Libreswan(Peer):
         return (f"{LIBEXEC}/pluto", "--nofork", "--stderrlog", "--rundir", str(self.state / "run"), *files)
 
     def start(self) -> "Libreswan":
-        self.place.run("certutil", "-N", "-d", f"sql:{self.state / 'nss'}", "--empty-password")
+        for left in (self.state / "run").iterdir():  # by a process that was killed
+            left.unlink()
         super().start()
         for connection in self.connections:
             self.place.run(
