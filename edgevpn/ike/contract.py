@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TypeVar
 
-from edgevpn.ike.errors import InvalidSyntax
-from edgevpn.ike.iana import ExchangeType, NotifyType
+from edgevpn.ike.errors import Cause
+from edgevpn.ike.iana import ExchangeType
+from edgevpn.ike.inbound import Request as Request
+from edgevpn.ike.inbound import Response as Response
 from edgevpn.ike.peer import Peer
-from edgevpn.ike.state import ChildSa, IkeSa, Path, Secured, Task
+from edgevpn.ike.proving import Answering, Calling
+from edgevpn.ike.questions import Answer, News, Question
+from edgevpn.ike.session import BY_KEYS, Session
+from edgevpn.ike.state import ChildSa, Contending, Established, Path, Rekeyed, Secured, Task
+from edgevpn.ike.state import IkeSa as Settled
 from edgevpn.ike.wire.message import Payload
-from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import Identification
-
-P = TypeVar("P")
 
 # --- inputs of the endpoint ---------------------------------------------------------------------------------------
 
@@ -90,56 +92,12 @@ class Reconfigure:
     peers: tuple[Peer, ...]
 
 
-Input = Datagram | TimerFired | Initiate | Ask | Terminate | ChildExpired | InstallFailed | Traffic | Reconfigure
+Input = (
+    Datagram | TimerFired | Initiate | Ask | Terminate | ChildExpired | InstallFailed | Traffic | Reconfigure | Answer
+)
 
 
 # --- what one IKE SA is told, once window and endpoint have read the datagram --------------------------------------
-
-
-class Payloads:
-    """How handlers look into a message."""
-
-    __slots__ = ()
-    payloads: tuple[Payload, ...]
-
-    def first(self, kind: type[P]) -> P | None:
-        """The first payload of that kind."""
-        return next((payload for payload in self.payloads if isinstance(payload, kind)), None)
-
-    def need(self, kind: type[P]) -> P:
-        """The first payload of that kind; InvalidSyntax if there is none."""
-        payload = self.first(kind)
-        if payload is None:
-            raise InvalidSyntax(f"no {kind.__name__} payload")
-        return payload
-
-    def notify(self, notify_type: NotifyType) -> Notify | None:
-        """The first Notify of that type."""
-        return next((n for n in self.payloads if isinstance(n, Notify) and n.notify_type == notify_type), None)
-
-    def error(self) -> Notify | None:
-        """The first Notify that reports an error."""
-        return next((n for n in self.payloads if isinstance(n, Notify) and n.notify_type.is_error), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Request(Payloads):
-    """The peer asks something; its ICV was right."""
-
-    exchange: ExchangeType
-    message_id: int
-    payloads: tuple[Payload, ...]
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Response(Payloads):
-    """The peer answers what we are waiting for. `octets` is the datagram itself, which AUTH covers in IKE_SA_INIT."""
-
-    exchange: ExchangeType
-    payloads: tuple[Payload, ...]
-    path: Path
-    octets: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +111,51 @@ class Unanswered:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeUp:
+    """Begin with what is to be done, if there is anything."""
+
+
+@dataclass(frozen=True, slots=True)
 class Inherit:
-    """These children were those of an IKE SA that this one follows."""
+    """Of two IKE SAs that were made in the place of `old`, this one stands; all that `old` had is its now."""
 
-    children: tuple[ChildSa, ...]
-    todo: tuple[Task, ...]
+    old: Established
 
 
-Event = Request | Response | Due | Unanswered | Inherit | Ask | Terminate | ChildExpired | InstallFailed | Traffic
+@dataclass(frozen=True, slots=True)
+class Redundant:
+    """Of two IKE SAs that were made in the place of one, the other stands; the peer will close this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """Another IKE SA with the same peer stands in the place of this one. `silently`: the peer has forgotten it."""
+
+    silently: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RivalGone:
+    """The IKE SA that the peer made of this one, while we are rekeying it, is closed again."""
+
+
+Event = (
+    Request
+    | Response
+    | Due
+    | Unanswered
+    | TakeUp
+    | Inherit
+    | Redundant
+    | RivalGone
+    | Superseded
+    | Ask
+    | Terminate
+    | ChildExpired
+    | InstallFailed
+    | Traffic
+    | Answer
+)
 
 
 # --- effects: carried out by the runner, in order ------------------------------------------------------------------
@@ -245,16 +240,18 @@ class IkeSaUp:
     remote_id: Identification
     path: Path
     replaces: bytes | None = None
+    session: Session = BY_KEYS
 
 
 @dataclass(frozen=True, slots=True)
 class IkeSaDown:
-    """The IKE SA is gone, or never came to be. `asked`: we were told to close it."""
+    """The IKE SA is gone, or never came to be. `asked`: we were told to close it. `cause` is the reason for code."""
 
     spi: bytes
     peer: str
     reason: str
     asked: bool = False
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,11 +292,12 @@ class Level(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Something to be logged; `fields` are name and value, and hold no secret."""
+    """Something to be logged; `fields` are name and value, and hold no secret. `cause` is for code, if it is known."""
 
     level: Level
     event: str
     fields: tuple[tuple[str, object], ...] = ()
+    cause: Cause | None = None
 
 
 Effect = (
@@ -317,6 +315,8 @@ Effect = (
     | ChildClosed
     | KeysDerived
     | Report
+    | Question
+    | News
 )
 
 
@@ -357,11 +357,10 @@ class Secure:
 
 @dataclass(frozen=True, slots=True)
 class Spawn:
-    """A new IKE SA has come out of the one with SPI `replaces`, by rekeying."""
+    """A new IKE SA has come out of this one, by rekeying. Done after the effects of the same step."""
 
-    sa: IkeSa
+    sa: Established | Contending | Rekeyed
     secured: Secured
-    replaces: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,10 +376,11 @@ class Supersede:
     """Other IKE SAs with the same peer and identity are to go: silently if the peer forgot them (INITIAL_CONTACT)."""
 
     peer: str
-    remote_id: Identification
+    identity: Identification | str
     silently: bool
 
 
+IkeSa = Settled | Answering | Calling
 Directive = Respond | Call | CallOpen | Secure | Spawn | Tell | Supersede
 
 
@@ -399,6 +399,7 @@ class Settings:
     ike_port: int = 500
     nat_port: int = 4500
     half_open_timeout: float = 30.0
+    login_timeout: float = 60.0  # for each message of EAP: a person may be typing
     half_open_limit: int = 300
     half_open_per_address: int = 5
     cookie_threshold: int = 30
@@ -412,18 +413,25 @@ class Settings:
     linger: float = 5.0  # an old inbound SA takes late packets for so long
     switch_after: float = 5.0  # the peer has surely installed what we answered
     retry_after: float = 5.0  # after TEMPORARY_FAILURE, jittered
+    refused_for: float = 180.0  # TEMPORARY_FAILURE for so long: the two sides are out of step (RFC 7296 §2.25)
+    rekey_again: float = 60.0  # after a rekeying that the peer refused
+    replaced_timeout: float = 60.0  # whoever is to delete what was replaced has surely forgotten it
     jitter: float = 0.1  # part of a lifetime by which rekeys are moved forward
     export_keys: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Env:
-    """What a handler may know beyond its IKE SA: the time, chance, the peers and our settings."""
+    """What a handler may know beyond its IKE SA: the time, chance, the peers and our settings.
+
+    `stands(peer, identity)`: whether another IKE SA with that peer and identity is established.
+    """
 
     now: float
     entropy: Callable[[int], bytes] = field(repr=False)
     peers: tuple[Peer, ...] = ()
     settings: Settings = Settings()
+    stands: Callable[[str, Identification | str], bool] = field(default=lambda peer, identity: False, repr=False)
 
     def soon(self, seconds: float) -> float:
         """The time `seconds` from now, moved forward by up to `settings.jitter` of it, so that sides do not collide."""
@@ -434,3 +442,8 @@ class Env:
 def report(level: Level, event: str, **fields: object) -> Report:
     """A Report with its fields by name."""
     return Report(level, event, tuple(fields.items()))
+
+
+def refused(event: str, cause: Cause, **fields: object) -> Report:
+    """A Report of something that did not work, and why."""
+    return Report(Level.WARNING, event, tuple(fields.items()), cause)

@@ -8,184 +8,331 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from edgevpn.ike import aging
 from edgevpn.ike.contract import (
     Ask,
+    Call,
     ChildExpired,
-    Directive,
+    ChildFailed,
     Due,
-    Effect,
     Env,
     Event,
+    IkeSa,
     IkeSaDown,
     Inherit,
     InstallFailed,
-    InstallOutbound,
     Level,
-    QueryTraffic,
+    Redundant,
     RemoveChild,
-    Report,
     Request,
+    Respond,
     Response,
-    Send,
+    RivalGone,
     Step,
+    Superseded,
+    TakeUp,
+    Tell,
     Terminate,
     Traffic,
     Unanswered,
     report,
 )
-from edgevpn.ike.exchange import create_child_sa, ike_auth, ike_sa_init, informational
-from edgevpn.ike.exchange.child_sa import ends
-from edgevpn.ike.iana import ExchangeType
+from edgevpn.ike.errors import Cause, ChildSaNotFound, Discard, IkeError, InvalidSyntax, TemporaryFailure
+from edgevpn.ike.exchange import (
+    create_child_sa,
+    ike_auth,
+    ike_auth_initiator,
+    ike_sa_init,
+    informational,
+    rekey_ike,
+)
+from edgevpn.ike.exchange.refusal import given_up, too_late
+from edgevpn.ike.iana import ExchangeType, ProtocolId
 from edgevpn.ike.peer import NEVER
+from edgevpn.ike.proving import (
+    Answering,
+    Calling,
+    CheckingResponder,
+    EapAnswering,
+    EapAsking,
+    EapProven,
+    EapProving,
+    PreparingAuth,
+    Waiting,
+)
+from edgevpn.ike.questions import Answer
 from edgevpn.ike.state import (
     Authenticating,
-    ChildSa,
+    Close,
     Closed,
     Closing,
+    Contending,
     CreateChild,
     DeleteChild,
     Established,
     HalfOpen,
-    IkeSa,
     Initiating,
-    Phase,
     Probe,
     RekeyChild,
     Rekeyed,
     RekeyIke,
+    RekeyingIke,
+    Rival,
 )
+from edgevpn.ike.wire.notify import Notify
+from edgevpn.ike.wire.payloads import Delete
 
-KEEPALIVE = b"\xff"  # RFC 3948 §2.3
+NO_ANSWER = "the peer does not answer"
+
+CREATE_CHILD_SA, INFORMATIONAL = ExchangeType.CREATE_CHILD_SA, ExchangeType.INFORMATIONAL
 
 
 def step(sa: IkeSa, event: Event, env: Env) -> Step:
-    """What `event` makes of `sa`. IkeError if the peer's message is at fault; `sa` is then as it was."""
+    """What `event` makes of `sa`. IkeError if the peer's message is at fault, Discard if it comes too early."""
+    match sa:
+        case Established():
+            return take_up(_in_established(sa, event, env), env)
+        case Contending():
+            return take_up(_in_contending(sa, event, env), env)
+        case Rekeyed() | Closing():
+            return _at_the_end(sa, event, env)
+        case _ if isinstance(sa, Answering):
+            return take_up(_while_answering(sa, event, env), env)
+        case _ if isinstance(sa, Calling):
+            return take_up(_while_calling(sa, event, env), env)
+        case _:
+            return take_up(_at_the_beginning(sa, event, env), env)
+
+
+def _at_the_beginning(sa: IkeSa, event: Event, env: Env) -> Step:
     match sa, event:
         case Initiating(), Response(exchange=ExchangeType.IKE_SA_INIT):
             return ike_sa_init.on_response(sa, event, env)
         case Authenticating(), Response(exchange=ExchangeType.IKE_AUTH):
-            return _go_on(ike_auth.on_response(sa, event, env), env)
+            return ike_auth_initiator.on_response(sa, event, env)
+        case ((Initiating() | Authenticating()), Request()):
+            raise Discard("the peer asks before we have its answer to IKE_AUTH")
         case HalfOpen(), Request(exchange=ExchangeType.IKE_AUTH):
-            return _go_on(ike_auth.on_request(sa, event, env), env)
+            return ike_auth.on_request(sa, event, env)
         case HalfOpen(), Due():
-            return Step(Closed("nobody came to authenticate"))
-        case Established(), Request(exchange=ExchangeType.CREATE_CHILD_SA):
-            return _go_on(create_child_sa.on_request(sa, event, env), env)
-        case Established(), Request(exchange=ExchangeType.INFORMATIONAL):
-            return _go_on(informational.on_request(sa, event, env), env)
-        case Established(), Response(exchange=ExchangeType.CREATE_CHILD_SA):
-            return _go_on(create_child_sa.on_response(sa, event, env), env)
-        case Established(), Response(exchange=ExchangeType.INFORMATIONAL):
-            return _go_on(informational.on_response(sa, event, env), env)
-        case Established(), Due():
-            return _go_on(_on_due(sa, env), env)
-        case Established(), Traffic(seen=seen):
-            return _go_on(_on_traffic(sa, seen, env), env)
-        case Established(), Ask(task=task):
-            return _go_on(Step(sa.then(task)), env)
-        case Established(), Inherit(children=children, todo=todo):
-            return _go_on(Step(replace(sa, children=(*sa.children, *children)).then(*todo)), env)
-        case Established(), ChildExpired(spi_in=spi_in, hard=hard):
-            return _go_on(_on_expired(sa, spi_in, hard), env)
-        case Established(), InstallFailed(spi_in=spi_in, reason=reason):
-            told = report(Level.ERROR, "child_not_installed", peer=sa.peer.name, spi_in=spi_in.hex(), reason=reason)
-            return _go_on(Step(sa.then(DeleteChild(spi_in)), (told,)), env)
-        case ((Rekeyed() | Closing()), Request(exchange=ExchangeType.INFORMATIONAL)):
-            return informational.on_request(sa, event, env)
-        case Closing(), Response():
-            return informational.on_response(sa, event, env)
-        case ((Established() | Rekeyed()), Terminate()):
-            return informational.close(sa)
+            return too_late(sa)
+        case ((Initiating() | Authenticating()), Unanswered()):
+            return Step(Closed(NO_ANSWER), (IkeSaDown(sa.spi, sa.peer.name, NO_ANSWER, cause=Cause.NO_ANSWER),))
         case ((Initiating() | Authenticating()), Terminate()):
-            return Step(Closed("closed"), (IkeSaDown(sa.spi, sa.peer.name, "closed", asked=True),))
-        case Rekeyed(), Due():
-            return Step(Closed("replaced"))
-        case _, Unanswered():
-            return _on_unanswered(sa)
+            return _called_off(sa)
         case _:
-            return Step(sa, (unexpected(sa, event),))
+            return _unexpected(sa, event)
 
 
-def unexpected(sa: IkeSa, event: Event) -> Report:
-    """An event that this state has no use for."""
-    return report(Level.DEBUG, "unexpected", state=type(sa).__name__, input=type(event).__name__)
+def _while_answering(sa: Answering, event: Event, env: Env) -> Step:
+    match sa, event:
+        case ((EapAsking() | EapProving()), Request(exchange=ExchangeType.IKE_AUTH)):
+            return ike_auth.on_request(sa, event, env)
+        case _, Due():
+            return too_late(sa)
+        case _ if isinstance(sa, Waiting) and isinstance(event, Answer):
+            return ike_auth.on_answer(sa, event, env)
+        case _:
+            return _unexpected(sa, event)
 
 
-def _go_on(done: Step, env: Env) -> Step:
-    """Take up tasks until one of them has sent a request."""
+def _while_calling(sa: Calling, event: Event, env: Env) -> Step:
+    match sa, event:
+        case ((EapAnswering() | EapProven()), Response(exchange=ExchangeType.IKE_AUTH)):
+            return ike_auth_initiator.on_response(sa, event, env)
+        case _, Request():
+            raise Discard("the peer asks before we have its answer to IKE_AUTH")
+        case _, (Unanswered() | Due()):
+            cause = Cause.NO_ANSWER if isinstance(event, Unanswered) else Cause.TOO_LATE
+            return Step(Closed(NO_ANSWER), (IkeSaDown(sa.spi, sa.peer.name, NO_ANSWER, cause=cause),))
+        case _, Terminate():
+            return _called_off(sa)
+        case _ if isinstance(sa, PreparingAuth | CheckingResponder) and isinstance(event, Answer):
+            try:
+                return ike_auth_initiator.on_answer(sa, event, env)
+            except IkeError as error:
+                return disappointed(sa, error)
+        case _:
+            return _unexpected(sa, event)
+
+
+def _called_off(sa: Initiating | Authenticating | Calling) -> Step:
+    return Step(Closed("closed"), (IkeSaDown(sa.spi, sa.peer.name, "closed", asked=True, cause=Cause.ASKED),))
+
+
+def _in_established(sa: Established, event: Event, env: Env) -> Step:
+    match event:
+        case Request(exchange=ExchangeType.CREATE_CHILD_SA):
+            return create_child_sa.on_request(sa, event, env)
+        case Request(exchange=ExchangeType.INFORMATIONAL):
+            rival = _rival(sa)
+            if rival is not None and informational.closes(event):
+                return rekey_ike.bequeathed(sa, rival, "replaced", Respond(event))
+            return informational.on_request(sa, event, env)
+        case Response(exchange=ExchangeType.CREATE_CHILD_SA):
+            return create_child_sa.on_response(sa, event, env)
+        case Response(exchange=ExchangeType.INFORMATIONAL):
+            return informational.on_response(sa, event, env)
+        case Due():
+            return aging.on_due(sa, env)
+        case Traffic(seen=seen):
+            return aging.on_traffic(sa, seen, env)
+        case ChildExpired(spi_in=spi_in, hard=hard):
+            return aging.on_expired(sa, spi_in, hard)
+        case Ask(task=task):
+            return Step(sa.then(task))
+        case InstallFailed(spi_in=spi_in, reason=reason):
+            return _not_installed(sa, spi_in, reason)
+        case RivalGone() if isinstance(sa.doing, RekeyingIke):
+            return Step(replace(sa, doing=replace(sa.doing, rival=None)))
+        case TakeUp():
+            return Step(sa)
+        case Terminate():
+            return _close(sa, Close("closed", asked=True))
+        case Superseded(silently):
+            if silently:
+                return forgotten(sa, "the peer began anew")
+            return _close(sa, Close("another IKE SA with the peer replaces it", asked=False))
+        case Unanswered():
+            if (rival := _rival(sa)) is not None:
+                return rekey_ike.bequeathed(sa, rival, NO_ANSWER)
+            return forgotten(sa, NO_ANSWER)
+        case _:
+            return _unexpected(sa, event)
+
+
+def _in_contending(sa: Contending, event: Event, env: Env) -> Step:
+    match event:
+        case Request() if informational.closes(event):
+            return rekey_ike.given_up(sa, event)
+        case Request():
+            raise Discard("it is not known yet whether this IKE SA stands")
+        case Inherit(old):
+            return rekey_ike.inherit(sa, old, env)
+        case Redundant():
+            return Step(rekey_ike.redundant(sa, env))
+        case Terminate():
+            return informational.close(rekey_ike.redundant(sa, env))
+        case _:
+            return _unexpected(sa, event)
+
+
+def _at_the_end(sa: Rekeyed | Closing, event: Event, env: Env) -> Step:
+    match sa, event:
+        case _, Request(exchange=ExchangeType.INFORMATIONAL):
+            return informational.on_request(sa, event, env)
+        case _, Request(exchange=ExchangeType.CREATE_CHILD_SA):
+            raise TemporaryFailure("this IKE SA is at its end")
+        case Closing(), Response():
+            return informational.closed(sa)
+        case Closing(), Unanswered():
+            return informational.given_up(sa)
+        case Rekeyed(), Response():
+            return Step(replace(sa, busy=False))
+        case Rekeyed(), Terminate():
+            return informational.close(sa)
+        case Rekeyed(), (Due() | Unanswered()):
+            return Step(Closed("replaced"))
+        case _:
+            return _unexpected(sa, event)
+
+
+def _unexpected(sa: IkeSa, event: Event) -> Step:
+    """An event that this state has no use for. A request must have its answer."""
+    if isinstance(event, Request):
+        raise InvalidSyntax(f"{event.exchange.name} in state {type(sa).__name__}")
+    return Step(sa, (report(Level.DEBUG, "unexpected", state=type(sa).__name__, input=type(event).__name__),))
+
+
+def _rival(sa: Established) -> Rival | None:
+    """The IKE SA that the peer has made of this one while we are rekeying it."""
+    return sa.doing.rival if isinstance(sa.doing, RekeyingIke) else None
+
+
+def _close(sa: Established, close: Close) -> Step:
+    """Close it at once; while we are rekeying it, as soon as we know what the peer has made of it."""
+    if isinstance(sa.doing, RekeyingIke):
+        return Step(replace(sa, todo=(close,)))
+    return informational.close(sa, close.reason, asked=close.asked)
+
+
+# --- tasks ---------------------------------------------------------------------------------------------------------
+
+
+def take_up(done: Step, env: Env) -> Step:
+    """Begin with tasks until one of them has sent a request."""
     sa, effects = done.sa, done.effects
-    while isinstance(sa, Established) and sa.doing is None and sa.todo and sa.wake == NEVER:
-        task, sa = sa.todo[0], replace(sa, todo=sa.todo[1:])
+    while isinstance(sa, Established) and sa.doing is None:
+        task = next(
+            (task for task in sa.todo if sa.wake == NEVER or isinstance(task, DeleteChild | Probe | Close)), None
+        )
+        if task is None:
+            break
+        sa = replace(sa, todo=tuple(other for other in sa.todo if other is not task))
         match task:
             case CreateChild():
                 started = create_child_sa.create_child(sa, task, env)
             case RekeyChild():
                 started = create_child_sa.rekey_child(sa, task, env)
             case RekeyIke():
-                started = create_child_sa.rekey_ike(sa, task, env)
+                started = rekey_ike.rekey_ike(sa, task, env)
             case DeleteChild(spi_in):
                 started = informational.delete_child(sa, spi_in)
             case Probe():
                 started = informational.probe(sa)
+            case Close(reason, asked):
+                started = informational.close(sa, reason, asked=asked)
         sa, effects = started.sa, (*effects, *started.effects)
     return Step(sa, effects)
 
 
-def _on_due(sa: Established, env: Env) -> Step:
-    """Everything whose time has come."""
-    now = env.now
-    effects: list[Effect | Directive] = []
-    for child in (child for child in sa.children if child.due <= now):
-        sa, done = _aged(sa, child)
-        effects += done
-    if sa.wake <= now:
-        sa = replace(sa, wake=NEVER)
-    if sa.rekey_at <= now:
-        sa = replace(sa, rekey_at=NEVER).then(RekeyIke())
-    if sa.keepalive_at <= now:
-        sa = replace(sa, keepalive_at=now + env.settings.keepalive)
-        effects.append(Send(sa.path, KEEPALIVE))
-    if sa.probe_at <= now:
-        sa = replace(sa, probe_at=NEVER)
-        effects.append(QueryTraffic(sa.spi, tuple(child.spi_in for child in sa.children)))
-    return Step(sa, tuple(effects))
-
-
-def _aged(sa: Established, child: ChildSa) -> tuple[Established, tuple[Effect, ...]]:
-    """The phase of a child has come to its end."""
-    match child.phase:
-        case Phase.ACTIVE:
-            return sa.with_child(replace(child, due=NEVER)).then(RekeyChild(child.spi_in)), ()
-        case Phase.INBOUND:  # no Delete of the old pair has come, but the peer surely has the new one by now
-            return sa.with_child(child.turned(Phase.ACTIVE, child.rekey_at)), (InstallOutbound(child, ends(sa)),)
-        case _:
-            return sa.without((child,)), (RemoveChild(child),)
-
-
-def _on_traffic(sa: Established, seen: float | None, env: Env) -> Step:
-    """Ask whether the peer is there, unless something of it came through in the meantime."""
-    heard = max(sa.heard, seen or sa.heard)
-    probe_at = heard + sa.peer.liveness
-    if probe_at > env.now:
-        return Step(replace(sa, heard=heard, probe_at=probe_at))
-    return Step(replace(sa, probe_at=env.now + sa.peer.liveness).then(Probe()))
-
-
-def _on_expired(sa: Established, spi_in: bytes, hard: bool) -> Step:
+def _not_installed(sa: Established, spi_in: bytes, reason: str) -> Step:
     child = sa.child(spi_in)
     if child is None:
         return Step(sa)
-    if hard:
-        return Step(sa.then(DeleteChild(spi_in), CreateChild(child.name)))
-    return Step(sa.then(RekeyChild(spi_in)))
+    told = report(Level.ERROR, "child_not_installed", peer=sa.peer.name, spi_in=spi_in.hex(), reason=reason)
+    return Step(sa.then(DeleteChild(spi_in)), (told, ChildFailed(sa.spi, sa.peer.name, child.name, reason)))
 
 
-def _on_unanswered(sa: IkeSa) -> Step:
-    """The peer is not there any more, or never was."""
-    if isinstance(sa, Initiating | Authenticating | Established | Closing):
-        reason = "the peer does not answer"
-        children = sa.children if isinstance(sa, Established) else ()
-        removals = tuple(RemoveChild(child) for child in children)
-        down = IkeSaDown(sa.spi, sa.peer.name, reason, asked=isinstance(sa, Closing))
-        return Step(Closed(reason), (*removals, down))
-    return Step(Closed("the peer does not answer"))
+# --- what faults make of an IKE SA -----------------------------------------------------------------------------------
+
+
+def refusal(sa: IkeSa, request: Request, error: IkeError) -> Step:
+    """Tell the peer what was wrong with its request; give up the IKE SA if the fault is fatal (RFC 7296 §2.21)."""
+    protocol, spi = (ProtocolId.ESP, error.spi) if isinstance(error, ChildSaNotFound) else (ProtocolId.NONE, b"")
+    answer = Respond(request, (Notify(error.notify, error.data, protocol, spi),))
+    told = report(Level.WARNING, "request_refused", notify=error.notify.name, why=str(error))
+    if isinstance(sa, HalfOpen | Answering):
+        return given_up(sa, request, error)
+    if not error.fatal or not isinstance(sa, Established):
+        return Step(sa, (answer, told))
+    gone = forgotten(sa, str(error))
+    return Step(gone.sa, (answer, told, *gone.effects))
+
+
+def disappointed(sa: IkeSa, error: IkeError) -> Step:
+    """An answer cannot be used: give up, telling the peer where it believes to have an IKE SA (RFC 7296 §2.21.2)."""
+    told, reason = report(Level.WARNING, "answer_refused", notify=error.notify.name, why=str(error)), str(error)
+    match sa:
+        case Established():
+            rival, done = _rival(sa), informational.close(replace(sa, doing=None), reason, asked=False)
+            others = (Tell(rival.spi, Terminate(rival.spi)),) if rival else ()
+            return Step(done.sa, (told, *done.effects, *others))
+        case Initiating() | PreparingAuth():
+            return Step(Closed(reason), (told, IkeSaDown(sa.spi, sa.peer.name, reason, cause=error.cause)))
+        case Authenticating() | CheckingResponder() | EapAnswering() | EapProven():
+            sa = sa if isinstance(sa, Authenticating) else sa.first
+            closing = Closing(sa.secured, sa.peer, sa.path, reason, asked=False, silent=True)
+            payloads = (Notify(error.notify, error.data), Delete(ProtocolId.IKE))
+            call = Call(ExchangeType.INFORMATIONAL, payloads, sa.path)
+            return Step(closing, (told, IkeSaDown(sa.spi, sa.peer.name, reason, cause=error.cause), call))
+        case _:
+            return Step(sa, (told,))
+
+
+def forgotten(sa: Established, reason: str) -> Step:
+    """Drop an IKE SA without a word."""
+    removals = tuple(RemoveChild(child) for child in sa.children)
+    rival = _rival(sa)
+    others = (Tell(rival.spi, Redundant()),) if rival else ()
+    return Step(Closed(reason), (*removals, IkeSaDown(sa.spi, sa.peer.name, reason), *others))

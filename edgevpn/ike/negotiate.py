@@ -66,6 +66,12 @@ def without_ke(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
     return tuple(Offer(tuple(t for t in o.transforms if t.transform_type != TransformType.KE)) for o in offers)
 
 
+def ke_optional(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    """Of these offers those that do without a key exchange, and without it."""
+    able = (offer for offer in offers if Ke.NONE in methods((offer,)) or not methods((offer,)))
+    return without_ke(tuple(able))
+
+
 def methods(offers: tuple[Offer, ...]) -> tuple[Ke, ...]:
     """The key exchange methods in these offers, most wanted first, each once."""
     found = (Ke(t.transform_id) for o in offers for t in o.transforms if t.transform_type == TransformType.KE)

@@ -7,11 +7,14 @@
            Authenticating                               HalfOpen
                  | IKE_AUTH answered                        | IKE_AUTH answered
                  +--------------> Established <-------------+
-                                   |        |
-               new IKE SA took over|        | Delete sent
-                               Rekeyed   Closing
-                                   |        |
-                                   +-> Closed
+                                   |   |    ^
+               new IKE SA took over|   |    | ours lost, so this one gets the children
+                               Rekeyed |  Contending  (the peer rekeyed an IKE SA that we were rekeying)
+                                   |   |    |
+                                   v   v    v Delete sent
+                                   Closing
+                                      |
+                                   Closed
 
 Changing state is building the next record, so an exception changes nothing. Every record says at which time
 it wants to be looked at again (`due`); the endpoint makes that one timer, so no timer outlives its reason.
@@ -24,11 +27,13 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Self
 
+from edgevpn.ike.clients import UNKNOWN, Client
 from edgevpn.ike.crypto.dh import KeyPair
 from edgevpn.ike.crypto.keymat import ChildKeys, IkeKeys
 from edgevpn.ike.crypto.suite import ChildSuite, IkeSuite
-from edgevpn.ike.iana import Ke
+from edgevpn.ike.iana import HashAlgorithm, Ke
 from edgevpn.ike.peer import NEVER, ChildPolicy, IpAddress, Mode, Peer
+from edgevpn.ike.session import BY_KEY, BY_KEYS, Proof, Session
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.selector import TrafficSelector
 
@@ -95,7 +100,7 @@ class Phase(Enum):
 
     INBOUND = auto()  # we answered its rekey: receives; sends when the old pair goes (RFC 7296 §2.8)
     ACTIVE = auto()
-    REPLACED = auto()  # a newer pair carries the traffic; a Delete will come or go
+    REPLACED = auto()  # a newer pair carries the traffic; a Delete will come, or go at the latest when it is due
     DELETING = auto()  # our Delete waits for its answer
     LINGERING = auto()  # deleted by both sides; receives late packets for a few seconds
 
@@ -104,8 +109,8 @@ class Phase(Enum):
 class ChildSa:
     """A pair of ESP SAs. `initiator`: whether we asked for it, which tells whose keys are whose.
 
-    `due` is when its phase ends by itself: ACTIVE -> rekey, INBOUND -> send, LINGERING -> gone. `rekey_at` is when an
-    ACTIVE one will be due, for a pair that is not there yet.
+    `due` is when its phase ends by itself: ACTIVE -> rekey, INBOUND -> send, REPLACED -> delete, LINGERING -> gone.
+    `rekey_at` is when an ACTIVE one will be due, for a pair that is not there yet.
     """
 
     name: str
@@ -122,90 +127,29 @@ class ChildSa:
     rekey_at: float = NEVER
     replaces: bytes | None = None  # spi_in of the pair that this one was made to follow
 
+    @property
+    def lives(self) -> bool:
+        """Whether it is there to carry traffic, now or as soon as the pair before it goes."""
+        return self.phase in (Phase.INBOUND, Phase.ACTIVE)
+
     def turned(self, phase: Phase, due: float = NEVER) -> ChildSa:
         """The same pair, further on in its life."""
         return replace(self, phase=phase, due=due)
 
 
-# What we may be in the middle of asking; one at a time (window of one, RFC 7296 §2.3).
-
-
-@dataclass(frozen=True, slots=True)
-class ChildOffer:
-    """What must be remembered of our offer of a CHILD SA until it is answered."""
-
-    policy: ChildPolicy
-    spi_in: bytes
-    ni: bytes = field(repr=False)
-    ke: Ke = Ke.NONE
-    key_pair: KeyPair | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Rival:
-    """The SA that the peer made of the same SA while our request to rekey it was on its way (RFC 7296 §2.8.1).
-
-    `lowest` is the smaller of its two nonces, `spi` what we know the new SA by.
-    """
-
-    spi: bytes
-    lowest: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class CreatingChild:
-    """CREATE_CHILD_SA for a new child is unanswered."""
-
-    offer: ChildOffer
-    retried: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RekeyingChild:
-    """CREATE_CHILD_SA that follows the child `old` (its spi_in) is unanswered."""
-
-    offer: ChildOffer
-    old: bytes
-    rival: Rival | None = None
-    retried: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RekeyingIke:
-    """CREATE_CHILD_SA for a new IKE SA is unanswered; `spi` is what we will know it by."""
-
-    spi: bytes
-    ni: bytes = field(repr=False)
-    ke: Ke
-    key_pair: KeyPair = field(repr=False)
-    rival: Rival | None = None
-    retried: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Deleting:
-    """Delete of the children with these inbound SPIs is unanswered."""
-
-    spis: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Probing:
-    """An empty INFORMATIONAL asks whether the peer is there (RFC 7296 §2.4)."""
-
-
-Doing = CreatingChild | RekeyingChild | RekeyingIke | Deleting | Probing
-
-
 # What waits for its turn.
+
+
+# Of the first three, `ke` is how to do it after the peer refused our guess: with this method, or NONE for without any.
 
 
 @dataclass(frozen=True, slots=True)
 class CreateChild:
-    """A child of this policy is wanted; `ke` is the method that the peer asked for, if it refused our guess."""
+    """A child of this policy is wanted; `packet` is the local and remote selector of the packet that wants it."""
 
     name: str
     ke: Ke | None = None
+    packet: tuple[TrafficSelector, TrafficSelector] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +179,85 @@ class Probe:
     """The peer is to show that it lives."""
 
 
-Task = CreateChild | RekeyChild | RekeyIke | DeleteChild | Probe
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The IKE SA is to go. `asked`: somebody here wants it."""
+
+    reason: str
+    asked: bool
+
+
+Task = CreateChild | RekeyChild | RekeyIke | DeleteChild | Probe | Close
+
+
+# What we may be in the middle of asking; one at a time (window of one, RFC 7296 §2.3).
+
+
+@dataclass(frozen=True, slots=True)
+class ChildOffer:
+    """What must be remembered of our offer of a CHILD SA until it is answered."""
+
+    policy: ChildPolicy
+    spi_in: bytes
+    ni: bytes = field(repr=False)
+    ke: Ke = Ke.NONE
+    key_pair: KeyPair | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """The SA that the peer made for the same purpose while our request for one was on its way (RFC 7296 §2.8.1).
+
+    `lowest` is the smaller of its two nonces, `spi` what we know the new SA by.
+    """
+
+    spi: bytes
+    lowest: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CreatingChild:
+    """CREATE_CHILD_SA for a new child is unanswered."""
+
+    task: CreateChild
+    offer: ChildOffer
+    rival: Rival | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RekeyingChild:
+    """CREATE_CHILD_SA for a child in the place of another is unanswered."""
+
+    task: RekeyChild
+    offer: ChildOffer
+    rival: Rival | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RekeyingIke:
+    """CREATE_CHILD_SA for a new IKE SA is unanswered; `spi` is what we will know it by."""
+
+    task: RekeyIke
+    spi: bytes
+    ni: bytes = field(repr=False)
+    ke: Ke
+    key_pair: KeyPair = field(repr=False)
+    rival: Rival | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deleting:
+    """Delete of the children with these inbound SPIs is unanswered."""
+
+    spis: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Probing:
+    """An empty INFORMATIONAL asks whether the peer is there (RFC 7296 §2.4)."""
+
+
+Doing = CreatingChild | RekeyingChild | RekeyingIke | Deleting | Probing
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +297,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Authenticating:
-    """Our IKE_AUTH request is unanswered."""
+    """Our (first) IKE_AUTH request is unanswered. `ours` is how we have proved ourselves in it."""
 
     secured: Secured
     peer: Peer
@@ -284,6 +306,7 @@ class Authenticating:
     opening: Opening
     offer: ChildOffer | None
     children: tuple[str, ...]
+    ours: Proof = BY_KEY
 
     @property
     def spi(self) -> bytes:
@@ -296,13 +319,18 @@ class Authenticating:
 
 @dataclass(frozen=True, slots=True)
 class HalfOpen:
-    """We answered IKE_SA_INIT; nobody has shown who it is. Given up at `due`."""
+    """We answered IKE_SA_INIT; nobody has shown who it is. Given up at `due`.
+
+    `client` is what kind of client it seems to be, `hashes` what it can verify signatures with (RFC 7427 §4).
+    """
 
     secured: Secured
     path: Path
     nat: Nat
     opening: Opening
     due: float
+    client: Client = UNKNOWN
+    hashes: tuple[HashAlgorithm, ...] | None = None
 
     @property
     def spi(self) -> bytes:
@@ -313,7 +341,8 @@ class HalfOpen:
 class Established:
     """Both sides have shown who they are.
 
-    `heard` is when the peer last proved to be there; `wake` when a request refused for now may be tried again.
+    `heard` is when the peer last proved to be there; `wake` when a request refused for now may be tried again, and
+    `refused_since` when it was first refused. `began`: we sent the first IKE_SA_INIT, be it before some rekeyings.
     """
 
     secured: Secured
@@ -330,15 +359,24 @@ class Established:
     rekey_at: float = NEVER
     wake: float = NEVER
     keepalive_at: float = NEVER
+    refused_since: float = NEVER
+    began: bool = True
+    expire_at: float = NEVER
+    session: Session = BY_KEYS
 
     @property
     def spi(self) -> bytes:
         return self.secured.spi
 
     @property
+    def identity(self) -> Identification | str:
+        """Whom the peer has proved to be: who logged in by EAP, else the identity of IKE."""
+        return self.session.user or self.remote_id
+
+    @property
     def due(self) -> float:
         children = min((child.due for child in self.children), default=NEVER)
-        return min(children, self.probe_at, self.rekey_at, self.wake, self.keepalive_at)
+        return min(children, self.probe_at, self.rekey_at, self.wake, self.keepalive_at, self.expire_at)
 
     def child(self, spi_in: bytes) -> ChildSa | None:
         """The child that receives on `spi_in`."""
@@ -365,13 +403,38 @@ class Established:
 
 
 @dataclass(frozen=True, slots=True)
+class Contending:
+    """The peer made this IKE SA of one that we are rekeying too; which of the two stands is not known yet (§2.8.2).
+
+    `replaces` is the SPI of the old one, which knows this one as its rival.
+    """
+
+    secured: Secured
+    peer: Peer
+    path: Path
+    replaces: bytes
+
+    @property
+    def spi(self) -> bytes:
+        return self.secured.spi
+
+    @property
+    def due(self) -> float:
+        return NEVER
+
+
+@dataclass(frozen=True, slots=True)
 class Rekeyed:
-    """Another IKE SA has taken over the children; this one lives until its Delete, or `due`."""
+    """Another IKE SA has taken over the children; this one lives until its Delete, or `due`.
+
+    `busy`: a request of ours is unanswered.
+    """
 
     secured: Secured
     peer: Peer
     path: Path
     due: float
+    busy: bool = False
 
     @property
     def spi(self) -> bytes:
@@ -380,11 +443,18 @@ class Rekeyed:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """Our Delete of the IKE SA is unanswered."""
+    """Our Delete of the IKE SA is unanswered, or (`waiting`) a request before it.
+
+    `asked`: we were told to close it; `silent`: another has followed it, so that nobody will miss it.
+    """
 
     secured: Secured
     peer: Peer
     path: Path
+    reason: str = "closed"
+    asked: bool = True
+    silent: bool = False
+    waiting: bool = False
 
     @property
     def spi(self) -> bytes:
@@ -406,4 +476,4 @@ class Closed:
         return NEVER
 
 
-IkeSa = Initiating | Authenticating | HalfOpen | Established | Rekeyed | Closing | Closed
+IkeSa = Initiating | Authenticating | HalfOpen | Established | Contending | Rekeyed | Closing | Closed

@@ -130,6 +130,8 @@ class Window:
         """The peer's next request, None while parts of it are missing; Discard if it is another, or not the peer's."""
         if header.message_id != self.expected_id:
             raise Discard(f"request {header.message_id}, expected is {self.expected_id}")
+        if self.answering:
+            raise Discard(f"request {header.message_id} is under answer")
         message, pieces = self._open(header, datagram, self.asked, env)
         return replace(self, asked=pieces, answering=message is not None), message
 

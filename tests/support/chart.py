@@ -10,6 +10,7 @@ The Notifies of NAT detection are left out.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from edgevpn.ike.iana import ExchangeType, NotifyType, PayloadType
@@ -55,6 +56,11 @@ class Chart:
             *(["lost"] if lost else []),
         ]
         return " ".join(part for part in parts if part)
+
+
+def without_numbers(chart: str) -> str:
+    """The same chart without message IDs, for where only the order of the conversation counts."""
+    return re.sub(r" \d+:", ":", chart)
 
 
 def _content(header: Header, octets: bytes, secured: Secured | None) -> str:

@@ -7,9 +7,10 @@ step = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from edgevpn.ike.contract import (
     Call,
@@ -24,11 +25,13 @@ from edgevpn.ike.contract import (
     Send,
     Step,
 )
-from edgevpn.ike.exchange import ike_sa_init
+from edgevpn.ike.exchange import ike_auth, ike_auth_initiator, ike_sa_init
 from edgevpn.ike.iana import ExchangeType
 from edgevpn.ike.peer import Peer
+from edgevpn.ike.questions import Answer, Question
 from edgevpn.ike.state import Address, Authenticating, HalfOpen, Initiating, Path
 from edgevpn.ike.wire.message import Header, Payload, decode_message
+from tests.support.world import World
 
 E = TypeVar("E")
 
@@ -96,6 +99,32 @@ class Opened:
         """The IKE_AUTH request as the responder gets it, or that with some payloads more or less."""
         return auth_request((*(p for p in self.call.payloads if not isinstance(p, without)), *more))
 
+    def answered(self, world: World | None = None) -> Step:
+        """What the responder makes of the request, once the world has answered all that it asks."""
+        return asking(ike_auth.on_request(self.half_open, self.request(), self.right), self.right, world)
+
+    def done(self, answered: Step, world: World | None = None) -> Step:
+        """What the initiator makes of that, once the world has answered all that it asks."""
+        step = ike_auth_initiator.on_response(self.authenticating, auth_response(answered), self.left)
+        return calling(step, self.left, world)
+
+
+def asking(step: Step, env: Env, world: World | None = None) -> Step:
+    """A step of the responder, gone on with until the world is asked nothing more; with the effects of the last."""
+    return _resolved(step, ike_auth.on_answer, env, world)
+
+
+def calling(step: Step, env: Env, world: World | None = None) -> Step:
+    """The same for a step of the initiator."""
+    return _resolved(step, ike_auth_initiator.on_answer, env, world)
+
+
+def _resolved(step: Step, on_answer: Callable[[Any, Answer, Env], Step], env: Env, world: World | None) -> Step:
+    world = world or World()
+    while questions := [effect for effect in step.effects if isinstance(effect, Question)]:
+        step = on_answer(step.sa, world.answer(questions[0]), env)
+    return step
+
 
 def auth_request(payloads: tuple[Payload, ...], message_id: int = 1) -> Request:
     return Request(ExchangeType.IKE_AUTH, message_id, payloads, RIGHT_PATH)
@@ -107,13 +136,15 @@ def auth_response(step: Step, *more: Payload, without: tuple[type[Payload], ...]
     return Response(ExchangeType.IKE_AUTH, payloads, LEFT_PATH)
 
 
-def open_sa(peer: Peer, others: tuple[Peer, ...], *children: str, initial_contact: bool = True) -> Opened:
+def open_sa(
+    peer: Peer, others: tuple[Peer, ...], *children: str, initial_contact: bool = True, world: World | None = None
+) -> Opened:
     """IKE_SA_INIT between an initiator that knows `peer` and a responder that knows `others`."""
     left, right = an_env(peer), an_env(*others, seed=2)
     asked = ike_sa_init.initiate(peer, Initiate(peer.name, LEFT_PATH, children), initial_contact, left)
     answered = answer_init(the(CallOpen, asked).octets, right)
     assert isinstance(asked.sa, Initiating)
-    agreed = ike_sa_init.on_response(asked.sa, init_response(the(Send, answered).octets), left)
+    agreed = calling(ike_sa_init.on_response(asked.sa, init_response(the(Send, answered).octets), left), left, world)
     assert isinstance(agreed.sa, Authenticating)
     assert isinstance(answered.sa, HalfOpen)
     return Opened(agreed.sa, answered.sa, the(Call, agreed), left, right)

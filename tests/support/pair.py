@@ -23,6 +23,7 @@ from edgevpn.ike.contract import (
     ChildFailed,
     Datagram,
     Effect,
+    IkeSa,
     IkeSaDown,
     IkeSaUp,
     Initiate,
@@ -40,10 +41,22 @@ from edgevpn.ike.contract import (
 )
 from edgevpn.ike.endpoint import Endpoint
 from edgevpn.ike.peer import Peer
-from edgevpn.ike.state import Address, ChildSa, Established, IkeSa, Path, Phase, Secured, Task
+from edgevpn.ike.questions import (
+    Configured,
+    FindPassword,
+    FindPsk,
+    Lease,
+    Question,
+    Release,
+    Sign,
+    VerifyCertificates,
+)
+from edgevpn.ike.state import Address, ChildSa, Established, Path, Phase, Secured, Task
 from tests.support.chance import Chance
 from tests.support.chart import Chart
 from tests.support.ledger import Ledger
+from tests.support.peers import TO_RIGHT, mirrored
+from tests.support.world import World
 
 LEFT, RIGHT = IPv4Address("192.0.2.1"), IPv4Address("198.51.100.1")
 KEEPALIVE = b"\xff"
@@ -52,7 +65,10 @@ DELAY = 0.01  # seconds that a datagram travels
 
 @dataclass
 class Side:
-    """One gateway: its endpoint, what its kernel holds, and all that it has reported."""
+    """One gateway: its endpoint, what its kernel holds, and all that it has reported.
+
+    `world` answers what the endpoint asks, at once, or when the test says so: then it waits in `open`.
+    """
 
     host: IPv4Address
     other: IPv4Address
@@ -62,6 +78,9 @@ class Side:
     kernel: Ledger = field(default_factory=Ledger)
     timers: dict[bytes, float] = field(default_factory=dict)
     told: list[Effect] = field(default_factory=list)
+    world: World = field(default_factory=World)
+    holds: bool = False
+    open: list[Question] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.endpoint = Endpoint(self.peers, self.chance, self.pair.settings)
@@ -78,6 +97,14 @@ class Side:
         """Give the endpoint an input, and carry out what it wants."""
         for effect in self.endpoint.handle(event, self.pair.now):
             self.carry_out(effect)
+        if not self.holds:
+            self.answer()
+
+    def answer(self) -> None:
+        """Let the world answer all that is open."""
+        questions, self.open = self.open, []
+        for question in questions:
+            self.tell(self.world.answer(question))
 
     def carry_out(self, effect: Effect) -> None:
         match effect:
@@ -92,7 +119,11 @@ class Side:
             case KeysDerived(secured, child):
                 if child is None:
                     self.pair.secrets[secured.spi_i, secured.spi_r] = secured
-            case IkeSaUp() | IkeSaDown() | ChildFailed() | ChildClosed() | Report():
+            case Sign() | VerifyCertificates() | FindPsk() | FindPassword() | Lease():
+                self.open.append(effect)
+            case Release():
+                self.world.take_back(effect)
+            case IkeSaUp() | IkeSaDown() | ChildFailed() | ChildClosed() | Configured() | Report():
                 self.told.append(effect)
             case _:
                 self.kernel.carry_out(effect)
@@ -249,3 +280,15 @@ def _kernel_fits(side: Side) -> bool:
     spis_in = {child.spi_in for sa in side.sas for child in sa.children}
     spis_out = {child.spi_out for sa in side.sas for child in sa.children}
     return side.kernel.inbound.keys() == spis_in and side.kernel.outbound.keys() == spis_out
+
+
+def connected(
+    left: Peer = TO_RIGHT, right: Peer | None = None, settings: Settings | None = None, *children: str, seed: int = 1
+) -> Pair:
+    """A pair whose left side has brought everything up; its chart is empty again."""
+    pair = Pair((left,), (right or mirrored(left),), settings, seed)
+    pair.left.initiate(left.name, *children)
+    pair.run(1)
+    assert pair.agree()
+    pair.chart()
+    return pair

@@ -10,7 +10,16 @@ from edgevpn.ike.crypto.dh import KeyPair
 from edgevpn.ike.crypto.keymat import derive_child_keys
 from edgevpn.ike.errors import InvalidKePayload, InvalidSyntax
 from edgevpn.ike.iana import Ke, NotifyType, ProtocolId
-from edgevpn.ike.negotiate import Chosen, check_answer, choose, narrow, narrow_policy, proposals, without_ke
+from edgevpn.ike.negotiate import (
+    Chosen,
+    check_answer,
+    choose,
+    ke_optional,
+    narrow,
+    narrow_policy,
+    proposals,
+    without_ke,
+)
 from edgevpn.ike.peer import NEVER, ChildPolicy, Mode
 from edgevpn.ike.state import ChildOffer, ChildSa, Established, Secured
 from edgevpn.ike.wire.message import Payload
@@ -23,8 +32,13 @@ NONCE_SIZE = 32
 
 
 def make_offer(policy: ChildPolicy, ni: bytes, ke: Ke | None, env: Env) -> ChildOffer:
-    """What we remember of a request for a child; `ke` is the method to guess, None for no KE payload."""
+    """What we remember of a request for a child. `ke` is the method to guess, NONE to ask for no other.
+
+    It is None within IKE_AUTH, where children get their keys from those of the IKE SA.
+    """
     key_pair = dh.generate(ke, env.entropy) if ke else None
+    if ke is Ke.NONE:
+        policy = replace(policy, offers=ke_optional(policy.offers))
     return ChildOffer(policy, new_spi(env), ni, ke or Ke.NONE, key_pair)
 
 
@@ -34,13 +48,15 @@ def new_spi(env: Env) -> bytes:
 
 
 def offer_payloads(offer: ChildOffer, in_ike_auth: bool) -> tuple[Payload, ...]:
-    """SA, TSi, TSr, and the request for transport mode if that is wanted."""
-    policy = offer.policy
+    """What we ask for, and transport mode if that is wanted; nonce and keys are those of the IKE SA in IKE_AUTH."""
+    policy, key_pair = offer.policy, offer.key_pair
     offers = without_ke(policy.offers) if in_ike_auth else policy.offers
     transport = (Notify(NotifyType.USE_TRANSPORT_MODE),) if policy.mode is Mode.TRANSPORT else ()
     return (
         *transport,
         SecurityAssociation(proposals(offers, ProtocolId.ESP, offer.spi_in)),
+        *(() if in_ike_auth else (Nonce(offer.ni),)),
+        *((KeyExchange(offer.ke, key_pair.public),) if key_pair else ()),
         TrafficSelectorsI(policy.ts_local),
         TrafficSelectorsR(policy.ts_remote),
     )

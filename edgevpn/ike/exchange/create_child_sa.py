@@ -1,14 +1,16 @@
-"""CREATE_CHILD_SA: a new child, or a new pair or IKE SA in the place of an old one, RFC 7296 §1.3, §2.8, §2.25.
+"""CREATE_CHILD_SA: a new child, or a new pair in the place of an old one, RFC 7296 §1.3, §2.8, §2.25.
 
     Initiator                                      Responder
     SK {SA, Ni, [KEi], TSi, TSr}              -->            a new child
     SK {N(REKEY_SA), SA, Ni, [KEi], TSi, TSr} -->            a child in the place of another
-    SK {SA, Ni, KEi}                          -->            an IKE SA in the place of this one
-                                              <--  SK {SA, Nr, [KEr], [TSi, TSr]}
+                                              <--  SK {SA, Nr, [KEr], TSi, TSr}
 
-The responder of a child's rekey receives on the new pair at once and sends on it when the old one is deleted: only
-then is it sure that the initiator has it. Where both rekey the same SA, the pair of nonces with the lowest one of the
-four loses, and who asked for it deletes it (§2.8.1).
+The responder of a rekeying receives on the new pair at once and sends on it when the old one is deleted: only then is
+it sure that the initiator has it. Where both rekey the same child, or both make the same new one, the pair with the
+lowest of the four nonces loses, and who asked for it deletes it (§2.8.1). Whoever should delete a pair and does not is
+helped after a while, so that no pair stays that nobody wants.
+
+Perfect forward secrecy is agreed anew each time. A peer that wants another method, or none, is asked once more.
 """
 
 from __future__ import annotations
@@ -21,26 +23,19 @@ from edgevpn.ike.contract import (
     Directive,
     Effect,
     Env,
-    Inherit,
     InstallInbound,
     InstallOutbound,
-    KeysDerived,
     Level,
     RemoveChild,
     Report,
     Request,
     Respond,
     Response,
-    Spawn,
     Step,
-    Tell,
-    Terminate,
     report,
 )
-from edgevpn.ike.crypto import dh
-from edgevpn.ike.crypto.keymat import derive_rekeyed_ike_keys
-from edgevpn.ike.crypto.suite import IkeSuite
-from edgevpn.ike.errors import ChildSaNotFound, InvalidKePayload, InvalidSyntax, TemporaryFailure
+from edgevpn.ike.errors import ChildSaNotFound, InvalidSyntax, TemporaryFailure
+from edgevpn.ike.exchange import informational, rekey_ike
 from edgevpn.ike.exchange.child_sa import (
     NONCE_SIZE,
     Nonces,
@@ -52,10 +47,10 @@ from edgevpn.ike.exchange.child_sa import (
     offer_payloads,
 )
 from edgevpn.ike.iana import ExchangeType, Ke, NotifyType, ProtocolId
-from edgevpn.ike.negotiate import check_answer, choose, methods, proposals
-from edgevpn.ike.peer import NEVER, ChildPolicy
+from edgevpn.ike.negotiate import ke_optional, methods
+from edgevpn.ike.peer import NEVER, Offer
 from edgevpn.ike.state import (
-    ChildOffer,
+    ChildSa,
     CreateChild,
     CreatingChild,
     DeleteChild,
@@ -63,31 +58,34 @@ from edgevpn.ike.state import (
     Established,
     Phase,
     RekeyChild,
-    Rekeyed,
     RekeyIke,
     RekeyingChild,
     RekeyingIke,
     Rival,
-    Secured,
 )
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
-from edgevpn.ike.wire.payloads import KeyExchange, Nonce, SecurityAssociation
+from edgevpn.ike.wire.payloads import Nonce, SecurityAssociation
+from edgevpn.ike.wire.selector import TrafficSelector
 
-# Our own choice.
-REKEYED_TIMEOUT = 60.0  # seconds that a replaced IKE SA waits for the peer's Delete
+Effects = tuple[Effect | Directive, ...]
 
 
 # --- asking --------------------------------------------------------------------------------------------------------
 
 
 def create_child(sa: Established, task: CreateChild, env: Env) -> Step:
-    """Ask for a new child of that policy, unless it is no longer configured."""
+    """Ask for a new child of that policy, unless it is there, or no longer configured."""
     policy = sa.peer.child(task.name)
     if policy is None:
         return Step(sa, (report(Level.WARNING, "child_unknown", peer=sa.peer.name, child=task.name),))
-    offer = make_offer(policy, env.entropy(NONCE_SIZE), task.ke or _guess(policy), env)
-    return _call(replace(sa, doing=CreatingChild(offer, task.ke is not None)), _child_request(offer))
+    if any(_serves(child, task) for child in sa.children):
+        return Step(sa)
+    if task.packet is not None:
+        local, remote = task.packet
+        policy = replace(policy, ts_local=_led_by(local, policy.ts_local), ts_remote=_led_by(remote, policy.ts_remote))
+    offer = make_offer(policy, env.entropy(NONCE_SIZE), _method(policy.offers, task.ke), env)
+    return _call(replace(sa, doing=CreatingChild(task, offer)), offer_payloads(offer, in_ike_auth=False))
 
 
 def rekey_child(sa: Established, task: RekeyChild, env: Env) -> Step:
@@ -97,35 +95,30 @@ def rekey_child(sa: Established, task: RekeyChild, env: Env) -> Step:
     if old is None or policy is None or old.phase is not Phase.ACTIVE:
         return Step(sa)
     same = replace(policy, ts_local=old.ts_local, ts_remote=old.ts_remote, mode=old.mode)
-    offer = make_offer(same, env.entropy(NONCE_SIZE), task.ke or _guess(policy), env)
+    offer = make_offer(same, env.entropy(NONCE_SIZE), _method(policy.offers, task.ke), env)
     rekeys = Notify(NotifyType.REKEY_SA, protocol=ProtocolId.ESP, spi=old.spi_in)
-    sa = replace(
-        sa.with_child(replace(old, due=NEVER)), doing=RekeyingChild(offer, old.spi_in, None, task.ke is not None)
-    )
-    return _call(sa, (rekeys, *_child_request(offer)))
+    sa = replace(sa.with_child(old.turned(Phase.ACTIVE)), doing=RekeyingChild(task, offer))
+    return _call(sa, (rekeys, *offer_payloads(offer, in_ike_auth=False)))
 
 
-def rekey_ike(sa: Established, task: RekeyIke, env: Env) -> Step:
-    """Ask for an IKE SA in the place of this one."""
-    ke = task.ke or sa.secured.suite.ke
-    key_pair, ni, spi = dh.generate(ke, env.entropy), env.entropy(NONCE_SIZE), env.entropy(8)
-    payloads = (
-        SecurityAssociation(proposals(sa.peer.offers, ProtocolId.IKE, spi)),
-        Nonce(ni),
-        KeyExchange(ke, key_pair.public),
-    )
-    return _call(replace(sa, doing=RekeyingIke(spi, ni, ke, key_pair, None, task.ke is not None)), payloads)
+def _serves(child: ChildSa, task: CreateChild) -> bool:
+    """Whether a child does what is asked for."""
+    if child.name != task.name or not child.lives:
+        return False
+    if task.packet is None:
+        return True
+    local, remote = task.packet
+    return any(ts.contains(local) for ts in child.ts_local) and any(ts.contains(remote) for ts in child.ts_remote)
 
 
-def _guess(policy: ChildPolicy) -> Ke | None:
-    first = next(iter(methods(policy.offers)), Ke.NONE)
-    return first if first != Ke.NONE else None
+def _led_by(packet: TrafficSelector, policy: tuple[TrafficSelector, ...]) -> tuple[TrafficSelector, ...]:
+    """The packet's own selector first, so that a peer that narrows does not narrow it away (RFC 7296 §2.9)."""
+    return (packet, *(ts for ts in policy if ts != packet))
 
 
-def _child_request(offer: ChildOffer) -> tuple[Payload, ...]:
-    key_pair = offer.key_pair
-    ke = (KeyExchange(offer.ke, key_pair.public),) if key_pair else ()
-    return (*offer_payloads(offer, in_ike_auth=False), Nonce(offer.ni), *ke)
+def _method(offers: tuple[Offer, ...], asked: Ke | None) -> Ke:
+    """The method that the peer asked for, else the one that we want most."""
+    return asked if asked is not None else next(iter(methods(offers)), Ke.NONE)
 
 
 def _call(sa: Established, payloads: tuple[Payload, ...]) -> Step:
@@ -139,63 +132,43 @@ def on_request(sa: Established, request: Request, env: Env) -> Step:
     """The peer asks for one of the three; IkeError says why it cannot have it, and is answered."""
     asked = request.need(SecurityAssociation).proposals
     if asked[0].protocol is ProtocolId.IKE:
-        return _answer_rekey_ike(sa, request, env)
+        return rekey_ike.on_request(sa, request, env)
     if isinstance(sa.doing, RekeyingIke):
         raise TemporaryFailure("this IKE SA is being rekeyed")
     if (rekeys := request.notify(NotifyType.REKEY_SA)) is not None:
-        return _answer_rekey_child(sa, request, rekeys, env)
-    child, payloads = answer_offer(sa.secured, sa.peer.children, request, _nonces(request, env), False, env)
+        return _answer_rekeying(sa, request, rekeys, env)
+    nonces = Nonces(request.need(Nonce).data, env.entropy(NONCE_SIZE))
+    child, payloads = answer_offer(sa.secured, sa.peer.children, request, nonces, False, env)
+    if isinstance(sa.doing, CreatingChild) and sa.doing.offer.policy.name == child.name:
+        sa = replace(sa, doing=replace(sa.doing, rival=_rival(child, nonces)))
     effects = (InstallInbound(child, ends(sa)), Respond(request, payloads), InstallOutbound(child, ends(sa)))
     return Step(sa.with_child(child), (*effects, *exported(sa.secured, child, env)))
 
 
-def _answer_rekey_child(sa: Established, request: Request, rekeys: Notify, env: Env) -> Step:
+def _answer_rekeying(sa: Established, request: Request, rekeys: Notify, env: Env) -> Step:
     old = sa.child_out(rekeys.spi)
     if old is None or old.phase is Phase.LINGERING:
         raise ChildSaNotFound(rekeys.protocol, rekeys.spi)
-    if old.phase is Phase.DELETING:
+    if old.phase is Phase.DELETING or DeleteChild(old.spi_in) in sa.todo:
         raise TemporaryFailure("the child is being deleted")
+    if any(child.replaces == old.spi_in and child.lives for child in sa.children):
+        raise TemporaryFailure("the child has been rekeyed, and is yet to be deleted")
     policies = tuple(p for p in sa.peer.children if p.name == old.name)
-    nonces = _nonces(request, env)
-    child, payloads = answer_offer(sa.secured, policies, request, nonces, False, env)
-    doing = sa.doing
-    if isinstance(doing, RekeyingChild) and doing.old == old.spi_in:
-        rival = Rival(child.spi_in, min(nonces.ni, nonces.nr))
-        sa = replace(sa, doing=replace(doing, rival=rival))
-    following = replace(child.turned(Phase.INBOUND, env.now + env.settings.switch_after), replaces=old.spi_in)
-    sa = sa.with_child(following).with_child(old.turned(Phase.REPLACED))
-    effects = (InstallInbound(following, ends(sa)), Respond(request, payloads))
-    return Step(sa, (*effects, *exported(sa.secured, following, env)))
+    nonces = Nonces(request.need(Nonce).data, env.entropy(NONCE_SIZE))
+    made, payloads = answer_offer(sa.secured, policies, request, nonces, False, env)
+    if isinstance(sa.doing, RekeyingChild) and sa.doing.task.spi_in == old.spi_in:
+        sa = replace(sa, doing=replace(sa.doing, rival=_rival(made, nonces)))
+    switch: Effects = ()
+    if old.phase is Phase.INBOUND:  # it is surely there if the peer wants it rekeyed
+        switch = (InstallOutbound(old, ends(sa)),)
+    child = replace(made.turned(Phase.INBOUND, env.now + env.settings.switch_after), replaces=old.spi_in)
+    sa = _replaced(sa, old, env).with_child(child)
+    effects = (*switch, InstallInbound(child, ends(sa)), Respond(request, payloads))
+    return Step(sa, (*effects, *exported(sa.secured, child, env)))
 
 
-def _answer_rekey_ike(sa: Established, request: Request, env: Env) -> Step:
-    """The new IKE SA stands at once; it gets the children now, or when our own rekey has been decided."""
-    if sa.doing is not None and not isinstance(sa.doing, RekeyingIke):
-        raise TemporaryFailure("an exchange about a child is under way")
-    asked = request.need(SecurityAssociation).proposals
-    chosen = choose(sa.peer.offers, asked, ProtocolId.IKE)
-    ke, ni = request.need(KeyExchange), request.need(Nonce).data
-    if ke.method != chosen.ke:
-        raise InvalidKePayload(chosen.ke)
-    key_pair, nr, spi_r = dh.generate(chosen.ke, env.entropy), env.entropy(NONCE_SIZE), env.entropy(8)
-    spi_i = next(proposal.spi for proposal in asked if proposal.number == chosen.number)
-    secured = _rekeyed(
-        sa, chosen.ike_suite(), (ni, nr), key_pair.shared_secret(ke.data), (spi_i, spi_r), initiator=False
-    )
-    payloads = (
-        SecurityAssociation(chosen.answer(ProtocolId.IKE, spi_r)),
-        Nonce(nr),
-        KeyExchange(chosen.ke, key_pair.public),
-    )
-    answered = Respond(request, payloads)
-    if isinstance(sa.doing, RekeyingIke):
-        waiting = replace(sa.doing, rival=Rival(spi_r, min(ni, nr)))
-        return Step(replace(sa, doing=waiting), (*_spawn(sa, secured, env, children=False), answered))
-    return Step(_replaced(sa, env), (*_spawn(sa, secured, env, children=True), answered))
-
-
-def _nonces(request: Request, env: Env) -> Nonces:
-    return Nonces(request.need(Nonce).data, env.entropy(NONCE_SIZE))
+def _rival(child: ChildSa, nonces: Nonces) -> Rival:
+    return Rival(child.spi_in, min(nonces.ni, nonces.nr))
 
 
 # --- being answered ------------------------------------------------------------------------------------------------
@@ -206,129 +179,114 @@ def on_response(sa: Established, response: Response, env: Env) -> Step:
     doing, sa = sa.doing, replace(sa, doing=None)
     if (error := response.error()) is not None:
         return _refused(sa, doing, error, env)
+    sa = replace(sa, refused_since=NEVER)
     match doing:
-        case CreatingChild(offer):
-            child = accept_answer(sa.secured, offer, response, response.need(Nonce).data, False, env)
-            effects = (InstallInbound(child, ends(sa)), InstallOutbound(child, ends(sa)))
-            return Step(sa.with_child(child), (*effects, *exported(sa.secured, child, env)))
-        case RekeyingChild():
-            return _child_rekeyed(sa, doing, response, env)
+        case CreatingChild() | RekeyingChild():
+            return _made(sa, doing, response, env)
         case RekeyingIke():
-            return _ike_rekeyed(sa, doing, response, env)
+            return rekey_ike.on_response(sa, doing, response, env)
         case _:
             raise InvalidSyntax("an answer to CREATE_CHILD_SA that was not asked")
 
 
-def _child_rekeyed(sa: Established, doing: RekeyingChild, response: Response, env: Env) -> Step:
+def _made(sa: Established, doing: CreatingChild | RekeyingChild, response: Response, env: Env) -> Step:
+    """The new pair is there; what it makes superfluous goes, unless that is the new pair itself."""
     nr = response.need(Nonce).data
     child = accept_answer(sa.secured, doing.offer, response, nr, False, env)
-    if doing.rival is not None and min(doing.offer.ni, nr) < doing.rival.lowest:
-        # We lose: ours goes again; the peer deletes the old pair, and what it made in its place stays.
-        losing = child.turned(Phase.REPLACED)
-        effects = (InstallInbound(losing, ends(sa)), *exported(sa.secured, losing, env))
-        return Step(sa.with_child(losing).then(DeleteChild(child.spi_in)), effects)
     rival = sa.child(doing.rival.spi) if doing.rival else None
+    if rival is not None and rival.lives and doing.rival and min(doing.offer.ni, nr) < doing.rival.lowest:
+        lost = child.turned(Phase.REPLACED, env.now + env.settings.replaced_timeout)
+        sa = sa.with_child(lost).then(DeleteChild(lost.spi_in))
+        return Step(sa, (InstallInbound(lost, ends(sa)), *exported(sa.secured, lost, env)))
     if rival is not None:
-        sa = sa.with_child(rival.turned(Phase.REPLACED))  # the peer deletes what it made
-    if (old := sa.child(doing.old)) is not None:
-        sa = sa.with_child(old.turned(Phase.REPLACED)).then(DeleteChild(old.spi_in))
+        sa = _replaced(sa, rival, env)  # the peer deletes what it asked for
+    if isinstance(doing, RekeyingChild) and (old := sa.child(doing.task.spi_in)) is not None:
+        sa = _replaced(sa, old, env).then(DeleteChild(old.spi_in))
     effects = (InstallInbound(child, ends(sa)), InstallOutbound(child, ends(sa)))
     return Step(sa.with_child(child), (*effects, *exported(sa.secured, child, env)))
 
 
-def _ike_rekeyed(sa: Established, doing: RekeyingIke, response: Response, env: Env) -> Step:
-    answer, nr = response.need(SecurityAssociation).proposals, response.need(Nonce).data
-    chosen, ke = check_answer(sa.peer.offers, answer, ProtocolId.IKE), response.need(KeyExchange)
-    if not chosen.ke == ke.method == doing.ke:
-        raise InvalidSyntax(f"KE payload of method {ke.method.name}, chosen is {chosen.ke.name}")
-    shared_secret = doing.key_pair.shared_secret(ke.data)
-    secured = _rekeyed(
-        sa, chosen.ike_suite(), (doing.ni, nr), shared_secret, (doing.spi, answer[0].spi), initiator=True
-    )
-    rival = doing.rival
-    if rival is None:
-        return Step(_replaced(sa, env), (*_spawn(sa, secured, env, children=True), Tell(sa.spi, Terminate(sa.spi))))
-    if min(doing.ni, nr) < rival.lowest:
-        # We lose: the peer's new IKE SA gets the children, and the one that we asked for is closed by us.
-        effects = (Tell(rival.spi, Inherit(sa.children, sa.todo)), Tell(doing.spi, Terminate(doing.spi)))
-        return Step(_replaced(sa, env), (*_spawn(sa, secured, env, children=False), *effects))
-    return Step(_replaced(sa, env), (*_spawn(sa, secured, env, children=True), Tell(sa.spi, Terminate(sa.spi))))
+def _replaced(sa: Established, old: ChildSa, env: Env) -> Established:
+    """Another pair carries the traffic of `old`, if it had not gone already."""
+    if not old.lives:
+        return sa
+    return sa.with_child(old.turned(Phase.REPLACED, env.now + env.settings.replaced_timeout))
+
+
+# --- being refused -------------------------------------------------------------------------------------------------
 
 
 def _refused(sa: Established, doing: Doing | None, error: Notify, env: Env) -> Step:
     told = report(Level.WARNING, "create_child_sa_refused", peer=sa.peer.name, notify=error.notify_type.name)
-    task = _task_of(doing)
-    if task is None:
-        return Step(sa, (told,))
-    match error.notify_type:
-        case NotifyType.TEMPORARY_FAILURE:
-            return Step(replace(sa.then(replace(task, ke=None)), wake=env.soon(env.settings.retry_after)), (told,))
-        case NotifyType.INVALID_KE_PAYLOAD if task.ke is None:
-            wanted = Ke(int.from_bytes(error.data, "big"))
-            return Step(replace(sa, todo=(replace(task, ke=wanted), *sa.todo)), (told,))
-        case NotifyType.CHILD_SA_NOT_FOUND if isinstance(doing, RekeyingChild):
-            return _child_lost(sa, doing.old, told)
-        case refusal if isinstance(doing, CreatingChild):
-            failed = ChildFailed(sa.spi, sa.peer.name, doing.offer.policy.name, f"the peer answered {refusal.name}")
-            return Step(sa, (told, failed))
+    match doing:
+        case RekeyingIke(rival=Rival() as rival):
+            return rekey_ike.forgone(sa, rival, env)
+        case CreatingChild(rival=Rival(spi)) | RekeyingChild(rival=Rival(spi)) if _lives(sa, spi):
+            return Step(sa, (told,))  # the peer has made itself what it refused to us
+        case CreatingChild(task) | RekeyingChild(task) | RekeyingIke(task):
+            pass
         case _:
             return Step(sa, (told,))
+    match error.notify_type:
+        case NotifyType.TEMPORARY_FAILURE:
+            return _postponed(sa, replace(task, ke=None), told, env)
+        case NotifyType.CHILD_SA_NOT_FOUND if isinstance(task, RekeyChild):
+            return _child_lost(sa, task.spi_in, told)
+        case _ if (again := _otherwise(sa, doing, error)) is not None:
+            return Step(replace(sa, todo=(again, *sa.todo)), (told,))
+        case refusal:
+            return _final(sa, task, refusal, told, env)
 
 
-def _task_of(doing: Doing | None) -> CreateChild | RekeyChild | RekeyIke | None:
-    """The task that `doing` came from; it holds a method if that was the second try."""
-    match doing:
-        case CreatingChild(offer, retried):
-            return CreateChild(offer.policy.name, offer.ke if retried else None)
-        case RekeyingChild(offer=offer, old=old, retried=retried):
-            return RekeyChild(old, offer.ke if retried else None)
-        case RekeyingIke(ke=ke, retried=retried):
-            return RekeyIke(ke if retried else None)
-        case _:
-            return None
+def _lives(sa: Established, spi_in: bytes) -> bool:
+    child = sa.child(spi_in)
+    return child is not None and child.lives
+
+
+def _final(
+    sa: Established, task: CreateChild | RekeyChild | RekeyIke, refusal: NotifyType, told: Report, env: Env
+) -> Step:
+    """No other way to ask is left. What there is stays as long as it may live; perhaps the peer changes its mind."""
+    again = env.soon(env.settings.rekey_again)
+    match task:
+        case CreateChild(name):
+            return Step(sa, (told, ChildFailed(sa.spi, sa.peer.name, name, f"the peer answered {refusal.name}")))
+        case RekeyChild(spi_in):
+            old = sa.child(spi_in)
+            still = old is not None and old.phase is Phase.ACTIVE
+            return Step(sa.with_child(replace(old, due=again)) if old and still else sa, (told,))
+        case RekeyIke():
+            return Step(replace(sa, rekey_at=again), (told,))
+
+
+def _postponed(sa: Established, task: CreateChild | RekeyChild | RekeyIke, told: Report, env: Env) -> Step:
+    """Try again in a while; a peer that has never time is out of step with us (RFC 7296 §2.25)."""
+    since = min(sa.refused_since, env.now)
+    if env.now - since > env.settings.refused_for:
+        return informational.close(sa, "the peer refuses everything for now", asked=False)
+    wake = env.soon(env.settings.retry_after)
+    return Step(replace(sa.then(task), wake=wake, refused_since=since), (told,))
+
+
+def _otherwise(
+    sa: Established, doing: CreatingChild | RekeyingChild | RekeyingIke, error: Notify
+) -> CreateChild | RekeyChild | RekeyIke | None:
+    """The same with the method that the peer wants, or without any; once only, so that nobody goes round in circles."""
+    task = doing.task
+    if task.ke is not None:
+        return None
+    offers = sa.peer.offers if isinstance(doing, RekeyingIke) else doing.offer.policy.offers
+    if error.notify_type == NotifyType.INVALID_KE_PAYLOAD:
+        wanted = Ke(int.from_bytes(error.data, "big"))
+        return replace(task, ke=wanted) if wanted in methods(offers) else None
+    if error.notify_type == NotifyType.NO_PROPOSAL_CHOSEN and not isinstance(doing, RekeyingIke):
+        return replace(task, ke=Ke.NONE) if doing.offer.ke != Ke.NONE and ke_optional(offers) else None
+    return None
 
 
 def _child_lost(sa: Established, spi_in: bytes, told: Report) -> Step:
     """The peer knows nothing of a child of ours: it is gone, and a new one takes its place (RFC 7296 §2.25)."""
     lost = sa.child(spi_in)
-    if lost is None:
+    if lost is None or lost.phase is not Phase.ACTIVE:
         return Step(sa, (told,))
     return Step(sa.without((lost,)).then(CreateChild(lost.name)), (told, RemoveChild(lost)))
-
-
-# --- the new IKE SA ------------------------------------------------------------------------------------------------
-
-
-def _rekeyed(
-    sa: Established,
-    suite: IkeSuite,
-    nonces: tuple[bytes, bytes],
-    shared_secret: bytes,
-    spis: tuple[bytes, bytes],
-    initiator: bool,
-) -> Secured:
-    old = sa.secured
-    keys = derive_rekeyed_ike_keys(suite, old.suite.prf, old.keys.sk_d, *nonces, shared_secret, *spis)
-    return Secured(*spis, initiator, suite, keys)
-
-
-def _spawn(sa: Established, secured: Secured, env: Env, children: bool) -> tuple[Effect | Directive, ...]:
-    """The IKE SA that follows `sa`, with its children or (until a collision is decided) without."""
-    peer = sa.peer
-    follower = replace(
-        sa,
-        secured=secured,
-        since=env.now,
-        heard=env.now,
-        children=sa.children if children else (),
-        todo=sa.todo if children else (),
-        doing=None,
-        wake=NEVER,
-        rekey_at=NEVER if peer.rekey_after == NEVER else env.soon(peer.rekey_after),
-    )
-    keys = (KeysDerived(secured),) if env.settings.export_keys else ()
-    return (Spawn(follower, secured, sa.spi), *keys)
-
-
-def _replaced(sa: Established, env: Env) -> Rekeyed:
-    return Rekeyed(sa.secured, sa.peer, sa.path, env.now + REKEYED_TIMEOUT)

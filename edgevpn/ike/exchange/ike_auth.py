@@ -1,195 +1,258 @@
-"""IKE_AUTH: show who we are, see who the peer is, and make the first child, RFC 7296 §1.2, §2.15.
+"""IKE_AUTH as its responder: see who the peer is and show who we are, RFC 7296 §1.2, §2.15.
 
-Initiator                                       Responder
-SK {IDi, [IDr], AUTH, SA, TSi, TSr, N+}  -->
-                                         <--  SK {IDr, AUTH, SA, TSi, TSr, N+}
-                                     or  <--  SK {IDr, AUTH, N(error of the child)}    the IKE SA stands alone
-                                     or  <--  SK {N(AUTHENTICATION_FAILED)}
+Initiator                                                           Responder
+SK {IDi, [CERT+], [CERTREQ], [IDr], AUTH, [CP], SA, TSi, TSr, N+}  -->
+                                               <--  SK {IDr, [CERT+], AUTH, [CP], SA, TSi, TSr, N+}
+                                           or  <--  SK {IDr, [CERT+], AUTH, N(error of the child)}
+                                           or  <--  SK {N(AUTHENTICATION_FAILED)}
+
+with EAP (§2.16)
+SK {IDi, [CERTREQ], [IDr], [CP], SA, TSi, TSr, N+}   -->
+                                               <--  SK {IDr, [CERT+], AUTH, EAP}, without CERT and AUTH by RFC 5998
+SK {EAP}                                       -->  and so on, until
+                                               <--  SK {EAP(Success)}   or   SK {EAP(Failure)}, which is the end
+SK {AUTH}                                      -->
+                                               <--  SK {AUTH, [CP], SA, TSi, TSr, N+}
+
+Wherever the world is asked the IKE SA rests in a state of `proving`, and `on_answer` goes on from there. This module
+holds the way to our own proof, `login` that through EAP, `admission` the end, and `ike_auth_initiator` the other side.
 """
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Iterable
+from dataclasses import replace
+from types import UnionType
 
-from edgevpn.ike.contract import (
-    Call,
-    ChildFailed,
-    Directive,
-    Effect,
-    Env,
-    IkeSaDown,
-    IkeSaUp,
-    InstallInbound,
-    InstallOutbound,
-    Level,
-    Request,
-    Respond,
-    Response,
-    Step,
-    Supersede,
-    report,
-)
-from edgevpn.ike.crypto.keymat import psk_auth, signed_octets
+from edgevpn.ike.clients import recognise_auth
+from edgevpn.ike.contract import Env, Level, Request, Step, report
+from edgevpn.ike.crypto.signature import SIGNATURE_METHODS, KeyKind, SignatureScheme
 from edgevpn.ike.errors import AuthenticationFailed, Cause, IkeError
-from edgevpn.ike.exchange.child_sa import (
-    Nonces,
-    accept_answer,
-    answer_offer,
-    ends,
-    exported,
-    make_offer,
-    offer_payloads,
+from edgevpn.ike.exchange.admission import admit, on_leased
+from edgevpn.ike.exchange.login import begin_login, on_bound, on_eap, on_password
+from edgevpn.ike.exchange.proof import (
+    Audience,
+    authorities_of,
+    certificates_of,
+    check_signature,
+    choose,
+    is_key_auth,
+    key_auth,
+    our_octets,
+    signed,
+    their_octets,
 )
-from edgevpn.ike.iana import AuthMethod, ExchangeType, NotifyType
+from edgevpn.ike.exchange.refusal import given_up
+from edgevpn.ike.iana import AuthMethod, NotifyType
 from edgevpn.ike.negotiate import acceptable
-from edgevpn.ike.peer import NEVER, Peer, Psk, Unique
-from edgevpn.ike.state import (
-    Authenticating,
-    Closed,
-    CreateChild,
-    Established,
-    HalfOpen,
-    Initiating,
-    Nat,
-    Opening,
-    Path,
-    Secured,
+from edgevpn.ike.peer import Certified, KeyRing, Login, Password, Peer, Psk, RemoteAuth, Signing
+from edgevpn.ike.proving import (
+    CheckingCertificates,
+    Claim,
+    EapAsking,
+    EapLookingUp,
+    EapProving,
+    FindingKey,
+    LeasingAddress,
+    Proven,
+    SigningAnswer,
+    Waiting,
 )
-from edgevpn.ike.wire.notify import Notify
-from edgevpn.ike.wire.payloads import Authentication, Identification, IdI, IdR, SecurityAssociation
-
-# --- initiator -----------------------------------------------------------------------------------------------------
-
-
-def ask_ike_auth(sa: Initiating, secured: Secured, nat: Nat, path: Path, opening: Opening, env: Env) -> Step:
-    """Show who we are, and ask for the first child."""
-    peer = sa.peer
-    policy = peer.child(sa.children[0]) if sa.children else None
-    offer = make_offer(policy, opening.ni, None, env) if policy else None
-    local_id = peer.identity_at(path.local.host)
-    auth = _auth(peer, opening.request, opening.nr, secured, secured.sk_p_local, local_id)
-    payloads = (
-        IdI(local_id),
-        *((IdR(peer.remote_id),) if peer.remote_id else ()),
-        Authentication(AuthMethod.SHARED_KEY, auth),
-        *(offer_payloads(offer, in_ike_auth=True) if offer else ()),
-        *((Notify(NotifyType.INITIAL_CONTACT),) if sa.initial_contact else ()),
-    )
-    waiting = Authenticating(secured, peer, path, nat, opening, offer, sa.children[1:])
-    return Step(waiting, (Call(ExchangeType.IKE_AUTH, payloads, path),))
+from edgevpn.ike.questions import (
+    Answer,
+    CertificatesRefused,
+    CertificatesVerified,
+    FindPsk,
+    Leased,
+    PasswordFound,
+    PskFound,
+    Sign,
+    Signed,
+    VerifyCertificates,
+)
+from edgevpn.ike.session import BY_KEY, BySignature, Proof
+from edgevpn.ike.state import HalfOpen
+from edgevpn.ike.wire.payloads import Authentication, Identification, IdI, IdR
 
 
-def on_response(sa: Authenticating, response: Response, env: Env) -> Step:
-    """See who the peer is; AuthenticationFailed if it is not who it should be."""
-    if (error := response.error()) is not None and response.first(Authentication) is None:
-        reason = f"the peer answered {error.notify_type.name}"
-        return Step(Closed(reason), (IkeSaDown(sa.spi, sa.peer.name, reason),))
-    remote_id = response.need(IdR).identification
-    if sa.peer.remote_id not in (None, remote_id):
-        raise AuthenticationFailed(f"the peer is {remote_id}, expected is {sa.peer.remote_id}", Cause.OTHER_IDENTITY)
-    shown = response.need(Authentication)
-    expected = _auth(sa.peer, sa.opening.response, sa.opening.ni, sa.secured, sa.secured.sk_p_remote, remote_id)
-    _check(shown, expected, sa.peer)
-    up = _established(sa.secured, sa.peer, remote_id, sa.path, sa.nat, env).then(*map(CreateChild, sa.children))
-    effects: tuple[Effect | Directive, ...] = (IkeSaUp(sa.spi, sa.peer.name, remote_id, sa.path),)
-    if sa.offer is None:
-        return Step(up, effects)
-    if (error := response.error()) is not None:
-        told = report(
-            Level.WARNING, "child_refused", peer=sa.peer.name, child=sa.offer.policy.name, notify=error.notify_type.name
-        )
-        failed = ChildFailed(sa.spi, sa.peer.name, sa.offer.policy.name, f"the peer answered {error.notify_type.name}")
-        return Step(up, (*effects, told, failed))
-    child = accept_answer(sa.secured, sa.offer, response, sa.opening.nr, True, env)
-    installs = (InstallInbound(child, ends(up)), InstallOutbound(child, ends(up)))
-    return Step(up.with_child(child), (*effects, *installs, *exported(sa.secured, child, env)))
-
-
-# --- responder -----------------------------------------------------------------------------------------------------
-
-
-def on_request(sa: HalfOpen, request: Request, env: Env) -> Step:
-    """See who the peer is, show who we are, and make the child; AuthenticationFailed closes the IKE SA."""
-    id_claimed, shown = request.need(IdI).identification, request.need(Authentication)
-    wanted = request.first(IdR)
-    peer = _find(_candidates(sa, request, env.peers), id_claimed, wanted, request.path)
-    expected = _auth(peer, sa.opening.request, sa.opening.nr, sa.secured, sa.secured.sk_p_remote, id_claimed)
-    _check(shown, expected, peer)
-    local_id = peer.identity_at(request.path.local.host)
-    auth = _auth(peer, sa.opening.response, sa.opening.ni, sa.secured, sa.secured.sk_p_local, local_id)
-    identity = (IdR(local_id), Authentication(AuthMethod.SHARED_KEY, auth))
-    up = _established(sa.secured, peer, id_claimed, request.path, sa.nat, env)
-    initial_contact = request.notify(NotifyType.INITIAL_CONTACT) is not None
-    effects: list[Effect | Directive] = [IkeSaUp(sa.spi, peer.name, id_claimed, request.path)]
-    if initial_contact or peer.unique is Unique.REPLACE:
-        effects.append(Supersede(peer.name, id_claimed, silently=initial_contact))
-    if request.first(SecurityAssociation) is None:
-        return Step(up, (*effects, Respond(request, identity)))  # childless, RFC 6023
-    nonces = Nonces(sa.opening.ni, sa.opening.nr)
+def on_request(sa: HalfOpen | EapAsking | EapProving, request: Request, env: Env) -> Step:
+    """The peer's next message. Whatever is wrong with it is the end of this IKE SA."""
     try:
-        child, payloads = answer_offer(sa.secured, peer.children, request, nonces, True, env)
+        match sa:
+            case HalfOpen():
+                return _on_claim(sa, request, env)
+            case EapAsking():
+                return on_eap(sa, request, env)
+            case EapProving():
+                return on_bound(sa, request, env)
     except IkeError as error:
-        if error.fatal:
-            raise
-        refused = report(Level.WARNING, "child_refused", peer=peer.name, notify=error.notify.name, why=str(error))
-        return Step(up, (*effects, Respond(request, (*identity, Notify(error.notify, error.data))), refused))
-    effects.append(InstallInbound(child, ends(up)))
-    effects.append(Respond(request, (*identity, *payloads)))
-    effects.append(InstallOutbound(child, ends(up)))
-    return Step(up.with_child(child), (*effects, *exported(sa.secured, child, env)))
+        return given_up(sa, request, error)
 
 
-def _candidates(sa: HalfOpen, request: Request, peers: Iterable[Peer]) -> list[Peer]:
-    """Peers that may be at these addresses and would have agreed to the suite of this IKE SA."""
-    path = request.path
-    near = [peer for peer in peers if peer.accepts(path.local.host, path.remote.host)]
-    return [peer for peer in near if acceptable(peer.offers, sa.secured.suite)]
+def on_answer(sa: Waiting, answer: Answer, env: Env) -> Step:
+    """What was asked of the world is there."""
+    try:
+        match sa, answer:
+            case FindingKey(), PskFound():
+                return _on_key(sa, answer, env)
+            case CheckingCertificates(), CertificatesVerified():
+                return _on_public_key(sa, answer, env)
+            case CheckingCertificates(), CertificatesRefused(reason=reason):
+                raise AuthenticationFailed(f"the certificate is refused: {reason}", Cause.CERTIFICATE_REFUSED)
+            case SigningAnswer(), Signed():
+                return _on_signed(sa, answer, env)
+            case EapLookingUp(), PasswordFound():
+                return on_password(sa, answer, env)
+            case LeasingAddress(), Leased():
+                return on_leased(sa, answer, env)
+            case _:
+                stray = report(Level.DEBUG, "unexpected", state=type(sa).__name__, input=type(answer).__name__)
+                return Step(sa, (stray,))
+    except IkeError as error:
+        return given_up(sa, sa.request, error)
 
 
-def _find(peers: list[Peer], id_claimed: Identification, wanted: IdR | None, path: Path) -> Peer:
-    """The peer of that identity that knows us by the wanted one; who is named comes before who may be anybody."""
-    known = [
-        peer
-        for peer in peers
-        if (wanted is None or wanted.identification == peer.identity_at(path.local.host))
-        and peer.remote_id in (None, id_claimed)
-    ]
+# --- who is it -----------------------------------------------------------------------------------------------------
+
+
+def _on_claim(sa: HalfOpen, request: Request, env: Env) -> Step:
+    """Find out who that may be, and begin to see whether it is."""
+    shown = request.first(Authentication)
+    if shown is None:
+        return _before_login(_claim(sa, request, Login, env), env)
+    if shown.method == AuthMethod.SHARED_KEY:
+        return _check_key(_claim(sa, request, Psk | KeyRing, env), shown, env)
+    if shown.method not in SIGNATURE_METHODS:
+        raise AuthenticationFailed(f"{shown.method.name} is not allowed", Cause.METHOD_NOT_ALLOWED)
+    claim = _claim(sa, request, Certified, env)
+    certificates = certificates_of(request)
+    asked = VerifyCertificates(sa.spi, claim.names, claim.remote_id, certificates, server=False)
+    return Step(CheckingCertificates(claim), (asked,))
+
+
+def _claim(sa: HalfOpen, request: Request, ways: type[RemoteAuth] | UnionType, env: Env) -> Claim:
+    """Peers that may be at these addresses, would have agreed to the suite, and prove themselves in one of these ways.
+
+    Who is known by name comes before who may be anybody, and leaves nothing to it.
+    """
+    claimed, wanted, path = request.need(IdI).identification, request.first(IdR), request.path
+    near = [peer for peer in env.peers if peer.accepts(path.local.host, path.remote.host)]
+    known = [p for p in near if p.remote_id in (None, claimed) and acceptable(p.offers, sa.secured.suite)]
     if not known:
-        raise AuthenticationFailed(f"no peer is known as {id_claimed}", Cause.IDENTITY_UNKNOWN)
-    return min(known, key=lambda peer: peer.remote_id is None)
+        raise AuthenticationFailed(f"no peer is known as {claimed}", Cause.IDENTITY_UNKNOWN)
+    called = [p for p in known if wanted is None or wanted.identification == p.identity_at(path.local.host)]
+    if not called:
+        raise AuthenticationFailed("no peer is known that asks for this name of ours", Cause.NOT_OUR_NAME)
+    able = [peer for peer in called if isinstance(peer.remote_auth, ways)]
+    if not able:
+        raise AuthenticationFailed("the peer proves itself in another way than it should", Cause.METHOD_NOT_ALLOWED)
+    named = [peer for peer in able if peer.remote_id is not None]
+    client = recognise_auth(sa.client, request.payloads)
+    return Claim(sa, request, tuple(named or able), client, env.now + env.settings.half_open_timeout)
 
 
-# --- both ----------------------------------------------------------------------------------------------------------
+def _check_key(claim: Claim, shown: Authentication, env: Env) -> Step:
+    """By a key that we have, or by one that the world has to find."""
+    for peer in claim.peers:
+        if isinstance(peer.remote_auth, Psk) and _has_key(claim, peer.remote_auth.key, shown):
+            return _prove(replace(claim, peers=(peer,)), BY_KEY, env, key=peer.remote_auth.key)
+    ring = tuple(peer for peer in claim.peers if isinstance(peer.remote_auth, KeyRing))
+    if not ring:
+        raise AuthenticationFailed("the peer has another pre-shared key", Cause.WRONG_KEY)
+    claim = replace(claim, peers=ring)
+    return Step(FindingKey(claim), (FindPsk(claim.half_open.spi, claim.names, claim.remote_id),))
 
 
-def _auth(peer: Peer, message: bytes, nonce: bytes, secured: Secured, sk_p: bytes, identity: Identification) -> bytes:
-    octets = signed_octets(message, nonce, secured.suite.prf, sk_p, identity.encode())
-    assert isinstance(peer.local_auth, Psk)
-    return psk_auth(secured.suite.prf, peer.local_auth.key, octets)
+def _on_key(sa: FindingKey, found: PskFound, env: Env) -> Step:
+    claim = sa.claim.called(found.peer)
+    if found.key is None or claim is None:
+        raise AuthenticationFailed(f"{sa.claim.remote_id} has no pre-shared key", Cause.KEY_UNKNOWN)
+    if not _has_key(claim, found.key, sa.request.need(Authentication)):
+        raise AuthenticationFailed("the peer has another pre-shared key", Cause.WRONG_KEY)
+    return _prove(claim, BY_KEY, env, key=found.key)
 
 
-def _check(shown: Authentication, expected: bytes, peer: Peer) -> None:
-    if shown.method != AuthMethod.SHARED_KEY:
-        raise AuthenticationFailed(
-            f"peer {peer.name} shows {shown.method.name}, expected is SHARED_KEY", Cause.METHOD_NOT_ALLOWED
-        )
-    if not hmac.compare_digest(shown.data, expected):
-        raise AuthenticationFailed(f"peer {peer.name} has another pre-shared key", Cause.WRONG_KEY)
+def _has_key(claim: Claim, key: bytes, shown: Authentication) -> bool:
+    half_open = claim.half_open
+    octets = their_octets(half_open.secured, half_open.opening, claim.remote_id)
+    return is_key_auth(half_open.secured, key, octets, shown)
 
 
-def _established(
-    secured: Secured, peer: Peer, remote_id: Identification, path: Path, nat: Nat, env: Env
-) -> Established:
-    return Established(
-        secured=secured,
-        peer=peer,
-        remote_id=remote_id,
-        path=path,
-        nat=nat,
-        since=env.now,
-        heard=env.now,
-        probe_at=env.now + peer.liveness,
-        rekey_at=NEVER if peer.rekey_after == NEVER else env.soon(peer.rekey_after),
-        keepalive_at=env.now + env.settings.keepalive if nat.local else NEVER,
-    )
+def _on_public_key(sa: CheckingCertificates, verified: CertificatesVerified, env: Env) -> Step:
+    claim, half_open = sa.claim.called(verified.peer), sa.claim.half_open
+    if claim is None:
+        raise AuthenticationFailed("the certificate is that of another peer", Cause.CERTIFICATE_REFUSED)
+    allowed = claim.peers[0].remote_auth
+    assert isinstance(allowed, Certified)
+    octets = their_octets(half_open.secured, half_open.opening, claim.remote_id)
+    kind, theirs = check_signature(sa.request.need(Authentication), verified.public_key, octets, allowed)
+    return _prove(claim, BySignature(theirs), env, used=(kind, theirs))
+
+
+# --- who are we ----------------------------------------------------------------------------------------------------
+
+
+def _prove(
+    claim: Claim,
+    theirs: Proof,
+    env: Env,
+    *,
+    key: bytes | None = None,
+    used: tuple[KeyKind, SignatureScheme] | None = None,
+) -> Step:
+    """The peer is who it says, by this key or signature; show who we are."""
+    match claim.peers[0].local_auth:
+        case Signing() as signing:
+            return _sign(claim, signing, theirs, used)
+        case Psk(ours):
+            return _prove_by_key(claim, ours, theirs, env)
+        case KeyRing() if key is not None:
+            return _prove_by_key(claim, key, theirs, env)
+        case KeyRing() | Password():
+            raise AuthenticationFailed("we have no way to show who we are", Cause.CANNOT_SIGN)
+
+
+def _prove_by_key(claim: Claim, key: bytes, theirs: Proof, env: Env) -> Step:
+    half_open, local_id = claim.half_open, _local_id(claim)
+    auth = key_auth(half_open.secured, key, our_octets(half_open.secured, half_open.opening, local_id))
+    return admit(claim, Proven(BY_KEY, theirs, identity=(IdR(local_id), auth)), claim.asked, env)
+
+
+def _before_login(claim: Claim, env: Env) -> Step:
+    """Show who we are before we ask for anything; not if the peer has asked us not to, and we agree (RFC 5998 §3)."""
+    first = claim.peers[0]
+    claim = replace(claim, peers=tuple(peer for peer in claim.peers if _greets_as(peer, first)))
+    assert isinstance(first.remote_auth, Login)
+    if first.remote_auth.alone and claim.asked.notify(NotifyType.EAP_ONLY_AUTHENTICATION) is not None:
+        return begin_login(claim, (IdR(_local_id(claim)),), None, env)
+    if not isinstance(first.local_auth, Signing):
+        raise AuthenticationFailed("only a signature of ours may come before EAP", Cause.CANNOT_SIGN)
+    return _sign(claim, first.local_auth, None, None)
+
+
+def _greets_as(peer: Peer, other: Peer) -> bool:
+    """Whether we show ourselves to both alike, so that it may stay open until the login which of them it is."""
+    return (peer.local_id, peer.local_auth, peer.remote_auth) == (other.local_id, other.local_auth, other.remote_auth)
+
+
+def _sign(claim: Claim, signing: Signing, theirs: Proof | None, used: tuple[KeyKind, SignatureScheme] | None) -> Step:
+    """Ask for our signature; `theirs` is None if the peer is to log in afterwards, `used` how it signed itself."""
+    half_open = claim.half_open
+    audience = Audience(half_open.hashes, claim.client.verifies, authorities_of(claim.asked), used)
+    credential, scheme = choose(signing, audience)
+    octets = our_octets(half_open.secured, half_open.opening, _local_id(claim))
+    asked = Sign(half_open.spi, credential.name, scheme, octets)
+    return Step(SigningAnswer(claim, credential, scheme, theirs), (asked,))
+
+
+def _on_signed(sa: SigningAnswer, answer: Signed, env: Env) -> Step:
+    if answer.signature is None:
+        raise AuthenticationFailed(f"the key of {sa.credential.name} does not sign", Cause.CANNOT_SIGN)
+    identity = (IdR(_local_id(sa.claim)), *signed(sa.credential, sa.scheme, answer.signature))
+    ours = BySignature(sa.scheme)
+    if sa.theirs is None:
+        return begin_login(sa.claim, identity, ours, env)
+    return admit(sa.claim, Proven(ours, sa.theirs, identity=identity), sa.request, env)
+
+
+def _local_id(claim: Claim) -> Identification:
+    return claim.peers[0].identity_at(claim.asked.path.local.host)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, field, replace
 
+from edgevpn.ike.clients import recognise_init
 from edgevpn.ike.contract import (
     CallOpen,
     Directive,
@@ -34,8 +35,10 @@ from edgevpn.ike.contract import (
 )
 from edgevpn.ike.crypto import dh
 from edgevpn.ike.crypto.keymat import derive_ike_keys, nat_detection_hash
-from edgevpn.ike.errors import IkeError, InvalidKePayload, InvalidSyntax, NoProposalChosen
-from edgevpn.ike.exchange.ike_auth import ask_ike_auth
+from edgevpn.ike.crypto.signature import OFFERED_HASHES
+from edgevpn.ike.errors import Cause, IkeError, InvalidKePayload, InvalidSyntax, NoProposalChosen
+from edgevpn.ike.exchange.ike_auth_initiator import ask_ike_auth
+from edgevpn.ike.exchange.proof import certificate_request, hashes_of
 from edgevpn.ike.iana import ExchangeType, Flag, Ke, NotifyType, ProtocolId
 from edgevpn.ike.negotiate import check_answer, choose, methods, proposals
 from edgevpn.ike.peer import Offer, Peer
@@ -48,6 +51,10 @@ NO_SPI = bytes(8)
 
 # Our own choices.
 NONCE_SIZE = 32
+HASHES_NOTIFY = (
+    Notify(NotifyType.SIGNATURE_HASH_ALGORITHMS, b"".join(each.to_bytes(2, "big") for each in OFFERED_HASHES)),
+)
+"""We speak RFC 7427. Said to everybody: it takes little room, and who we are talking to is not settled yet."""
 MAX_TRIES = 4  # a COOKIE, an INVALID_KE_PAYLOAD, and each once more because they may alternate (§2.6.1)
 
 
@@ -103,6 +110,7 @@ def _ask(sa: Initiating) -> Step:
         KeyExchange(sa.ke, sa.key_pair.public),
         Nonce(sa.ni),
         *_nat_detection(sa.spi_i, NO_SPI, sa.path, sa.peer.force_encapsulation),
+        *HASHES_NOTIFY,
     )
     request = encode_message(Header(sa.spi_i, NO_SPI, ExchangeType.IKE_SA_INIT, Flag.INITIATOR, 0), payloads)
     return Step(replace(sa, request=request), (CallOpen(request, sa.path),))
@@ -130,14 +138,14 @@ def on_response(sa: Initiating, response: Response, env: Env) -> Step:
 def _with_method(sa: Initiating, ke: Ke, env: Env) -> Step:
     if ke == sa.ke or ke not in methods(sa.peer.offers):
         reason = f"the peer wants key exchange method {ke.name}, which is not offered"
-        return Step(Closed(reason), (IkeSaDown(sa.spi, sa.peer.name, reason),))
+        return Step(Closed(reason), (IkeSaDown(sa.spi, sa.peer.name, reason, cause=Cause.OTHER_KE),))
     return _again(replace(sa, ke=ke, key_pair=dh.generate(ke, env.entropy)))
 
 
 def _again(sa: Initiating) -> Step:
     if sa.tries >= MAX_TRIES:
         reason = "the peer keeps turning IKE_SA_INIT back"
-        return Step(Closed(reason), (IkeSaDown(sa.spi, sa.peer.name, reason),))
+        return Step(Closed(reason), (IkeSaDown(sa.spi, sa.peer.name, reason, cause=Cause.REFUSED_BY_PEER),))
     return _ask(replace(sa, tries=sa.tries + 1))
 
 
@@ -155,7 +163,7 @@ def _agreed(sa: Initiating, response: Response, env: Env) -> Step:
     secured = Secured(sa.spi_i, header.spi_r, True, suite, keys)
     nat = _nat(response, sa.spi_i, header.spi_r, sa.path, sa.peer.force_encapsulation)
     path = _floated(sa.path, env.settings) if nat else sa.path
-    step = ask_ike_auth(sa, secured, nat, path, Opening(sa.request, response.octets, sa.ni, nr), env)
+    step = ask_ike_auth(sa, secured, nat, path, Opening(sa.request, response.octets, sa.ni, nr), response, env)
     return Step(step.sa, (Secure(secured), *_exported(secured, env), *step.effects))
 
 
@@ -173,8 +181,8 @@ def on_request(request: Request, header: Header, octets: bytes, env: Env) -> Ste
     """Agree with somebody unknown; IkeError says why not, and is answered without keeping anything."""
     peers = [peer for peer in env.peers if peer.accepts(request.path.local.host, request.path.remote.host)]
     if not peers:
-        raise NoProposalChosen(f"no peer may come from {request.path.remote.host}")
-    offers = tuple(offer for peer in peers for offer in peer.offers)
+        raise NoProposalChosen(f"no peer may come from {request.path.remote.host}", Cause.ADDRESS_UNKNOWN)
+    offers = tuple(dict.fromkeys(offer for peer in peers for offer in peer.offers))
     chosen = choose(offers, request.need(SecurityAssociation).proposals, ProtocolId.IKE)
     ke, ni = request.need(KeyExchange), request.need(Nonce).data
     if ke.method != chosen.ke:
@@ -183,18 +191,21 @@ def on_request(request: Request, header: Header, octets: bytes, env: Env) -> Ste
     spi_i, spi_r, nr = header.spi_i, env.entropy(8), env.entropy(NONCE_SIZE)
     suite = chosen.ike_suite()
     keys = derive_ike_keys(suite, ni, nr, key_pair.shared_secret(ke.data), spi_i, spi_r)
-    force = all(peer.force_encapsulation for peer in peers)
+    force, hashes = all(peer.force_encapsulation for peer in peers), hashes_of(request)
     payloads = (
         SecurityAssociation(chosen.answer(ProtocolId.IKE, b"")),
         KeyExchange(chosen.ke, key_pair.public),
         Nonce(nr),
         *_nat_detection(spi_i, spi_r, request.path, force),
+        *(HASHES_NOTIFY if hashes is not None else ()),
+        *certificate_request(peers),
     )
     answer = encode_message(Header(spi_i, spi_r, ExchangeType.IKE_SA_INIT, Flag.RESPONSE, 0), payloads)
     secured = Secured(spi_i, spi_r, False, suite, keys)
     nat = _nat(request, spi_i, NO_SPI, request.path, force)
     due = env.now + env.settings.half_open_timeout
-    sa = HalfOpen(secured, request.path, nat, Opening(octets, answer, ni, nr), due)
+    client = recognise_init(request.payloads)
+    sa = HalfOpen(secured, request.path, nat, Opening(octets, answer, ni, nr), due, client, hashes)
     return Step(sa, (Secure(secured), *_exported(secured, env), Send(request.path, answer)))
 
 

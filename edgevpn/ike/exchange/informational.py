@@ -1,4 +1,9 @@
-"""INFORMATIONAL: liveness, Delete, and news about the IKE SA, RFC 7296 §1.4, §2.4."""
+"""INFORMATIONAL: liveness, Delete, and news about the IKE SA, RFC 7296 §1.4, §2.4.
+
+SK {}                       -->  <--  SK {}                     is the peer there?
+SK {D(ESP, our spi_in)}     -->  <--  SK {D(ESP, its spi_in)}   a child is to go
+SK {D(IKE)}                 -->  <--  SK {}                     all is to go
+"""
 
 from __future__ import annotations
 
@@ -21,11 +26,12 @@ from edgevpn.ike.contract import (
     report,
 )
 from edgevpn.ike.exchange.child_sa import ends
-from edgevpn.ike.iana import ExchangeType, ProtocolId
+from edgevpn.ike.iana import ExchangeType, NotifyType, ProtocolId
 from edgevpn.ike.state import (
     ChildSa,
     Closed,
     Closing,
+    DeleteChild,
     Deleting,
     Established,
     Phase,
@@ -33,6 +39,8 @@ from edgevpn.ike.state import (
     Rekeyed,
 )
 from edgevpn.ike.wire.payloads import Delete
+
+FATAL = (NotifyType.AUTHENTICATION_FAILED, NotifyType.INVALID_SYNTAX)
 
 # --- asking --------------------------------------------------------------------------------------------------------
 
@@ -52,25 +60,40 @@ def delete_child(sa: Established, spi_in: bytes) -> Step:
     return Step(sa, (RemoveOutbound(child), Call(ExchangeType.INFORMATIONAL, (delete,), sa.path)))
 
 
-def close(sa: Established | Rekeyed) -> Step:
-    """Tell the peer that the IKE SA is to go, with all its children (RFC 7296 §1.4.1)."""
+def close(sa: Established | Rekeyed, reason: str = "closed", *, asked: bool = True) -> Step:
+    """Tell the peer, once it has answered what we asked, that IKE SA and children are to go (RFC 7296 §1.4.1).
+
+    `asked`: we were told to.
+    """
+    silent = isinstance(sa, Rekeyed)
+    busy = sa.busy if isinstance(sa, Rekeyed) else sa.doing is not None
     children = sa.children if isinstance(sa, Established) else ()
     removals = tuple(RemoveChild(child) for child in children)
-    delete = Call(ExchangeType.INFORMATIONAL, (Delete(ProtocolId.IKE),), sa.path)
-    return Step(Closing(sa.secured, sa.peer, sa.path), (delete, *removals))
+    closing = Closing(sa.secured, sa.peer, sa.path, reason, asked, silent, waiting=busy)
+    return Step(closing, (*removals, *(() if busy else (_delete_ike(closing),))))
+
+
+def _delete_ike(sa: Closing) -> Call:
+    return Call(ExchangeType.INFORMATIONAL, (Delete(ProtocolId.IKE),), sa.path)
 
 
 # --- being asked ---------------------------------------------------------------------------------------------------
 
 
+def closes(request: Request) -> bool:
+    """Whether the peer deletes the IKE SA, or says that it has given it up (RFC 7296 §2.21.2)."""
+    deleted = any(isinstance(p, Delete) and p.protocol is ProtocolId.IKE for p in request.payloads)
+    return deleted or any(request.notify(fault) is not None for fault in FATAL)
+
+
 def on_request(sa: Established | Rekeyed | Closing, request: Request, env: Env) -> Step:
     """Answer a liveness probe, or close what the peer closed."""
-    deletes = [payload for payload in request.payloads if isinstance(payload, Delete)]
-    if any(delete.protocol is ProtocolId.IKE for delete in deletes):
+    if closes(request):
         return _closed_by_peer(sa, request)
     if not isinstance(sa, Established):
         return Step(sa, (Respond(request),))
-    spis = {spi for delete in deletes if delete.protocol is ProtocolId.ESP for spi in delete.spis}
+    deletes = [p for p in request.payloads if isinstance(p, Delete) and p.protocol is ProtocolId.ESP]
+    spis = {spi for delete in deletes for spi in delete.spis}
     gone = tuple(child for child in sa.children if child.spi_out in spis and child.phase is not Phase.LINGERING)
     # What we are deleting ourselves is not named: either side's Delete stands for the pair (RFC 7296 §1.4.1).
     ours = tuple(child.spi_in for child in gone if child.phase is not Phase.DELETING)
@@ -84,22 +107,41 @@ def on_request(sa: Established | Rekeyed | Closing, request: Request, env: Env) 
 
 
 def _closed_by_peer(sa: Established | Rekeyed | Closing, request: Request) -> Step:
-    removals = tuple(RemoveChild(child) for child in sa.children) if isinstance(sa, Established) else ()
-    down = () if isinstance(sa, Rekeyed) else (IkeSaDown(sa.spi, sa.peer.name, "deleted by peer"),)
-    return Step(Closed("deleted by peer"), (Respond(request), *removals, *down))
+    match sa:
+        case Established():
+            removals = tuple(RemoveChild(child) for child in sa.children)
+            down = IkeSaDown(sa.spi, sa.peer.name, "deleted by peer")
+            return Step(Closed(down.reason), (Respond(request), *removals, down))
+        case Closing():
+            return Step(Closed(sa.reason), (Respond(request), *_down(sa)))
+        case Rekeyed():
+            return Step(Closed("replaced"), (Respond(request),))
 
 
 # --- being answered ------------------------------------------------------------------------------------------------
 
 
-def on_response(sa: Established | Closing, response: Response, env: Env) -> Step:
+def on_response(sa: Established, response: Response, env: Env) -> Step:
     """The peer lives, or has done what we asked."""
-    if isinstance(sa, Closing):
-        return Step(Closed("closed"), (IkeSaDown(sa.spi, sa.peer.name, "closed", asked=True),))
     doing, sa = sa.doing, replace(sa, doing=None)
-    if not isinstance(doing, Deleting):
-        return Step(sa)
-    return _gone(sa, tuple(child for child in sa.children if child.spi_in in doing.spis), env)
+    spis = doing.spis if isinstance(doing, Deleting) else ()
+    return _gone(sa, tuple(c for c in sa.children if c.spi_in in spis and c.phase is Phase.DELETING), env)
+
+
+def closed(sa: Closing) -> Step:
+    """The peer has answered: our Delete, or what we had asked before it."""
+    if sa.waiting:
+        return Step(replace(sa, waiting=False), (_delete_ike(sa),))
+    return Step(Closed(sa.reason), _down(sa))
+
+
+def given_up(sa: Closing) -> Step:
+    """The peer does not answer; it is all the same."""
+    return Step(Closed(sa.reason), _down(sa))
+
+
+def _down(sa: Closing) -> tuple[Effect, ...]:
+    return () if sa.silent else (IkeSaDown(sa.spi, sa.peer.name, sa.reason, sa.asked),)
 
 
 def _gone(sa: Established, children: tuple[ChildSa, ...], env: Env) -> Step:
@@ -109,7 +151,16 @@ def _gone(sa: Established, children: tuple[ChildSa, ...], env: Env) -> Step:
         for heir in (c for c in sa.children if c.replaces == child.spi_in and c.phase is Phase.INBOUND):
             sa = sa.with_child(heir.turned(Phase.ACTIVE, heir.rekey_at))
             effects.append(InstallOutbound(heir, ends(sa)))
+        sa = _revived(sa, child, env)
         sa = sa.with_child(child.turned(Phase.LINGERING, env.now + env.settings.linger))
         effects.append(RemoveOutbound(child))
         effects.append(report(Level.INFO, "child_gone", peer=sa.peer.name, child=child.name, spi_in=child.spi_in.hex()))
     return Step(sa, tuple(effects))
+
+
+def _revived(sa: Established, gone: ChildSa, env: Env) -> Established:
+    """The peer takes back what it made in the place of another, which still stands: that one goes on."""
+    old = sa.child(gone.replaces) if gone.replaces and gone.phase is Phase.INBOUND else None
+    if old is None or old.phase is not Phase.REPLACED or DeleteChild(old.spi_in) in sa.todo:
+        return sa
+    return sa.with_child(old.turned(Phase.ACTIVE, env.soon(env.settings.rekey_again)))

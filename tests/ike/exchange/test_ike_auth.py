@@ -5,232 +5,285 @@ from dataclasses import replace
 import pytest
 
 from edgevpn.ike.contract import (
-    Call,
-    ChildFailed,
-    IkeSaDown,
     IkeSaUp,
     InstallInbound,
     InstallOutbound,
-    KeysDerived,
     Report,
     Respond,
-    Response,
-    Settings,
+    Step,
     Supersede,
 )
-from edgevpn.ike.errors import AuthenticationFailed, InvalidSyntax
+from edgevpn.ike.crypto.signature import RSA_SHA1, Algorithm, KeyKind
+from edgevpn.ike.errors import Cause
 from edgevpn.ike.exchange import ike_auth
-from edgevpn.ike.iana import AuthMethod, ExchangeType, IdType, NotifyType
-from edgevpn.ike.peer import NEVER, ChildPolicy, Offer, Peer, Psk, Unique
-from edgevpn.ike.state import Closed, CreateChild, Established, Nat
+from edgevpn.ike.iana import AuthMethod, EapType, HashAlgorithm, IdType, NotifyType
+from edgevpn.ike.peer import Certified, KeyRing, Login, Offer, Password, Peer, Psk, Signing
+from edgevpn.ike.proving import CheckingCertificates, EapAsking, FindingKey, SigningAnswer, Waiting
+from edgevpn.ike.questions import (
+    Answer,
+    CertificatesRefused,
+    CertificatesVerified,
+    FindPsk,
+    Leased,
+    PasswordFound,
+    PskFound,
+    Sign,
+    Signed,
+    VerifyCertificates,
+)
+from edgevpn.ike.session import BY_KEY, BySignature
+from edgevpn.ike.state import Closed, Established
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import (
     Authentication,
+    Certificate,
+    Eap,
     Identification,
-    IdI,
     IdR,
     SecurityAssociation,
     TrafficSelectorsI,
     TrafficSelectorsR,
 )
-from tests.support.handshake import LEFT_PATH, RIGHT_PATH, Opened, auth_response, kinds, open_sa, the
-from tests.support.peers import CBC, ESP_OFFER, LAN, LEFT_ID, NO_ESN, RIGHT_ID, SHA256, TO_LEFT, TO_RIGHT, selectors
+from tests.support.handshake import RIGHT_PATH, Opened, asking, kinds, open_sa, the
+from tests.support.keys import public_key
+from tests.support.pair import Pair
+from tests.support.peers import CBC, LEFT_ID, RIGHT_ID, SHA256, TO_LEFT, TO_RIGHT
+from tests.support.world import World, certificate, credential, holding, trusting
 
 SA_AND_TS = (SecurityAssociation, TrafficSelectorsI, TrafficSelectorsR)
 OTHER_KEY = Psk(b"some other key altogether")
+STRANGER = Identification(IdType.FQDN, b"stranger.example")
+
+LEFT_CERT, RIGHT_CERT = credential("left", authority=b"A" * 20), credential("right", authority=b"A" * 20)
+CERTIFIED = Certified((b"A" * 20,))
+BY_CERT = replace(TO_RIGHT, local_auth=Signing((LEFT_CERT,)), remote_auth=CERTIFIED)
+OF_CERT = replace(TO_LEFT, local_auth=Signing((RIGHT_CERT,)), remote_auth=CERTIFIED)
+WORLD = World(keys=holding(LEFT_CERT, RIGHT_CERT), trusted=trusting(LEFT_CERT, RIGHT_CERT))
 
 
-def both(peer: Peer = TO_RIGHT, other: Peer = TO_LEFT) -> Opened:
-    return open_sa(peer, (other,))
+def both(peer: Peer = TO_RIGHT, *others: Peer) -> Opened:
+    return open_sa(peer, others or (TO_LEFT,), world=WORLD)
 
 
-# --- both roles ----------------------------------------------------------------------------------------------------
+def refused(step: Step) -> Cause | None:
+    """The cause that the owner is told; the peer is told nothing but that it does not come in."""
+    assert isinstance(step.sa, Closed)
+    assert the(Respond, step).payloads == (Notify(NotifyType.AUTHENTICATION_FAILED),)
+    return the(Report, step).cause
 
 
-def test_request_by_key() -> None:
-    """SK {IDi, [IDr], AUTH, SA, TSi, TSr, N(INITIAL_CONTACT)} (§1.2)."""
+# --- by key --------------------------------------------------------------------------------------------------------
+
+
+def test_by_key() -> None:
     opened = both()
-    assert isinstance(opened.call, Call)
-    assert [type(p) for p in opened.call.payloads] == [IdI, IdR, Authentication, *SA_AND_TS, Notify]
-    request = opened.request()
-    assert request.need(IdI).identification == LEFT_ID
-    assert request.need(IdR).identification == RIGHT_ID
-    assert request.need(Authentication).method == AuthMethod.SHARED_KEY
-    assert request.notify(NotifyType.INITIAL_CONTACT)
 
-
-def test_both_establish() -> None:
-    opened = both()
-
-    answered = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
+    answered = opened.answered()
     assert kinds(answered) == [IkeSaUp, Supersede, InstallInbound, Respond, InstallOutbound]
-    assert the(IkeSaUp, answered) == IkeSaUp(opened.half_open.spi, "left", LEFT_ID, RIGHT_PATH)
-    assert the(Supersede, answered) == Supersede("left", LEFT_ID, silently=True)
+    up = the(IkeSaUp, answered)
+    assert (up.spi, up.peer, up.remote_id, up.path) == (opened.half_open.spi, "left", LEFT_ID, RIGHT_PATH)
+    assert (up.session.ours, up.session.theirs, up.session.user) == (BY_KEY, BY_KEY, "")
     assert [type(p) for p in the(Respond, answered).payloads] == [IdR, Authentication, *SA_AND_TS]
     assert isinstance(answered.sa, Established)
-
-    done = ike_auth.on_response(opened.authenticating, auth_response(answered), opened.left)
-    assert kinds(done) == [IkeSaUp, InstallInbound, InstallOutbound]
-    assert the(IkeSaUp, done) == IkeSaUp(opened.authenticating.spi, "right", RIGHT_ID, LEFT_PATH)
-    assert isinstance(done.sa, Established)
-    (ours,), (theirs,) = done.sa.children, answered.sa.children
-    assert (ours.spi_in, ours.spi_out, ours.keys) == (theirs.spi_out, theirs.spi_in, theirs.keys)
-    assert (ours.ts_local, ours.ts_remote) == (theirs.ts_remote, theirs.ts_local) == (LAN.ts_local, LAN.ts_remote)
-
-
-def test_times_of_a_new_sa() -> None:
-    """Liveness, rekey and keepalive count from the moment of establishment; rekey is early by a part of chance."""
-    opened = both(other=replace(TO_LEFT, liveness=30.0, rekey_after=1000.0))
-    half_open = replace(opened.half_open, nat=Nat(local=True))
-    sa = ike_auth.on_request(half_open, opened.request(), replace(opened.right, now=50.0)).sa
-
-    assert isinstance(sa, Established)
-    assert (sa.since, sa.heard, sa.probe_at, sa.keepalive_at) == (50.0, 50.0, 80.0, 70.0)
-    assert 950.0 <= sa.rekey_at <= 1050.0
-
-
-def test_keys_of_the_child_are_told_if_wanted() -> None:
-    opened = both()
-    exporting = Settings(export_keys=True)
-    answered = ike_auth.on_request(opened.half_open, opened.request(), replace(opened.right, settings=exporting))
-    done = ike_auth.on_response(
-        opened.authenticating, auth_response(answered), replace(opened.left, settings=exporting)
-    )
-    for step in (answered, done):
-        assert isinstance(step.sa, Established)
-        assert the(KeysDerived, step) == KeysDerived(step.sa.secured, step.sa.children[0])
-
-
-def test_further_children_are_asked_later() -> None:
-    dmz = replace(LAN, name="dmz", ts_remote=selectors("10.3.0.0/24"))
-    opened = both(replace(TO_RIGHT, children=(LAN, dmz)))
-    answered = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
-    done = ike_auth.on_response(opened.authenticating, auth_response(answered), opened.left)
-
-    assert isinstance(done.sa, Established)
-    assert done.sa.todo == (CreateChild("dmz"),)
-
-
-def test_without_a_child() -> None:
-    """An IKE SA may stand alone (RFC 6023)."""
-    opened = both(replace(TO_RIGHT, children=()))
-    assert not opened.request().first(SecurityAssociation)
-    answered = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
-    assert kinds(answered) == [IkeSaUp, Supersede, Respond]
-    done = ike_auth.on_response(opened.authenticating, auth_response(answered), opened.left)
-
-    assert kinds(done) == [IkeSaUp]
-    for step in (answered, done):
-        assert isinstance(step.sa, Established)
-        assert step.sa.children == ()
-
-
-# --- the child is refused ------------------------------------------------------------------------------------------
-
-UNFIT = {
-    "selectors": (replace(LAN, ts_remote=selectors("10.9.0.0/24")), NotifyType.TS_UNACCEPTABLE),
-    "cipher": (replace(LAN, offers=(Offer((CBC, SHA256, NO_ESN)),)), NotifyType.NO_PROPOSAL_CHOSEN),
-}
-
-
-@pytest.mark.parametrize(("policy", "notify"), UNFIT.values(), ids=UNFIT)
-def test_child_refused(policy: ChildPolicy, notify: NotifyType) -> None:
-    """The IKE SA stands without it, on both sides (§1.2)."""
-    opened = both(replace(TO_RIGHT, children=(policy,)))
-    answered = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
-    assert kinds(answered) == [IkeSaUp, Supersede, Respond, Report]
-    assert the(Respond, answered).payloads[-1] == Notify(notify)
-
-    done = ike_auth.on_response(opened.authenticating, auth_response(answered), opened.left)
-    assert kinds(done) == [IkeSaUp, Report, ChildFailed]
-    assert the(Report, done).event == "child_refused"
-    assert isinstance(done.sa, Established)
-    assert done.sa.children == ()
-
-
-def test_malformed_child_is_fatal() -> None:
-    """A request without selectors is no refusal of a child, but a fault."""
-    opened = both()
-    with pytest.raises(InvalidSyntax):
-        ike_auth.on_request(opened.half_open, opened.request(without=(TrafficSelectorsR,)), opened.right)
-
-
-# --- who is it -----------------------------------------------------------------------------------------------------
+    assert answered.sa.session == up.session
 
 
 def test_wrong_key() -> None:
-    opened = both(other=replace(TO_LEFT, local_auth=OTHER_KEY, remote_auth=OTHER_KEY))
-    with pytest.raises(AuthenticationFailed, match="another pre-shared key"):
-        ike_auth.on_request(opened.half_open, opened.request(), opened.right)
+    opened = both(TO_RIGHT, replace(TO_LEFT, local_auth=OTHER_KEY, remote_auth=OTHER_KEY))
+    assert refused(opened.answered()) is Cause.WRONG_KEY
 
 
-def test_responder_with_wrong_key() -> None:
-    opened = both()
-    answered = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
-    sa = replace(opened.authenticating, peer=replace(TO_RIGHT, local_auth=OTHER_KEY, remote_auth=OTHER_KEY))
-    with pytest.raises(AuthenticationFailed, match="another pre-shared key"):
-        ike_auth.on_response(sa, auth_response(answered), opened.left)
+def test_each_side_has_a_key_of_its_own() -> None:
+    """The peer's is one, ours another: RFC 7296 §2.15 does not ask that they are the same."""
+    opened = both(replace(TO_RIGHT, remote_auth=OTHER_KEY), replace(TO_LEFT, local_auth=OTHER_KEY))
+    answered = opened.answered()
+    assert isinstance(answered.sa, Established)
+    assert isinstance(opened.done(answered).sa, Established)
 
 
-def test_other_method_than_expected() -> None:
-    opened = both()
-    request = opened.request(Authentication(AuthMethod.RSA_SIGNATURE, b"signature"), without=(Authentication,))
-    with pytest.raises(AuthenticationFailed):
-        ike_auth.on_request(opened.half_open, request, opened.right)
+def test_key_of_the_ring() -> None:
+    """The world finds the key of who it claims to be, and we prove ourselves by the same."""
+    opened = both(TO_RIGHT, replace(TO_LEFT, local_auth=KeyRing(), remote_auth=KeyRing()))
+    step = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
+    assert isinstance(step.sa, FindingKey)
+    assert step.effects == (FindPsk(opened.half_open.spi, ("left",), LEFT_ID),)
+
+    answered = asking(step, opened.right, World(psks={LEFT_ID.data: b"a key that both have"}))
+    assert isinstance(answered.sa, Established)
+    assert isinstance(opened.done(answered).sa, Established)
 
 
-def test_responder_is_somebody_else() -> None:
-    opened = both()
-    answered = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
-    stranger = IdR(Identification(IdType.FQDN, b"stranger.example"))
-    with pytest.raises(AuthenticationFailed, match="expected is"):
-        ike_auth.on_response(opened.authenticating, auth_response(answered, stranger, without=(IdR,)), opened.left)
+@pytest.mark.parametrize(
+    ("psks", "cause"),
+    [({}, Cause.KEY_UNKNOWN), ({LEFT_ID.data: b"another key"}, Cause.WRONG_KEY)],
+    ids=["none", "another"],
+)
+def test_key_of_the_ring_is_missing_or_wrong(psks: dict[bytes, bytes], cause: Cause) -> None:
+    """The owner sees which; the peer sees the same in both cases."""
+    opened = both(TO_RIGHT, replace(TO_LEFT, local_auth=KeyRing(), remote_auth=KeyRing()))
+    assert refused(opened.answered(World(psks=psks))) is cause
 
 
-def test_peer_refuses() -> None:
-    opened = both()
-    refusal = Response(ExchangeType.IKE_AUTH, (Notify(NotifyType.AUTHENTICATION_FAILED),), LEFT_PATH)
-    step = ike_auth.on_response(opened.authenticating, refusal, opened.left)
+def test_key_of_the_ring_for_who_signs_to_it() -> None:
+    """We show a certificate, the peer its own key: a phone with a PSK of its own on a gateway that others log in to."""
+    opened = both(replace(TO_RIGHT, remote_auth=CERTIFIED), replace(OF_CERT, remote_auth=KeyRing()))
+    world = replace(WORLD, psks={LEFT_ID.data: b"a key that both have"})
+    answered = opened.answered(world)
+    assert isinstance(answered.sa, Established)
+    assert answered.sa.session.theirs == BY_KEY
+    assert isinstance(opened.done(answered, world).sa, Established)
 
-    reason = "the peer answered AUTHENTICATION_FAILED"
-    assert step.sa == Closed(reason)
-    assert step.effects == (IkeSaDown(opened.authenticating.spi, "right", reason),)
+
+# --- by certificate ------------------------------------------------------------------------------------------------
+
+
+def test_by_certificate() -> None:
+    """First the peer's certificate and signature, then ours: each asked of the world, each in a state of its own."""
+    opened = both(BY_CERT, OF_CERT)
+    request = opened.request()
+    assert request.need(Certificate).data == certificate("left")
+
+    step = ike_auth.on_request(opened.half_open, request, opened.right)
+    assert isinstance(step.sa, CheckingCertificates)
+    assert step.effects == (
+        VerifyCertificates(opened.half_open.spi, ("left",), LEFT_ID, (certificate("left"),), server=False),
+    )
+    assert step.sa.due == opened.right.settings.half_open_timeout
+
+    verified = CertificatesVerified(opened.half_open.spi, "left", public_key(KeyKind.RSA))
+    step = ike_auth.on_answer(step.sa, verified, opened.right)
+    assert isinstance(step.sa, SigningAnswer)
+    asked = the(Sign, step)
+    assert (asked.name, asked.scheme.algorithm) == ("right", Algorithm.PKCS1)
+
+    answered = asking(step, opened.right, WORLD)
+    assert kinds(answered) == [IkeSaUp, Supersede, InstallInbound, Respond, InstallOutbound]
+    assert [type(p) for p in the(Respond, answered).payloads] == [IdR, Certificate, Authentication, *SA_AND_TS]
+    assert isinstance(answered.sa, Established)
+    assert answered.sa.session.ours == BySignature(asked.scheme)
+
+
+def test_certificate_refused() -> None:
+    opened = both(BY_CERT, OF_CERT)
+    step = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
+    assert isinstance(step.sa, CheckingCertificates)
+    step = ike_auth.on_answer(step.sa, CertificatesRefused(opened.half_open.spi, "EXPIRED"), opened.right)
+    assert refused(step) is Cause.CERTIFICATE_REFUSED
+    assert "EXPIRED" in str(the(Report, step).fields)
+
+
+def test_certificate_of_another_peer() -> None:
+    """The world may name only one of the peers that it was asked about."""
+    opened = both(BY_CERT, OF_CERT)
+    assert refused(opened.answered(replace(WORLD, peer="nobody"))) is Cause.CERTIFICATE_REFUSED
+
+
+def test_world_tells_which_peer_it_is() -> None:
+    """Two pools trust the same authority: the certificate belongs to one of them."""
+    opened = both(BY_CERT, replace(OF_CERT, remote_id=None), replace(OF_CERT, name="guests", remote_id=None))
+    answered = opened.answered(replace(WORLD, peer="guests"))
+    assert the(IkeSaUp, answered).peer == "guests"
+
+
+def test_signature_of_another_key() -> None:
+    opened = both(BY_CERT, OF_CERT)
+    step = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
+    assert isinstance(step.sa, CheckingCertificates)
+    wrong = CertificatesVerified(opened.half_open.spi, "left", public_key(KeyKind.RSA, 2))
+    assert refused(ike_auth.on_answer(step.sa, wrong, opened.right)) is Cause.SIGNATURE_WRONG
+
+
+def test_sha1_may_be_forbidden() -> None:
+    """RSA by method 1, from a peer that does not speak RFC 7427."""
+    opened = both(BY_CERT, OF_CERT)
+    old = replace(opened.half_open, hashes=None)
+    auth = Authentication(AuthMethod.RSA_SIGNATURE, bytes(256))
+    request = opened.request(auth, without=(Authentication,))
+    strict = replace(opened.right, peers=(replace(OF_CERT, remote_auth=Certified((b"A" * 20,), sha1=False)),))
+    step = asking(ike_auth.on_request(old, request, strict), strict, WORLD)
+    assert refused(step) is Cause.SIGNATURE_UNKNOWN
+    assert (
+        refused(asking(ike_auth.on_request(old, request, opened.right), opened.right, WORLD)) is Cause.SIGNATURE_WRONG
+    )
+
+
+def test_our_key_does_not_sign() -> None:
+    opened = both(BY_CERT, OF_CERT)
+    assert refused(opened.answered(replace(WORLD, keys={}))) is Cause.CANNOT_SIGN
+
+
+def test_answer_to_another_question() -> None:
+    """It changes nothing."""
+    opened = both(BY_CERT, OF_CERT)
+    sa = ike_auth.on_request(opened.half_open, opened.request(), opened.right).sa
+    assert isinstance(sa, Waiting)
+    stray: tuple[Answer, ...] = (
+        Signed(b"", b""),
+        PskFound(b"", "left", b""),
+        PasswordFound(b"", "left", None),
+        Leased(b"", ()),
+    )
+    for answer in stray:
+        step = ike_auth.on_answer(sa, answer, opened.right)
+        assert step.sa is sa
+        assert kinds(step) == [Report]
+
+
+# --- which peer is it ----------------------------------------------------------------------------------------------
 
 
 def test_nobody_of_that_name() -> None:
-    opened = both(replace(TO_RIGHT, local_id=Identification(IdType.FQDN, b"stranger.example")))
-    with pytest.raises(AuthenticationFailed, match="no peer is known"):
-        ike_auth.on_request(opened.half_open, opened.request(), opened.right)
+    assert refused(both(replace(TO_RIGHT, local_id=STRANGER)).answered()) is Cause.IDENTITY_UNKNOWN
 
 
 def test_we_are_asked_for_by_another_name() -> None:
-    opened = both(replace(TO_RIGHT, remote_id=Identification(IdType.FQDN, b"other.example")))
-    with pytest.raises(AuthenticationFailed, match="no peer is known"):
-        ike_auth.on_request(opened.half_open, opened.request(), opened.right)
+    assert refused(both(replace(TO_RIGHT, remote_id=STRANGER)).answered()) is Cause.NOT_OUR_NAME
+
+
+def test_other_way_than_it_should() -> None:
+    for way in (CERTIFIED, Login()):
+        assert refused(both(TO_RIGHT, replace(TO_LEFT, remote_auth=way)).answered()) is Cause.METHOD_NOT_ALLOWED
+
+
+def test_way_that_nobody_knows() -> None:
+    opened = both()
+    request = opened.request(Authentication(AuthMethod.NULL, b""), without=(Authentication,))
+    assert refused(ike_auth.on_request(opened.half_open, request, opened.right)) is Cause.METHOD_NOT_ALLOWED
+
+
+def test_malformed_request_is_the_end() -> None:
+    """A request without selectors is no refusal of a child, but a fault of the message; nothing is leased for it."""
+    opened = both()
+    request = opened.request(without=(TrafficSelectorsR,))
+    step = ike_auth.on_request(opened.half_open, request, opened.right)
+    assert isinstance(step.sa, Closed)
+    assert the(Respond, step).payloads == (Notify(NotifyType.INVALID_SYNTAX),)
 
 
 def test_who_is_named_comes_first() -> None:
-    """A peer of just that identity is preferred to one that may be anybody; each has its own key."""
+    """A peer of just that identity is preferred to one that may be anybody, and leaves nothing to it."""
     anybody = replace(TO_LEFT, name="anybody", remote_id=None, local_auth=OTHER_KEY, remote_auth=OTHER_KEY)
-    opened = open_sa(TO_RIGHT, (anybody, TO_LEFT))
-    answered = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
-    assert the(IkeSaUp, answered).peer == "left"
+    assert the(IkeSaUp, both(TO_RIGHT, anybody, TO_LEFT).answered()).peer == "left"
 
-    stranger = replace(
-        TO_RIGHT, local_id=Identification(IdType.FQDN, b"stranger.example"), local_auth=OTHER_KEY, remote_auth=OTHER_KEY
-    )
-    opened = open_sa(stranger, (anybody, TO_LEFT))
-    answered = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
-    assert the(IkeSaUp, answered).peer == "anybody"
+    usurper = replace(TO_RIGHT, local_auth=OTHER_KEY, remote_auth=OTHER_KEY)
+    assert refused(both(usurper, anybody, TO_LEFT).answered()) is Cause.WRONG_KEY
+
+    stranger = replace(usurper, local_id=STRANGER)
+    assert the(IkeSaUp, both(stranger, anybody, TO_LEFT).answered()).peer == "anybody"
+
+
+def test_key_tells_nameless_peers_apart() -> None:
+    """Sites that may have any identity are told apart by what they prove."""
+    one = replace(TO_LEFT, name="one", remote_id=None, local_auth=OTHER_KEY, remote_auth=OTHER_KEY)
+    two = replace(TO_LEFT, name="two", remote_id=None)
+    assert the(IkeSaUp, both(TO_RIGHT, one, two).answered()).peer == "two"
 
 
 def test_peer_that_would_not_agree_to_the_suite() -> None:
     """The suite was agreed for all peers at that address; who would not have it does not authenticate with it."""
     generous = replace(TO_LEFT, name="generous", remote_id=RIGHT_ID)
     strict = replace(TO_LEFT, offers=(Offer((CBC, SHA256, *TO_LEFT.offers[0].transforms[1:])),))
-    opened = open_sa(TO_RIGHT, (generous, strict))
-    with pytest.raises(AuthenticationFailed):
-        ike_auth.on_request(opened.half_open, opened.request(), opened.right)
+    assert refused(both(TO_RIGHT, generous, strict).answered()) is Cause.IDENTITY_UNKNOWN
 
 
 def test_names_by_address() -> None:
@@ -238,32 +291,158 @@ def test_names_by_address() -> None:
     address = Identification(IdType.IPV4_ADDR, RIGHT_PATH.local.host.packed)
     opened = both(replace(TO_RIGHT, remote_id=None), replace(TO_LEFT, local_id=None))
     assert opened.request().first(IdR) is None
-    answered = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
-    done = ike_auth.on_response(opened.authenticating, auth_response(answered), opened.left)
-    assert the(IkeSaUp, done).remote_id == address
+    assert the(IkeSaUp, opened.done(opened.answered())).remote_id == address
 
 
-# --- other IKE SAs of the same peer --------------------------------------------------------------------------------
+def test_no_way_to_show_who_we_are() -> None:
+    """Configurations that cannot work fail where they are used, and say so."""
+    for way in (Password("gateway", bytes(16)), KeyRing()):
+        opened = both(replace(BY_CERT, remote_auth=Psk(b"k")), replace(OF_CERT, local_auth=way))
+        assert refused(opened.answered(WORLD)) is Cause.CANNOT_SIGN
 
 
-@pytest.mark.parametrize(
-    ("initial_contact", "unique", "expected"),
-    [
-        (False, Unique.KEEP, []),
-        (True, Unique.KEEP, [Supersede("left", LEFT_ID, silently=True)]),
-        (False, Unique.REPLACE, [Supersede("left", LEFT_ID, silently=False)]),
-    ],
-    ids=["both stay", "the peer began anew", "the new one replaces the old"],
-)
-def test_earlier_sas(initial_contact: bool, unique: Unique, expected: list[Supersede]) -> None:
-    opened = open_sa(TO_RIGHT, (replace(TO_LEFT, unique=unique),), initial_contact=initial_contact)
-    answered = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
-    assert [effect for effect in answered.effects if isinstance(effect, Supersede)] == expected
+# --- what we sign with ---------------------------------------------------------------------------------------------
+
+P256 = credential("p256", KeyKind.P256, b"A" * 20)
+ED25519 = credential("ed25519", KeyKind.ED25519, b"A" * 20)
+MIXED = replace(OF_CERT, local_auth=Signing((ED25519, P256, RIGHT_CERT)))
 
 
-def test_unused_policy_times() -> None:
-    """A child that is not rekeyed by time is never due."""
-    opened = both(replace(TO_RIGHT, children=(replace(LAN, offers=(ESP_OFFER,)),)))
-    sa = ike_auth.on_request(opened.half_open, opened.request(), opened.right).sa
-    assert isinstance(sa, Established)
-    assert [child.due for child in sa.children] == [NEVER]
+def signs_with(opened: Opened, hashes: tuple[HashAlgorithm, ...] | None) -> Sign:
+    step = ike_auth.on_request(replace(opened.half_open, hashes=hashes), opened.request(), opened.right)
+    assert isinstance(step.sa, CheckingCertificates)
+    answer = CertificatesVerified(opened.half_open.spi, "left", public_key(KeyKind.RSA))
+    return the(Sign, ike_auth.on_answer(step.sa, answer, opened.right))
+
+
+def test_rsa_for_who_says_nothing_of_other_keys() -> None:
+    opened = both(BY_CERT, MIXED)
+    assert signs_with(opened, (HashAlgorithm.SHA2_256,)).name == "right"
+
+
+def test_ed25519_for_who_announces_the_identity_hash() -> None:
+    opened = both(BY_CERT, MIXED)
+    assert signs_with(opened, (HashAlgorithm.SHA2_256, HashAlgorithm.IDENTITY)).name == "ed25519"
+
+
+def test_sha1_for_who_does_not_speak_rfc_7427() -> None:
+    """As Windows; unless the owner has switched it off."""
+    opened = both(BY_CERT, MIXED)
+    assert signs_with(opened, None).scheme == RSA_SHA1
+    strict = both(BY_CERT, replace(OF_CERT, local_auth=Signing((RIGHT_CERT,), sha1=False)))
+    step = asking(
+        ike_auth.on_request(replace(strict.half_open, hashes=None), strict.request(), strict.right),
+        strict.right,
+        WORLD,
+    )
+    assert refused(step) is Cause.CANNOT_SIGN
+
+
+# --- EAP begins ----------------------------------------------------------------------------------------------------
+
+BY_PASSWORD = replace(TO_RIGHT, local_auth=Password("alice", bytes(16)), remote_auth=CERTIFIED)
+OF_PASSWORD = replace(OF_CERT, remote_auth=Login())
+
+
+def test_we_sign_before_the_peer_logs_in() -> None:
+    """SK {IDr, CERT, AUTH, EAP(Request/Identity)} (§2.16)."""
+    opened = both(BY_PASSWORD, OF_PASSWORD)
+    assert opened.request().first(Authentication) is None
+    answered = opened.answered(WORLD)
+    assert isinstance(answered.sa, EapAsking)
+    assert kinds(answered) == [Respond]
+    assert [type(p) for p in the(Respond, answered).payloads] == [IdR, Certificate, Authentication, Eap]
+    assert the(Respond, answered).payloads[-1].eap_type == EapType.IDENTITY  # type: ignore[union-attr]
+    assert answered.sa.due == opened.right.settings.login_timeout
+
+
+@pytest.mark.parametrize(("asks", "allowed"), [(True, True), (True, False), (False, True), (False, False)])
+def test_eap_alone(asks: bool, allowed: bool) -> None:
+    """Only where the peer asks for it and we agree is there no AUTH of ours before EAP (RFC 5998 §3)."""
+    opened = both(
+        replace(BY_PASSWORD, local_auth=Password("alice", bytes(16), alone=asks)),
+        replace(OF_PASSWORD, remote_auth=Login(alone=allowed)),
+    )
+    assert (opened.request().notify(NotifyType.EAP_ONLY_AUTHENTICATION) is not None) is asks
+    shown = [type(p) for p in the(Respond, opened.answered(WORLD)).payloads]
+    assert shown == ([IdR, Eap] if asks and allowed else [IdR, Certificate, Authentication, Eap])
+
+
+def test_only_a_signature_comes_before_eap() -> None:
+    """A pre-shared key of ours would be one that every user has."""
+    opened = both(BY_PASSWORD, replace(OF_PASSWORD, local_auth=TO_LEFT.local_auth))
+    assert refused(opened.answered(WORLD)) is Cause.CANNOT_SIGN
+
+
+def test_pools_that_greet_alike_stay_open() -> None:
+    """Which of them the user belongs to is seen later; one that would show another name is left out."""
+    guests = replace(OF_PASSWORD, name="guests", remote_id=None)
+    staff = replace(OF_PASSWORD, name="staff", remote_id=None)
+    others = replace(OF_PASSWORD, name="others", remote_id=None, local_auth=Signing((P256,)))
+    sa = both(BY_PASSWORD, guests, others, staff).answered(WORLD).sa
+    assert isinstance(sa, EapAsking)
+    assert sa.claim.names == ("guests", "staff")
+
+
+# --- the whole, over the wire --------------------------------------------------------------------------------------
+
+
+def signing_pair(left: KeyKind, right: KeyKind) -> Pair:
+    ours, theirs = credential("ours", left), credential("theirs", right)
+    pair = Pair(
+        (replace(TO_RIGHT, local_auth=Signing((ours,)), remote_auth=CERTIFIED),),
+        (replace(TO_LEFT, local_auth=Signing((theirs,)), remote_auth=CERTIFIED),),
+    )
+    for side in pair.sides:
+        side.world = World(keys=holding(ours, theirs), trusted=trusting(ours, theirs))
+    return pair
+
+
+@pytest.mark.parametrize("left", KeyKind)
+@pytest.mark.parametrize("right", [KeyKind.RSA, KeyKind.ED25519])
+def test_every_kind_of_key_in_both_roles(left: KeyKind, right: KeyKind) -> None:
+    for initiator, responder in ((left, right), (right, left)):
+        pair = signing_pair(initiator, responder)
+        pair.left.initiate("right")
+        pair.run(1)
+        assert pair.agree()
+        assert len(pair.left.sas) == 1
+
+
+def test_repeated_request_under_answer() -> None:
+    """The world takes its time; the peer asks again and again, and gets one answer."""
+    pair = signing_pair(KeyKind.RSA, KeyKind.RSA)
+    pair.right.holds = True
+    pair.left.initiate("right")
+    pair.run(8)
+    assert len(pair.right.open) == 1
+    sent = len(pair.sent)
+    pair.right.answer()  # the certificate is good
+    pair.right.answer()  # our signature
+    assert len(pair.sent) == sent + 1
+    pair.run(1)
+    assert pair.agree()
+    assert len(pair.left.sas) == 1
+
+
+def test_world_does_not_answer() -> None:
+    """The request is given up in the end, and the owner is told where it stopped."""
+    pair = signing_pair(KeyKind.RSA, KeyKind.RSA)
+    pair.right.holds = True
+    pair.left.initiate("right")
+    pair.run(200)
+    assert not pair.right.endpoint.sas
+    assert [report.cause for report in pair.right.reports("ike_auth_refused")] == [Cause.TOO_LATE]
+    pair.right.answer()
+    pair.run(1)
+    assert not pair.right.endpoint.sas
+
+
+def test_half_open_until_proven() -> None:
+    """An IKE SA that waits for the world still counts against the limits."""
+    pair = signing_pair(KeyKind.RSA, KeyKind.RSA)
+    pair.right.holds = True
+    for _ in range(6):
+        pair.left.initiate("right")
+        pair.run(0.1)
+    assert "N(COOKIE)" in pair.chart()

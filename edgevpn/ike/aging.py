@@ -1,0 +1,79 @@
+"""What time, and the kernel's counters, make of an IKE SA that stands: RFC 7296 §2.4, §2.8."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edgevpn.ike.contract import (
+    Directive,
+    Effect,
+    Env,
+    InstallOutbound,
+    QueryTraffic,
+    RemoveChild,
+    Send,
+    Step,
+)
+from edgevpn.ike.exchange import informational
+from edgevpn.ike.exchange.child_sa import ends
+from edgevpn.ike.peer import NEVER
+from edgevpn.ike.state import ChildSa, CreateChild, DeleteChild, Established, Phase, Probe, RekeyChild, RekeyIke
+
+KEEPALIVE = b"\xff"  # RFC 3948 §2.3
+
+Effects = tuple[Effect | Directive, ...]
+
+
+def on_due(sa: Established, env: Env) -> Step:
+    """Everything whose time has come."""
+    now = env.now
+    if sa.expire_at <= now:
+        return informational.close(sa, "its lifetime is over", asked=False)
+    effects: list[Effect | Directive] = []
+    for child in (child for child in sa.children if child.due <= now):
+        sa, done = _aged(sa, child)
+        effects += done
+    if sa.wake <= now:
+        sa = replace(sa, wake=NEVER)
+    if sa.rekey_at <= now:
+        sa = replace(sa, rekey_at=NEVER).then(RekeyIke())
+    if sa.keepalive_at <= now:
+        sa = replace(sa, keepalive_at=now + env.settings.keepalive)
+        effects.append(Send(sa.path, KEEPALIVE))
+    if sa.probe_at <= now:
+        sa = replace(sa, probe_at=NEVER)
+        effects.append(QueryTraffic(sa.spi, tuple(child.spi_in for child in sa.children)))
+    return Step(sa, tuple(effects))
+
+
+def _aged(sa: Established, child: ChildSa) -> tuple[Established, Effects]:
+    """The phase of a child has come to its end."""
+    match child.phase:
+        case Phase.ACTIVE:
+            return sa.with_child(child.turned(Phase.ACTIVE)).then(RekeyChild(child.spi_in)), ()
+        case Phase.INBOUND:  # no Delete of the old pair has come, but the peer surely has the new one by now
+            return sa.with_child(child.turned(Phase.ACTIVE, child.rekey_at)), (InstallOutbound(child, ends(sa)),)
+        case Phase.REPLACED:  # the Delete was the peer's to send
+            return sa.with_child(child.turned(Phase.REPLACED)).then(DeleteChild(child.spi_in)), ()
+        case _:
+            return sa.without((child,)), (RemoveChild(child),)
+
+
+def on_traffic(sa: Established, seen: float | None, env: Env) -> Step:
+    """Ask whether the peer is there, unless something of it came through in the meantime."""
+    heard = max(sa.heard, seen or sa.heard)
+    probe_at = heard + sa.peer.liveness
+    if probe_at > env.now:
+        return Step(replace(sa, heard=heard, probe_at=probe_at))
+    return Step(replace(sa, heard=heard, probe_at=env.now + sa.peer.liveness).then(Probe()))
+
+
+def on_expired(sa: Established, spi_in: bytes, hard: bool) -> Step:
+    """The kernel has counted enough packets on a child, or (`hard`) too many; the one who began makes a new one."""
+    child = sa.child(spi_in)
+    if child is None:
+        return Step(sa)
+    if not hard:
+        return Step(sa.then(RekeyChild(spi_in)))
+    again = (CreateChild(child.name),) if sa.began and child.lives else ()
+    return Step(sa.then(DeleteChild(spi_in), *again))

@@ -1,0 +1,119 @@
+"""The end of IKE_AUTH as its responder: addresses, the first child, and the answer; RFC 7296 §1.2, §2.19, §3.15.4.
+
+Both sides have shown who they are. Whatever goes wrong from here on, the IKE SA stands; it is the child that fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edgevpn.ike.clients import adapted
+from edgevpn.ike.contract import (
+    Directive,
+    Effect,
+    Env,
+    IkeSaUp,
+    InstallInbound,
+    InstallOutbound,
+    Request,
+    Respond,
+    Step,
+    Supersede,
+    refused,
+)
+from edgevpn.ike.errors import AuthenticationFailed, Cause, FailedCpRequired, IkeError, InternalAddressFailure
+from edgevpn.ike.exchange.child_sa import Nonces, answer_offer, ends, exported
+from edgevpn.ike.exchange.configuration import lending, reply, wants_of
+from edgevpn.ike.iana import NotifyType
+from edgevpn.ike.lifetime import established
+from edgevpn.ike.peer import NetworkSettings, Unique
+from edgevpn.ike.proving import Claim, LeasingAddress, Proven
+from edgevpn.ike.questions import Lease, Leased
+from edgevpn.ike.session import NOTHING, Given, Session
+from edgevpn.ike.state import Established
+from edgevpn.ike.wire.configuration import Configuration
+from edgevpn.ike.wire.message import Payload
+from edgevpn.ike.wire.notify import Notify
+from edgevpn.ike.wire.payloads import SecurityAssociation, TrafficSelectorsI, TrafficSelectorsR
+
+
+def admit(claim: Claim, proven: Proven, request: Request, env: Env) -> Step:
+    """Let the peer in: at once, or when there is an address for it. `request` is what is to be answered."""
+    peer, who = claim.peers[0], proven.user or claim.remote_id
+    if peer.unique is Unique.REFUSE and not _begins_anew(claim) and env.stands(peer.name, who):
+        raise AuthenticationFailed("another IKE SA with this peer stands", Cause.SECOND_REFUSED)
+    wants = wants_of(claim.asked.first(Configuration))
+    if peer.pool is None or wants is None:
+        return _establish(claim, proven, request, NOTHING, env)
+    asked = Lease(claim.half_open.spi, peer.name, claim.remote_id, proven.user, wants)
+    return Step(LeasingAddress(claim, proven, request), (asked,))
+
+
+def on_leased(sa: LeasingAddress, leased: Leased, env: Env) -> Step:
+    """There is an address for the peer, or there is none."""
+    settings = leased.settings or sa.claim.peers[0].pool or NetworkSettings()
+    given = Given(leased.addresses, settings) if leased.addresses else NOTHING
+    return _establish(sa.claim, sa.proven, sa.request, given, env)
+
+
+def _begins_anew(claim: Claim) -> bool:
+    return claim.asked.notify(NotifyType.INITIAL_CONTACT) is not None
+
+
+def _establish(claim: Claim, proven: Proven, request: Request, given: Given, env: Env) -> Step:
+    peer, half_open = claim.peers[0], claim.half_open
+    _check_shape(claim.asked)
+    session = Session(proven.ours, proven.theirs, proven.user, claim.client, lent=given)
+    narrowed = lending(peer, given) if given else peer
+    treated = adapted(narrowed, claim.client, half_open.nat.remote)
+    up = established(half_open.secured, treated, claim.remote_id, request.path, half_open.nat, env, began=False)
+    up = replace(up, session=session)
+    effects: list[Effect | Directive] = [IkeSaUp(up.spi, peer.name, up.remote_id, up.path, session=session)]
+    anew = _begins_anew(claim) and peer.unique is not Unique.SHARE
+    if anew or peer.unique is Unique.REPLACE:
+        effects.append(Supersede(peer.name, up.identity, silently=anew))
+    if claim.asked.first(SecurityAssociation) is None:
+        told = _reply(claim, given)
+        return Step(up, (*effects, Respond(request, (*proven.identity, *told))))  # childless, RFC 6023
+    try:
+        return _with_child(up, claim, proven, request, tuple(effects), env)
+    except IkeError as error:
+        why = refused("child_refused", error.cause, peer=peer.name, notify=error.notify.name, why=str(error))
+        answer = (*proven.identity, *_reply(claim, given), Notify(error.notify, error.data))
+        return Step(up, (*effects, Respond(request, answer), why))
+
+
+def _with_child(
+    up: Established, claim: Claim, proven: Proven, request: Request, effects: tuple[Effect | Directive, ...], env: Env
+) -> Step:
+    """Make the child that the peer asked for in its first request; IkeError if it cannot have it."""
+    given, opening = up.session.lent, claim.half_open.opening
+    if up.peer.pool is not None and not given:
+        if wants_of(claim.asked.first(Configuration)) is None:
+            raise FailedCpRequired("the peer asks for no address")
+        raise InternalAddressFailure("there is no address for the peer")
+    nonces = Nonces(opening.ni, opening.nr)
+    child, payloads = answer_offer(up.secured, up.peer.children, claim.asked, nonces, True, env)
+    return Step(
+        up.with_child(child),
+        (
+            *effects,
+            InstallInbound(child, ends(up)),
+            Respond(request, (*proven.identity, *_reply(claim, given), *payloads)),
+            InstallOutbound(child, ends(up)),
+            *exported(up.secured, child, env),
+        ),
+    )
+
+
+def _check_shape(asked: Request) -> None:
+    """InvalidSyntax if an offer of a child lacks its selectors: that is a fault of the message, not of the child."""
+    if asked.first(SecurityAssociation) is not None:
+        asked.need(TrafficSelectorsI)
+        asked.need(TrafficSelectorsR)
+
+
+def _reply(claim: Claim, given: Given) -> tuple[Payload, ...]:
+    """CFG_REPLY, where the peer has asked for it and gets something."""
+    asked = claim.asked.first(Configuration)
+    return (reply(asked, given),) if asked is not None and given else ()

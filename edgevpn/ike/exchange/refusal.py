@@ -1,0 +1,42 @@
+"""IKE_AUTH that comes to nothing, as its responder: the peer is told so, the owner why (RFC 7296 §2.21.2)."""
+
+from __future__ import annotations
+
+from edgevpn.ike.contract import Report, Request, Respond, Step, refused
+from edgevpn.ike.errors import Cause, IkeError
+from edgevpn.ike.proving import Answering
+from edgevpn.ike.state import Closed, HalfOpen
+from edgevpn.ike.wire.notify import Notify
+from edgevpn.ike.wire.payloads import IdI
+
+
+def given_up(sa: HalfOpen | Answering, request: Request, error: IkeError) -> Step:
+    """A fault of the peer's, or an answer of the world's, ends it."""
+    answer = Respond(request, (Notify(error.notify, error.data),))
+    return Step(Closed(str(error)), (answer, told(sa, request, error.cause, str(error))))
+
+
+def too_late(sa: HalfOpen | Answering) -> Step:
+    """The peer, or the world, has let the time pass."""
+    if isinstance(sa, HalfOpen):
+        return Step(Closed("nobody came to authenticate"))
+    why = f"nothing came in state {type(sa).__name__}"
+    return Step(Closed(why), (told(sa, sa.claim.asked, Cause.TOO_LATE, why),))
+
+
+def told(sa: HalfOpen | Answering, request: Request, cause: Cause, why: str, **more: object) -> Report:
+    """All that is known of the peer that did not come in."""
+    claim = None if isinstance(sa, HalfOpen) else sa.claim
+    claimed = (claim.asked if claim else request).first(IdI)
+    client = sa.client if isinstance(sa, HalfOpen) else sa.claim.client
+    return refused(
+        "ike_auth_refused",
+        cause,
+        spi=sa.spi.hex(),
+        remote=request.path.remote.host,
+        peers=claim.names if claim else (),
+        identity=claimed.identification if claimed else None,
+        client=client.name,
+        why=why,
+        **more,
+    )

@@ -1,0 +1,54 @@
+"""When an IKE SA that stands is to be looked at again: RFC 7296 §2.4, §2.8, RFC 3948 §4.
+
+Times that both sides may have are moved forward by chance, so that they do not meet at every rekeying.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edgevpn.ike.contract import Env
+from edgevpn.ike.peer import NEVER, Peer
+from edgevpn.ike.state import Established, Nat, Path, RekeyIke, Secured
+from edgevpn.ike.wire.payloads import Identification
+
+
+def established(
+    secured: Secured, peer: Peer, remote_id: Identification, path: Path, nat: Nat, env: Env, *, began: bool
+) -> Established:
+    """An IKE SA whose peer has just shown who it is. `began`: we are the original initiator."""
+    return Established(
+        secured=secured,
+        peer=peer,
+        remote_id=remote_id,
+        path=path,
+        nat=nat,
+        since=env.now,
+        heard=env.now,
+        probe_at=env.now + peer.liveness,
+        rekey_at=soon(peer.rekey_after, env),
+        keepalive_at=env.now + env.settings.keepalive if nat.local else NEVER,
+        began=began,
+        expire_at=env.now + peer.life,
+    )
+
+
+def renewed(old: Established, secured: Secured, env: Env) -> Established:
+    """The IKE SA that follows `old` by rekeying: with its children, and with what still has to be done."""
+    return replace(
+        old,
+        secured=secured,
+        since=env.now,
+        heard=env.now,
+        doing=None,
+        todo=tuple(task for task in old.todo if not isinstance(task, RekeyIke)),
+        wake=NEVER,
+        refused_since=NEVER,
+        rekey_at=soon(old.peer.rekey_after, env),
+        expire_at=env.now + old.peer.life,
+    )
+
+
+def soon(after: float, env: Env) -> float:
+    """The time `after` seconds from now or a little before, or `NEVER`."""
+    return NEVER if after == NEVER else env.soon(after)

@@ -1,0 +1,314 @@
+"""States of an IKE SA whose sides have agreed on keys and are showing each other who they are, RFC 7296 §2.15, §2.16.
+
+What takes long, or needs what only the world has, is asked for; until it is there the IKE SA waits, each time in a
+record of its own. Which of these it passes depends on how the two sides prove themselves.
+
+    responder                                         initiator
+
+    HalfOpen                                          Initiating
+       | IKE_AUTH asked                                  | IKE_SA_INIT answered
+    FindingKey, CheckingCertificates                  PreparingAuth     we sign
+       | (or nothing to wait for)                        | IKE_AUTH sent
+    SigningAnswer                                     Authenticating
+       |    \\  EAP                                       |    \\  answered
+       |   EapAsking <-> EapLookingUp                    |   CheckingResponder
+       |      |                                          |      |  EAP
+       |   EapProving                                    |   EapAnswering, EapProven
+    LeasingAddress                                       |      |
+       | answered                                        | answered
+    Established                                       Established
+
+A state of the responder holds the request that is to be answered, and is given up at `due` if nothing comes of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from edgevpn.ike.clients import Client
+from edgevpn.ike.crypto.signature import SignatureScheme
+from edgevpn.ike.errors import Cause
+from edgevpn.ike.inbound import Request, Response
+from edgevpn.ike.peer import NEVER, Credential, Peer
+from edgevpn.ike.session import Proof
+from edgevpn.ike.state import Authenticating, HalfOpen, Path
+from edgevpn.ike.wire.message import Payload
+from edgevpn.ike.wire.mschapv2 import ChallengeResponse
+from edgevpn.ike.wire.payloads import Identification, IdI
+
+# --- EAP ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AskedIdentity:
+    """EAP-Request/Identity is unanswered."""
+
+    identifier: int
+
+
+@dataclass(frozen=True, slots=True)
+class Challenged:
+    """An MSCHAPv2 challenge is unanswered. `failed` says how the tries before went wrong, if there were any."""
+
+    identifier: int
+    identity: str
+    challenge: bytes = field(repr=False)
+    failed: tuple[Cause, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Confirming:
+    """The password is right, and we have shown that we know it; the peer has not said that it believes us."""
+
+    identifier: int
+    user: str
+    msk: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusing:
+    """The peer has been told that it does not come in; it has not said that it has seen it."""
+
+    identifier: int
+    user: str
+    cause: Cause
+
+
+EapServer = AskedIdentity | Challenged | Confirming | Refusing
+"""What an authenticator waits for."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """A response that cannot be judged before the user's NT hash is there."""
+
+    challenged: Challenged
+    response: ChallengeResponse
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class EapFresh:
+    """We have shown no proof yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class EapResponded:
+    """We have answered a challenge."""
+
+    peer_challenge: bytes
+    challenge: bytes
+    nt_response: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EapTrusting:
+    """The authenticator has shown that it knows the password."""
+
+    msk: bytes = field(repr=False)
+
+
+EapClient = EapFresh | EapResponded | EapTrusting
+"""How far we are, logging in somewhere."""
+
+
+# --- responder ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the first IKE_AUTH request asks and claims. `peers`: who it may be, the likeliest first."""
+
+    half_open: HalfOpen
+    asked: Request
+    peers: tuple[Peer, ...]
+    client: Client
+    due: float
+
+    @property
+    def remote_id(self) -> Identification:
+        """Who the peer says it is."""
+        return self.asked.need(IdI).identification
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the peers that it may be."""
+        return tuple(peer.name for peer in self.peers)
+
+    def called(self, name: str) -> Claim | None:
+        """The same, now that it is known to be this peer; None if it cannot be."""
+        peer = next((peer for peer in self.peers if peer.name == name), None)
+        return None if peer is None else replace(self, peers=(peer,))
+
+
+@dataclass(frozen=True, slots=True)
+class _Answering:
+    """Of every state in which the responder proves and checks."""
+
+    claim: Claim
+
+    @property
+    def spi(self) -> bytes:
+        return self.claim.half_open.spi
+
+    @property
+    def due(self) -> float:
+        return self.claim.due
+
+    @property
+    def request(self) -> Request:
+        """What is to be answered."""
+        return self.claim.asked
+
+
+@dataclass(frozen=True, slots=True)
+class FindingKey(_Answering):
+    """`FindPsk` is unanswered."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckingCertificates(_Answering):
+    """`VerifyCertificates` is unanswered."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningAnswer(_Answering):
+    """`Sign` is unanswered. `theirs` is how the peer has proved itself; None where it is still to log in by EAP."""
+
+    credential: Credential
+    scheme: SignatureScheme
+    theirs: Proof | None
+
+
+@dataclass(frozen=True, slots=True)
+class EapAsking(_Answering):
+    """Our EAP request is unanswered. `ours` is how we have proved ourselves, None if EAP alone shall."""
+
+    eap: EapServer
+    ours: Proof | None
+    rounds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EapLookingUp(_Answering):
+    """`FindPassword` is unanswered."""
+
+    look_up: LookUp
+    under_answer: Request
+    ours: Proof | None
+    rounds: int
+
+    @property
+    def request(self) -> Request:
+        return self.under_answer
+
+
+@dataclass(frozen=True, slots=True)
+class EapProving(_Answering):
+    """EAP has succeeded; the peer has not bound it to this IKE SA by AUTH yet."""
+
+    user: str
+    msk: bytes = field(repr=False)
+    ours: Proof | None
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Both sides have shown who they are: how, and what of our answer is ready."""
+
+    ours: Proof
+    theirs: Proof
+    user: str = ""
+    identity: tuple[Payload, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeasingAddress(_Answering):
+    """`Lease` is unanswered."""
+
+    proven: Proven
+    under_answer: Request
+
+    @property
+    def request(self) -> Request:
+        return self.under_answer
+
+
+Answering = FindingKey | CheckingCertificates | SigningAnswer | EapAsking | EapLookingUp | EapProving | LeasingAddress
+Waiting = FindingKey | CheckingCertificates | SigningAnswer | EapLookingUp | LeasingAddress
+"""States of the responder in which the world is asked, and the peer's request is under answer."""
+
+
+# --- initiator ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Calling:
+    """Of every state but the one in which our first IKE_AUTH request is unanswered; `first` is that."""
+
+    first: Authenticating
+
+    @property
+    def spi(self) -> bytes:
+        return self.first.spi
+
+    @property
+    def peer(self) -> Peer:
+        return self.first.peer
+
+    @property
+    def path(self) -> Path:
+        return self.first.path
+
+    @property
+    def due(self) -> float:
+        return NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class PreparingAuth(_Calling):
+    """`Sign` is unanswered; then our first IKE_AUTH request goes out."""
+
+    credential: Credential
+    scheme: SignatureScheme
+    initial_contact: bool
+    until: float
+
+    @property
+    def due(self) -> float:
+        return self.until
+
+
+@dataclass(frozen=True, slots=True)
+class CheckingResponder(_Calling):
+    """`VerifyCertificates` is unanswered; `response` says what comes after."""
+
+    response: Response
+    until: float
+
+    @property
+    def due(self) -> float:
+        return self.until
+
+
+@dataclass(frozen=True, slots=True)
+class EapAnswering(_Calling):
+    """Our EAP response is unanswered. `theirs` is how the responder has proved itself, None if EAP alone shall."""
+
+    remote_id: Identification
+    theirs: Proof | None
+    eap: EapClient
+    rounds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EapProven(_Calling):
+    """EAP has succeeded, and our AUTH that binds it to this IKE SA is unanswered."""
+
+    remote_id: Identification
+    theirs: Proof | None
+    msk: bytes = field(repr=False)
+
+
+Calling = PreparingAuth | CheckingResponder | EapAnswering | EapProven
+"""States of the initiator beside Authenticating."""

@@ -1,0 +1,137 @@
+"""Every IKE SA of ours, found by what is known of it, without looking through all of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edgevpn.ike.contract import IkeSa
+from edgevpn.ike.peer import NEVER, IpAddress
+from edgevpn.ike.proving import Answering, Calling
+from edgevpn.ike.state import (
+    Address,
+    Authenticating,
+    Closing,
+    Contending,
+    Established,
+    HalfOpen,
+    Initiating,
+    Rekeyed,
+)
+from edgevpn.ike.window import Window
+
+WithPeer = Initiating | Authenticating | Calling | Established | Contending | Rekeyed | Closing
+Unproven = HalfOpen | Answering
+"""IKE SAs that somebody has begun who has not shown who it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One IKE SA since its making, its conversation, and the timer that is set for it."""
+
+    sa: IkeSa
+    window: Window
+    since: float
+    timer: float = NEVER
+
+    @property
+    def due(self) -> float:
+        return min(self.sa.due, self.window.due)
+
+
+Origin = tuple[Address, bytes]
+"""Where an IKE_SA_INIT request came from, and with which SPI."""
+
+
+class Table:
+    """Slots by our SPI, in the order of their making, and the ways to them."""
+
+    def __init__(self) -> None:
+        self._slots: dict[bytes, Slot] = {}
+        self._origins: dict[Origin, bytes] = {}  # of the half-open ones
+        self._near: Counter[IpAddress] = Counter()  # half-open ones by the peer's address
+        self._owners: dict[bytes, bytes] = {}  # child's inbound SPI -> our SPI
+        self._peers: dict[str, dict[bytes, None]] = {}
+
+    def __iter__(self) -> Iterator[Slot]:
+        return iter(self._slots.values())
+
+    def get(self, spi: bytes) -> Slot | None:
+        """The slot with this SPI of ours."""
+        return self._slots.get(spi)
+
+    def put(self, spi: bytes, slot: Slot) -> None:
+        """Keep a slot under our SPI, in the place of the one that is there."""
+        before = self._slots.get(spi)
+        if before is None or before.sa is not slot.sa:
+            self._forget(spi, before, slot.sa)
+            self._learn(spi, slot.sa)
+        self._slots[spi] = slot
+
+    def drop(self, spi: bytes) -> None:
+        """Forget a slot."""
+        self._forget(spi, self._slots.pop(spi, None), None)
+
+    # --- ways to a slot ---
+
+    def half_open(self, origin: Origin) -> Slot | None:
+        """The half-open IKE SA that came out of an IKE_SA_INIT request from there."""
+        spi = self._origins.get(origin)
+        return None if spi is None else self._slots[spi]
+
+    @property
+    def half_open_count(self) -> int:
+        """How many nobody has come to authenticate on."""
+        return len(self._origins)
+
+    def half_open_near(self, host: IpAddress) -> int:
+        """How many of them came from one address."""
+        return self._near[host]
+
+    def owner(self, spi_in: bytes) -> bytes | None:
+        """Our SPI of the IKE SA whose child receives on this one."""
+        return self._owners.get(spi_in)
+
+    def of_peer(self, name: str) -> Iterator[tuple[bytes, WithPeer]]:
+        """The IKE SAs with a peer, by our SPI, those included that are not up yet or no longer."""
+        for spi in tuple(self._peers.get(name, ())):
+            slot = self._slots.get(spi)
+            if slot is not None and isinstance(slot.sa, WithPeer):
+                yield spi, slot.sa
+
+    # --- keeping the ways ---
+
+    def _learn(self, spi: bytes, sa: IkeSa) -> None:
+        if isinstance(sa, Unproven) and _origin(sa) not in self._origins:
+            self._origins[_origin(sa)] = spi
+            self._near[_origin(sa)[0].host] += 1
+        if isinstance(sa, WithPeer):
+            self._peers.setdefault(sa.peer.name, {})[spi] = None
+        if isinstance(sa, Established):
+            self._owners.update((child.spi_in, spi) for child in sa.children)
+
+    def _forget(self, spi: bytes, before: Slot | None, after: IkeSa | None) -> None:
+        """Take back what `_learn` noted of a slot, where `after` will not note it again."""
+        match before.sa if before else None:
+            case sa if isinstance(sa, Unproven) and not isinstance(after, Unproven):
+                origin = _origin(sa)
+                self._origins.pop(origin, None)
+                self._near[origin[0].host] -= 1
+                if not self._near[origin[0].host]:
+                    del self._near[origin[0].host]
+            case Established() as sa:
+                kept = {child.spi_in for child in after.children} if isinstance(after, Established) else set()
+                for child in sa.children:
+                    if child.spi_in not in kept and self._owners.get(child.spi_in) == spi:
+                        del self._owners[child.spi_in]
+        if before and isinstance(before.sa, WithPeer) and not isinstance(after, WithPeer):
+            spis = self._peers[before.sa.peer.name]
+            del spis[spi]
+            if not spis:
+                del self._peers[before.sa.peer.name]
+
+
+def _origin(sa: Unproven) -> Origin:
+    half_open = sa if isinstance(sa, HalfOpen) else sa.claim.half_open
+    return half_open.path.remote, half_open.secured.spi_i

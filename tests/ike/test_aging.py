@@ -1,0 +1,177 @@
+"""edgevpn.ike.aging."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from edgevpn.ike.aging import KEEPALIVE, on_due, on_expired, on_traffic
+from edgevpn.ike.contract import (
+    Call,
+    IkeSaDown,
+    InstallOutbound,
+    QueryTraffic,
+    RemoveChild,
+    Send,
+    Settings,
+    Step,
+)
+from edgevpn.ike.peer import NEVER
+from edgevpn.ike.state import Closing, CreateChild, DeleteChild, Phase, Probe, RekeyChild, RekeyIke
+from tests.support.handshake import LEFT_PATH, an_env, kinds
+from tests.support.pair import connected
+from tests.support.peers import TO_RIGHT
+from tests.support.states import SPI_I, a_child, an_sa
+
+NOW = an_env(now=10.0)
+LIVE = replace(TO_RIGHT, liveness=30.0)
+
+
+def test_nothing_is_due() -> None:
+    sa = an_sa(a_child(due=10.1), wake=11.0, rekey_at=11.0, probe_at=11.0, keepalive_at=11.0, expire_at=11.0)
+    assert on_due(sa, NOW) == Step(sa)
+
+
+# --- children grow old -----------------------------------------------------------------------------------------------
+
+
+def test_active_child_is_rekeyed() -> None:
+    assert on_due(an_sa(a_child(due=10.0)), NOW) == Step(an_sa(a_child(), todo=(RekeyChild(b"in_1"),)))
+
+
+def test_inbound_child_sends() -> None:
+    """No Delete of the old pair has come."""
+    child = a_child(phase=Phase.INBOUND, due=9.0, rekey_at=1800.0)
+    step = on_due(an_sa(child), NOW)
+    assert kinds(step) == [InstallOutbound]
+    assert step.sa == an_sa(child.turned(Phase.ACTIVE, 1800.0))
+
+
+def test_replaced_child_is_deleted() -> None:
+    """The peer should have."""
+    child = a_child(phase=Phase.REPLACED, due=9.0)
+    assert on_due(an_sa(child), NOW) == Step(an_sa(child.turned(Phase.REPLACED), todo=(DeleteChild(b"in_1"),)))
+
+
+def test_lingering_child_goes() -> None:
+    child = a_child(phase=Phase.LINGERING, due=9.0)
+    assert on_due(an_sa(child, a_child(2)), NOW) == Step(an_sa(a_child(2)), (RemoveChild(child),))
+
+
+def test_everything_at_once() -> None:
+    sa = an_sa(
+        a_child(1, due=10.0),
+        a_child(2, phase=Phase.LINGERING, due=10.0),
+        rekey_at=10.0,
+        wake=10.0,
+        keepalive_at=10.0,
+        probe_at=10.0,
+    )
+    step = on_due(sa, NOW)
+    assert kinds(step) == [RemoveChild, Send, QueryTraffic]
+    assert step.sa == an_sa(
+        a_child(1), todo=(RekeyChild(b"in_1"), RekeyIke()), keepalive_at=10.0 + Settings().keepalive
+    )
+
+
+# --- the IKE SA grows old --------------------------------------------------------------------------------------------
+
+
+def test_ike_sa_is_rekeyed() -> None:
+    assert on_due(an_sa(rekey_at=10.0), NOW) == Step(an_sa(todo=(RekeyIke(),)))
+
+
+def test_life_is_over() -> None:
+    """Rekeying has not succeeded: nobody wants keys that old, so it is closed, and the owner may begin anew."""
+    step = on_due(an_sa(a_child(due=9.0), expire_at=10.0), NOW)
+    assert kinds(step) == [RemoveChild, Call]
+    assert isinstance(step.sa, Closing)
+    assert not step.sa.asked
+
+
+def test_rekeyed_in_time_it_lives_for_ever() -> None:
+    pair = connected(replace(TO_RIGHT, rekey_after=1000.0, life=1100.0))
+    pair.run(20_000)
+    assert pair.agree()
+    assert pair.left.downs == []
+
+
+def test_rekeying_that_never_succeeds_ends_it() -> None:
+    pair = connected(replace(TO_RIGHT, rekey_after=1000.0, life=1100.0))
+    pair.fate = lambda number, octets: () if pair.now > 500 else (0.01,)
+    pair.run(1500)
+    assert [isinstance(down, IkeSaDown) for down in pair.left.downs] == [True]
+    assert pair.left.endpoint.sas == ()
+
+
+def test_keepalive() -> None:
+    """One octet, again and again (RFC 3948 §4)."""
+    step = on_due(an_sa(keepalive_at=10.0), NOW)
+    assert step == Step(an_sa(keepalive_at=30.0), (Send(LEFT_PATH, KEEPALIVE),))
+
+
+def test_refused_request_may_be_tried_again() -> None:
+    assert on_due(an_sa(wake=10.0), NOW) == Step(an_sa())
+
+
+# --- liveness --------------------------------------------------------------------------------------------------------
+
+
+def test_traffic_is_asked_for_first() -> None:
+    """RFC 7296 §2.4: who receives ESP needs no answer to know that the peer lives."""
+    step = on_due(an_sa(a_child(1), a_child(2), peer=LIVE, probe_at=10.0), NOW)
+    assert step == Step(an_sa(a_child(1), a_child(2), peer=LIVE), (QueryTraffic(SPI_I, (b"in_1", b"in_2")),))
+
+
+@pytest.mark.parametrize("seen", [0.5, 7.0])
+def test_quiet_while_traffic_flows(seen: float) -> None:
+    step = on_traffic(an_sa(peer=LIVE), seen, an_env(now=30.0))
+    assert step == Step(an_sa(peer=LIVE, heard=seen, probe_at=seen + 30.0))
+
+
+@pytest.mark.parametrize("seen", [None, 0.0], ids=["nothing ever came", "nothing came since"])
+def test_probe_after_silence(seen: float | None) -> None:
+    step = on_traffic(an_sa(peer=LIVE), seen, an_env(now=30.0))
+    assert step == Step(an_sa(peer=LIVE, probe_at=60.0, todo=(Probe(),)))
+
+
+def test_silent_peer_is_probed() -> None:
+    pair = connected(LIVE)
+    pair.run(31)
+    assert pair.chart().count("INFORMATIONAL request") == 2  # both ask
+    pair.run(60)
+    assert pair.agree()
+
+
+def test_dead_peer_is_found() -> None:
+    pair = connected(LIVE)
+    pair.fate = lambda number, octets: ()
+    pair.run(200)
+    assert pair.left.endpoint.sas == ()
+    assert [down.asked for down in pair.left.downs] == [False]
+    assert not pair.left.kernel.inbound
+
+
+# --- the kernel counts -----------------------------------------------------------------------------------------------
+
+
+def test_soft_limit() -> None:
+    assert on_expired(an_sa(a_child()), b"in_1", hard=False) == Step(an_sa(a_child(), todo=(RekeyChild(b"in_1"),)))
+
+
+def test_hard_limit() -> None:
+    """The kernel has removed it; who began the IKE SA makes another, so that not both do."""
+    for began, tasks in ((True, (DeleteChild(b"in_1"), CreateChild("lan"))), (False, (DeleteChild(b"in_1"),))):
+        sa = an_sa(a_child(), began=began)
+        assert on_expired(sa, b"in_1", hard=True) == Step(replace(sa, todo=tasks))
+
+
+def test_hard_limit_of_what_has_a_follower() -> None:
+    sa = an_sa(a_child(phase=Phase.REPLACED))
+    assert on_expired(sa, b"in_1", hard=True) == Step(replace(sa, todo=(DeleteChild(b"in_1"),)))
+
+
+def test_limit_of_what_is_gone() -> None:
+    assert on_expired(an_sa(), b"in_1", hard=True) == Step(an_sa())
+    assert an_sa().due == NEVER

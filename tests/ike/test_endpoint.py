@@ -1,0 +1,444 @@
+"""edgevpn.ike.endpoint: datagrams and inputs in, effects out."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from ipaddress import ip_address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgevpn.ike.contract import (
+    Ask,
+    ChildExpired,
+    Datagram,
+    Initiate,
+    InstallFailed,
+    Reconfigure,
+    Report,
+    Send,
+    SetTimer,
+    Settings,
+    StopTimer,
+    Terminate,
+    TimerFired,
+    Traffic,
+)
+from edgevpn.ike.endpoint import Endpoint
+from edgevpn.ike.iana import ExchangeType, Flag, NotifyType
+from edgevpn.ike.peer import Unique
+from edgevpn.ike.state import (
+    Address,
+    Authenticating,
+    CreateChild,
+    HalfOpen,
+    Initiating,
+    Path,
+    Phase,
+    Probe,
+)
+from edgevpn.ike.wire.message import Header, decode_message, encode_message
+from edgevpn.ike.wire.notify import Notify
+from edgevpn.ike.wire.payloads import Nonce
+from tests.support.handshake import LEFT_PATH, RIGHT, RIGHT_PATH, initiated
+from tests.support.pair import DELAY, Pair, connected
+from tests.support.peers import LEFT_ID, TO_LEFT, TO_RIGHT
+from tests.support.strategies import damaged
+
+INIT, INFORMATIONAL = ExchangeType.IKE_SA_INIT, ExchangeType.INFORMATIONAL
+REQUEST = initiated(TO_RIGHT).request
+
+
+def endpoint(settings: Settings | None = None) -> Endpoint:
+    """The right side, which knows the left one."""
+    return Endpoint((TO_LEFT,), random.Random(7).randbytes, settings or Settings())
+
+
+def get(core: Endpoint, octets: bytes, path: Path = RIGHT_PATH, now: float = 0.0) -> list[object]:
+    """What comes of a datagram."""
+    return list(core.handle(Datagram(path, octets), now))
+
+
+def the_send(effects: list[object]) -> bytes:
+    (send,) = (effect for effect in effects if isinstance(effect, Send))
+    return send.octets
+
+
+def notify_of(octets: bytes) -> NotifyType:
+    """What the one Notify of an open message says."""
+    (notify,) = decode_message(Header.decode(octets), octets)
+    assert isinstance(notify, Notify)
+    return notify.notify_type
+
+
+def from_host(number: int, port: int = 500) -> Path:
+    return Path(Address(RIGHT, 500), Address(ip_address(f"192.0.2.{number}"), port))
+
+
+def init_request(number: int, *more: Notify) -> bytes:
+    """An IKE_SA_INIT request with an SPI of its own."""
+    header = Header.decode(REQUEST)
+    payloads = (*more, *decode_message(header, REQUEST))
+    return encode_message(replace(header, spi_i=number.to_bytes(8, "big")), payloads)
+
+
+# --- what is no message of ours to answer ----------------------------------------------------------------------------
+
+
+def sealed(**changes: object) -> bytes:
+    """A message for an IKE SA that is not there."""
+    header = Header(b"initiatr", b"respondr", INFORMATIONAL, Flag.INITIATOR, 0)
+    return encode_message(replace(header, **changes), (Nonce(bytes(16)),))  # type: ignore[arg-type]
+
+
+DISCARDED = {
+    "nothing": b"",
+    "too short": b"x" * 27,
+    "random": bytes(range(64)),
+    "an earlier version": sealed(major=1),
+    "no such IKE SA": sealed(),
+    "an answer for no such IKE SA": sealed(flags=Flag.RESPONSE),
+    "an answer to no IKE_SA_INIT of ours": sealed(exchange=INIT, flags=Flag.RESPONSE),
+    "IKE_SA_INIT with another number": sealed(exchange=INIT, message_id=1, spi_r=bytes(8)),
+    "IKE_SA_INIT for an IKE SA": sealed(exchange=INIT),
+    "IKE_SA_INIT of a responder": sealed(exchange=INIT, flags=Flag(0), spi_r=bytes(8)),
+    "a later version, in an answer": sealed(major=3, flags=Flag.RESPONSE),
+}
+
+
+@pytest.mark.parametrize("octets", DISCARDED.values(), ids=DISCARDED)
+def test_discarded(octets: bytes) -> None:
+    """No answer, no state; at most a line in the log."""
+    core = endpoint()
+    assert not [effect for effect in get(core, octets) if not isinstance(effect, Report)]
+    assert core.sas == ()
+
+
+def test_later_version_is_refused() -> None:
+    """RFC 7296 §2.5: INVALID_MAJOR_VERSION, unprotected."""
+    answer = the_send(get(endpoint(), sealed(major=3)))
+    assert notify_of(answer) is NotifyType.INVALID_MAJOR_VERSION
+
+
+@given(st.data())
+def test_damaged_first_message(data: st.DataObject) -> None:
+    """Whatever comes, it is answered in the few ways that IKE_SA_INIT has, and one half-open IKE SA at most is made."""
+    core = endpoint()
+    octets = data.draw(damaged(REQUEST))
+    effects = get(core, octets)
+    assert len([effect for effect in effects if isinstance(effect, Send)]) <= 1
+    assert all(isinstance(sa, HalfOpen) for sa in core.sas)
+    assert len(core.sas) <= 1
+
+
+def test_damaged_sealed_message() -> None:
+    """Not one octet can be changed without its being dropped unseen."""
+    pair = connected()
+    pair.left.ask(Probe())
+    request, right = pair.sent[-1], pair.right.endpoint
+    before = right.sas
+    for at in range(len(request)):
+        spoiled = request[:at] + bytes([request[at] ^ 0x01]) + request[at + 1 :]
+        effects = right.handle(Datagram(RIGHT_PATH, spoiled), pair.now)
+        assert not [effect for effect in effects if not isinstance(effect, Report | Send)]
+        assert right.sas == before
+    pair.run(1)
+    assert pair.agree()
+
+
+# --- IKE_SA_INIT -----------------------------------------------------------------------------------------------------
+
+
+def test_half_open_is_given_up() -> None:
+    core = endpoint()
+    effects = get(core, REQUEST)
+    (sa,) = core.sas
+    assert isinstance(sa, HalfOpen)
+    assert SetTimer(sa.spi, 30.0) in effects
+    assert core.handle(TimerFired(sa.spi), 30.0) == (StopTimer(sa.spi),)
+    assert core.sas == ()
+
+
+def test_same_request_gets_the_same_answer() -> None:
+    """RFC 7296 §2.1, §2.4: octet for octet, and nothing is made of it."""
+    core = endpoint()
+    answer = the_send(get(core, REQUEST))
+    assert get(core, REQUEST) == [Send(RIGHT_PATH, answer)]
+    assert len(core.sas) == 1
+
+
+def test_other_request_with_the_same_spi() -> None:
+    core = endpoint()
+    get(core, init_request(1))
+    assert get(core, init_request(1, Notify(NotifyType.REDIRECT_SUPPORTED))) == []
+
+
+def test_refusal_is_told_without_keeping_anything() -> None:
+    core = Endpoint((replace(TO_LEFT, offers=()),), random.Random(7).randbytes)
+    effects = get(core, REQUEST)
+    assert notify_of(the_send(effects)) is NotifyType.NO_PROPOSAL_CHOSEN
+    assert core.sas == ()
+
+
+def test_from_one_address_a_few_come_in() -> None:
+    """Then whoever asks must show a cookie (RFC 7296 §2.6); others need not."""
+    core = endpoint(Settings(half_open_per_address=2))
+    for number in (1, 2):
+        get(core, init_request(number), from_host(1, port=number))
+    challenge = the_send(get(core, init_request(3), from_host(1, port=3)))
+    assert notify_of(challenge) is NotifyType.COOKIE
+    assert len(core.sas) == 2
+    get(core, init_request(4), from_host(2))
+    assert len(core.sas) == 3
+
+    (cookie,) = decode_message(Header.decode(challenge), challenge)
+    assert isinstance(cookie, Notify)
+    get(core, init_request(3, cookie), from_host(1, port=3))
+    assert len(core.sas) == 4
+
+
+def test_cookie_is_good_for_one_address() -> None:
+    core = endpoint(Settings(cookie_threshold=0))
+    challenge = the_send(get(core, init_request(3), from_host(1)))
+    (cookie,) = decode_message(Header.decode(challenge), challenge)
+    assert isinstance(cookie, Notify)
+    again = the_send(get(core, init_request(3, cookie), from_host(2)))
+    assert notify_of(again) is NotifyType.COOKIE
+    assert core.sas == ()
+
+
+def test_when_many_are_half_open_all_must_show_a_cookie() -> None:
+    core = endpoint(Settings(cookie_threshold=3))
+    for number in range(3):
+        get(core, init_request(number + 1), from_host(number + 1))
+    assert notify_of(the_send(get(core, init_request(9), from_host(9)))) is NotifyType.COOKIE
+
+
+def test_half_open_ones_are_limited() -> None:
+    """Even those that have shown a cookie: memory is not for strangers."""
+    core = endpoint(Settings(half_open_limit=2, cookie_threshold=9))
+    for number in range(3):
+        get(core, init_request(number + 1), from_host(number + 1))
+    assert len(core.sas) == 2
+
+
+def test_cookie_between_two() -> None:
+    pair = Pair((TO_RIGHT,), (TO_LEFT,), Settings(cookie_threshold=0))
+    pair.left.initiate("right")
+    pair.run(1)
+    first, challenge, second, answer = pair.chart().splitlines()[:4]
+    assert first.startswith("--> IKE_SA_INIT request 0: SA, KEi, Ni")
+    assert challenge == "<-- IKE_SA_INIT response 0: N(COOKIE)"
+    assert second == first.replace("SA, KEi", "N(COOKIE), SA, KEi")
+    assert answer.startswith("<-- IKE_SA_INIT response 0: SA, KEr, Nr")
+    assert pair.agree()
+
+
+def test_forged_refusal_of_ike_sa_init() -> None:
+    """Anybody can send one: the true answer still counts (RFC 7296 §2.21.1)."""
+    pair = Pair((TO_RIGHT,), (TO_LEFT,))
+    pair.left.initiate("right")
+    (sa,) = pair.left.endpoint.sas
+    assert isinstance(sa, Initiating)
+    header = Header(sa.spi_i, bytes(8), INIT, Flag.RESPONSE, 0)
+    pair.left.tell(Datagram(LEFT_PATH, encode_message(header, (Notify(NotifyType.NO_PROPOSAL_CHOSEN),))))
+    pair.run(1)
+    assert pair.agree()
+
+
+# --- requests and answers --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lost", range(4))
+def test_each_message_of_the_beginning_may_be_lost(lost: int) -> None:
+    pair = Pair((TO_RIGHT,), (TO_LEFT,))
+    pair.lose(lost)
+    pair.left.initiate("right")
+    pair.run(10)
+    assert pair.agree()
+    assert len(pair.left.sa.children) == 1
+
+
+def test_everything_twice_and_in_disorder() -> None:
+    pair = Pair((TO_RIGHT,), (TO_LEFT,))
+    pair.fate = lambda number, octets: (DELAY, 3 * DELAY, 50 * DELAY)
+    pair.left.initiate("right")
+    pair.run(60)
+    assert pair.agree()
+    for end in pair.sides:
+        end.terminate()
+    pair.run(60)
+    assert pair.left.endpoint.sas == pair.right.endpoint.sas == ()
+
+
+def test_request_that_overtakes_the_answer_to_ike_auth() -> None:
+    """It comes too early, is not answered, and comes again."""
+    pair = Pair((TO_RIGHT,), (TO_LEFT,))
+    pair.left.initiate("right")
+    pair.run(2.5 * DELAY)
+    pair.fate = lambda number, octets: (5 * DELAY,) if number == 3 else (DELAY,)
+    pair.run(DELAY)
+    assert isinstance(pair.left.endpoint.sas[0], Authenticating)
+    pair.right.ask(Probe())
+    pair.run(2 * DELAY)
+    assert [dict(report.fields)["why"] for report in pair.left.reports("discarded")] == [
+        "the peer asks before we have its answer to IKE_AUTH"
+    ]
+    pair.run(10)
+    assert pair.agree()
+    assert pair.chart().count("<-- INFORMATIONAL request 0:") == 2
+
+
+def test_unanswered_requests_end_the_ike_sa() -> None:
+    pair = connected()
+    pair.fate = lambda number, octets: ()
+    pair.left.ask(Probe())
+    pair.run(200)
+    assert pair.left.endpoint.sas == ()
+    assert pair.chart().count("INFORMATIONAL request 2:") == 1 + Settings().retransmit_tries
+    assert [down.reason for down in pair.left.downs] == ["the peer does not answer"]
+    assert pair.left.timers == {}
+
+
+# --- inputs of the owner and the kernel ------------------------------------------------------------------------------
+
+
+def test_peer_that_nobody_knows() -> None:
+    core = endpoint()
+    (told,) = core.handle(Initiate("stranger", RIGHT_PATH), 0.0)
+    assert isinstance(told, Report)
+    assert core.sas == ()
+
+
+def test_reconfigured_peers_count_from_now_on() -> None:
+    core = endpoint()
+    core.handle(Reconfigure(()), 0.0)
+    assert notify_of(the_send(get(core, REQUEST))) is NotifyType.NO_PROPOSAL_CHOSEN
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Ask(b"no such", Probe()),
+        Terminate(b"no such"),
+        Traffic(b"no such", None),
+        ChildExpired(b"none", hard=True),
+        InstallFailed(b"none", "too late"),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_input_for_what_is_gone(event: Ask | Terminate | Traffic | ChildExpired | InstallFailed) -> None:
+    core = endpoint()
+    (told,) = core.handle(event, 0.0)
+    assert isinstance(told, Report)
+    assert told.event == "too_late"
+
+
+def test_timer_of_what_is_gone() -> None:
+    assert endpoint().handle(TimerFired(b"no such"), 0.0) == ()
+
+
+def test_kernel_speaks_of_a_child_by_its_spi() -> None:
+    pair = connected()
+    old = pair.right.child.spi_in
+    pair.right.tell(ChildExpired(old, hard=False))
+    pair.run(1)
+    assert pair.right.child.spi_in != old
+    pair.right.tell(InstallFailed(pair.right.child.spi_in, "no memory"))
+    pair.run(30)
+    assert pair.agree()
+    assert pair.right.sa.children == ()
+
+
+def test_hard_limit_on_both_sides_makes_one_new_child() -> None:
+    pair = connected()
+    for end in pair.sides:
+        end.tell(ChildExpired(end.child.spi_in, hard=True))
+    pair.run(30)
+    assert pair.agree()
+    assert [child.phase for child in pair.left.sa.children] == [Phase.ACTIVE]
+
+
+def test_sas_by_peer() -> None:
+    pair = connected()
+    assert pair.left.endpoint.sas_of("right") == (pair.left.sa,)
+    assert pair.left.endpoint.sas_of("left") == ()
+
+
+def test_no_timer_is_set_twice_for_the_same_time() -> None:
+    pair = connected(replace(TO_RIGHT, liveness=30.0))
+    first = pair.left.endpoint.handle(Ask(pair.left.sa.spi, CreateChild("none")), pair.now)
+    assert not [effect for effect in first if isinstance(effect, SetTimer)]
+
+
+# --- one peer, several IKE SAs ---------------------------------------------------------------------------------------
+
+
+def test_peer_that_begins_anew() -> None:
+    """INITIAL_CONTACT (RFC 7296 §2.4): what it has forgotten goes without a word, after the new one stands."""
+    pair = connected()
+    old = pair.right.child.spi_in
+    pair.left.reboot()
+    pair.left.initiate("right")
+    pair.run(10)
+    assert pair.agree()
+    assert old not in pair.right.kernel.inbound
+    assert [down.reason for down in pair.right.downs] == ["the peer began anew"]
+
+
+def test_peer_that_does_not_say_so_may_have_two() -> None:
+    """Several devices of one user, say."""
+    pair = connected()
+    pair.left.initiate("right")
+    pair.run(10)
+    assert pair.agree()
+    assert len(pair.left.sas) == 2
+
+
+def test_second_replaces_the_first() -> None:
+    pair = connected(TO_RIGHT, replace(TO_LEFT, unique=Unique.REPLACE))
+    first = pair.left.sa.spi
+    pair.left.initiate("right")
+    pair.run(10)
+    assert pair.agree()
+    assert pair.left.sa.spi != first
+
+
+def test_second_is_refused() -> None:
+    """And the first is asked whether its peer still lives, so that nobody stays out because of a dead one."""
+    pair = connected(TO_RIGHT, replace(TO_LEFT, unique=Unique.REFUSE))
+    first = pair.left.sa.spi
+    pair.left.initiate("right")
+    pair.run(10)
+    assert pair.agree()
+    assert pair.left.sa.spi == first
+    assert len(pair.left.downs) == 1
+
+
+def test_others_are_left_alone() -> None:
+    """Another identity under the same entry is another peer."""
+    anybody = replace(TO_LEFT, remote_id=None, unique=Unique.REPLACE)
+    pair = Pair((TO_RIGHT, replace(TO_RIGHT, name="again", local_id=replace(LEFT_ID, data=b"x.example"))), (anybody,))
+    pair.left.initiate("right")
+    pair.run(1)
+    pair.left.initiate("again")
+    pair.run(10)
+    assert pair.agree()
+    assert len(pair.right.sas) == 2
+
+
+@pytest.mark.parametrize("unique", list(Unique))
+@pytest.mark.parametrize("skew", [0.0, 0.5, 1.0, 1.5, 2.5])
+def test_both_call_each_other(unique: Unique, skew: float) -> None:
+    """Two gateways start at the same time: one IKE SA comes of it, whatever the datagrams' order."""
+    pair = Pair((replace(TO_RIGHT, unique=unique),), (replace(TO_LEFT, unique=unique),))
+    pair.left.initiate("right")
+    pair.run(skew * DELAY)
+    pair.right.initiate("left")
+    pair.run(120)
+    assert pair.agree()
+    assert len(pair.left.sas) == 1
+    assert len(pair.left.sa.children) == 1
+    assert not [down for end in pair.sides for down in end.downs if down.spi == end.sa.spi]

@@ -1,0 +1,128 @@
+"""edgevpn.ike.table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address
+
+from edgevpn.ike.peer import NEVER
+from edgevpn.ike.state import Address, Closed, Closing, HalfOpen, Nat, Opening, Path, Rekeyed
+from edgevpn.ike.table import Slot, Table
+from edgevpn.ike.window import Window
+from tests.support.handshake import LEFT, LEFT_PATH, initiated, open_sa
+from tests.support.peers import TO_LEFT, TO_RIGHT
+from tests.support.states import SPI_I, a_child, an_sa, secured
+
+RIGHT = open_sa(TO_RIGHT, (TO_LEFT,)).half_open
+
+
+def slot(sa: object, **changes: float) -> Slot:
+    return replace(Slot(sa, Window(), since=0.0), **changes)  # type: ignore[arg-type]
+
+
+def half_open(port: int = 500, host: str = "192.0.2.1", spi_i: bytes = b"initiatr") -> HalfOpen:
+    path = Path(RIGHT.path.local, Address(ip_address(host), port))
+    return replace(RIGHT, path=path, secured=replace(RIGHT.secured, spi_i=spi_i))
+
+
+def test_found_by_our_spi() -> None:
+    table = Table()
+    assert table.get(SPI_I) is None
+    kept = slot(an_sa())
+    table.put(SPI_I, kept)
+    assert table.get(SPI_I) is kept
+    assert list(table) == [kept]
+    table.drop(SPI_I)
+    assert table.get(SPI_I) is None
+    table.drop(SPI_I)
+
+
+def test_due_at_the_earlier_of_state_and_window() -> None:
+    assert slot(an_sa(rekey_at=7.0)).due == 7.0
+    assert slot(an_sa()).due == NEVER
+
+
+def test_half_open_ones_by_where_they_came_from() -> None:
+    """Counted in all and by address, whatever the port; what comes up, or ends, is no more half-open."""
+    table = Table()
+    for number, sa in enumerate((half_open(500), half_open(1024), half_open(500, "192.0.2.9"))):
+        table.put(bytes([number]), slot(sa))
+    assert table.half_open_count == 3
+    assert (table.half_open_near(LEFT), table.half_open_near(ip_address("192.0.2.9"))) == (2, 1)
+    found = table.half_open((Address(LEFT, 1024), b"initiatr"))
+    assert found is table.get(b"\x01")
+    assert table.half_open((Address(LEFT, 1024), b"anotheri")) is None
+
+    table.put(b"\x00", slot(an_sa()))
+    assert table.half_open((Address(LEFT, 500), b"initiatr")) is None
+    table.drop(b"\x01")
+    assert (table.half_open_count, table.half_open_near(LEFT)) == (1, 0)
+
+
+def test_half_open_one_that_changes_counts_once() -> None:
+    table = Table()
+    sa = half_open()
+    table.put(b"\x00", slot(sa))
+    table.put(b"\x00", slot(replace(sa, due=99.0)))
+    assert (table.half_open_count, table.half_open_near(LEFT)) == (1, 1)
+
+
+def test_owner_of_a_child() -> None:
+    table = Table()
+    table.put(SPI_I, slot(an_sa(a_child(1), a_child(2))))
+    assert table.owner(b"in_2") == SPI_I
+    table.put(SPI_I, slot(an_sa(a_child(1), a_child(3))))
+    assert [table.owner(f"in_{number}".encode()) for number in (1, 2, 3)] == [SPI_I, None, SPI_I]
+    table.drop(SPI_I)
+    assert table.owner(b"in_1") is None
+
+
+def test_children_go_over_to_another_ike_sa() -> None:
+    """In either order: the follower may be noted before the old one is known to be replaced."""
+    for order in ("old first", "new first"):
+        table = Table()
+        table.put(b"old", slot(an_sa(a_child())))
+        if order == "old first":
+            table.put(b"old", slot(Rekeyed(secured(), TO_RIGHT, LEFT_PATH, 60.0)))
+        table.put(b"new", slot(an_sa(a_child())))
+        table.put(b"old", slot(Rekeyed(secured(), TO_RIGHT, LEFT_PATH, 60.0)))
+        assert table.owner(b"in_1") == b"new"
+
+
+def test_by_peer() -> None:
+    table = Table()
+    up, coming, going = an_sa(), initiated(TO_RIGHT), Closing(secured(), TO_RIGHT, LEFT_PATH)
+    table.put(b"1", slot(up))
+    table.put(b"2", slot(coming))
+    table.put(b"3", slot(an_sa(peer=TO_LEFT)))
+    table.put(b"4", slot(half_open()))
+    assert list(table.of_peer("right")) == [(b"1", up), (b"2", coming)]
+    assert list(table.of_peer("nobody")) == []
+    table.put(b"2", slot(going))
+    assert list(table.of_peer("right")) == [(b"1", up), (b"2", going)]
+    table.put(b"1", slot(Closed("told to")))
+    table.drop(b"2")
+    table.drop(b"1")
+    assert list(table.of_peer("right")) == []
+
+
+def test_by_peer_while_it_changes() -> None:
+    """Whoever goes through them may close them."""
+    table = Table()
+    for number in (b"1", b"2", b"3"):
+        table.put(number, slot(an_sa()))
+    seen = []
+    for spi, _ in table.of_peer("right"):
+        seen.append(spi)
+        for other in (b"1", b"2"):
+            table.drop(other)
+    assert seen == [b"1", b"3"]
+
+
+def test_nothing_is_kept_of_what_is_gone() -> None:
+    table, empty = Table(), Table()
+    opening = Opening(b"", b"", b"", b"")
+    for sa in (an_sa(a_child()), initiated(TO_RIGHT), half_open(), HalfOpen(secured(), LEFT_PATH, Nat(), opening, 1.0)):
+        table.put(b"1", slot(sa))
+        table.drop(b"1")
+    assert vars(table) == vars(empty)
