@@ -17,7 +17,7 @@ from edgevpn.pki.bundle import Bundle
 from edgevpn.pki.errors import Reason, WishRefused
 
 ROUNDS = 10_000
-"""Of the key. The MAC gets 2048 at most from cryptography, so the strength has to be the password's: `make_password`."""
+"""Of the key. cryptography gives the MAC 2048 at most, so the strength is to be the password's: `make_password`."""
 SHORTEST_PASSWORD = 8
 
 ALPHABET = "abcdefghijkmnopqrstuvwxyz23456789"

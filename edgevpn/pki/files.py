@@ -1,0 +1,94 @@
+"""Files of keys and records: never readable by others, never half written, and never gone with the power.
+
+A file is written beside its place with mode 0600, brought to the disk, and renamed. Where it is `kept`, what was there
+before stays as NAME.previous: whatever happens in between, one of the two is whole.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from edgevpn.pki.errors import Reason, StoreError
+
+LARGEST = 64 * 1024 * 1024
+PREVIOUS = ".previous"
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def prepare(folder: Path) -> None:
+    """A folder for files of ours: there, and closed to others. Raises StoreError."""
+    with _told(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_mode & _OTHERS:
+            folder.chmod(0o700)
+
+
+def write(path: Path, octets: bytes, *, kept: bool = False) -> None:
+    """Replace a file as a whole. Raises StoreError, and then the old one stands."""
+    new = path.with_name(f".{path.name}.new")
+    with _told(path):
+        with suppress(FileNotFoundError):
+            new.unlink()  # of a run that was cut off
+        handle = os.open(new, _NEW, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(octets)
+            file.flush()
+            os.fsync(handle)
+        if kept:
+            with suppress(FileNotFoundError):
+                path.replace(previous(path))
+        new.replace(path)
+        _sync(path.parent)
+
+
+def read(path: Path, *, secret: bool = False) -> bytes | None:
+    """A file's octets, or None where there is none. Raises StoreError; for a secret that others can read, too."""
+    with _told(path):
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
+            return None
+        with file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
+                raise StoreError(Reason.FILE_FAILED, path, detail="no regular file of a reasonable size")
+            if secret and status.st_mode & _OTHERS:
+                cure = f"chmod 600 {path}, and think about who may have read it"
+                raise StoreError(Reason.UNSAFE, path, "mode", f"{stat.S_IMODE(status.st_mode):o}", cure)
+            return file.read()
+
+
+def remove(path: Path) -> None:
+    """A file less, and what was kept of it. Raises StoreError."""
+    with _told(path):
+        path.unlink(missing_ok=True)
+        previous(path).unlink(missing_ok=True)
+        _sync(path.parent)
+
+
+def previous(path: Path) -> Path:
+    """Where a file's last state but one is kept."""
+    return path.with_name(path.name + PREVIOUS)
+
+
+def _sync(folder: Path) -> None:
+    """A rename is on the disk once its folder is."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(Reason.FILE_FAILED, path, detail=error.strerror or "unknown error") from error
