@@ -1,5 +1,6 @@
 """The package for routers, and not the checkout, carries traffic through a real kernel."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from openwrt.builder.__main__ import FALLBACK_EPOCH, STORE, lay_out
 from openwrt.builder.packages import edgevpn
+from tests.lab import xfrm
 from tests.lab.conftest import Peers
 from tests.lab.network import Network, Node
 from tests.lab.peers.connection import Connection
@@ -14,12 +16,24 @@ from tests.lab.peers.edgevpn import EdgeVpn, site_table
 from tests.lab.tunnel import Tunnel
 from tests.openwrt import feed
 
+TWO_CAPABILITIES = f"{1 << 10 | 1 << 12:016x}"
+"""CAP_NET_BIND_SERVICE and CAP_NET_ADMIN, as /proc writes them."""
+
+GROUP = "nogroup"
+"""In the place of the panel's group, as every machine has it."""
+
+# What procd's jail makes of the instance: root, by number and by files, with two capabilities and no way to others.
+CONFINED = (
+    *("setpriv", "--regid", GROUP, "--clear-groups", "--no-new-privs"),
+    *("--bounding-set=-all,+net_admin,+net_bind_service", "--inh-caps=-all"),
+)
+
 
 class Packaged(EdgeVpn):
-    """One `edgevpn run` from an unpacked package, with the oldest cryptography."""
+    """One `edgevpn run` from an unpacked package, with the oldest cryptography and the rights of a router's daemon."""
 
     def __init__(self, node: Node, state: Path, log: Path, toml: str) -> None:
-        super().__init__(node, state, log, toml)
+        super().__init__(node, state, log, f'[gateway]\ncontrol_group = "{GROUP}"\n{toml}')
         package = edgevpn(STORE)
         lay_out(package.entries, state / "router", FALLBACK_EPOCH)
         feed.fill(state / "site-packages", "oldest")
@@ -27,7 +41,7 @@ class Packaged(EdgeVpn):
 
     @property
     def command(self) -> tuple[str, ...]:
-        return (*self._program, "run", "-c", str(self.config))
+        return (*CONFINED, *self._program, "run", "-c", str(self.config))
 
 
 @pytest.fixture
@@ -41,7 +55,7 @@ def packaged(peers: Peers, gateway_a: Node, site: Connection, results: Path) -> 
     daemon.close()
 
 
-def test_it_carries_traffic(
+def test_two_capabilities_carry_traffic(
     packaged: Packaged, peers: Peers, network: Network, gateway_b: Node, site: Connection
 ) -> None:
     other = peers.strongswan(gateway_b, site.mirrored())
@@ -50,3 +64,23 @@ def test_it_carries_traffic(
     tunnel.up()
 
     tunnel.assert_carries()
+    assert packaged.socket.group() == GROUP
+    assert packaged.process is not None
+    status = Path(f"/proc/{packaged.process.pid}/status").read_text()
+    assert re.findall(r"^Cap(?:Prm|Eff|Bnd):\t(.*)$", status, re.MULTILINE) == [TWO_CAPABILITIES] * 3
+
+
+def test_nothing_is_left_in_the_kernel(
+    packaged: Packaged, peers: Peers, gateway_a: Node, gateway_b: Node, site: Connection
+) -> None:
+    """`service edgevpn stop`, and so `opkg remove`: no SA, no policy, no interface."""
+    peers.strongswan(gateway_b, site.mirrored())
+    packaged.initiate()
+    assert xfrm.states(gateway_a)
+    assert "evpn-" in gateway_a.run("ip", "link")
+
+    packaged.stop()
+
+    assert not xfrm.states(gateway_a)
+    assert not xfrm.policies(gateway_a)
+    assert "evpn-" not in gateway_a.run("ip", "link")
