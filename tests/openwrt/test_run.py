@@ -135,6 +135,40 @@ def test_without_cryptography(command: list[str], tmp_path: Path) -> None:
     assert err.count("\n") == 1
 
 
+AIOHTTP = """
+import asyncio, sys
+sys.path.insert(0, VENDOR)
+from aiohttp import web
+
+async def hello(request):
+    return web.json_response({"path": request.path})
+
+async def serve():
+    app = web.Application()
+    app.router.add_get("/{tail:.*}", hello)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    reader, writer = await asyncio.open_connection(*runner.addresses[0])
+    writer.write(b"GET /api HTTP/1.1\\r\\nHost: router\\r\\nConnection: close\\r\\n\\r\\n")
+    print((await reader.read()).decode().splitlines()[-1])
+    await runner.cleanup()
+
+asyncio.run(serve())
+files = [getattr(module, "__file__", None) or "" for module in sys.modules.values()]
+print(*(file for file in files if VENDOR in file and not file.endswith(".py")))
+"""
+
+
+def test_aiohttp_answers(router: Path, site_packages: Path, packages: dict[str, Package]) -> None:
+    """The panel's libraries serve a request without a C extension, with the parts of Python that the packages name."""
+    command = feed.command(router, site_packages, packages["edgevpn"], packages["edgevpn-web"])
+    script = router / "serve.py"
+    script.write_text(f"VENDOR = {str(router / 'usr/lib/edgevpn/vendor')!r}\n{AIOHTTP}")
+
+    assert run([*command[:-1], str(script)]) == (0, '{"path": "/api"}\n\n', "")
+
+
 def test_imports_are_depended_on(packages: dict[str, Package]) -> None:
     """Also what is imported only when it is needed: each module of ours is read."""
     for name, beside in (("edgevpn", ()), ("edgevpn-web", ("edgevpn",))):
