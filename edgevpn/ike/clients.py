@@ -196,21 +196,36 @@ def _asks_as_windows(shown: Shown) -> bool:
 
 
 def adapted(peer: Peer, client: Client, behind_nat: bool) -> Peer:
-    """The peer with children as this client takes them; what it may ask of us stays the same."""
-    return replace(peer, children=tuple(_adapted(child, client, behind_nat) for child in peer.children))
+    """The peer with offers and children as this client takes them; what it may ask of us stays the same."""
+    children = tuple(_adapted(child, client, behind_nat) for child in peer.children)
+    ke = client.ike_rekey_ke
+    if ke is None:
+        return replace(peer, children=children)
+    offers = sorted((_method_first(offer, ke) for offer in peer.offers), key=lambda offer: ke not in _methods(offer))
+    return replace(peer, children=children, offers=tuple(offers))
+
+
+def rekey_method(client: Client, offers: tuple[Offer, ...], agreed: Ke) -> Ke:
+    """The method to begin an IKE rekeying with: the one that was agreed before, unless the client wants another."""
+    wanted = client.ike_rekey_ke
+    return wanted if wanted is not None and any(wanted in _methods(offer) for offer in offers) else agreed
 
 
 def _adapted(policy: ChildPolicy, client: Client, behind_nat: bool) -> ChildPolicy:
     if not client.pfs_in_rekey:
-        policy = replace(policy, offers=tuple(_without_guess(offer) for offer in policy.offers))
+        policy = replace(policy, offers=tuple(_method_first(offer, Ke.NONE) for offer in policy.offers))
     if behind_nat and not client.takes_child_rekey:
         policy = replace(policy, rekey_after=NEVER)
     return policy
 
 
-def _without_guess(offer: Offer) -> Offer:
-    """The same transforms, "no key exchange" before the methods, where the offer allows both."""
-    none = Transform(TransformType.KE, Ke.NONE)
-    if none not in offer.transforms:
+def _method_first(offer: Offer, ke: Ke) -> Offer:
+    """The same transforms, this method (or NONE) before the others, where the offer has it."""
+    first = Transform(TransformType.KE, ke)
+    if first not in offer.transforms:
         return offer
-    return Offer(tuple(sorted(offer.transforms, key=lambda t: t.transform_type == TransformType.KE and t != none)))
+    return Offer(tuple(sorted(offer.transforms, key=lambda t: t.transform_type == TransformType.KE and t != first)))
+
+
+def _methods(offer: Offer) -> frozenset[int]:
+    return frozenset(t.transform_id for t in offer.transforms if t.transform_type == TransformType.KE)

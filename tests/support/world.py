@@ -6,7 +6,7 @@ core's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
@@ -44,10 +44,10 @@ class World:
     psks: Mapping[bytes, bytes] = field(default_factory=dict)
     users: Mapping[str, str] = field(default_factory=dict)
     peer: str = ""
-    free: list[IpAddress] = field(default_factory=list)
+    free: Sequence[IpAddress] = ()
     settings: NetworkSettings | None = None
-    asked: list[Question] = field(default_factory=list)
-    released: list[Release] = field(default_factory=list)
+    asked: list[Question] = field(default_factory=list, init=False)
+    released: list[Release] = field(default_factory=list, init=False)
 
     def answer(self, question: Question) -> Answer:
         self.asked.append(question)
@@ -68,13 +68,13 @@ class World:
     def take_back(self, release: Release) -> None:
         """Addresses are free again."""
         self.released.append(release)
-        self.free += release.addresses
+        self.free = (*self.free, *release.addresses)
 
     def _lease(self, ipv4: bool, ipv6: bool) -> tuple[IpAddress, ...]:
         families = ([4] if ipv4 else []) + ([6] if ipv6 else [])
         firsts = [next((a for a in self.free if a.version == family), None) for family in families]
         found = tuple(address for address in firsts if address is not None)
-        self.free = [address for address in self.free if address not in found]
+        self.free = tuple(address for address in self.free if address not in found)
         return found
 
     def _of(self, peers: tuple[str, ...]) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from edgevpn.ike.clients import rekey_method
 from edgevpn.ike.contract import (
     Call,
     Directive,
@@ -61,7 +62,7 @@ Effects = tuple[Effect | Directive, ...]
 
 def rekey_ike(sa: Established, task: RekeyIke, env: Env) -> Step:
     """Ask for an IKE SA in the place of this one."""
-    ke = task.ke or sa.secured.suite.ke
+    ke = task.ke or rekey_method(sa.session.client, sa.peer.offers, sa.secured.suite.ke)
     key_pair, ni, spi = dh.generate(ke, env.entropy), env.entropy(NONCE_SIZE), env.entropy(8)
     payloads = (
         SecurityAssociation(proposals(sa.peer.offers, ProtocolId.IKE, spi)),
@@ -181,7 +182,7 @@ def _succeeded(sa: Established, secured: Secured, env: Env) -> Effects:
 
 
 def _up(follower: Established, old: Established) -> IkeSaUp:
-    return IkeSaUp(follower.spi, follower.peer.name, follower.remote_id, follower.path, replaces=old.spi)
+    return IkeSaUp(follower.spi, follower.peer.name, follower.remote_id, follower.path, old.spi, follower.session)
 
 
 def _replaced(sa: Established, env: Env) -> Rekeyed:
