@@ -22,14 +22,13 @@ WEB_LIBRARIES = ROOT / "openwrt/vendor-web.txt"
 PYTHON = (
     "python3-light",
     "python3-asyncio",
-    "python3-codecs",
-    "python3-ctypes",
+    "python3-codecs",  # names of hosts are looked up by way of them
     "python3-logging",
     "python3-multiprocessing",
     "python3-openssl",
     "python3-urllib",
-    "python3-uuid",
-    "python3-xml",
+    "python3-uuid",  # device profiles have them,
+    "python3-xml",  # and those for Apple's devices are property lists
     "python3-cryptography",
 )
 KERNEL = (

@@ -135,6 +135,28 @@ def test_without_cryptography(command: list[str], tmp_path: Path) -> None:
     assert err.count("\n") == 1
 
 
+EVERY_MODULE = """
+import importlib, pkgutil, runpy, sys
+sys.argv = ['edgevpn', 'version']
+try: runpy.run_path(START, run_name='__main__')
+except SystemExit: pass
+import edgevpn
+for module in pkgutil.walk_packages(edgevpn.__path__, 'edgevpn.'):
+    if not module.name.startswith('edgevpn.web'):
+        importlib.import_module(module.name)
+"""
+
+
+def test_every_module_can_be_imported(command: list[str], router: Path) -> None:
+    """Also by what the standard library itself imports for it."""
+    script = router / "every.py"
+    script.write_text(f"START = {command[-1]!r}\n{EVERY_MODULE}")
+
+    status, _, err = run([*command[:-1], str(script)])
+
+    assert (status, err) == (0, "")
+
+
 AIOHTTP = """
 import asyncio, sys
 sys.path.insert(0, VENDOR)
