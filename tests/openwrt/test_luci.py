@@ -170,6 +170,17 @@ def test_no_ticket() -> None:
     assert page.value("notes.length") == 1
 
 
+def test_no_window() -> None:
+    """No ticket is made that nobody would take."""
+    page = Page("status", {"result": STATUS, "running": RUNNING, "port": "8443"})
+    page.does("window.open = () => null")
+
+    page.does("press(node, 'Open panel')")
+
+    assert page.value("calls") == []
+    assert page.value("notes.length") == 1
+
+
 def test_it_keeps_itself_fresh() -> None:
     page = Page("status", {"result": STATUS, "running": RUNNING})
     page.does("answers.status = {error: {code: 'silent'}, running: {daemon: true, web: true}}")

@@ -74,6 +74,7 @@ function stateName(state) {
 function errorText(error) {
 	switch (error.code) {
 	case 'down': return _('The daemon is not running.');
+	case 'blocked': return _('The browser has not let a new window be opened.');
 	case 'silent': return _('The daemon did not answer in time; what was asked may still be under way.');
 	}
 
@@ -93,6 +94,11 @@ function told(answer) {
 /* The window has to be opened by the click itself: after the answer the browser would block it. */
 function openPanel(port) {
 	const page = window.open('about:blank', '_blank');
+
+	if (!page) {
+		told({ error: { code: 'blocked' } });
+		return Promise.resolve();
+	}
 
 	return callTicket().then(told).then(answer => {
 		if (answer.error) {
