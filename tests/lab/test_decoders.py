@@ -7,21 +7,27 @@ import subprocess
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from edgevpn.daemon.key_log import KeyLog
 from edgevpn.ike.contract import KeysDerived
-from edgevpn.ike.iana import Encr, Integ, PayloadType, TransformType
+from edgevpn.ike.iana import ConfigAttribute, EapCode, EapType, Encr, Integ, PayloadType, TransformType
 from edgevpn.ike.peer import Offer
 from edgevpn.ike.state import ChildSa
+from edgevpn.ike.wire.configuration import Configuration
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import (
     Authentication,
+    Certificate,
+    CertificateRequest,
     Delete,
+    Eap,
     IdI,
     IdR,
     KeyExchange,
@@ -110,6 +116,22 @@ def types(payloads: tuple[Payload, ...]) -> list[str]:
     return found
 
 
+def common_names(payload: Certificate) -> list[str]:
+    """Of the certificate's issuer and subject, in the order of the encoding."""
+    certificate = x509.load_der_x509_certificate(payload.data)
+    return [str(each.value) for name in (certificate.issuer, certificate.subject) for each in name]
+
+
+def is_identity(payload: Eap) -> bool:
+    return payload.eap_type == EapType.IDENTITY and payload.code is EapCode.RESPONSE
+
+
+def given(payloads: tuple[Payload, ...], attribute: ConfigAttribute) -> list[object]:
+    """Addresses that are given, not asked for; those of IPv6 may have a prefix length behind them."""
+    attributes = [each for cp in of_type(Configuration)(payloads) for each in cp.attributes]
+    return [ip_address(each.value[:16]) for each in attributes if each.value and each.attribute_type == attribute]
+
+
 FIELDS: dict[str, Callable[[tuple[Payload, ...]], Sequence[object]]] = {
     "isakmp.typepayload": types,
     "isakmp.prop.number": lambda it: [proposal.number for proposal in proposals(it)],
@@ -131,6 +153,17 @@ FIELDS: dict[str, Callable[[tuple[Payload, ...]], Sequence[object]]] = {
     "isakmp.auth.data": lambda it: [each.data.hex() for each in of_type(Authentication)(it)],
     "isakmp.notify.protoid": lambda it: [int(each.protocol) for each in of_type(Notify)(it)],
     "isakmp.notify.msgtype": lambda it: [int(each.notify_type) for each in of_type(Notify)(it)],
+    "isakmp.cert.encoding": lambda it: [int(each.encoding) for each in of_type(Certificate)(it)],
+    "x509sat.uTF8String": lambda it: [name for each in of_type(Certificate)(it) for name in common_names(each)],
+    "isakmp.certreq.type": lambda it: [int(each.encoding) for each in of_type(CertificateRequest)(it)],
+    "eap.code": lambda it: [int(each.code) for each in of_type(Eap)(it)],
+    "eap.id": lambda it: [each.identifier for each in of_type(Eap)(it)],
+    "eap.type": lambda it: [int(each.eap_type) for each in of_type(Eap)(it) if each.eap_type is not None],
+    "eap.identity": lambda it: [each.data.decode() for each in of_type(Eap)(it) if is_identity(each)],
+    "isakmp.cfg.attr.internal_ip4_address": lambda it: given(it, ConfigAttribute.INTERNAL_IP4_ADDRESS),
+    "isakmp.cfg.attr.internal_ip4_dns": lambda it: given(it, ConfigAttribute.INTERNAL_IP4_DNS),
+    "isakmp.cfg.attr.internal_ip6_address": lambda it: given(it, ConfigAttribute.INTERNAL_IP6_ADDRESS),
+    "isakmp.cfg.attr.internal_ip6_dns": lambda it: given(it, ConfigAttribute.INTERNAL_IP6_DNS),
     "isakmp.delete.protoid": lambda it: [int(each.protocol) for each in of_type(Delete)(it)],
     "isakmp.delete.spi": lambda it: [spi.hex() for each in of_type(Delete)(it) for spi in each.spis],
     "isakmp.ts.type": lambda it: [int(ts.ts_type) for ts in selectors(it)],
@@ -144,6 +177,7 @@ FIELDS: dict[str, Callable[[tuple[Payload, ...]], Sequence[object]]] = {
 }
 HEADER = ("isakmp.ispi", "isakmp.rspi", "isakmp.version", "isakmp.exchangetype", "isakmp.flags", "isakmp.messageid")
 FAULTS = ("_ws.malformed", "_ws.expert.severity")
+WARNING = 0x600000  # below are notes, such as that something may be a retransmission
 
 
 def meant(message: Message, readable: bool) -> Frame:
@@ -165,22 +199,28 @@ def meant(message: Message, readable: bool) -> Frame:
     return {name: values for name, values in frame.items() if values}
 
 
-def test_wireshark_reads_what_was_meant(results: Path) -> None:
+def test_wireshark_reads_what_was_meant(tmp_path: Path) -> None:
     """Payload by payload, value by value, in every cipher; a wrong ICV or length would be a fault."""
-    log, packets, frames = KeyLog(results / "profile"), [], []
+    log, packets, frames = KeyLog(tmp_path / "profile"), [], []
     for seed, (suite, offer) in enumerate(SUITES.items(), 1):
         for said in conversations(offer, seed):
             for secured in said.secrets:
                 log.note(KeysDerived(secured))
             packets += [IP(src=LEFT, dst=RIGHT) / UDP(sport=500, dport=500) / it.octets for it in said.messages]
             frames += [meant(message, suite != UNREADABLE) for message in said.messages]
-    wrpcap(str(results / "ike.pcap"), packets)
+    wrpcap(str(tmp_path / "ike.pcap"), packets)
 
-    read = tshark(results / "ike.pcap", results / "profile", [*HEADER, *FIELDS, *FAULTS])
+    read = tshark(tmp_path / "ike.pcap", tmp_path / "profile", [*HEADER, *FIELDS, *FAULTS])
 
     assert len(read) == len(frames)
     for seen, expected in zip(read, frames, strict=True):
-        assert seen == expected
+        assert without_notes(seen) == expected
+
+
+def without_notes(seen: Frame) -> Frame:
+    """A frame, and what Wireshark finds wrong with it."""
+    worst = max(map(int, seen.pop("_ws.expert.severity", ["0"])))
+    return seen | ({"fault": [str(worst)]} if worst >= WARNING else {})
 
 
 # --- ESP -------------------------------------------------------------------------------------------------------------
@@ -202,18 +242,18 @@ ESP_SUITES = {
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_wireshark_reads_esp(results: Path, side: str) -> None:
+def test_wireshark_reads_esp(tmp_path: Path, side: str) -> None:
     """What scapy's ESP seals with the keys of a child, in either direction, opens with what either side exported."""
-    log, packets = KeyLog(results / "profile"), []
+    log, packets = KeyLog(tmp_path / "profile"), []
     for seed, ((crypt, auth), offer) in enumerate(ESP_SUITES.items(), 1):
         pair = with_child(offer, seed)
         end = pair.left if side == "left" else pair.right
         log.note(KeysDerived(end.sa.secured, end.child))
         packets += [packet(pair.left.child, crypt, auth, seed, sent) for sent in (True, False)]
-    wrpcap(str(results / "esp.pcap"), packets)
+    wrpcap(str(tmp_path / "esp.pcap"), packets)
 
     checks = ("-o", "esp.enable_encryption_decode:TRUE", "-o", "esp.enable_authentication_check:TRUE")
-    read = tshark(results / "esp.pcap", results / "profile", ["icmp.seq", "esp.icv_good", "_ws.malformed"], *checks)
+    read = tshark(tmp_path / "esp.pcap", tmp_path / "profile", ["icmp.seq", "esp.icv_good", "_ws.malformed"], *checks)
 
     assert read == [{"icmp.seq": [str(seed)], "esp.icv_good": ["1"]} for seed in (1, 1, 2, 2, 3, 3, 4, 4, 5, 5)]
 

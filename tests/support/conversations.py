@@ -8,10 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 
 from edgevpn.ike.contract import Datagram, Settings
+from edgevpn.ike.crypto.mschapv2 import nt_password_hash
+from edgevpn.ike.crypto.signature import KeyKind
 from edgevpn.ike.iana import Encr, ExchangeType, Flag, Integ, NotifyType, PayloadType, Prf, TransformType
-from edgevpn.ike.peer import ChildPolicy, Mode, Offer, Peer, Psk
+from edgevpn.ike.peer import (
+    Certified,
+    ChildPolicy,
+    Credential,
+    Login,
+    Mode,
+    NetworkSettings,
+    Offer,
+    Password,
+    Peer,
+    Psk,
+    Signing,
+    Wants,
+)
 from edgevpn.ike.state import DeleteChild, RekeyChild, RekeyIke, Secured
 from edgevpn.ike.window import Seal
 from edgevpn.ike.wire.message import Header, Payload, decode_payloads
@@ -19,8 +35,11 @@ from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import Nonce, UnknownPayload
 from edgevpn.ike.wire.proposal import Transform
 from edgevpn.ike.wire.protected import open_message, seal_message
+from tests.support.certificates import ca, certificate
+from tests.support.keys import private_key
 from tests.support.pair import Pair
 from tests.support.peers import ECP256, ESP_OFFER, GCM, LAN, NO_ESN, TO_RIGHT, X25519, mirrored, selectors
+from tests.support.world import World, holding, trusting
 
 LATE = 0.05  # seconds on the way, while others take ten milliseconds
 
@@ -88,6 +107,9 @@ FAR = replace(LAN, ts_remote=selectors("10.9.0.0/24"))
 ONLY_ECP_LAN = replace(LAN, offers=(Offer((GCM, ECP256, NO_ESN)),))
 X25519_LAN = replace(LAN, offers=(Offer((GCM, X25519, ECP256, NO_ESN)),))
 OTHER_KEY = Psk(b"a key that only one has")
+AUTHORITY = b"A" * 20
+CERTIFIED = Certified((AUTHORITY,))
+ADDRESSES = ("10.3.0.1", "fd03::1")
 
 
 def conversations(suite: Offer, seed: int = 1) -> Iterator[Conversation]:
@@ -198,6 +220,63 @@ def a_payload_that_must_be_understood(peer: Peer, seed: int) -> Pair:
     return pair
 
 
+def certificates(peer: Peer, seed: int) -> Pair:
+    """Both sides sign, and send a chain of certificates."""
+    ours, theirs = _credential("left"), _credential("right")
+    left = replace(peer, children=(LAN,), local_auth=Signing((ours,)), remote_auth=CERTIFIED)
+    right = replace(mirrored(left), local_auth=Signing((theirs,)), remote_auth=CERTIFIED)
+    return _initiated(left, right, seed, World(holding(ours, theirs), trusting(ours, theirs)))
+
+
+def _credential(name: str) -> Credential:
+    """A real certificate and what leads to its authority, for decoders that look into it."""
+    between = ca("between", ca("authority"))
+    own = certificate(name, between, key=private_key(KeyKind.P256))
+    return Credential(name, KeyKind.P256, (own.der, between.der), AUTHORITY)
+
+
+def a_login(peer: Peer, seed: int, typed: str = "correct horse", free: tuple[str, ...] = ADDRESSES) -> Pair:
+    """A client logs in by EAP, and is given addresses and told of the network."""
+    gateway = _credential("right")
+    left = replace(
+        peer,
+        children=(replace(LAN, ts_local=selectors("0.0.0.0/0", "::/0")),),
+        local_auth=Password("alice", nt_password_hash(typed)),
+        remote_auth=CERTIFIED,
+        wants=Wants(ipv4=True, ipv6=True),
+    )
+    right = replace(
+        mirrored(peer),
+        children=mirrored_child(replace(LAN, ts_local=selectors("0.0.0.0/0", "::/0"))),
+        local_auth=Signing((gateway,)),
+        remote_auth=Login(),
+        pool=NetworkSettings(dns=(ip_address("10.2.0.1"), ip_address("fd02::1")), domains=("lan.example",)),
+    )
+    world = World(
+        holding(gateway),
+        trusting(gateway),
+        users={"alice": "correct horse"},
+        free=[ip_address(each) for each in free],
+    )
+    return _initiated(left, right, seed, world)
+
+
+def a_wrong_password(peer: Peer, seed: int) -> Pair:
+    """EAP ends in failure."""
+    return a_login(peer, seed, typed="a guess")
+
+
+def no_address_left(peer: Peer, seed: int) -> Pair:
+    """INTERNAL_ADDRESS_FAILURE."""
+    return a_login(peer, seed, free=())
+
+
+def no_address_asked_for(peer: Peer, seed: int) -> Pair:
+    """FAILED_CP_REQUIRED."""
+    left = replace(peer, children=(LAN,))
+    return _initiated(left, replace(mirrored(left), pool=NetworkSettings()), seed)
+
+
 def another_version(peer: Peer, seed: int) -> Pair:
     """IKE version 3: INVALID_MAJOR_VERSION."""
     pair = Pair((peer,), (mirrored(peer),), seed=seed)
@@ -218,6 +297,11 @@ TALKS = {
     "a child that has gone": a_child_that_has_gone,
     "a message that makes no sense": a_message_that_makes_no_sense,
     "a payload that must be understood": a_payload_that_must_be_understood,
+    "certificates": certificates,
+    "a login": a_login,
+    "a wrong password": a_wrong_password,
+    "no address left": no_address_left,
+    "no address asked for": no_address_asked_for,
     "another version": another_version,
 }
 
@@ -237,6 +321,9 @@ NOTIFIES = {
     NotifyType.CHILD_SA_NOT_FOUND,
     NotifyType.INVALID_SYNTAX,
     NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD,
+    NotifyType.SIGNATURE_HASH_ALGORITHMS,
+    NotifyType.INTERNAL_ADDRESS_FAILURE,
+    NotifyType.FAILED_CP_REQUIRED,
 }
 """What the conversations notify each other of."""
 
@@ -246,8 +333,10 @@ def mirrored_child(child: ChildPolicy) -> tuple[ChildPolicy, ...]:
     return (replace(child, ts_local=child.ts_remote, ts_remote=child.ts_local),)
 
 
-def _initiated(left: Peer, right: Peer, seed: int) -> Pair:
+def _initiated(left: Peer, right: Peer, seed: int, world: World | None = None) -> Pair:
     pair = Pair((left,), (right,), seed=seed)
+    for side in pair.sides:
+        side.world = world or side.world
     pair.left.initiate("right")
     pair.run(10)
     return pair

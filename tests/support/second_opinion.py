@@ -20,11 +20,15 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC, CTR, GCM
 
 from edgevpn.ike.iana import IdType, PayloadType
+from edgevpn.ike.wire.configuration import Configuration
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import (
     Authentication,
+    Certificate,
+    CertificateRequest,
     Delete,
+    Eap,
     IdI,
     IdR,
     KeyExchange,
@@ -180,6 +184,10 @@ READERS: dict[type[Packet], Callable[[Packet], Reading]] = {
     scapy.IKEv2_Delete: lambda it: (it.proto, tuple(it.SPI)),
     scapy.IKEv2_TSi: _selectors,
     scapy.IKEv2_TSr: _selectors,
+    scapy.IKEv2_CERT: lambda it: (it.cert_encoding, bytes(it.cert_data)),
+    scapy.IKEv2_CERTREQ: lambda it: (it.cert_encoding, it.cert_authority),
+    scapy.IKEv2_CP: lambda it: (it.CFGType, tuple((each.type, each.length) for each in it.attributes)),
+    scapy.IKEv2_EAP: lambda it: (it.load,),
 }
 
 
@@ -220,5 +228,13 @@ def _ours(payload: Payload) -> Reading:
             return tuple(
                 (ts.ts_type, ts.protocol, *ts.ports, str(ts.start_address), str(ts.end_address)) for ts in selectors
             )
+        case Certificate(encoding, data):
+            return encoding, data
+        case CertificateRequest(encoding, authorities):
+            return encoding, b"".join(authorities)
+        case Configuration(cfg_type, attributes):
+            return cfg_type, tuple((each.attribute_type, len(each.value)) for each in attributes)
+        case Eap():
+            return (payload.encode(),)
         case _:
             raise AssertionError(f"{PayloadType(payload.payload_type).name} is not compared")
