@@ -41,7 +41,7 @@ KERNEL = (
     "kmod-crypto-sha512",
     "kmod-crypto-chacha20poly1305",
 )
-WEB_PYTHON = ("python3-light", "python3-asyncio", "python3-codecs", "python3-email", "python3-lzma", "python3-uuid")
+WEB_PYTHON = ("python3-light", "python3-asyncio", "python3-codecs", "python3-lzma", "python3-urllib", "python3-uuid")
 LUCI = ("luci-base", "rpcd-mod-ucode", "ucode-mod-socket")
 
 # Path on the router: where it is in the checkout, and its mode.
