@@ -11,7 +11,7 @@ PYTEST := $(PYTHON) -m pytest
 # Only these: in the guest, collecting the fast tests would cost more than it is worth.
 LAB_TESTS = tests/lab $(shell grep -rl --include='test_*.py' 'mark.netns' tests)
 
-.PHONY: help venv vendor ipk feed apk deb check lab lab-kernel test demo clean
+.PHONY: help venv vendor ipk feed apk deb check lab lab-kernel fast-guest test demo clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z -]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -47,7 +47,10 @@ lab: venv vendor ## tests against a kernel data plane and real peers, as root: m
 lab-kernel: ## build the fast guest (User-Mode Linux), once: some minutes
 	tests/lab/install uml
 
-test: check lab ## everything, from nothing, on a fresh Debian 12, as root
+test: check fast-guest lab ## everything, from nothing, on a fresh Debian 12, as root
+
+fast-guest: venv
+	$(PYTHON) -m tests.lab.guest hasten
 
 demo: venv ## two routers, a road warrior and their traffic through the kernel
 	$(GUEST) $(PYTHON) -m tests.lab.demo

@@ -6,6 +6,7 @@ runs the command with the host's tree in sight (written to by nobody), its outpu
 """
 
 import argparse
+import compileall
 import contextlib
 import os
 import select
@@ -131,6 +132,8 @@ def prepare(guest: Guest) -> None:
     """Install what the guest and the tests in it need; instant when it is all there."""
     parts = {"host": [], "uml": ["uml"], "qemu": ["qemu"]}[guest.kind]
     subprocess.run([HERE / "install", "tools", "peers", *parts], check=True)
+    for folder in ("edgevpn", "tests"):  # the guest would do it at each boot, as it forgets what it writes
+        compileall.compile_dir(TREE / folder, quiet=2)
     if guest.kind == "qemu" and not ACCELERATOR.exists():
         choose_accelerator(guest)
 
@@ -145,25 +148,31 @@ def choose_accelerator(guest: Guest) -> None:
     ACCELERATOR.write_text("kvm" if works else "tcg,thread=multi")
 
 
-def run(guest: Guest, command: list[str], results: Path, timeout: float) -> int:
+def hasten() -> None:
+    """Build User-Mode Linux where only emulation would be left: a run of all tests is slower there than the build."""
+    if choose().kind == "qemu" and "EDGEVPN_LAB" not in os.environ:
+        built = subprocess.run([HERE / "install", "uml"], check=False)
+        if built.returncode:
+            print("lab: no User-Mode Linux here, so the tests will run in an emulated machine", file=sys.stderr)
+
+
+def run(guest: Guest, command: list[str], results: Path, timeout: float) -> int | None:
     """Run a command in a guest and return its exit status; files it puts into `results` stay.
 
-    `timeout` in seconds. Output is written as it comes. 124: timed out; 125: the guest ended before the command.
+    `timeout` in seconds. Output is written as it comes. 124: timed out; None: the guest ended before the command.
     """
     shutil.rmtree(results, ignore_errors=True)
     results.mkdir(parents=True)
     (results / "job").write_text(job(guest, command, results))
     with (results / "console.log").open("wb") as console, started(guest.command(results), console) as process:
         if not copy_output(process, time.monotonic() + timeout):
-            print(f"lab: stopped after {timeout:.0f} s", file=sys.stderr)
             return TIMED_OUT
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=POWER_OFF_PATIENCE)
     try:
         return int((results / "status").read_text())
     except (FileNotFoundError, ValueError):
-        print(f"lab: the {guest.kind} guest ended before the command; see {results / 'console.log'}", file=sys.stderr)
-        return NO_STATUS
+        return None
 
 
 def job(guest: Guest, command: list[str], results: Path) -> str:
@@ -210,21 +219,38 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.lab.guest", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("kind", help="print the kind of guest that would be used")
+    verbs.add_parser("hasten", help="build a fast guest where there would only be a slow one")
     runner = verbs.add_parser("run", help="run a command in the guest")
     runner.add_argument("--timeout", type=float, default=1800, help="seconds (%(default)s)")
     runner.add_argument("--results", type=Path, default=TREE / "build" / "lab", help="folder for results (%(default)s)")
     runner.add_argument("command", nargs="+")
     arguments = parser.parse_args()
 
-    guest = choose()
-    if arguments.verb == "kind":
-        print(guest.kind)
-        return 0
-    prepare(guest)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return run(guest, arguments.command, arguments.results.resolve(), arguments.timeout)
+        match arguments.verb:
+            case "kind":
+                print(choose().kind)
+                return 0
+            case "hasten":
+                hasten()
+                return 0
+        return run_and_tell(arguments.command, arguments.results.resolve(), arguments.timeout)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+
+
+def run_and_tell(command: list[str], results: Path, timeout: float) -> int:
+    """Run a command in the guest of choice; an exit status that is the lab's own is explained."""
+    guest = choose()
+    prepare(guest)
+    status = run(guest, command, results, timeout)
+    if status is None:
+        print(f"lab: the {guest.kind} guest ended before the command; see {results / 'console.log'}", file=sys.stderr)
+        return NO_STATUS
+    if status == TIMED_OUT:
+        print(f"lab: stopped after {timeout:.0f} s", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

@@ -153,7 +153,7 @@ class Network:
         upstream.ends[far] = Interface(str(net4[1]), str(net6[1]), str(net4[2]), str(net6[2]), uplink.v4, uplink.v6)
         for owner, interface, number in ((uplink.node, uplink.interface, 2), (uplink.upstream, far, 1)):
             commands[owner] += [
-                f"link set dev {interface} up",
+                f"link set dev {interface} up gso_max_segs 1",  # packets as on a wire, each of them counted
                 f"address add {net4[number]}/{net4.prefixlen} dev {interface}",
                 f"address add {net6[number]}/{net6.prefixlen} dev {interface} nodad",
             ]
