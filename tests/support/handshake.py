@@ -7,7 +7,7 @@ step = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any, TypeVar
@@ -31,6 +31,7 @@ from edgevpn.ike.peer import Peer
 from edgevpn.ike.questions import Answer, Question
 from edgevpn.ike.state import Address, Authenticating, HalfOpen, Initiating, Path
 from edgevpn.ike.wire.message import Header, Payload, decode_message
+from edgevpn.ike.wire.notify import Notify
 from tests.support.world import World
 
 E = TypeVar("E")
@@ -59,6 +60,16 @@ def all_of(kind: type[E], step: Step) -> list[E]:
 def kinds(step: Step) -> list[type[Effect | Directive]]:
     """What a step asks for, in its order."""
     return [type(effect) for effect in step.effects]
+
+
+def contents(payloads: Iterable[Payload]) -> list[type[Payload]]:
+    """The kinds of payloads, in their order; without Notifies, whose order is nobody's business."""
+    return [type(payload) for payload in payloads if not isinstance(payload, Notify)]
+
+
+def errors_of(step: Step) -> list[Notify]:
+    """The errors that a step tells the peer."""
+    return [p for p in the(Respond, step).payloads if isinstance(p, Notify) and p.notify_type.is_error]
 
 
 def initiated(peer: Peer, *children: str, initial_contact: bool = True, env: Env | None = None) -> Initiating:

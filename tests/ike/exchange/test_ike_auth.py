@@ -44,7 +44,7 @@ from edgevpn.ike.wire.payloads import (
     TrafficSelectorsI,
     TrafficSelectorsR,
 )
-from tests.support.handshake import RIGHT_PATH, Opened, asking, kinds, open_sa, the
+from tests.support.handshake import RIGHT_PATH, Opened, asking, contents, kinds, open_sa, the
 from tests.support.keys import public_key
 from tests.support.pair import Pair
 from tests.support.peers import CBC, LEFT_ID, RIGHT_ID, SHA256, TO_LEFT, TO_RIGHT
@@ -83,7 +83,7 @@ def test_by_key() -> None:
     up = the(IkeSaUp, answered)
     assert (up.spi, up.peer, up.remote_id, up.path) == (opened.half_open.spi, "left", LEFT_ID, RIGHT_PATH)
     assert (up.session.ours, up.session.theirs, up.session.user) == (BY_KEY, BY_KEY, "")
-    assert [type(p) for p in the(Respond, answered).payloads] == [IdR, Authentication, *SA_AND_TS]
+    assert contents(the(Respond, answered).payloads) == [IdR, Authentication, *SA_AND_TS]
     assert isinstance(answered.sa, Established)
     assert answered.sa.session == up.session
 
@@ -158,7 +158,7 @@ def test_by_certificate() -> None:
 
     answered = asking(step, opened.right, WORLD)
     assert kinds(answered) == [IkeSaUp, Supersede, InstallInbound, Respond, InstallOutbound]
-    assert [type(p) for p in the(Respond, answered).payloads] == [IdR, Certificate, Authentication, *SA_AND_TS]
+    assert contents(the(Respond, answered).payloads) == [IdR, Certificate, Authentication, *SA_AND_TS]
     assert isinstance(answered.sa, Established)
     assert answered.sa.session.ours == BySignature(asked.scheme)
 
@@ -351,7 +351,7 @@ def test_we_sign_before_the_peer_logs_in() -> None:
     answered = opened.answered(WORLD)
     assert isinstance(answered.sa, EapAsking)
     assert kinds(answered) == [Respond]
-    assert [type(p) for p in the(Respond, answered).payloads] == [IdR, Certificate, Authentication, Eap]
+    assert contents(the(Respond, answered).payloads) == [IdR, Certificate, Authentication, Eap]
     assert the(Respond, answered).payloads[-1].eap_type == EapType.IDENTITY  # type: ignore[union-attr]
     assert answered.sa.due == opened.right.settings.login_timeout
 
@@ -364,7 +364,7 @@ def test_eap_alone(asks: bool, allowed: bool) -> None:
         replace(OF_PASSWORD, remote_auth=Login(alone=allowed)),
     )
     assert (opened.request().notify(NotifyType.EAP_ONLY_AUTHENTICATION) is not None) is asks
-    shown = [type(p) for p in the(Respond, opened.answered(WORLD)).payloads]
+    shown = contents(the(Respond, opened.answered(WORLD)).payloads)
     assert shown == ([IdR, Eap] if asks and allowed else [IdR, Certificate, Authentication, Eap])
 
 
