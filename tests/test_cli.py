@@ -13,7 +13,7 @@ from edgevpn.cli import BAD_CONFIG, FAILED, GOOD, main, status_text
 from edgevpn.config.errors import ConfigError, Problem
 from edgevpn.config.model import LogLevel
 from edgevpn.daemon.control import Method, Params
-from edgevpn.daemon.options import KernelKind, RunOptions, StartFailed
+from edgevpn.daemon.options import KernelKind, Ports, RunOptions, StartFailed
 from tests.support.configs import OFFICE as OFFICE_TABLE
 from tests.support.configs import toml
 from tests.support.daemon import answering, control_server, refusing
@@ -39,6 +39,7 @@ METHODS: dict[str, Method] = {
     "status": answering(STATUS),
     "site.up": up,
     "site.down": answering(None),
+    "site.rekey": answering(OFFICE),
     "reload": answering({"added": ["a", "b"], "changed": [], "removed": ["c"], "unchanged": [], "warnings": ["odd"]}),
 }
 
@@ -171,10 +172,11 @@ def test_run_hands_its_options_to_the_daemon(tmp_path: Path, socket: Path) -> No
     config, keys = tmp_path / "e.toml", tmp_path / "keys"
     assert main(["run", "-c", str(config)], run) == GOOD
     arguments = ["--kernel", "memory", "--socket", "/run/s", "--export-keys", str(keys), "--log-level", "debug"]
+    arguments += ["--ports", "5500,5501"]
     assert main(["run", "-c", str(config), *arguments], run) == GOOD
     assert seen == [
         RunOptions(config, socket),
-        RunOptions(config, Path("/run/s"), KernelKind.MEMORY, keys, LogLevel.DEBUG),
+        RunOptions(config, Path("/run/s"), KernelKind.MEMORY, keys, LogLevel.DEBUG, Ports(5500, 5501)),
     ]
 
 
@@ -210,7 +212,7 @@ def test_output_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
         assert main(["version"]) == FAILED
 
 
-@pytest.mark.parametrize("arguments", [[], ["fly"], ["up"], ["run", "--kernel", "windows"]])
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["up"], ["run", "--kernel", "windows"], ["run", "--ports", "500,500"]])
 def test_misuse_is_explained(arguments: list[str], capsys: Output) -> None:
     with pytest.raises(SystemExit) as end:
         main(arguments)

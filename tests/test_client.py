@@ -221,7 +221,7 @@ def test_who_may_not_is_told_who_may() -> None:
 def test_answers_here_keep_the_contract() -> None:
     """So what these tests show holds for a daemon that keeps it too."""
     results: dict[str, Any] = {"version": {"version": "0.1.0", "api": 1}, "status": STATUS, "site.up": OFFICE}
-    results |= {"site.down": None, "reload": RELOADED, "subscribe": {"topics": ["site"]}}
+    results |= {"site.down": None, "site.rekey": OFFICE, "reload": RELOADED, "subscribe": {"topics": ["site"]}}
     assert results.keys() == METHODS.keys()
     for name, result in results.items():
         assert misfits(result, METHODS[name].result) == []

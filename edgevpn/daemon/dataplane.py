@@ -1,6 +1,6 @@
-"""The kernel's side of sites and children: interfaces and routes while a site is configured, SAs while a child is up.
+"""The kernel's side of tunnels: interfaces and routes while a home is configured, SAs while a child is up.
 
-What belongs together bears the same tags: the if_id is the site's, the reqid that of the children with the same
+What belongs together bears the same tags: the if_id is the home's, the reqid that of the children with the same
 selectors, so that a child that follows another takes over its policies.
 """
 
@@ -11,23 +11,20 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
+from ipaddress import ip_interface
 
-from edgevpn.config.model import Site, Start
-from edgevpn.config.values import Network
-from edgevpn.daemon.esp import TRAP, UP, Lifetimes, inbound_sa, lifetimes, outbound_sa, policies
+from edgevpn.daemon.esp import TRAP, UP, encap_in, encap_out, inbound_sa, outbound_sa, policies
+from edgevpn.daemon.homes import Home, Route
 from edgevpn.daemon.mtu import Wrapping, tunnel_mtu
-from edgevpn.daemon.peers import selectors_of
+from edgevpn.daemon.peers import Selectors
 from edgevpn.ike.contract import Endpoints
 from edgevpn.ike.iana import TsType
 from edgevpn.ike.peer import Mode
 from edgevpn.ike.state import ChildSa
-from edgevpn.ike.wire.selector import TrafficSelector
 from edgevpn.kernel.contract import Kernel
-from edgevpn.kernel.errors import AlreadyExists, NotFound
-from edgevpn.kernel.network_spec import LinkSpec, RouteSpec
+from edgevpn.kernel.errors import NotFound
+from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, RouteSpec
 from edgevpn.kernel.spec import OURS_IF_ID, OURS_REQID, IpAddress, PolicyKey, PolicySpec, SaKey, SaState, Tags
-
-Selectors = tuple[tuple[TrafficSelector, ...], tuple[TrafficSelector, ...]]
 
 
 class Numbers:
@@ -46,9 +43,9 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The children of a site that carry the same packets, one after the other."""
+    """The children of a peer that carry the same packets, one after the other."""
 
-    site: str
+    peer: str
     child: str
     selectors: Selectors
 
@@ -75,7 +72,7 @@ class Installed:
 
 
 class Dataplane:
-    """Keeps the kernel as sites and children want it. Every call may raise KernelError."""
+    """Keeps the kernel as homes and children want it. Every call may raise KernelError."""
 
     def __init__(
         self,
@@ -86,8 +83,9 @@ class Dataplane:
         self._kernel = kernel
         self._clock = clock
         self._unix_time = unix_time
-        self._sites: dict[str, Site] = {}
-        self._if_ids: dict[str, int] = {}
+        self._homes: dict[str, Home] = {}  # by the names of their peers
+        self._if_ids: dict[str, int] = {}  # by the names of homes
+        self._lent: dict[str, list[AddressSpec]] = {}
         self._free_if_ids, self._free_reqids = Numbers(OURS_IF_ID), Numbers(OURS_REQID)
         self._reqids: dict[Group, int] = {}
         self._groups: dict[int, Group] = {}
@@ -96,55 +94,78 @@ class Dataplane:
         self._traps: dict[PolicyKey, PolicySpec] = {}
         self._policies: dict[PolicyKey, dict[bytes, PolicySpec]] = {}  # of whom, by spi_in, the newest last
 
-    # --- sites ---
+    # --- homes ---
 
-    def add_site(self, site: Site) -> None:
-        """Make the site's interface and routes: packets to it can no longer leave in clear."""
+    def add(self, home: Home) -> None:
+        """Make an interface and its routes: packets to what lies behind it can no longer leave in clear."""
         if_id = self._free_if_ids.take()
-        self._sites[site.name], self._if_ids[site.name] = site, if_id
-        self._kernel.add_link(LinkSpec(site.interface, if_id, site.mtu))
-        sources = self._own_addresses()
-        for child in site.children:
-            for network in child.remote_networks if child.routes else ():
-                source = _source(sources, network, child.local_networks)
-                with suppress(AlreadyExists):  # another child has the same network
-                    self._kernel.add_route(RouteSpec(destination=network, interface=site.interface, source=source))
+        self._if_ids[home.name] = if_id
+        self._homes |= dict.fromkeys(home.peers, home)
+        self._kernel.add_link(LinkSpec(home.interface, if_id, home.mtu))
+        for address in home.addresses:
+            self._kernel.add_address(AddressSpec(home.interface, address))
+        sources = self._own_addresses() if home.routes else []
+        for route in home.routes:
+            source = _source(sources, route)
+            self._kernel.add_route(RouteSpec(destination=route.network, interface=home.interface, source=source))
 
-    def remove_site(self, name: str) -> None:
-        """Remove all that `add_site` and the site's children made."""
-        if_id = self._if_ids[name]
+    def remove(self, home: Home) -> None:
+        """Remove all that `add` and the children made."""
+        if_id = self._if_ids.pop(home.name)
         for each in [each for each in self._children.values() if each.tags.if_id == if_id]:
             self.remove_child(each.child)
         self._kernel.flush_ours(if_id)
         for key in [key for key in self._traps if key.if_id == if_id]:
             del self._traps[key]
-        for group in [group for group in self._reqids if group.site == name]:
+        for group in [group for group in self._reqids if group.peer in home.peers]:
             self._ungroup(group)
         self._free_if_ids.give_back(if_id)
-        del self._sites[name], self._if_ids[name]
+        for peer in home.peers:
+            del self._homes[peer]
 
-    def set_traps(self, name: str, local: IpAddress, remote: IpAddress) -> None:
-        """Have the kernel ask for those children of a site that start by traffic, between these two addresses."""
+    def set_traps(self, peer: str, local: IpAddress, remote: IpAddress) -> None:
+        """Have the kernel ask for those children of a peer that start by traffic, between these two addresses."""
         made: list[PolicySpec] = []
-        for child in self._sites[name].children:
-            if child.start is Start.TRAFFIC:
-                pair = selectors_of(child)
-                made += policies(*pair, local, remote, Mode.TUNNEL, self._tags(Group(name, child.name, pair)), TRAP)
+        for child, pair in self._homes[peer].traps:
+            made += policies(*pair, local, remote, Mode.TUNNEL, self._tags(Group(peer, child, pair)), TRAP)
         for policy in made:
             self._traps[policy.key] = policy
             self._settle(policy.key)
 
+    def lend(self, peer: str, addresses: Iterable[IpAddress]) -> None:
+        """A site has given us these addresses: packets of our own to its networks bear them from now on."""
+        home = self._homes[peer]
+        self.take_back(peer)
+        for address in addresses:
+            spec = AddressSpec(home.interface, ip_interface(address))
+            self._kernel.add_address(spec)
+            self._lent.setdefault(peer, []).append(spec)
+            self._set_sources(home, address.version, address)
+
+    def take_back(self, peer: str) -> None:
+        """What a site has given us is not ours any more."""
+        for spec in self._lent.pop(peer, ()):
+            self._set_sources(self._homes[peer], spec.address.version, None)
+            with suppress(NotFound):
+                self._kernel.delete_address(spec)
+
+    def _set_sources(self, home: Home, version: int, source: IpAddress | None) -> None:
+        for route in home.routes:
+            if route.network.version == version:
+                spec = RouteSpec(destination=route.network, interface=home.interface, source=source)
+                self._kernel.replace_route(spec)
+
     def child_asked(self, reqid: int) -> tuple[str, str] | None:
-        """Site and child that a packet without an SA belongs to, by the reqid of its policy."""
+        """Peer and child that a packet without an SA belongs to, by the reqid of its policy."""
         group = self._groups.get(reqid)
-        return (group.site, group.child) if group else None
+        return (group.peer, group.child) if group else None
 
     # --- children ---
 
     def install_inbound(self, child: ChildSa, ends: Endpoints) -> None:
         """Receive on a child from now on."""
         tags = self._tags(Group(ends.peer, child.name, (child.ts_local, child.ts_remote)))
-        spec = inbound_sa(child, ends, tags, self._lifetimes(child, ends))
+        spec = inbound_sa(child, ends, tags, self._homes[ends.peer].lifetimes[child.name])
         self._kernel.add_sa(spec)
         self._children[child.spi_in] = Installed(child, ends, tags, spec.key)
         self._spis_in[spec.key] = child.spi_in
@@ -157,7 +178,7 @@ class Dataplane:
         known = self._children.get(child.spi_in)
         if known is None:
             return False
-        spec = outbound_sa(child, ends, known.tags, self._lifetimes(child, ends))
+        spec = outbound_sa(child, ends, known.tags, self._homes[ends.peer].lifetimes[child.name])
         self._kernel.add_sa(spec)
         hosts = ends.path.local.host, ends.path.remote.host
         made = policies(child.ts_local, child.ts_remote, *hosts, child.mode, known.tags, UP)
@@ -168,6 +189,24 @@ class Dataplane:
             self._settle(policy.key)
         self._set_mtu(child, ends)
         return True
+
+    def move(self, child: ChildSa, ends: Endpoints) -> None:
+        """Both SAs of a child have other ends from now on; keys and sequence numbers stay."""
+        known = self._children.get(child.spi_in)
+        if known is None:
+            return
+        local, remote = ends.path.local.host, ends.path.remote.host
+        inbound = self._kernel.move_sa(known.inbound, remote, local, encap_in(ends))
+        outbound = known.outbound and self._kernel.move_sa(known.outbound, local, remote, encap_out(ends))
+        for key in (known.inbound, known.outbound):
+            if key is not None:
+                self._spis_in.pop(key, None)
+        self._spis_in |= {key: child.spi_in for key in (inbound, outbound) if key is not None}
+        made = policies(child.ts_local, child.ts_remote, local, remote, child.mode, known.tags, UP) if outbound else ()
+        self._children[child.spi_in] = replace(known, ends=ends, inbound=inbound, outbound=outbound, policies=made)
+        for policy in made:
+            self._policies[policy.key][child.spi_in] = policy
+            self._settle(policy.key)
 
     def remove_outbound(self, child: ChildSa) -> None:
         """Never send on a child again."""
@@ -213,30 +252,27 @@ class Dataplane:
 
     def _set_mtu(self, child: ChildSa, ends: Endpoints) -> None:
         """Have the interface take no packet that would not fit the path once it is wrapped."""
-        site, path = self._sites[ends.peer], ends.path
-        if site.mtu is not None:
+        home, path = self._homes[ends.peer], ends.path
+        if home.mtu is not None:
             return
         with suppress(NotFound):
             way = self._kernel.path_to(path.remote.host, path.local.host)
             wrapping = Wrapping(path.remote.host.version, ends.nat, child.suite, child.mode)
             inner_ipv6 = any(ts.ts_type is TsType.IPV6_ADDR_RANGE for ts in child.ts_remote)
             mtu = tunnel_mtu(way.mtu, wrapping, inner_ipv6)
-            if mtu != self._kernel.get_link(site.interface).mtu:
-                self._kernel.set_mtu(site.interface, mtu)
+            if mtu != self._kernel.get_link(home.interface).mtu:
+                self._kernel.set_mtu(home.interface, mtu)
 
     def _tags(self, group: Group) -> Tags:
         if group not in self._reqids:
             reqid = self._free_reqids.take()
             self._reqids[group], self._groups[reqid] = reqid, group
-        return Tags(self._reqids[group], self._if_ids[group.site])
+        return Tags(self._reqids[group], self._if_ids[self._homes[group.peer].name])
 
     def _ungroup(self, group: Group) -> None:
         reqid = self._reqids.pop(group)
         del self._groups[reqid]
         self._free_reqids.give_back(reqid)
-
-    def _lifetimes(self, child: ChildSa, ends: Endpoints) -> Lifetimes:
-        return lifetimes(next(each for each in self._sites[ends.peer].children if each.name == child.name))
 
     def _settle(self, key: PolicyKey) -> None:
         """Have the kernel hold the newest child's policy, else the trap, else none."""
@@ -268,8 +304,9 @@ class Dataplane:
         return [each.ip for link in links for each in self._kernel.list_addresses(link.name)]
 
 
-def _source(sources: list[IpAddress], remote: Network, local: tuple[Network, ...]) -> IpAddress | None:
+def _source(sources: list[IpAddress], route: Route) -> IpAddress | None:
     """An address of this machine that the tunnel takes, for packets of its own."""
+    version = route.network.version
     return next(
-        (each for each in sources if each.version == remote.version and any(each in net for net in local)), None
+        (each for each in sources if each.version == version and any(each in net for net in route.beside)), None
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from edgevpn.config.model import Child
+from edgevpn.config.model import Child, Pool
 from edgevpn.ike.contract import Endpoints
 from edgevpn.ike.crypto.suite import ChildSuite
 from edgevpn.ike.iana import Encr, Integ
@@ -72,8 +72,8 @@ class Lifetimes:
     replay_window: int = 256
 
 
-def lifetimes(child: Child) -> Lifetimes:
-    """What the configuration says; the time to rekey is the core's, so it is not among the soft limits."""
+def child_lifetimes(child: Child) -> Lifetimes:
+    """What a site's configuration says; the time to rekey is the core's, so it is not among the soft limits."""
     return Lifetimes(
         Limits(child.esp_rekey_bytes or None, child.esp_rekey_packets or None),
         Limits(child.esp_life_bytes or None, child.esp_life_packets or None, child.esp_life_time or None),
@@ -81,16 +81,21 @@ def lifetimes(child: Child) -> Lifetimes:
     )
 
 
+def pool_lifetimes(pool: Pool) -> Lifetimes:
+    """The same for a pool."""
+    return Lifetimes(hard=Limits(seconds=pool.esp_life_time or None), replay_window=pool.replay_window)
+
+
 def inbound_sa(child: ChildSa, ends: Endpoints, tags: Tags, lives: Lifetimes) -> SaSpec:
     """The SA that we receive on."""
     keys = (child.keys.encr_r, child.keys.integ_r) if child.initiator else (child.keys.encr_i, child.keys.integ_i)
-    return _sa(child, ends.path.remote.host, ends.path.local.host, child.spi_in, keys, _encap_in(ends), tags, lives)
+    return _sa(child, ends.path.remote.host, ends.path.local.host, child.spi_in, keys, encap_in(ends), tags, lives)
 
 
 def outbound_sa(child: ChildSa, ends: Endpoints, tags: Tags, lives: Lifetimes) -> SaSpec:
     """The SA that we send on."""
     keys = (child.keys.encr_i, child.keys.integ_i) if child.initiator else (child.keys.encr_r, child.keys.integ_r)
-    return _sa(child, ends.path.local.host, ends.path.remote.host, child.spi_out, keys, _encap_out(ends), tags, lives)
+    return _sa(child, ends.path.local.host, ends.path.remote.host, child.spi_out, keys, encap_out(ends), tags, lives)
 
 
 def policies(
@@ -156,11 +161,13 @@ def algorithms(suite: ChildSuite, encr_key: bytes, integ_key: bytes) -> tuple[Ae
     return Encryption(CIPHERS[suite.encr], encr_key), Integrity(name, integ_key, truncation_bits)
 
 
-def _encap_in(ends: Endpoints) -> UdpEncap | None:
+def encap_in(ends: Endpoints) -> UdpEncap | None:
+    """The UDP ports of what we receive, seen from who sends it."""
     return UdpEncap(ends.path.remote.port, ends.path.local.port) if ends.nat else None
 
 
-def _encap_out(ends: Endpoints) -> UdpEncap | None:
+def encap_out(ends: Endpoints) -> UdpEncap | None:
+    """The UDP ports of what we send."""
     return UdpEncap(ends.path.local.port, ends.path.remote.port) if ends.nat else None
 
 

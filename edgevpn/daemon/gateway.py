@@ -1,4 +1,4 @@
-"""The working parts of a gateway, put together: sockets, core, kernel, and a keeper for each site."""
+"""The working parts of a gateway, put together: sockets, core, kernel, certificates, keepers of sites, visitors."""
 
 from __future__ import annotations
 
@@ -9,63 +9,94 @@ import os
 import random
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
 from ipaddress import ip_address
+from pathlib import Path as FilePath
+from typing import Any
 
 from edgevpn.api import SiteStatus
 from edgevpn.config.model import Config, Site
+from edgevpn.daemon.answers import Answers
+from edgevpn.daemon.certificates import NONE, Certificates
 from edgevpn.daemon.dataplane import Dataplane
+from edgevpn.daemon.homes import Home, homes, site_home
 from edgevpn.daemon.keeper import IpAddress, Keeper
+from edgevpn.daemon.keyring import Keyring
 from edgevpn.daemon.logs import note
 from edgevpn.daemon.options import Ports, StartFailed
-from edgevpn.daemon.peers import peer_of
+from edgevpn.daemon.peers import peers
+from edgevpn.daemon.reception import Reception
 from edgevpn.daemon.runner import Runner
-from edgevpn.daemon.status import place, site_status
+from edgevpn.daemon.status import site_status
 from edgevpn.daemon.transport import Transport, source_for
+from edgevpn.daemon.visitors import Visitors
 from edgevpn.ike.contract import (
-    ChildClosed,
     ChildExpired,
-    ChildFailed,
     Datagram,
-    Endpoints,
-    IkeSaDown,
-    IkeSaUp,
+    FindPath,
     Input,
     KeysDerived,
+    LocalAddresses,
+    MappingChanged,
+    MovePath,
     Reconfigure,
     Settings,
     Terminate,
 )
-from edgevpn.ike.endpoint import Endpoint, WithPeer
-from edgevpn.ike.state import ChildSa, Established, Path
+from edgevpn.ike.endpoint import Endpoint
+from edgevpn.ike.questions import Question
+from edgevpn.ike.state import Address, Established, Path
+from edgevpn.ike.table import WithPeer
 from edgevpn.kernel.contract import Features, Kernel
 from edgevpn.kernel.errors import KernelError
-from edgevpn.kernel.events import Acquire, Event, Expire
+from edgevpn.kernel.events import Acquire, AddressChanged, Event, EventsLost, Expire, SaMappingChanged
 
 GOODBYE_PATIENCE = 1.0
 """Seconds in which peers may answer our Deletes."""
+TICK = 60.0
+"""Seconds between two looks at whose time is over and what was used."""
 
 log = logging.getLogger("edgevpn")
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where keys and certificates are kept, and what is worth keeping over a restart."""
+
+    pki: FilePath
+    state: FilePath
 
 
 class Gateway:
     """Keeps what a configuration asks for. Everything happens in the event loop's thread."""
 
-    def __init__(self, kernel: Kernel, ports: Ports, key_log: Callable[[KeysDerived], None] | None = None) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        ports: Ports,
+        folders: Folders,
+        key_log: Callable[[KeysDerived], None] | None = None,
+    ) -> None:
         self._kernel = kernel
         self._ports = ports
-        self._key_log = key_log
+        self._config: Config | None = None
+        self._homes: dict[str, Home] = {}
+        self._keepers: dict[str, Keeper] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._one_less = asyncio.Event()
         self._clock = time.monotonic
         self._dataplane = Dataplane(kernel, self._clock)
         self._transport = Transport(kernel, ports, self._on_datagram)
+        self._answers = Answers(self.feed, self._begin)
+        self._answers.keyring = NONE
+        self.visitors = Visitors(folders.state, self._answers, self._dataplane, self.feed)
+        self.certificates = Certificates(folders.pki, self._on_keyring)
         settings = Settings(ike_port=ports.ike, nat_port=ports.nat, export_keys=key_log is not None)
         self._endpoint = Endpoint((), os.urandom, settings)
-        self._runner = Runner(self._endpoint, self._transport, self._dataplane, self, self._clock)
-        self._config: Config | None = None
-        self._one_less = asyncio.Event()
-        self._keepers: dict[str, Keeper] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        reception = Reception(self._keepers, self.visitors, self._dataplane, key_log, self._one_less.set)
+        self._runner = Runner(self._endpoint, self._transport, self._dataplane, reception, self, self._clock)
 
     # --- life ---
 
@@ -79,19 +110,23 @@ class Gateway:
                 self._kernel.flush_ours()  # what a predecessor has left that was killed
                 loop.add_reader(self._kernel.fileno(), self._on_kernel_events)
                 self.apply(config)
+                self._group.create_task(self.certificates.run())
                 started.set()
-                await asyncio.Event().wait()
+                while True:
+                    await asyncio.sleep(TICK)
+                    self.visitors.tick()
         finally:
             await self._say_goodbye()
             loop.remove_reader(self._kernel.fileno())
             self._runner.stop()
             self._transport.close()
+            self.visitors.close()
             self._kernel.flush_ours()
             self._kernel.close()
 
     async def _say_goodbye(self) -> None:
-        for name in self.site_names:
-            for sa in self.sas_of(name):
+        for sa in self._endpoint.sas:
+            if isinstance(sa, WithPeer):
                 self.feed(Terminate(sa.spi))
         with suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_PATIENCE):
@@ -102,31 +137,52 @@ class Gateway:
     # --- configuration ---
 
     def apply(self, config: Config) -> None:
-        """Make the difference to what was before. Sites that have not changed do not notice. Raises StartFailed."""
+        """Make the difference to what was before. Who has not changed does not notice. Raises StartFailed."""
         old = self._config
         self._transport.listen(config.gateway.listen)
         self._config = config
-        changed = [site for site in config.sites if old is None or not _is_same(site, old, config)]
-        kept = {site.name for site in config.sites} - {site.name for site in changed}
-        for name in [name for name in self._keepers if name not in kept]:
+        wanted = {home.name: home for home in homes(config)}
+        sites = {site_home(site).name: site for site in config.sites}
+        kept = {name for name, home in wanted.items() if self._homes.get(name) == home}
+        kept -= {name for name, site in sites.items() if old is None or not _is_same(site, old, config)}
+        for name in self._homes.keys() - kept:
             self._remove(name)
-        self.feed(Reconfigure(tuple(peer_of(site, config.gateway) for site in config.sites)))
-        for site in changed:
-            self._add(site)
+        self.visitors.apply(config)
+        self._reconfigure()
+        for name in [name for name in wanted if name not in kept]:
+            self._add(wanted[name], sites.get(name))
+        self.certificates.apply(config)
 
-    def _add(self, site: Site) -> None:
+    def _add(self, home: Home, site: Site | None) -> None:
         try:
-            self._dataplane.add_site(site)
+            self._dataplane.add(home)
         except KernelError as error:
-            raise StartFailed(f"site {site.name}: {error}") from error
-        keeper = self._keepers[site.name] = Keeper(site, self, self, self._ports)
-        self._tasks[site.name] = self._group.create_task(keeper.run())
-        keeper.start()
+            raise StartFailed(f"{home.name}: {error}") from error
+        self._homes[home.name] = home
+        if site is not None:
+            keeper = self._keepers[site.name] = Keeper(site, self, self, self._ports)
+            self._tasks[site.name] = self._group.create_task(keeper.run())
+            keeper.start()
 
     def _remove(self, name: str) -> None:
-        self._keepers.pop(name).down()
-        self._tasks.pop(name).cancel()
-        self._dataplane.remove_site(name)
+        home = self._homes.pop(name)
+        if keeper := self._keepers.pop(home.peers[0], None):
+            keeper.down()
+            self._tasks.pop(keeper.site.name).cancel()
+        for sa in [sa for peer in home.peers for sa in self.sas_of(peer)]:
+            self.feed(Terminate(sa.spi))
+        self._dataplane.remove(home)
+
+    def _reconfigure(self) -> None:
+        assert self._config is not None
+        self.feed(Reconfigure(peers(self._config, self._answers.keyring.proofs)))
+
+    def _on_keyring(self, keyring: Keyring) -> None:
+        """There are new certificates, or others are refused by now."""
+        self._answers.keyring = keyring
+        self._reconfigure()
+        blocked = frozenset[str]().union(*(each.trust.blocked for each in keyring.believed.values()))
+        self.visitors.block(blocked)
 
     # --- what the owner asks ---
 
@@ -145,11 +201,23 @@ class Gateway:
         """All sites, in the order of the file."""
         return tuple(site.name for site in self._config.sites) if self._config else ()
 
-    # --- what keepers ask ---
+    # --- what keepers and the core ask ---
 
     def feed(self, event: Input) -> None:
         """Give the core an input."""
         self._runner.feed(event)
+
+    def ask(self, question: Question) -> None:
+        """Answer the core, now or later."""
+        self._answers.ask(question)
+
+    def find_path(self, wanted: FindPath) -> None:
+        """Another way to a peer: from where packets to it leave now, if that is another place, or to another host."""
+        for remote in (wanted.path.remote.host, *wanted.others):
+            local = source_for(remote)
+            if local is not None and (local, remote) != (wanted.path.local.host, wanted.path.remote.host):
+                self.feed(MovePath(wanted.spi, local, remote))
+                return
 
     def sas_of(self, peer: str) -> tuple[WithPeer, ...]:
         """All IKE SAs with a peer, those under way included."""
@@ -181,36 +249,11 @@ class Gateway:
         except KernelError as error:
             note(log, logging.ERROR, "site_not_trapped", site=site, why=error)
 
-    # --- what the core tells ---
+    def _begin(self, work: Coroutine[Any, Any, None]) -> object:
+        return self._group.create_task(work)
 
-    def ike_up(self, up: IkeSaUp) -> None:
-        event = "ike_rekeyed" if up.replaces else "ike_up"
-        note(log, logging.INFO, event, peer=up.peer, id=up.remote_id, remote=place(up.path.remote), spi=up.spi)
-        if keeper := self._keepers.get(up.peer):
-            keeper.ike_up(up)
-
-    def ike_down(self, down: IkeSaDown) -> None:
-        note(log, logging.INFO, "ike_down", peer=down.peer, why=down.reason, spi=down.spi)
-        self._one_less.set()
-        if keeper := self._keepers.get(down.peer):
-            keeper.ike_down(down)
-
-    def child_up(self, child: ChildSa, ends: Endpoints) -> None:
-        note(log, logging.INFO, "child_up", peer=ends.peer, child=child.name, spi_in=child.spi_in)
-        if keeper := self._keepers.get(ends.peer):
-            keeper.child_up(child.name)
-
-    def child_failed(self, failed: ChildFailed) -> None:
-        if keeper := self._keepers.get(failed.peer):
-            keeper.child_failed(failed)
-
-    def child_closed(self, closed: ChildClosed) -> None:
-        if keeper := self._keepers.get(closed.peer):
-            keeper.child_closed(closed)
-
-    def keys_derived(self, keys: KeysDerived) -> None:
-        if self._key_log:
-            self._key_log(keys)
+    def _established(self, peer: str) -> list[Established]:
+        return [sa for sa in self.sas_of(peer) if isinstance(sa, Established)]
 
     # --- what comes from outside ---
 
@@ -218,21 +261,35 @@ class Gateway:
         self.feed(Datagram(path, octets))
 
     def _on_kernel_events(self) -> None:
-        for event in self._kernel.read_events():
+        events = self._kernel.read_events()
+        for event in events:
             self._on_kernel_event(event)
+        if any(isinstance(event, AddressChanged | EventsLost) for event in events):
+            self._tell_addresses()
 
     def _on_kernel_event(self, event: Event) -> None:
         match event:
             case Acquire(reqid=reqid):
-                site, child = self._dataplane.child_asked(reqid) or ("", "")
-                if keeper := self._keepers.get(site):
+                peer, child = self._dataplane.child_asked(reqid) or ("", "")
+                if keeper := self._keepers.get(peer):
                     keeper.want([child])
             case Expire(key=key, hard=hard):
                 if spi_in := self._dataplane.spi_in_of(key):
                     self.feed(ChildExpired(spi_in, hard))
+            case SaMappingChanged(key=key, source=source, source_port=port):
+                if spi_in := self._dataplane.spi_in_of(key):
+                    self.feed(MappingChanged(spi_in, Address(source, port)))
 
-    def _established(self, peer: str) -> list[Established]:
-        return [sa for sa in self.sas_of(peer) if isinstance(sa, Established)]
+    def _tell_addresses(self) -> None:
+        """At which of our addresses peers may reach us: those of our own interfaces are for what is inside."""
+        try:
+            every = self._kernel.list_all_addresses(foreign=True)
+        except KernelError as error:
+            note(log, logging.WARNING, "addresses_not_read", why=error)
+            return
+        inside = {home.interface for home in self._homes.values()}
+        hosts = (each.address.ip for each in every if each.interface not in inside)
+        self.feed(LocalAddresses(tuple(host for host in hosts if not (host.is_loopback or host.is_link_local))))
 
 
 def _is_same(site: Site, old: Config, new: Config) -> bool:

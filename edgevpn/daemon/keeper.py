@@ -19,7 +19,7 @@ from edgevpn.config.model import Action, Site, Start
 from edgevpn.daemon.logs import note
 from edgevpn.daemon.options import Ports
 from edgevpn.ike.contract import Ask, ChildClosed, ChildFailed, IkeSaDown, IkeSaUp, Initiate, Input, Terminate
-from edgevpn.ike.endpoint import WithPeer
+from edgevpn.ike.errors import Cause
 from edgevpn.ike.state import (
     Address,
     Authenticating,
@@ -31,6 +31,7 @@ from edgevpn.ike.state import (
     RekeyChild,
     RekeyIke,
 )
+from edgevpn.ike.table import WithPeer
 
 IpAddress: TypeAlias = IPv4Address | IPv6Address
 
@@ -173,7 +174,7 @@ class Keeper:
         elif not self._ikes:
             self._broken(down.reason)
         if was_up and not self._ikes and not down.asked:
-            self._act(down.reason)
+            self._act(down)
 
     def child_up(self, child: str) -> None:
         self._renewed(child)
@@ -197,10 +198,12 @@ class Keeper:
                 done.set_result(None)
         self._renewals = [(left, done) for left, done in self._renewals if left]
 
-    def _act(self, reason: str) -> None:
-        """All IKE SAs are gone without our asking."""
-        note(log, logging.WARNING, "site_down", site=self.site.name, why=reason)
-        self.want(c.name for c in self.site.children if Action.RESTART in (c.dpd_action, c.close_action))
+    def _act(self, down: IkeSaDown) -> None:
+        """All IKE SAs are gone without our asking: closed by the peer, or because nothing came of it any more."""
+        note(log, logging.WARNING, "site_down", site=self.site.name, why=down.reason)
+        closed = down.cause is Cause.DELETED_BY_PEER
+        actions = ((c.name, c.close_action if closed else c.dpd_action) for c in self.site.children)
+        self.want(name for name, action in actions if action is Action.RESTART)
 
     def _broken(self, reason: str) -> None:
         """Who waits for new keys of what is gone waits in vain."""

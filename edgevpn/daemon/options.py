@@ -26,7 +26,10 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Options of `edgevpn run`. `log_level` wins over the file's; `export_keys` is a folder for Wireshark's tables."""
+    """Options of `edgevpn run`. `log_level` wins over the file's; `export_keys` is a folder for Wireshark's tables.
+
+    `state` is the folder for what is kept over a restart; without it "state" beside the configuration file.
+    """
 
     config: Path
     socket: Path
@@ -34,6 +37,7 @@ class RunOptions:
     export_keys: Path | None = None
     log_level: LogLevel | None = None
     ports: Ports = Ports()
+    state: Path | None = None
 
 
 class StartFailed(Exception):  # noqa: N818 - named for what the user sees

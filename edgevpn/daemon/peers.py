@@ -1,20 +1,25 @@
-"""What a site of the configuration is to the protocol core: an entry of its peer authorization database."""
+"""What sites and pools of the configuration are to the protocol core: entries of its peer authorization database."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from ipaddress import ip_network
 
-from edgevpn.config.identity import Identity, IdentityKind
+from edgevpn.config import credential
+from edgevpn.config.identity import Identity, IdentityKind, address_identity
 from edgevpn.config.keywords import KEYWORDS, Role
-from edgevpn.config.model import Child, Gateway, Site
+from edgevpn.config.model import Child, Config, Device, Gateway, Pki, Pool, Site
 from edgevpn.config.model import Unique as UniqueSetting
+from edgevpn.config.pool import Login, TunnelMode
 from edgevpn.config.proposals import Proposal
-from edgevpn.config.values import Address, Network, Ports
+from edgevpn.config.values import Address, Host, Network, Ports
 from edgevpn.ike import peer as ike
+from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.iana import Encr, Esn, IdType, Integ, Ke, Prf, TransformType
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Transform
-from edgevpn.ike.wire.selector import TrafficSelector
+from edgevpn.ike.wire.selector import ANY_PROTOCOL, TrafficSelector
 
 ID_TYPES = {
     IdentityKind.IPV4_ADDR: IdType.IPV4_ADDR,
@@ -37,26 +42,154 @@ UNIQUE = {
 }
 
 
-def peer_of(site: Site, gateway: Gateway) -> ike.Peer:
+Selectors = tuple[tuple[TrafficSelector, ...], tuple[TrafficSelector, ...]]
+
+ANY_PORTS = Ports()
+EVERYTHING = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """With what we sign, and whom we believe when a peer signs."""
+
+    signing: ike.Signing
+    certified: ike.Certified
+
+
+Proofs = Mapping[str, Proof]
+"""By the name of the site; "" for all pools. Who is missing has no certificate yet."""
+
+
+def peers(config: Config, proofs: Proofs) -> tuple[ike.Peer, ...]:
+    """Everybody who may come, or be called. Whoever needs a certificate that is not there yet is left out."""
+    sites = (site_peer(site, config.gateway, proofs.get(site.name)) for site in config.sites)
+    visitors = (peer for pool in config.pools for peer in pool_peers(pool, config.pki, proofs.get("")))
+    return (*(peer for peer in sites if peer is not None), *visitors)
+
+
+# --- sites ---------------------------------------------------------------------------------------------------------
+
+
+def site_peer(site: Site, gateway: Gateway, proof: Proof | None) -> ike.Peer | None:
     """The peer that a site is. A remote that has a name may come from anywhere: its key says who it is."""
+    auths = _site_auths(site, proof)
+    if auths is None:
+        return None
     return ike.Peer(
         name=site.name,
-        local_id=_identification(site.local_id or gateway.id),
-        remote_id=_identification(site.remote_id),
-        local_auth=ike.Psk(site.psk.octets),
-        remote_auth=ike.Psk(site.psk.octets),
-        offers=tuple(_offer(proposal) for proposal in site.ike_proposals),
+        local_id=identification(site.local_id or gateway.id),
+        remote_id=identification(site.remote_id),
+        local_auth=auths[0],
+        remote_auth=auths[1],
+        offers=_offers(site.ike_proposals),
         children=tuple(_child_policy(child) for child in site.children),
         local_networks=_hosts((site.local,)) if site.local else (),
         remote_networks=_remote_networks(site),
         rekey_after=_or_never(site.ike_rekey_time),
+        life=_or_never(site.ike_life_time),
         liveness=_or_never(site.dpd_delay),
         force_encapsulation=site.encap,
         unique=UNIQUE[site.unique],
+        wants=_wants(site),
     )
 
 
-def selectors_of(child: Child) -> tuple[tuple[TrafficSelector, ...], tuple[TrafficSelector, ...]]:
+def _site_auths(site: Site, proof: Proof | None) -> tuple[ike.LocalAuth, ike.RemoteAuth] | None:
+    if isinstance(site.credential, credential.Psk):
+        key = ike.Psk(site.credential.octets)
+        return key, key
+    if proof is None:
+        return None
+    if isinstance(site.credential, credential.Secret):
+        user = site.eap_id or (str(site.local_id) if site.local_id else site.name)
+        return ike.Password(user, nt_password_hash(site.credential.text)), proof.certified
+    return proof.signing, proof.certified
+
+
+def _wants(site: Site) -> ike.Wants | None:
+    if not site.virtual_ips:
+        return None
+    versions = {address.version for address in site.virtual_ips}
+    before = tuple(address for address in site.virtual_ips if not address.is_unspecified)
+    return ike.Wants(4 in versions, 6 in versions, before)
+
+
+# --- pools ---------------------------------------------------------------------------------------------------------
+
+
+def pool_peer_names(pool: Pool) -> tuple[str, ...]:
+    """How the peers of a pool are called: "road/password", "road/psk"."""
+    return tuple(f"{pool.name}/{login.value}" for login in pool.logins)
+
+
+def pool_peers(pool: Pool, pki: Pki, proof: Proof | None) -> tuple[ike.Peer, ...]:
+    """A peer for each way to log in that a pool takes; whoever proves to be a device of the pool comes in by it."""
+    name = pki.public_name[0] if pki.public_name else None
+    local_id = identification(host_identity(name)) if name is not None else None
+    made = []
+    for login, peer_name in zip(pool.logins, pool_peer_names(pool), strict=True):
+        auths = _pool_auths(login, proof)
+        if auths is not None:
+            made.append(_pool_peer(pool, peer_name, local_id, auths))
+    return tuple(made)
+
+
+def _pool_auths(login: Login, proof: Proof | None) -> tuple[ike.LocalAuth, ike.RemoteAuth] | None:
+    if login is Login.PSK:
+        return ike.KeyRing(), ike.KeyRing()
+    if proof is None:
+        return None
+    return proof.signing, ike.Login() if login is Login.PASSWORD else proof.certified
+
+
+def _pool_peer(
+    pool: Pool, name: str, local_id: Identification | None, auths: tuple[ike.LocalAuth, ike.RemoteAuth]
+) -> ike.Peer:
+    child = ike.ChildPolicy(
+        name=pool.name,
+        ts_local=_selectors(EVERYTHING),
+        ts_remote=_selectors(EVERYTHING),
+        offers=_offers(pool.accepted_esp),
+        rekey_after=_or_never(pool.esp_rekey_time),
+    )
+    return ike.Peer(
+        name=name,
+        local_id=local_id,
+        remote_id=None,
+        local_auth=auths[0],
+        remote_auth=auths[1],
+        offers=_offers(pool.accepted_ike),
+        children=(child,),
+        rekey_after=_or_never(pool.ike_rekey_time),
+        life=_or_never(pool.ike_life_time),
+        liveness=_or_never(pool.dpd_delay),
+        unique=UNIQUE[pool.unique],
+        pool=pool_settings(pool),
+    )
+
+
+def pool_settings(pool: Pool, device: Device | None = None) -> ike.NetworkSettings:
+    """What a client of the pool is told of the network; a device may have settings of its own."""
+    of = device or pool
+    return ike.NetworkSettings(
+        dns=of.dns,
+        nbns=pool.nbns,
+        networks=of.networks if of.mode is TunnelMode.SPLIT else (),
+        domains=pool.domains,
+    )
+
+
+# --- both ----------------------------------------------------------------------------------------------------------
+
+
+def host_identity(host: Host) -> Identity:
+    """The identity of one that is reached by this name or address."""
+    if isinstance(host, str):
+        return Identity(IdentityKind.FQDN, host.rstrip(".").encode())
+    return address_identity(host)
+
+
+def selectors_of(child: Child) -> Selectors:
     """The packets that a child may carry: those of our end, those of the peer's."""
     return (
         _selectors(child.local_networks, child.protocol, child.local_ports),
@@ -70,21 +203,23 @@ def _child_policy(child: Child) -> ike.ChildPolicy:
         name=child.name,
         ts_local=ts_local,
         ts_remote=ts_remote,
-        offers=tuple(_offer(proposal) for proposal in child.esp_proposals),
+        offers=_offers(child.esp_proposals),
         rekey_after=_or_never(child.esp_rekey_time),
     )
 
 
-def _selectors(networks: tuple[Network, ...], protocol: int, ports: Ports) -> tuple[TrafficSelector, ...]:
+def _selectors(
+    networks: tuple[Network, ...], protocol: int = ANY_PROTOCOL, ports: Ports = ANY_PORTS
+) -> tuple[TrafficSelector, ...]:
     return tuple(TrafficSelector.from_network(network, protocol, (ports.first, ports.last)) for network in networks)
 
 
-def _identification(identity: Identity | None) -> Identification | None:
+def identification(identity: Identity | None) -> Identification | None:
     return None if identity is None else Identification(ID_TYPES[identity.kind], identity.data)
 
 
-def _offer(proposal: Proposal) -> ike.Offer:
-    return ike.Offer(tuple(_transform(word) for word in proposal.keywords))
+def _offers(proposals: tuple[Proposal, ...]) -> tuple[ike.Offer, ...]:
+    return tuple(ike.Offer(tuple(map(_transform, proposal.keywords))) for proposal in proposals)
 
 
 def _transform(word: str) -> Transform:

@@ -88,13 +88,17 @@ class Pool:
         A holder that has one already gets another: it is there twice. Raises Exhausted.
         """
         address = self._choose(holder, wish)
-        lost = self._away.pop(address, None)
-        if lost is not None and lost.holder != holder:
-            del self._homes[lost.holder]
-        self._in_use[address] = holder
-        if address not in self._closed:
-            self._homes.setdefault(holder, address)
+        self._occupy(holder, address)
         return address
+
+    def claim(self, holder: str, address: IpAddress) -> bool:
+        """Let a holder keep the address that it has already; False if this pool cannot give it."""
+        mine = self._fixed.get(holder) == address
+        inside = any(address in span for span in self._spans) and address not in self._closed
+        if address in self._in_use or not (mine or inside):
+            return False
+        self._occupy(holder, address)
+        return True
 
     def give_back(self, address: IpAddress, now: float) -> None:
         """The holder is gone; keep its address for it, unless it has a better one."""
@@ -103,6 +107,14 @@ class Pool:
             self._away[address] = Lease(holder, now)
         elif address not in self._closed:
             self._returned.append(address)
+
+    def _occupy(self, holder: str, address: IpAddress) -> None:
+        lost = self._away.pop(address, None)
+        if lost is not None and lost.holder != holder:
+            del self._homes[lost.holder]
+        self._in_use[address] = holder
+        if address not in self._closed:
+            self._homes.setdefault(holder, address)
 
     def _choose(self, holder: str, wish: IpAddress | None) -> IpAddress:
         for address in (self._fixed.get(holder), self._homes.get(holder)):

@@ -19,13 +19,16 @@ from edgevpn.ike.contract import (
     ChildFailed,
     Effect,
     Endpoints,
+    FindPath,
     IkeSaDown,
+    IkeSaMoved,
     IkeSaUp,
     Input,
     InstallFailed,
     InstallInbound,
     InstallOutbound,
     KeysDerived,
+    MoveChild,
     QueryTraffic,
     RemoveChild,
     RemoveOutbound,
@@ -37,6 +40,16 @@ from edgevpn.ike.contract import (
     Traffic,
 )
 from edgevpn.ike.endpoint import Endpoint
+from edgevpn.ike.questions import (
+    Configured,
+    FindPassword,
+    FindPsk,
+    Lease,
+    Question,
+    Release,
+    Sign,
+    VerifyCertificates,
+)
 from edgevpn.ike.state import ChildSa, Path
 from edgevpn.kernel.errors import KernelError
 
@@ -56,13 +69,29 @@ class Hearer(Protocol):
 
     def ike_down(self, down: IkeSaDown) -> None: ...
 
+    def ike_moved(self, moved: IkeSaMoved) -> None: ...
+
     def child_up(self, child: ChildSa, ends: Endpoints) -> None: ...
+
+    def child_going(self, child: ChildSa) -> None: ...
 
     def child_failed(self, failed: ChildFailed) -> None: ...
 
     def child_closed(self, closed: ChildClosed) -> None: ...
 
+    def released(self, released: Release) -> None: ...
+
+    def configured(self, configured: Configured) -> None: ...
+
     def keys_derived(self, keys: KeysDerived) -> None: ...
+
+
+class World(Protocol):
+    """Answers questions of the core, by inputs to it, at once or later."""
+
+    def ask(self, question: Question) -> None: ...
+
+    def find_path(self, wanted: FindPath) -> None: ...
 
 
 class Runner:
@@ -74,12 +103,14 @@ class Runner:
         sender: Sender,
         dataplane: Dataplane,
         hearer: Hearer,
+        world: World,
         clock: Callable[[], float],
     ) -> None:
         self._endpoint = endpoint
         self._sender = sender
         self._dataplane = dataplane
         self._hearer = hearer
+        self._world = world
         self._clock = clock
         self._timers: dict[bytes, asyncio.TimerHandle] = {}
         self._inputs: deque[Input] = deque()
@@ -119,13 +150,26 @@ class Runner:
             case RemoveOutbound(child):
                 self._remove(child, self._dataplane.remove_outbound)
             case RemoveChild(child):
+                self._hearer.child_going(child)
                 self._remove(child, self._dataplane.remove_child)
+            case MoveChild(child, ends):
+                self._move(child, ends)
+            case FindPath():
+                self._world.find_path(effect)
             case QueryTraffic(spi, spis_in):
                 self._inputs.append(Traffic(spi, self._heard(spis_in)))
             case IkeSaUp():
                 self._hearer.ike_up(effect)
+            case IkeSaMoved():
+                self._hearer.ike_moved(effect)
             case IkeSaDown():
                 self._hearer.ike_down(effect)
+            case Sign() | VerifyCertificates() | FindPsk() | FindPassword() | Lease():
+                self._world.ask(effect)
+            case Release():
+                self._hearer.released(effect)
+            case Configured():
+                self._hearer.configured(effect)
             case ChildFailed():
                 self._hearer.child_failed(effect)
             case ChildClosed():
@@ -166,6 +210,12 @@ class Runner:
         try:
             if self._dataplane.install_outbound(child, ends):
                 self._hearer.child_up(child, ends)
+        except KernelError as error:
+            self._inputs.append(InstallFailed(child.spi_in, str(error)))
+
+    def _move(self, child: ChildSa, ends: Endpoints) -> None:
+        try:
+            self._dataplane.move(child, ends)
         except KernelError as error:
             self._inputs.append(InstallFailed(child.spi_in, str(error)))
 

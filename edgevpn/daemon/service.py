@@ -18,7 +18,7 @@ from edgevpn.config.errors import ConfigError
 from edgevpn.config.model import Config, LogLevel
 from edgevpn.config.reader import load
 from edgevpn.daemon.control import ControlError, ControlServer, Method, Params, listen, may_control
-from edgevpn.daemon.gateway import Gateway
+from edgevpn.daemon.gateway import Folders, Gateway
 from edgevpn.daemon.keeper import Keeper, NotUp
 from edgevpn.daemon.logs import note
 from edgevpn.daemon.options import KernelKind, RunOptions, StartFailed
@@ -93,7 +93,9 @@ class Service:
     async def _work(self) -> None:
         """The gateway, until cancelled."""
         started = asyncio.Event()
-        self._gateway = Gateway(self._kernel(), self._options.ports, self._key_log())
+        beside = self._options.config.parent
+        folders = Folders(pki=beside / "pki", state=self._options.state or beside / "state")
+        self._gateway = Gateway(self._kernel(), self._options.ports, folders, self._key_log())
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._gateway.run(self._config, started))
             await started.wait()

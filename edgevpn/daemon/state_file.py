@@ -56,6 +56,7 @@ class StateFile:
             self._timer = None
         content = {"version": self._version, **self._collect()}
         try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             replace_file(self._path, json.dumps(content, indent=1, sort_keys=True).encode() + b"\n")
         except OSError as error:
             if not self._failing:

@@ -10,6 +10,7 @@ import pytest
 
 from edgevpn.config.model import Site
 from edgevpn.daemon.dataplane import Dataplane, Numbers
+from edgevpn.daemon.homes import site_home
 from edgevpn.daemon.peers import selectors_of
 from edgevpn.ike.contract import Endpoints
 from edgevpn.ike.crypto.keymat import ChildKeys
@@ -45,7 +46,7 @@ class World:
     def __init__(self, site: Site = SITE) -> None:
         self.kernel = MemoryKernel()
         self.dataplane = Dataplane(self.kernel, lambda: 5000.0, lambda: 1_700_000_100.0)
-        self.dataplane.add_site(site)
+        self.dataplane.add(site_home(site))
 
     def install(self, child: ChildSa, ends: Endpoints) -> None:
         self.dataplane.install_inbound(child, ends)
@@ -83,7 +84,7 @@ def test_packets_of_our_own_have_an_address_that_the_tunnel_takes() -> None:
     kernel = MemoryKernel()
     kernel.add_link(LinkSpec("evpn-lan", OURS_IF_ID[9]))
     kernel.add_address(AddressSpec("evpn-lan", ip_interface("10.1.0.1/24")))
-    Dataplane(kernel).add_site(SITE)
+    Dataplane(kernel).add(site_home(SITE))
     (route,) = kernel.list_routes()
     assert route.source == ip_address("10.1.0.1")
 
@@ -161,14 +162,50 @@ def test_interface_takes_what_fits_the_path(mtu: int | None, set_to: int) -> Non
 
 def test_a_site_takes_everything_with_it(world: World) -> None:
     branch = config(office=OFFICE, branch=OFFICE | {"remote": "b.example", "remote_networks": "10.3.0.0/24"}).sites[1]
-    world.dataplane.add_site(branch)
+    world.dataplane.add(site_home(branch))
     world.install(child(1), ends())
-    world.dataplane.remove_site("office")
+    world.dataplane.remove(site_home(SITE))
     assert [link.name for link in world.kernel.list_links()] == ["evpn-branch"]
-    world.dataplane.remove_site("branch")
+    world.dataplane.remove(site_home(branch))
     assert world.empty
-    world.dataplane.add_site(SITE)
+    world.dataplane.add(site_home(SITE))
     assert world.kernel.list_links()[0].if_id in OURS_IF_ID[:2]
+
+
+def test_a_child_moves(world: World) -> None:
+    """Its SAs and policies have the other address; the SPIs stay, and what comes of the old ones is nobody's."""
+    world.install(child(1), ends())
+    world.dataplane.move(child(1), replace(ends(ELSEWHERE), nat=True))
+
+    assert world.spis == {b"in-1", b"out1"}
+    assert {(state.spec.source, state.spec.destination) for state in world.kernel.list_sas()} == {
+        (HERE, ELSEWHERE),
+        (ELSEWHERE, HERE),
+    }
+    assert all(state.spec.encapsulation for state in world.kernel.list_sas())
+    assert [policy.templates[0].destination for policy in world.outward] == [ELSEWHERE]
+    assert world.dataplane.spi_in_of(SaKey(ELSEWHERE, 0x6F757431)) == b"in-1"
+    assert world.dataplane.spi_in_of(SaKey(THERE, 0x6F757431)) is None
+    world.dataplane.move(child(2), ends(ELSEWHERE))  # of nobody: no harm
+
+
+def test_half_a_child_moves(world: World) -> None:
+    world.dataplane.install_inbound(child(1), ends())
+    world.dataplane.move(child(1), ends(ELSEWHERE))
+    assert world.outward == []
+    world.dataplane.install_outbound(child(1), ends(ELSEWHERE))
+    assert [policy.templates[0].destination for policy in world.outward] == [ELSEWHERE]
+
+
+def test_an_address_that_a_site_lends(world: World) -> None:
+    """It is on the interface, and our own packets to the site bear it, as long as the tunnel is up."""
+    lent = ip_address("10.9.0.7")
+    world.dataplane.lend("office", [lent])
+    assert world.kernel.list_addresses("evpn-office") == (ip_interface("10.9.0.7/32"),)
+    assert [route.source for route in world.kernel.list_routes()] == [lent]
+    world.dataplane.take_back("office")
+    assert world.kernel.list_addresses("evpn-office") == ()
+    assert [route.source for route in world.kernel.list_routes()] == [None]
 
 
 def test_what_expired_is_gone_already(world: World) -> None:

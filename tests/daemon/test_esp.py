@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevpn.daemon.esp import TRAP, UP, algorithms, inbound_sa, lifetimes, outbound_sa, policies, port_masks
+from edgevpn.daemon.esp import TRAP, UP, algorithms, child_lifetimes, inbound_sa, outbound_sa, policies, port_masks
 from edgevpn.ike.contract import Endpoints
 from edgevpn.ike.crypto.keymat import ChildKeys
 from edgevpn.ike.crypto.suite import ChildSuite
@@ -36,7 +36,7 @@ TAGS = Tags(OURS_REQID[3], OURS_IF_ID[1])
 KEYS = ChildKeys(b"encr-of-initiator...", b"integ-i", b"encr-of-responder...", b"integ-r")
 GCM = ChildSuite(Encr.AES_GCM_16, 128, Integ.NONE, esn=True)
 PATH = Path(Address(HERE, 4500), Address(THERE, 40000))
-LIVES = lifetimes(office(esp_rekey_bytes="1GiB", esp_rekey_packets=1000, esp_life_time="2h").children[0])
+LIVES = child_lifetimes(office(esp_rekey_bytes="1GiB", esp_rekey_packets=1000, esp_life_time="2h").children[0])
 
 
 def ts(network: str, protocol: int = 0, ports: tuple[int, int] = ANY_PORTS) -> TrafficSelector:

@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from edgevpn.config.model import Config
-from edgevpn.daemon.gateway import Gateway
+from edgevpn.daemon.gateway import Folders, Gateway
 from edgevpn.daemon.keeper import NotUp
 from edgevpn.daemon.options import Ports, StartFailed
 from edgevpn.ike.contract import KeysDerived
@@ -56,10 +58,12 @@ def right(**keys: Any) -> Config:
 class Running:
     """A gateway at work."""
 
-    def __init__(self, config: Config, ports: Ports, kernel: MemoryKernel, export: bool = False) -> None:
+    def __init__(self, config: Config, ports: Ports, kernel: MemoryKernel, folder: Path, export: bool = False) -> None:
         self.kernel = kernel
         self.keys: list[KeysDerived] = []
-        self.gateway = Gateway(kernel, ports, self.keys.append if export else None)
+        self.gateway = Gateway(
+            kernel, ports, Folders(folder / "pki", folder / "state"), self.keys.append if export else None
+        )
         self.started = asyncio.Event()
         self.task = asyncio.create_task(self.gateway.run(config, self.started))
 
@@ -82,16 +86,17 @@ class Running:
 async def running(
     config: Config, ports: Ports, kernel: MemoryKernel | None = None, export: bool = False
 ) -> AsyncIterator[Running]:
-    gateway = Running(config, ports, kernel or MemoryKernel(), export)
-    started = asyncio.create_task(gateway.started.wait())
-    await asyncio.wait([started, gateway.task], return_when=asyncio.FIRST_COMPLETED)
-    started.cancel()
-    try:
-        if gateway.task.done():
-            await gateway.task
-        yield gateway
-    finally:
-        await gateway.stop()
+    with TemporaryDirectory() as folder:
+        gateway = Running(config, ports, kernel or MemoryKernel(), Path(folder), export)
+        started = asyncio.create_task(gateway.started.wait())
+        await asyncio.wait([started, gateway.task], return_when=asyncio.FIRST_COMPLETED)
+        started.cancel()
+        try:
+            if gateway.task.done():
+                await gateway.task
+            yield gateway
+        finally:
+            await gateway.stop()
 
 
 @asynccontextmanager

@@ -14,9 +14,9 @@ from edgevpn.config.model import Site
 from edgevpn.daemon.keeper import IpAddress, Keeper, NotUp, Patience
 from edgevpn.daemon.options import Ports
 from edgevpn.ike.contract import Ask, ChildClosed, ChildFailed, IkeSaDown, IkeSaUp, Initiate, Input, Terminate
-from edgevpn.ike.endpoint import WithPeer
 from edgevpn.ike.iana import IdType
 from edgevpn.ike.state import Address, CreateChild, Established, Path, RekeyChild, RekeyIke
+from edgevpn.ike.table import WithPeer
 from edgevpn.ike.wire.payloads import Identification
 from tests.support.configs import office
 from tests.support.pair import Pair

@@ -2,14 +2,24 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from edgevpn.config.model import Gateway
-from edgevpn.daemon.peers import peer_of, selectors_of
+from edgevpn.config.model import Gateway, Site
+from edgevpn.daemon.peers import selectors_of, site_peer
+from edgevpn.ike import peer as ike
 from edgevpn.ike.iana import Encr, Esn, IdType, Integ, Ke, Prf, TransformType
 from edgevpn.ike.peer import NEVER, Psk, Unique
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Transform
 from edgevpn.ike.wire.selector import TrafficSelector
 from tests.support.configs import OFFICE, config, office
+
+GATEWAY = Gateway()
+
+
+def peer_of(site: Site, gateway: Gateway = GATEWAY) -> ike.Peer:
+    peer = site_peer(site, gateway, None)
+    assert peer is not None
+    return peer
+
 
 PSK = b"a long and random text, as all should be"
 
@@ -27,7 +37,7 @@ def test_a_site_is_a_peer() -> None:
         encap=True,
         unique="replace",
     )
-    peer = peer_of(site, Gateway())
+    peer = peer_of(site)
 
     assert (peer.name, peer.unique, peer.force_encapsulation) == ("office", Unique.REPLACE, True)
     assert peer.local_auth == peer.remote_auth == Psk(PSK)
@@ -52,19 +62,19 @@ def test_a_site_is_a_peer() -> None:
 
 def test_who_has_a_name_may_come_from_anywhere() -> None:
     """Its address is only known when it is asked for; the key says who it is."""
-    assert peer_of(office(remote=["office.example.org", "192.0.2.7"]), Gateway()).remote_networks == ()
+    assert peer_of(office(remote=["office.example.org", "192.0.2.7"])).remote_networks == ()
 
 
 def test_who_calls_may_come_from_anywhere() -> None:
-    peer = peer_of(office(remote="any", remote_id="any"), Gateway())
+    peer = peer_of(office(remote="any", remote_id="any"))
     assert (peer.remote_networks, peer.remote_id) == ((), None)
 
 
 def test_local_end() -> None:
     """Without any identity of ours it is the address that we are spoken to."""
     (site,) = config(office=OFFICE | {"local": "192.0.2.1"}).sites
-    assert peer_of(site, Gateway()).local_networks == (ip_network("192.0.2.1"),)
-    assert peer_of(site, Gateway()).local_id is None
+    assert peer_of(site).local_networks == (ip_network("192.0.2.1"),)
+    assert peer_of(site).local_id is None
     whole = config({"id": "home.example"}, office=OFFICE)
     assert peer_of(whole.sites[0], whole.gateway).local_id == Identification(IdType.FQDN, b"home.example")
 

@@ -96,6 +96,19 @@ def test_ipv6() -> None:
     assert ONE not in span("fd09::1", "fd09::2")
 
 
+def test_claims_after_a_change() -> None:
+    """Who is here stays where it is, if the new pool can give that."""
+    pool = Pool(THREE, {"printer": TWO, "camera": OUTSIDE}, remembered={LAST: Lease("tablet", 1.0)})
+    assert pool.claim("phone", ONE)
+    assert pool.claim("camera", OUTSIDE)
+    assert pool.claim("watch", LAST)
+    assert not pool.claim("laptop", ONE)
+    assert not pool.claim("laptop", TWO)
+    assert not pool.claim("laptop", OUTSIDE)
+    assert pool.in_use == {ONE: "phone", OUTSIDE: "camera", LAST: "watch"}
+    assert not pool.away
+
+
 STEPS = st.lists(st.tuples(st.sampled_from("abcde"), st.booleans()), max_size=60)
 
 

@@ -11,13 +11,16 @@ from random import Random
 import pytest
 
 from edgevpn.daemon.dataplane import Dataplane
+from edgevpn.daemon.homes import site_home
 from edgevpn.daemon.runner import Runner
 from edgevpn.ike.contract import (
     ChildClosed,
     ChildFailed,
     Datagram,
     Endpoints,
+    FindPath,
     IkeSaDown,
+    IkeSaMoved,
     IkeSaUp,
     Initiate,
     KeysDerived,
@@ -26,6 +29,7 @@ from edgevpn.ike.contract import (
 )
 from edgevpn.ike.endpoint import DEFAULTS, Endpoint
 from edgevpn.ike.peer import ChildPolicy, Peer
+from edgevpn.ike.questions import Configured, Question, Release
 from edgevpn.ike.state import Address, ChildSa, Established, Path
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.memory import MemoryKernel
@@ -47,9 +51,9 @@ class Side:
     ) -> None:
         self.kernel = kernel or MemoryKernel()
         dataplane = Dataplane(self.kernel, self.clock)
-        dataplane.add_site(office())
+        dataplane.add(site_home(office()))
         self.endpoint = Endpoint((peer,), Random(seed).randbytes, settings)
-        self.runner = Runner(self.endpoint, self, dataplane, self, self.clock)
+        self.runner = Runner(self.endpoint, self, dataplane, self, self, self.clock)
         self.other: Side
         self.cut = False
         self.told: list[object] = []
@@ -69,6 +73,24 @@ class Side:
 
     def ike_down(self, down: IkeSaDown) -> None:
         self.told.append(down)
+
+    def ike_moved(self, moved: IkeSaMoved) -> None:
+        self.told.append(moved)
+
+    def child_going(self, child: ChildSa) -> None:
+        """Its last octets can be counted."""
+
+    def released(self, released: Release) -> None:
+        self.told.append(released)
+
+    def configured(self, configured: Configured) -> None:
+        self.told.append(configured)
+
+    def ask(self, question: Question) -> None:
+        self.told.append(question)
+
+    def find_path(self, wanted: FindPath) -> None:
+        self.told.append(wanted)
 
     def child_up(self, child: ChildSa, ends: Endpoints) -> None:
         self.told.append(child.name)
@@ -128,7 +150,7 @@ async def test_a_kernel_that_refuses(caplog: pytest.LogCaptureFixture) -> None:
     left.kernel.fail_next("add_sa", KernelError("add SA", 12, "out of memory"))
     initiate(left)
 
-    assert kinds(left.told) == [IkeSaUp]
+    assert kinds(left.told) == [IkeSaUp, ChildFailed]
     assert "out of memory" in caplog.text
     assert left.kernel.list_sas() == ()
     assert [type(each) for each in right.told if not isinstance(each, str)] == [IkeSaUp, ChildClosed]

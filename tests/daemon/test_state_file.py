@@ -72,10 +72,11 @@ async def test_many_changes_one_write(tmp_path: Path) -> None:
 async def test_disk_that_takes_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Said once; written when it is possible again."""
     folder = tmp_path / "state"
+    folder.write_text("a file where the folder should be")
     file = StateFile(folder / "leases.json", 1, Counted(), quiet=60.0)
     file.write()
     file.write()
     assert caplog.text.count("state_not_written") == 1
-    folder.mkdir()
+    folder.unlink()
     file.write()
     assert (folder / "leases.json").exists()

@@ -1,0 +1,147 @@
+"""Answers what the core asks the world while two sides prove themselves: keys, passwords, certificates, addresses.
+
+What takes the processor long, signing and verifying, is done in threads, so that no handshake delays another. What a
+stranger shows is compared and never believed; that a name is unknown makes no difference in what is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from edgevpn.config.model import Config, Device
+from edgevpn.daemon.devices import Devices, Found, Refusal, nt_hash_of, psk_of
+from edgevpn.daemon.keyring import Keyring, Verdict
+from edgevpn.daemon.leases import Leases
+from edgevpn.daemon.logs import note
+from edgevpn.daemon.peers import pool_settings
+from edgevpn.ike.contract import Input
+from edgevpn.ike.questions import (
+    CertificatesRefused,
+    CertificatesVerified,
+    FindPassword,
+    FindPsk,
+    Lease,
+    Leased,
+    PasswordFound,
+    PskFound,
+    Question,
+    Release,
+    Sign,
+    Signed,
+    VerifyCertificates,
+)
+from edgevpn.pki.errors import PkiError
+from edgevpn.pki.identity import ids_of
+from edgevpn.pki.validate import VerifiedKey
+
+log = logging.getLogger("edgevpn.auth")
+
+Begin: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
+"""Begins a task that ends with the gateway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is known of a peer while its IKE SA is made: the device that it is, the certificates that it showed."""
+
+    device: str | None = None
+    verified: VerifiedKey | None = None
+
+
+class Answers:
+    """What is known: devices, keys and addresses of the running configuration. `feed` takes answers to the core."""
+
+    def __init__(self, feed: Callable[[Input], None], begin: Begin) -> None:
+        self._feed = feed
+        self._begin = begin
+        self._config: Config
+        self.devices: Devices
+        self.keyring: Keyring
+        self.leases: Leases
+        self._shown: dict[bytes, Shown] = {}
+
+    def use(self, config: Config, devices: Devices, leases: Leases) -> None:
+        """Answer by this configuration from now on."""
+        self._config, self.devices, self.leases = config, devices, leases
+
+    def shown(self, spi: bytes) -> Shown:
+        """What was shown on this IKE SA; asked for once, when it is up or down."""
+        return self._shown.pop(spi, Shown())
+
+    def ask(self, question: Question) -> None:
+        """Answer now, or when it is worked out."""
+        match question:
+            case Sign():
+                self._begin(self._sign(question))
+            case VerifyCertificates():
+                self._begin(self._verify(question))
+            case FindPsk(spi, peers, identity):
+                found = self._found(spi, peers, identity.data)
+                key = psk_of(found.device) if found else None
+                self._feed(PskFound(spi, found.peer if found else peers[0], key))
+            case FindPassword(spi, peers, user):
+                found = self._found(spi, peers, user.encode())
+                nt_hash = nt_hash_of(found.device) if found else None
+                self._feed(PasswordFound(spi, found.peer if found else peers[0], nt_hash))
+            case Lease():
+                self._lease(question)
+
+    def release(self, news: Release) -> None:
+        """Addresses are free again."""
+        self.leases.give_back(news.addresses)
+
+    def _found(self, spi: bytes, peers: tuple[str, ...], shown: bytes) -> Found | None:
+        match self.devices.find(peers, shown):
+            case Found(device) as found:
+                self._shown[spi] = Shown(device.name)
+                return found
+            case Refusal() as why:
+                note(log, logging.INFO, "device_refused", shown=shown.decode("utf-8", "replace"), why=why.value)
+        return None
+
+    def _lease(self, question: Lease) -> None:
+        pool = question.peer.partition("/")[0]
+        known = self._shown.get(question.spi)
+        device = self.devices.get(known.device) if known and known.device else None
+        holder = device.name if device else question.user or str(question.remote_id)
+        addresses = self.leases.take(pool, holder, question.wants)
+        self._feed(Leased(question.spi, addresses, self._settings(pool, device)))
+
+    def _settings(self, pool: str, device: Device | None) -> Any:
+        """What a device is told of the network where it differs from its pool."""
+        config = next((each for each in self._config.pools if each.name == pool), None)
+        return pool_settings(config, device) if config and device else None
+
+    async def _sign(self, question: Sign) -> None:
+        signature = await asyncio.to_thread(self.keyring.sign, question.name, question.scheme, question.octets)
+        self._feed(Signed(question.spi, signature))
+
+    async def _verify(self, question: VerifyCertificates) -> None:
+        now = datetime.now(UTC)
+        try:
+            verdict = await asyncio.to_thread(
+                self.keyring.verify, question.peers, question.identity, question.certificates, now
+            )
+        except PkiError as why:
+            self._feed(CertificatesRefused(question.spi, why))
+        else:
+            self._feed(self._admitted(question, verdict))
+
+    def _admitted(self, question: VerifyCertificates, verdict: Verdict) -> Input:
+        """A site is who its certificate says; a visitor has to be a device besides."""
+        if "/" not in verdict.peer:
+            self._shown[question.spi] = Shown(None, verdict.verified)
+            return CertificatesVerified(question.spi, verdict.peer, verdict.public_key)
+        names = (question.identity.data, *(each.data for each in ids_of(verdict.verified.certificate)))
+        outcomes = [self.devices.find((verdict.peer,), name) for name in names]
+        found = next((each for each in outcomes if isinstance(each, Found)), None)
+        if found is None:
+            known = (each for each in outcomes if each is not Refusal.UNKNOWN)
+            return CertificatesRefused(question.spi, next(known, Refusal.UNKNOWN))
+        self._shown[question.spi] = Shown(found.device.name, verdict.verified)
+        return CertificatesVerified(question.spi, verdict.peer, verdict.public_key)

@@ -1,0 +1,87 @@
+"""Our certificates over time: made, renewed and read again in a thread, while the gateway works on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edgevpn.config.model import Auth, Config
+from edgevpn.daemon.keyring import Keyring, open_keyring, prepare
+from edgevpn.daemon.logs import note
+from edgevpn.pki.errors import PkiError
+from edgevpn.pki.office import Office
+from edgevpn.pki.store import Store
+
+EVERY = 3600.0
+"""Seconds between two looks at files and at what is due."""
+
+NONE = Keyring({}, {}, {})
+
+log = logging.getLogger("edgevpn.pki")
+
+
+def needs_certificates(config: Config) -> bool:
+    """Whether anybody proves anything by a certificate."""
+    return bool(config.pki.public_name or config.pools) or any(site.auth is not Auth.PSK for site in config.sites)
+
+
+class Certificates:
+    """Keeps a keyring for the running configuration; `changed` is called with each new one."""
+
+    def __init__(self, folder: Path, changed: Callable[[Keyring], None]) -> None:
+        self._folder = folder
+        self._changed = changed
+        self._config: Config | None = None
+        self._wanted = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._told: set[str] = set()
+        self.office: Office | None = None
+
+    def apply(self, config: Config) -> None:
+        """From now on for this configuration."""
+        self._config = config
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._wanted.clear()
+            if self._config is not None and needs_certificates(self._config):
+                await self.renew()
+            try:
+                async with asyncio.timeout(EVERY):
+                    await self._wanted.wait()
+            except TimeoutError:
+                continue
+
+    async def renew(self) -> None:
+        """Do what is due now, and read everything again."""
+        config = self._config
+        assert config is not None
+        async with self._turn:
+            try:
+                keyring = await asyncio.to_thread(self._work, config)
+            except PkiError as error:
+                self._tell(error)
+                return
+        for fault in keyring.faults:
+            self._tell(fault)
+        if config is self._config:
+            self._changed(keyring)
+
+    def _work(self, config: Config) -> Keyring:
+        """In a thread."""
+        now = datetime.now(UTC)
+        if self.office is None:
+            self.office = Office(Store(self._folder))
+        prepare(self.office, config.pki, now)
+        return open_keyring(config, self.office, now)
+
+    def _tell(self, fault: PkiError) -> None:
+        """Once: it will be tried again every hour."""
+        if str(fault) not in self._told:
+            self._told.add(str(fault))
+            note(log, logging.ERROR, "certificate_fault", reason=fault.reason.name, why=fault)

@@ -1,0 +1,82 @@
+"""Who may come in: the devices of the configuration, found by what they show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from edgevpn.config.credential import NtHash, Psk, Secret
+from edgevpn.config.model import Config, Device
+from edgevpn.config.pool import Login
+from edgevpn.ike.crypto.mschapv2 import nt_password_hash
+
+
+class Refusal(Enum):
+    """Why a device does not come in, in words for its owner."""
+
+    UNKNOWN = "no device has this name"
+    DISABLED = "the device is disabled"
+    EXPIRED = "the time of the device is over"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A device, and the peer by which it comes in."""
+
+    device: Device
+    peer: str
+
+
+class Devices:
+    """An index of devices; a look-up costs the same however many there are. `clock` gives the time, with its zone."""
+
+    def __init__(self, config: Config, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._by_name = {device.name: device for device in config.devices}
+        self._by_key = {(self.peer_of(each), folded(each.id.data)): each for each in config.devices}
+
+    def get(self, name: str) -> Device | None:
+        """The device of that name."""
+        return self._by_name.get(name)
+
+    def find(self, peers: Iterable[str], shown: bytes) -> Found | Refusal:
+        """The device that shows this name, by one of these peers. The type under which it shows it plays no part."""
+        for peer in peers:
+            if device := self._by_key.get((peer, folded(shown))):
+                return self.refusal(device) or Found(device, peer)
+        return Refusal.UNKNOWN
+
+    def refusal(self, device: Device) -> Refusal | None:
+        """Why the device may not come in, or may not stay."""
+        if not device.enabled:
+            return Refusal.DISABLED
+        if device.expires is not None and self._clock() >= device.expires:
+            return Refusal.EXPIRED
+        return None
+
+    @staticmethod
+    def peer_of(device: Device) -> str:
+        """The peer by which a device comes in; see `peers.pool_peer_names`."""
+        return f"{device.pool}/{device.login.value}"
+
+
+def folded(shown: bytes) -> bytes:
+    """A name without the difference between small and capital letters, which phones like to make."""
+    return shown.lower()
+
+
+def psk_of(device: Device) -> bytes | None:
+    """The device's pre-shared key, if it logs in by one."""
+    return device.credential.octets if device.login is Login.PSK and isinstance(device.credential, Psk) else None
+
+
+def nt_hash_of(device: Device) -> bytes | None:
+    """The NT hash of the device's password, if it logs in by one."""
+    match device.credential:
+        case NtHash(octets=octets) if device.login is Login.PASSWORD:
+            return octets
+        case Secret(text=text) if device.login is Login.PASSWORD:
+            return nt_password_hash(text)
+    return None

@@ -1,0 +1,256 @@
+"""Our keys and certificates for a configuration, and whom it trusts: read from files once, then used for every peer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha1
+from pathlib import Path
+
+from cryptography import x509
+
+from edgevpn.config.model import Auth, Config, Pki, Site
+from edgevpn.config.services import KeyType, Revocation
+from edgevpn.daemon.peers import Proof, pool_peer_names
+from edgevpn.ike.crypto import signature
+from edgevpn.ike.crypto.signature import SignatureScheme, kind_of
+from edgevpn.ike.peer import Certified, Credential, Signing
+from edgevpn.ike.wire.payloads import Identification
+from edgevpn.pki import identity as pki_identity
+from edgevpn.pki import revocation as pki_revocation
+from edgevpn.pki.authority import ServerNames
+from edgevpn.pki.bundle import Bundle, bundle_of, read_parts
+from edgevpn.pki.errors import CertificateRefused, PkiError, Reason
+from edgevpn.pki.external import read_server
+from edgevpn.pki.identity import IkeId
+from edgevpn.pki.keys import KeyKind, PrivateKey, is_public, spki
+from edgevpn.pki.office import Office
+from edgevpn.pki.revocation import read_crl
+from edgevpn.pki.rules import Purpose
+from edgevpn.pki.validate import Trust, VerifiedKey, verify
+
+KEY_KINDS = {
+    KeyType.RSA_2048: KeyKind.RSA_2048,
+    KeyType.RSA_3072: KeyKind.RSA_3072,
+    KeyType.RSA_4096: KeyKind.RSA_4096,
+    KeyType.ECDSA_256: KeyKind.ECDSA_P256,
+    KeyType.ECDSA_384: KeyKind.ECDSA_P384,
+}
+REVOCATIONS = {
+    Revocation.STRICT: pki_revocation.Revocation.STRICT,
+    Revocation.SOFT: pki_revocation.Revocation.SOFT,
+    Revocation.OFF: pki_revocation.Revocation.OFF,
+}
+BESIDE = KeyKind.ECDSA_P256
+"""What is kept beside an RSA key: faster, for peers that can verify it."""
+
+POOLS = ""
+"""The name among sites that stands for all pools."""
+
+
+@dataclass(frozen=True, slots=True)
+class Believed:
+    """Whom one kind of peer may be vouched for by, and what the certificate must be good for."""
+
+    trust: Trust
+    purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A peer's certificates are good: by which peer it comes, with which key (SPKI, DER), and what was verified."""
+
+    peer: str
+    public_key: bytes = field(repr=False)
+    verified: VerifiedKey
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """All of it, never changed: a new one takes its place. `faults` is what could not be used, for the owner."""
+
+    proofs: Mapping[str, Proof]
+    keys: Mapping[str, PrivateKey] = field(repr=False)
+    believed: Mapping[str, Believed]
+    faults: tuple[PkiError, ...] = ()
+
+    def sign(self, name: str, scheme: SignatureScheme, octets: bytes) -> bytes | None:
+        """A signature with the key of that credential; None if it makes none such. Takes a router's CPU some while."""
+        key = self.keys.get(name)
+        if key is None:
+            return None
+        try:
+            return signature.sign(key, scheme, octets)
+        except ValueError:
+            return None
+
+    def verify(
+        self, peers: tuple[str, ...], claimed: Identification, certificates: tuple[bytes, ...], at: datetime
+    ) -> Verdict:
+        """The first of these peers that the certificates are good for, under this identity. Raises PkiError."""
+        refusal: PkiError = CertificateRefused(Reason.MISSING, "the peer's certificate")
+        for peer in peers:
+            believed = self.believed.get(peer)
+            if believed is None or not certificates:
+                continue
+            try:
+                verified = verify(certificates, believed.trust, at, believed.purpose)
+                pki_identity.prove(verified.certificate, ike_id(claimed))
+            except PkiError as error:
+                refusal = error
+            else:
+                return Verdict(peer, spki(verified.public_key), verified)
+        raise refusal
+
+
+def ike_id(claimed: Identification) -> IkeId:
+    """An identity as the PKI knows it. Raises CertificateRefused for a type that no certificate has."""
+    try:
+        return IkeId(pki_identity.Kind(claimed.id_type), claimed.data)
+    except ValueError:
+        raise CertificateRefused(
+            Reason.WRONG_NAME, "the peer's certificate", "subjectAltName", f"ID type {claimed.id_type.name}"
+        ) from None
+
+
+def server_names(pki: Pki) -> ServerNames | None:
+    """The public names, as the PKI wants them; None if there is none."""
+    hosts = tuple(name for name in pki.public_name if isinstance(name, str))
+    addresses = tuple(name for name in pki.public_name if not isinstance(name, str))
+    return ServerNames(hosts, addresses) if pki.public_name else None
+
+
+def prepare(office: Office, pki: Pki, at: datetime) -> None:
+    """Make what is missing or due: the CA, the gateway's certificates, the CRL. Slow. Raises PkiError."""
+    names = server_names(pki)
+    if names is None or not pki.local_ca:
+        return
+    if not office.has_authority:
+        office.init(f"edgevpn CA of {names.first}", KEY_KINDS[pki.key_type], at)
+    kinds = {KEY_KINDS[pki.key_type]} if pki.certificate is None else set()
+    for kind in (*kinds, *({BESIDE} if kinds and BESIDE not in kinds else ())):
+        office.keep_server(names, kind, at)
+    office.tend(at)
+
+
+def open_keyring(config: Config, office: Office, at: datetime) -> Keyring:
+    """Read all that a configuration names. What cannot be used is a fault, and whoever needs it stays out."""
+    return _Opening(config, office, at).keyring()
+
+
+class _Opening:
+    """Collects keys and faults while a keyring is made."""
+
+    def __init__(self, config: Config, office: Office, at: datetime) -> None:
+        self._config = config
+        self._office = office
+        self._at = at
+        self._keys: dict[str, PrivateKey] = {}
+        self._faults: list[PkiError] = [*office.faults]
+
+    def keyring(self) -> Keyring:
+        config = self._config
+        common = self._common_trust()
+        proofs: dict[str, Proof] = {}
+        believed: dict[str, Believed] = {}
+        ours = tuple(self._server_credentials())
+        if ours:
+            proofs[POOLS] = Proof(Signing(ours, config.pki.sha1_signatures), _certified(common))
+        for pool in config.pools:
+            believed |= dict.fromkeys(pool_peer_names(pool), Believed(common, Purpose.DEVICE))
+        for site in (site for site in config.sites if site.auth is not Auth.PSK):
+            trust = self._site_trust(site, common)
+            purpose = Purpose.SERVER if site.auth is Auth.EAP else Purpose.SITE
+            believed[site.name] = Believed(trust, purpose)
+            credentials = tuple(self._site_credentials(site)) or ours
+            if credentials or site.auth is Auth.EAP:
+                proofs[site.name] = Proof(Signing(credentials, config.pki.sha1_signatures), _certified(trust))
+        return Keyring(proofs, self._keys, believed, tuple(self._faults))
+
+    def _server_credentials(self) -> Iterator[Credential]:
+        """The gateway's own certificates, the one of few clients first: those who cannot verify it get the next."""
+        pki, names = self._config.pki, server_names(self._config.pki)
+        if names is None:
+            return
+        if pki.certificate is not None and pki.certificate_key is not None:
+            try:
+                read = read_server(_octets(pki.certificate), _octets(pki.certificate_key), names, self._at)
+                yield self._credential("gateway", read.bundle)
+            except PkiError as error:
+                self._faults.append(error)
+            return
+        for kind in dict.fromkeys((BESIDE, KEY_KINDS[pki.key_type])):
+            bundle = self._office.server(kind) if pki.local_ca else None
+            if bundle is not None:
+                yield self._credential(f"gateway {kind.value}", bundle)
+
+    def _site_credentials(self, site: Site) -> Iterator[Credential]:
+        if site.cert is None or site.key is None:
+            return
+        try:
+            parts = (read_parts(_octets(path), source=str(path)) for path in (site.cert, site.key))
+            yield self._credential(f"site {site.name}", bundle_of(*parts, source=str(site.cert)))
+        except PkiError as error:
+            self._faults.append(error)
+
+    def _credential(self, name: str, bundle: Bundle) -> Credential:
+        kind = kind_of(bundle.key)
+        if kind is None:
+            raise PkiError(Reason.WEAK_KEY, name)
+        self._keys[name] = bundle.key
+        above = bundle.chain[-1] if bundle.chain else bundle.certificate
+        authority_kind = kind_of(above.public_key()) or kind
+        return Credential(name, kind, bundle.sent, _key_hash(above), authority_kind)
+
+    def _common_trust(self) -> Trust:
+        """Our CA and those of [pki], and what they have revoked."""
+        pki = self._config.pki
+        trust = self._office.trust(REVOCATIONS[pki.revocation])
+        anchors = tuple(certificate for path in pki.trust for certificate in self._certificates(path))
+        crls = tuple(crl for path in pki.crl_files for crl in self._crls(path))
+        return Trust(
+            anchors=(*trust.anchors, *anchors),
+            intermediates=trust.intermediates,
+            crls=(*trust.crls, *crls),
+            revocation=trust.revocation,
+            blocked=trust.blocked,
+            known_date=trust.known_date,
+        )
+
+    def _site_trust(self, site: Site, common: Trust) -> Trust:
+        if not site.ca:
+            return common
+        anchors = tuple(certificate for path in site.ca for certificate in self._certificates(path))
+        return Trust(anchors, (), common.crls, common.revocation, common.blocked, common.known_date)
+
+    def _certificates(self, path: Path) -> tuple[x509.Certificate, ...]:
+        try:
+            return read_parts(_octets(path), source=str(path)).certificates
+        except PkiError as error:
+            self._faults.append(error)
+            return ()
+
+    def _crls(self, path: Path) -> Iterator[pki_revocation.Crl]:
+        try:
+            yield read_crl(_octets(path))
+        except PkiError as error:
+            self._faults.append(error)
+
+
+def _certified(trust: Trust) -> Certified:
+    return Certified(tuple(dict.fromkeys(_key_hash(anchor) for anchor in trust.anchors)))
+
+
+def _key_hash(certificate: x509.Certificate) -> bytes:
+    """By which CERTREQ names a CA (RFC 7296 §3.7)."""
+    key = certificate.public_key()
+    return sha1(spki(key), usedforsecurity=False).digest() if is_public(key) else b""
+
+
+def _octets(path: Path) -> bytes:
+    """Raises PkiError."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PkiError(Reason.FILE_FAILED, path, detail=error.strerror or str(error)) from error

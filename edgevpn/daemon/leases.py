@@ -1,0 +1,113 @@
+"""Which device has which address: a pool for each IP version of each pool of the configuration, kept over restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from ipaddress import ip_address
+from typing import Any
+
+from edgevpn.config.model import Config, Device
+from edgevpn.config.model import Pool as PoolConfig
+from edgevpn.config.ranges import AddressRange
+from edgevpn.daemon.pool import Exhausted, IpAddress, Lease, Pool, Span
+from edgevpn.daemon.state_file import Content
+from edgevpn.ike.peer import Wants
+
+VERSION = 1
+"""Of the form of what is kept."""
+
+Key = tuple[str, int]
+"""A pool's name and an IP version."""
+
+
+class Leases:
+    """All pools. `now` gives Unix time in seconds."""
+
+    def __init__(self, config: Config, content: Content, now: Callable[[], float]) -> None:
+        """Begin with what was kept (see `content`); whatever of it does not fit any more is forgotten."""
+        self._now = now
+        remembered = _read(content)
+        self._pools: dict[Key, Pool] = {}
+        self._owners: dict[IpAddress, Pool] = {}  # of the addresses in use
+        for pool in config.pools:
+            for version, ranges in ((4, pool.v4), (6, pool.v6)):
+                if ranges:
+                    key = pool.name, version
+                    fixed = _fixed(config.devices, pool, version)
+                    self._pools[key] = Pool(map(_span, ranges), fixed, pool.router, remembered.get(key))
+
+    def take(self, pool: str, holder: str, wants: Wants) -> tuple[IpAddress, ...]:
+        """An address of each IP version that is asked for and that the pool has; empty if none is to be had."""
+        taken: list[IpAddress] = []
+        for version, wanted in ((4, wants.ipv4), (6, wants.ipv6)):
+            addresses = self._pools.get((pool, version))
+            if not wanted or addresses is None:
+                continue
+            wish = next((address for address in wants.before if address.version == version), None)
+            try:
+                address = addresses.take(holder, wish)
+            except Exhausted:
+                continue
+            self._owners[address] = addresses
+            taken.append(address)
+        return tuple(taken)
+
+    def give_back(self, addresses: Iterable[IpAddress]) -> None:
+        """The holder is gone; the addresses are kept for it. Those that nobody has are passed over."""
+        for address in addresses:
+            if owner := self._owners.pop(address, None):
+                owner.give_back(address, self._now())
+
+    def carry_over(self, old: Leases) -> None:
+        """Take the leases in use from before a change of the configuration; those that do not fit any more are gone."""
+        for key, pool in self._pools.items():
+            if before := old._pools.get(key):
+                for address, holder in before.in_use.items():
+                    if pool.claim(holder, address):
+                        self._owners[address] = pool
+
+    def content(self) -> Content:
+        """What is to be kept: the leases of those who are here, as if they left now, and of those who are away."""
+        return {"pools": [_written(name, version, pool, self._now()) for (name, version), pool in self._pools.items()]}
+
+
+def _written(name: str, version: int, pool: Pool, now: float) -> dict[str, Any]:
+    away = [[str(address), lease.holder, lease.since] for address, lease in pool.away.items()]
+    here = [[str(address), holder, now] for address, holder in pool.in_use.items()]
+    return {"pool": name, "version": version, "leases": [*away, *here]}
+
+
+def _read(content: Content) -> dict[Key, dict[IpAddress, Lease]]:
+    """Leases by pool, the longest away first. What is written oddly is left out."""
+    found: dict[Key, dict[IpAddress, Lease]] = {}
+    for each in content.get("pools", ()):
+        match each:
+            case {"pool": str(name), "version": int(version), "leases": list(leases)}:
+                found[name, version] = dict(_lease(lease) for lease in leases if _is_lease(lease))
+    return found
+
+
+def _is_lease(written: object) -> bool:
+    match written:
+        case [str(address), str(), int() | float()]:
+            try:
+                ip_address(address)
+            except ValueError:
+                return False
+            return True
+    return False
+
+
+def _lease(written: list[Any]) -> tuple[IpAddress, Lease]:
+    address, holder, since = written
+    return ip_address(address), Lease(holder, float(since))
+
+
+def _fixed(devices: Iterable[Device], pool: PoolConfig, version: int) -> dict[str, IpAddress]:
+    ours = [device for device in devices if device.pool == pool.name]
+    addresses = ((device.name, device.v4 if version == 4 else device.v6) for device in ours)
+    return {name: address for name, address in addresses if address is not None}
+
+
+def _span(addresses: AddressRange) -> Span:
+    return Span(addresses.first, addresses.last)

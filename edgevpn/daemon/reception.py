@@ -1,0 +1,98 @@
+"""Takes what the core tells to whom it concerns: the keeper of a site, or the visitors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+
+from edgevpn.daemon.dataplane import Dataplane
+from edgevpn.daemon.keeper import Keeper
+from edgevpn.daemon.logs import note
+from edgevpn.daemon.status import place
+from edgevpn.daemon.visitors import Visitors, is_visitor
+from edgevpn.ike.contract import ChildClosed, ChildFailed, Endpoints, IkeSaDown, IkeSaMoved, IkeSaUp, KeysDerived
+from edgevpn.ike.questions import Configured, Release
+from edgevpn.ike.state import ChildSa
+from edgevpn.kernel.errors import KernelError
+
+log = logging.getLogger("edgevpn")
+
+
+class Reception:
+    """Everybody who waits for news."""
+
+    def __init__(
+        self,
+        keepers: Mapping[str, Keeper],
+        visitors: Visitors,
+        dataplane: Dataplane,
+        key_log: Callable[[KeysDerived], None] | None,
+        gone: Callable[[], None],
+    ) -> None:
+        """`gone` is called whenever an IKE SA has ended."""
+        self._keepers = keepers
+        self._visitors = visitors
+        self._dataplane = dataplane
+        self._key_log = key_log
+        self._gone = gone
+
+    def ike_up(self, up: IkeSaUp) -> None:
+        event = "ike_rekeyed" if up.replaces else "ike_up"
+        note(log, logging.INFO, event, peer=up.peer, id=up.remote_id, remote=place(up.path.remote), spi=up.spi)
+        if is_visitor(up.peer):
+            self._visitors.up(up)
+        elif keeper := self._keepers.get(up.peer):
+            keeper.ike_up(up)
+
+    def ike_moved(self, moved: IkeSaMoved) -> None:
+        note(log, logging.INFO, "ike_moved", peer=moved.peer, remote=place(moved.path.remote), spi=moved.spi)
+        if is_visitor(moved.peer):
+            self._visitors.moved(moved)
+
+    def ike_down(self, down: IkeSaDown) -> None:
+        cause = down.cause.value if down.cause else "none"
+        note(log, logging.INFO, "ike_down", peer=down.peer, why=down.reason, cause=cause, spi=down.spi)
+        self._gone()
+        if is_visitor(down.peer):
+            self._visitors.down(down)
+        elif keeper := self._keepers.get(down.peer):
+            self._take_back(down.peer)
+            keeper.ike_down(down)
+
+    def child_up(self, child: ChildSa, ends: Endpoints) -> None:
+        note(log, logging.INFO, "child_up", peer=ends.peer, child=child.name, spi_in=child.spi_in)
+        if is_visitor(ends.peer):
+            self._visitors.child_up(child)
+        elif keeper := self._keepers.get(ends.peer):
+            keeper.child_up(child.name)
+
+    def child_going(self, child: ChildSa) -> None:
+        self._visitors.child_gone(child)
+
+    def child_failed(self, failed: ChildFailed) -> None:
+        if keeper := self._keepers.get(failed.peer):
+            keeper.child_failed(failed)
+
+    def child_closed(self, closed: ChildClosed) -> None:
+        if keeper := self._keepers.get(closed.peer):
+            keeper.child_closed(closed)
+
+    def released(self, released: Release) -> None:
+        self._visitors.released(released)
+
+    def configured(self, configured: Configured) -> None:
+        """A site has lent us addresses: they are on its interface, and packets of our own to it bear them."""
+        try:
+            self._dataplane.lend(configured.peer, configured.given.addresses)
+        except KernelError as error:
+            note(log, logging.ERROR, "address_not_set", peer=configured.peer, why=error)
+
+    def keys_derived(self, keys: KeysDerived) -> None:
+        if self._key_log:
+            self._key_log(keys)
+
+    def _take_back(self, peer: str) -> None:
+        try:
+            self._dataplane.take_back(peer)
+        except KernelError as error:
+            note(log, logging.ERROR, "address_not_removed", peer=peer, why=error)

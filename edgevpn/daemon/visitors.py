@@ -1,0 +1,169 @@
+"""Devices: who may come in, who is in, which addresses they have and how much they move."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path as FilePath
+
+from edgevpn.config.model import Config, Device
+from edgevpn.daemon import leases as leasing
+from edgevpn.daemon import usage as using
+from edgevpn.daemon.answers import Answers
+from edgevpn.daemon.dataplane import Dataplane
+from edgevpn.daemon.dataplane import Traffic as Counted
+from edgevpn.daemon.devices import Devices
+from edgevpn.daemon.leases import Leases
+from edgevpn.daemon.logs import note
+from edgevpn.daemon.sessions import Sessions, Visit
+from edgevpn.daemon.state_file import StateFile
+from edgevpn.daemon.status import place
+from edgevpn.daemon.usage import Amount, Usage
+from edgevpn.ike.contract import IkeSaDown, IkeSaMoved, IkeSaUp, Input, Terminate
+from edgevpn.ike.questions import Release
+from edgevpn.ike.state import ChildSa
+from edgevpn.kernel.errors import KernelError
+
+log = logging.getLogger("edgevpn.devices")
+
+
+def is_visitor(peer: str) -> bool:
+    """Whether a peer of that name is a device and no site; see `peers.pool_peer_names`."""
+    return "/" in peer
+
+
+class Visitors:
+    """All devices of the running configuration. Everything happens in the event loop's thread."""
+
+    def __init__(self, state: FilePath, answers: Answers, dataplane: Dataplane, feed: Callable[[Input], None]) -> None:
+        self._answers = answers
+        self._dataplane = dataplane
+        self._feed = feed
+        self._clock = time.monotonic
+        self.sessions = Sessions()
+        self._leases_file = StateFile(state / "leases.json", leasing.VERSION, lambda: answers.leases.content())
+        self._usage_file = StateFile(state / "usage.json", using.VERSION, lambda: self.usage.content())
+        self.usage = Usage(self._usage_file.load())
+        self._config: Config | None = None
+        self._counted: dict[bytes, Counted] = {}  # by spi_in: what has been put into `usage` already
+        self._children: dict[bytes, tuple[ChildSa, str]] = {}  # by spi_in, with the device
+
+    # --- configuration and time ---
+
+    def apply(self, config: Config) -> None:
+        """From now on these devices may come in. Who no longer may is shown out at once."""
+        old, self._config = self._config, config
+        devices = Devices(config, lambda: datetime.now(UTC))
+        leases = Leases(config, self._leases_file.load() if old is None else self._answers.leases.content(), time.time)
+        if old is not None:
+            leases.carry_over(self._answers.leases)
+        self._answers.use(config, devices, leases)
+        before = {device.name: device for device in old.devices} if old else {}
+        for visit in tuple(self.sessions):
+            if visit.device is not None and not self._may_stay(visit.device, before, devices):
+                self._show_out(visit, "the device was changed, disabled or removed")
+
+    def tick(self) -> None:
+        """Once in a while: count, and show out whose time is over."""
+        for visit in tuple(self.sessions):
+            device = self._answers.devices.get(visit.device) if visit.device else None
+            if device is not None and (why := self._answers.devices.refusal(device)):
+                self._show_out(visit, why.value)
+        for child, device_name in tuple(self._children.values()):
+            self._count(child, device_name)
+
+    def block(self, fingerprints: frozenset[str]) -> int:
+        """Show out everybody who came in by one of these certificates; how many that were."""
+        visits = list(self.sessions.blocked(fingerprints))
+        for visit in visits:
+            self._show_out(visit, "its certificate was revoked")
+        return len(visits)
+
+    def close(self) -> None:
+        """Keep what is worth keeping."""
+        self.tick()
+        if self._config is not None and (self._config.pools or self._config.devices):
+            self._leases_file.write()
+            self._usage_file.write()
+
+    # --- what the core tells ---
+
+    def up(self, up: IkeSaUp) -> None:
+        """Somebody has logged in, or goes on with new keys."""
+        visit = self.sessions.up(up, self._answers.shown(up.spi), self._clock())
+        if visit.device is not None:
+            self.usage.saw(visit.device, time.time(), place(visit.path.remote))
+            self._usage_file.touch()
+        if up.replaces is None:
+            note(
+                log,
+                logging.INFO,
+                "device_in",
+                device=visit.device or visit.remote_id,
+                pool=visit.pool,
+                remote=place(visit.path.remote),
+                by=visit.ike.theirs,
+                client=visit.ike.client.name,
+                addresses=",".join(map(str, visit.ike.lent.addresses)) or "none",
+            )
+
+    def moved(self, moved: IkeSaMoved) -> None:
+        """Somebody is somewhere else now."""
+        self.sessions.moved(moved.spi, moved.path)
+
+    def down(self, down: IkeSaDown) -> None:
+        """Somebody has gone, or was not let in."""
+        self._answers.shown(down.spi)
+        if visit := self.sessions.down(down.spi):
+            note(log, logging.INFO, "device_out", device=visit.device or visit.remote_id, why=down.reason)
+
+    def child_up(self, child: ChildSa) -> None:
+        """A device has a CHILD SA, which carries packets of its address alone."""
+        visit = self.sessions.at(child.ts_remote[0].start_address)
+        if visit is not None and visit.device is not None:
+            self._children[child.spi_in] = child, visit.device
+
+    def child_gone(self, child: ChildSa) -> None:
+        """A CHILD SA is about to go: its last octets are counted."""
+        if known := self._children.pop(child.spi_in, None):
+            self._count(*known)
+            self._counted.pop(child.spi_in, None)
+
+    def released(self, released: Release) -> None:
+        """Addresses are free again."""
+        self._answers.release(released)
+        self._leases_file.touch()
+
+    # --- below ---
+
+    def _may_stay(self, name: str, before: dict[str, Device], devices: Devices) -> bool:
+        """A device stays if it may come in, and would come in by the same way."""
+        now, then = devices.get(name), before.get(name)
+        if now is None or then is None or devices.refusal(now) is not None:
+            return False
+        return (now.pool, now.login, now.id, now.credential, now.v4, now.v6, now.mode, now.networks) == (
+            then.pool,
+            then.login,
+            then.id,
+            then.credential,
+            then.v4,
+            then.v6,
+            then.mode,
+            then.networks,
+        )
+
+    def _show_out(self, visit: Visit, why: str) -> None:
+        note(log, logging.INFO, "device_shown_out", device=visit.device or visit.remote_id, why=why)
+        self._feed(Terminate(visit.spi))
+
+    def _count(self, child: ChildSa, device: str) -> None:
+        with suppress(KernelError):
+            now, before = self._dataplane.traffic(child), self._counted.get(child.spi_in, Counted())
+            amount = Amount(now.octets_in - before.octets_in, now.octets_out - before.octets_out)
+            if amount.received or amount.sent:
+                self._counted[child.spi_in] = now
+                self.usage.add(device, amount, datetime.now(UTC).date())
+                self._usage_file.touch()
