@@ -52,7 +52,11 @@ class Peers:
 
     def edgevpn(self, node: Node, toml: str, *arguments: str) -> EdgeVpn:
         """A running edgevpn with a configuration; `arguments` are more of `edgevpn run`."""
-        return self._started(EdgeVpn(node, *self._places(node), toml, arguments=arguments))
+        return self._started(self.edgevpn_at_rest(node, toml, *arguments))
+
+    def edgevpn_at_rest(self, node: Node, toml: str, *arguments: str) -> EdgeVpn:
+        """An edgevpn that is still to be started."""
+        return EdgeVpn(node, *self._places(node), toml, arguments=arguments)
 
     def of_kind(self, kind: str, node: Node, connection: Connection) -> Peer:
         """A running daemon by its name: "strongswan", "libreswan", "openiked", or "edgevpn", which waits for a call."""

@@ -25,6 +25,21 @@ def site_to_site(network: Network, *, outer: Family = 4, inner: Family = 4, auth
     )
 
 
+def site_to_home(network: Network) -> Connection:
+    """The tunnel between gateway_a's LAN and the phone's network behind the home router."""
+    a, home, phone = network["gateway_a"], network["home"], network["phone"]
+    return Connection(
+        name="home",
+        local=a.wan.v4,
+        remote=home.wan.v4,
+        local_id="a.example",
+        remote_id="home.example",
+        auth=Psk("another one for home"),
+        local_ts=(a.lan.net4,),
+        remote_ts=(phone.wan.net4,),
+    )
+
+
 def behind_nat(network: Network, connection: Connection, *hidden: str) -> tuple[Connection, Connection]:
     """Both sides' view of gateway_a's connection where `Nat` hides these gateways; see there for the addresses."""
     a, b = network["gateway_a"].wan, network["gateway_b"].wan

@@ -12,7 +12,7 @@ from edgevpn.client import UP_TIMEOUT, Client, DaemonUnreachable
 from tests.lab.namespace import Sandbox
 from tests.lab.network import Node
 from tests.lab.peers.connection import Connection, Psk
-from tests.lab.peers.peer import IkeSaStatus, Peer
+from tests.lab.peers.peer import IkeSaStatus, Peer, eventually
 
 PROGRAM = Path(sys.executable).with_name("edgevpn")
 
@@ -72,9 +72,15 @@ class EdgeVpn(Peer):
         self.config.chmod(0o600)
 
     def reload(self) -> None:
-        """Have the file read again, by the signal."""
+        """Have the file read again, by the signal, and wait until the log says what came of it."""
         assert self.process is not None
+        before = len(self.log())
         self.process.send_signal(signal.SIGHUP)
+        eventually(lambda: self._has_read(self.log()[before:]), within=10, what=f"{self} has read its file again")
+
+    def run_to_end(self, *wrapper: str) -> tuple[int, str]:
+        """Where it is to refuse: `edgevpn run` behind the words of a wrapper; returns its exit status and output."""
+        return self.place.finish(*wrapper, "env", f"{SOCKET_VARIABLE}={self.socket}", *self.command)
 
     def run(self, *arguments: str, check: bool = True) -> str:
         """Run the command line where the daemon runs: `run("status", "--json")`; returns its output."""
@@ -125,6 +131,10 @@ class EdgeVpn(Peer):
             super().close()
         finally:
             self.node.run("nft", "flush", "ruleset")
+
+    @staticmethod
+    def _has_read(lines: str) -> bool:
+        return any(event in lines for event in ("INFO reloaded", "ERROR config_invalid", "ERROR not_reloaded"))
 
     def _rekey(self, name: str, what: str) -> None:
         with Client(self.socket) as client:
