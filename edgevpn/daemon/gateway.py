@@ -82,6 +82,7 @@ class Gateway:
         self._kernel = kernel
         self._ports = ports
         self._config: Config | None = None
+        self._known = frozenset[str]()
         self._homes: dict[str, Home] = {}
         self._keepers: dict[str, Keeper] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -175,7 +176,9 @@ class Gateway:
 
     def _reconfigure(self) -> None:
         assert self._config is not None
-        self.feed(Reconfigure(peers(self._config, self._answers.keyring.proofs)))
+        known = peers(self._config, self._answers.keyring.proofs)
+        self._known = frozenset(peer.name for peer in known)
+        self.feed(Reconfigure(known))
 
     def _on_keyring(self, keyring: Keyring) -> None:
         """There are new certificates, or others are refused by now."""
@@ -218,6 +221,10 @@ class Gateway:
             if local is not None and (local, remote) != (wanted.path.local.host, wanted.path.remote.host):
                 self.feed(MovePath(wanted.spi, local, remote))
                 return
+
+    def knows(self, peer: str) -> bool:
+        """Whether the core may speak to a peer."""
+        return peer in self._known
 
     def sas_of(self, peer: str) -> tuple[WithPeer, ...]:
         """All IKE SAs with a peer, those under way included."""

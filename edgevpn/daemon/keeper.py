@@ -61,6 +61,9 @@ class Core(Protocol):
 
     def feed(self, event: Input) -> None: ...
 
+    def knows(self, peer: str) -> bool:
+        """Whether the core may speak to a peer: not before the certificates that takes are there."""
+
     def sas_of(self, peer: str) -> tuple[WithPeer, ...]:
         """All IKE SAs with a peer, those under way included."""
 
@@ -260,6 +263,8 @@ class Keeper:
             return None
         if self._ikes:
             return await self._answered(partial(self._ask, next(reversed(self._ikes))))
+        if not self._core.knows(self.site.name):
+            raise NotUp("the certificates that it takes are missing or of no use; the log says which")
         failure = NotUp("it has no address")
         for path in await self._paths():
             try:

@@ -86,8 +86,11 @@ class Service:
                 working.cancel()
                 await asyncio.wait([working])
                 serving.cancel()
-        except* (StartFailed, KernelError) as failures:
-            raise StartFailed(str(_leaf(failures))) from failures
+        except BaseExceptionGroup as group:
+            known, others = group.split((StartFailed, KernelError))
+            if known is None or others is not None:
+                raise
+            raise StartFailed(str(_leaf(known))) from None
         log.info("stopped")
 
     async def _work(self) -> None:

@@ -36,10 +36,14 @@ class World:
         self.sas: tuple[WithPeer, ...] = ()
         self.names: dict[str, tuple[IpAddress, ...]] = {}
         self.source: IpAddress | None = HERE
+        self.known = True
         self.traps: list[tuple[str, IpAddress, IpAddress]] = []
 
     def feed(self, event: Input) -> None:
         self.fed.put_nowait(event)
+
+    def knows(self, peer: str) -> bool:
+        return self.known
 
     def sas_of(self, peer: str) -> tuple[WithPeer, ...]:
         return self.sas
@@ -139,6 +143,7 @@ async def test_addresses_in_order(world: World) -> None:
 WAYS: dict[str, tuple[Callable[[World], None], dict[str, Any], str]] = {
     "no name": (lambda _: None, {"remote": "gone.example.org"}, "gone.example.org does not resolve: no such name"),
     "no way": (lambda world: setattr(world, "source", None), {}, "no way leads to 198.51.100.1"),
+    "no certificate": (lambda world: setattr(world, "known", False), {}, "the certificates that it takes are missing"),
     "nobody": (lambda _: None, {"remote": "any", "remote_id": "any", "start": "wait"}, "nobody is to be called"),
 }
 
