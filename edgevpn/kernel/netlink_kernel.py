@@ -16,7 +16,7 @@ from edgevpn.kernel.faults import reading, telling
 from edgevpn.kernel.netlink import NETLINK_ROUTE, NETLINK_XFRM, EventSocket, Message, Opener, open_socket
 from edgevpn.kernel.network import Network
 from edgevpn.kernel.network_codec import RtGroup
-from edgevpn.kernel.network_spec import OURS_LINK_PREFIX, LinkSpec, ProxySpec
+from edgevpn.kernel.network_spec import OURS_LINK_PREFIX, LinkSpec, LinkState, ProxySpec
 from edgevpn.kernel.operations import Add, Delete, Operation, Update
 from edgevpn.kernel.spec import OURS_IF_ID, IpNetwork, PolicyKey, PolicySpec, SaKey, SaSpec
 from edgevpn.kernel.sysctl import Setting
@@ -33,6 +33,7 @@ class Stage(Enum):
     XFRM = auto()
     NEW_LINKS = auto()
     NEW_PROXIES = auto()
+    OLD_LINKS = auto()
     NETWORK = auto()
 
 
@@ -63,9 +64,11 @@ class NetlinkKernel(Xfrm, Network):
             case Stage.XFRM:
                 return self.change_xfrm(operations)
             case Stage.NEW_LINKS:
-                return self.add_links(added(operations, LinkSpec))
+                return self.add_links(named(operations, LinkSpec))
             case Stage.NEW_PROXIES:
-                return self.add_proxies(added(operations, ProxySpec))
+                return self.add_proxies(named(operations, ProxySpec))
+            case Stage.OLD_LINKS:
+                return self.delete_links(named(operations, LinkState))
             case Stage.NETWORK:
                 return self.change_network(operations)
 
@@ -83,7 +86,7 @@ class NetlinkKernel(Xfrm, Network):
         policies, sas = self.flush_policies(if_id), self.flush_sas(if_id)
         routes = self.flush_routes(None) if if_id is None else sum(self.flush_routes(link.name) for link in links)
         proxies = self.flush_proxies() if if_id is None else 0
-        self.change_network([Delete(link) for link in links])
+        self.delete_links(links)
         return Flushed(sas, policies, routes, len(links), proxies)
 
     def read_setting(self, setting: Setting) -> int:
@@ -122,8 +125,9 @@ def understood(messages: Sequence[Message], read: Callable[[Message], Event | No
             yield event
 
 
-def added(operations: Sequence[Operation], kind: type[T]) -> list[T]:
-    return [each.what for each in operations if isinstance(each, Add) and isinstance(each.what, kind)]
+def named(operations: Sequence[Operation], kind: type[T]) -> list[T]:
+    """What operations are about, all of the same kind."""
+    return [each.what for each in operations if isinstance(each, Add | Delete) and isinstance(each.what, kind)]
 
 
 def stage_of(operation: Operation) -> Stage:
@@ -134,4 +138,6 @@ def stage_of(operation: Operation) -> Stage:
             return Stage.NEW_LINKS
         case Add(ProxySpec()):
             return Stage.NEW_PROXIES
+        case Delete(LinkState()):
+            return Stage.OLD_LINKS
     return Stage.NETWORK

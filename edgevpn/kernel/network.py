@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from edgevpn.kernel import faults
@@ -20,9 +21,12 @@ from edgevpn.kernel.network_codec import (
     RtMsg,
     address_message,
     decoded,
+    in_group,
     link_by_index,
     link_by_name,
+    link_group,
     link_message,
+    links_message,
     made_silent,
     made_up,
     ndmsg,
@@ -49,12 +53,15 @@ from edgevpn.kernel.network_spec import (
     RouteSpec,
 )
 from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp, Update
-from edgevpn.kernel.spec import IpAddress
+from edgevpn.kernel.spec import OURS_IF_ID, IpAddress
 
 Fates: TypeAlias = tuple[KernelError | None, ...]
 
 NEW = Flag.CREATE | Flag.EXCLUSIVE
 NEW_OR_OTHER = Flag.CREATE | Flag.REPLACE
+
+# Our own choice: interfaces are in this group only to be deleted.
+DOOMED_GROUP = OURS_IF_ID.start
 
 # What a kernel without IPv6 says when it is asked about it.
 NO_IPV6 = (errno.EAFNOSUPPORT, errno.EOPNOTSUPP)
@@ -94,6 +101,16 @@ class Network:
     def delete_link(self, name: str) -> None:
         self._do_network(Delete(self._ours(name)))
 
+    def delete_links(self, links: Sequence[LinkState]) -> Fates:
+        """Delete many: as a group of their own, because the kernel takes 20 ms for each that goes alone."""
+        fates = carry_out(self._route, [into_doomed_group(link) for link in links])
+        if None not in fates:
+            return fates
+        (fate,) = carry_out(self._route, [deleting_group()])
+        if fate is None:
+            return fates
+        return self.change_network([Delete(link) for link in links])
+
     def _ours(self, name: str) -> LinkState:
         link = self.get_link(name)
         require_ours(link)
@@ -107,7 +124,7 @@ class Network:
 
     def list_links(self, *, foreign: bool = False) -> tuple[LinkState, ...]:
         with telling("list", "interfaces", {}):
-            dump = self._route.dump(request(RtMsg.GETLINK, ifinfmsg()))
+            dump = self._route.dump(request(RtMsg.GETLINK, links_message()))
         with reading("interfaces"):
             states = [read_link(decoded(ifinfmsg, part.octets)) for part in dump]
         return tuple(state for state in states if foreign or state.ours)
@@ -217,7 +234,7 @@ class Network:
     # All together
 
     def change_network(self, operations: Iterable[Operation]) -> Fates:
-        """Carry out operations on links, addresses, routes and proxies, but for what `add_links`, `add_proxies` do."""
+        """Carry out operations on links, addresses, routes and proxies that are one request each."""
         return carry_out(self._route, [step(operation) for operation in operations])
 
     def _do_network(self, operation: Operation) -> None:
@@ -240,6 +257,16 @@ def step(operation: Operation) -> Step:
 def setting_up(name: str, made: Callable[[nlmsg], nlmsg]) -> Step:
     """What follows upon a new link; its index is not known yet."""
     return Step(f"set up interface {name}", faults.LINK, lambda: request(RtMsg.SETLINK, made(link_by_name(name))))
+
+
+def into_doomed_group(link: LinkState) -> Step:
+    """What precedes the deletion of many links."""
+    build = partial(request, RtMsg.SETLINK, in_group(link_by_index(link), DOOMED_GROUP))
+    return Step(f"delete {link}", faults.LINK, build)
+
+
+def deleting_group() -> Step:
+    return Step("delete interfaces", faults.LINK, partial(request, RtMsg.DELLINK, link_group(DOOMED_GROUP)))
 
 
 def request_for(operation: Operation) -> Request:

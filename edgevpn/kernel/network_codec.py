@@ -29,6 +29,7 @@ IFF_UP = 1
 IFA_F_NODAD = 2
 IN6_ADDR_GEN_MODE_NONE = 1
 NTF_PROXY = 8
+RTEXT_FILTER_SKIP_STATS = 8
 RT_SCOPE_UNIVERSE, RT_SCOPE_LINK, RT_SCOPE_NOWHERE = 0, 253, 255
 RT_TABLE_UNSPEC, RT_TABLE_LOCAL = 0, 255
 RTM_F_CLONED = 0x200
@@ -110,6 +111,26 @@ def made_silent(message: nlmsg) -> nlmsg:
 def with_mtu(message: nlmsg, mtu: int) -> nlmsg:
     """SETLINK, or NEWLINK."""
     message["attrs"].append(("IFLA_MTU", mtu))
+    return message
+
+
+def in_group(message: nlmsg, group: int) -> nlmsg:
+    """SETLINK."""
+    message["attrs"].append(("IFLA_GROUP", group))
+    return message
+
+
+def link_group(group: int) -> nlmsg:
+    """DELLINK for all interfaces of a group."""
+    message = ifinfmsg()
+    message["attrs"] = []
+    return in_group(message, group)
+
+
+def links_message() -> nlmsg:
+    """GETLINK for all interfaces, without their counters."""
+    message = ifinfmsg()
+    message["attrs"] = [("IFLA_EXT_MASK", RTEXT_FILTER_SKIP_STATS)]
     return message
 
 

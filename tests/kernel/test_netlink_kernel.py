@@ -6,21 +6,23 @@ import errno
 import select
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_interface, ip_network
+from math import ceil
 
 import pytest
 
 from edgevpn.kernel.errors import AlreadyExists, KernelError, NotFound, NotSupported
 from edgevpn.kernel.events import AddressChanged, Event, EventsLost, Expire
-from edgevpn.kernel.netlink import NETLINK_NETFILTER, NETLINK_ROUTE, NETLINK_XFRM, request
+from edgevpn.kernel.netlink import BATCH, NETLINK_NETFILTER, NETLINK_ROUTE, NETLINK_XFRM, request
 from edgevpn.kernel.netlink_kernel import NetlinkKernel
 from edgevpn.kernel.network_codec import RtMsg, address_message, proxies_message
 from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxySpec, RouteSpec
 from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp
 from edgevpn.kernel.sa_codec import sa_values
+from edgevpn.kernel.spec import OURS_IF_ID
 from edgevpn.kernel.statistics import XFRM_STAT, read_statistics
 from edgevpn.kernel.sysctl import Setting
 from edgevpn.kernel.xfrm_wire import XfrmGroup, XfrmMsg, user_expire
-from tests.support.kernel import IF_ID, OUT, POLICY, REQID
+from tests.support.kernel import IF_ID, OUT, POLICY, REQID, policy, sa
 from tests.support.netlink import Wire, Wires, ack, done, larval_sa, message
 
 LO = AddressSpec("lo", ip_interface("10.77.0.1/24"))
@@ -91,6 +93,22 @@ def test_order_is_kept(kernel: NetlinkKernel, xfrm: Wire, route: Wire) -> None:
     route.answer(ack(1), ack(2), ack(3), ack(4, errno.EEXIST))
     fates = kernel.apply([Delete(OUT.key), Add(LinkSpec("evpn-a", IF_ID)), Add(LO), Delete(POLICY.key)])
     assert [type(fate) for fate in fates] == [NotFound, type(None), AlreadyExists, type(None)]
+
+
+def test_many_operations_in_few_calls(kernel: NetlinkKernel, wires: Wires) -> None:
+    """A thousand tunnels: an interface is three requests, policy, SA and route are one each."""
+    xfrm, route = wires.opened[:2]
+    xfrm.obliging = route.obliging = True
+    numbers = range(1, 1001)
+    operations: list[Operation] = [
+        *(Add(LinkSpec(f"evpn-{number}", OURS_IF_ID[number])) for number in numbers),
+        *(Add(policy(if_id=OURS_IF_ID[number])) for number in numbers),
+        *(Add(sa(0x1000 + number)) for number in numbers),
+        *(Add(RouteSpec(destination=ip_network((number << 8, 24)))) for number in numbers),
+    ]
+    assert set(kernel.apply(operations)) == {None}
+    assert xfrm.calls == ceil(2000 / BATCH)
+    assert route.calls == ceil(1000 / BATCH) + ceil(2000 / BATCH) + ceil(1000 / BATCH)
 
 
 def test_nothing_to_apply(kernel: NetlinkKernel) -> None:

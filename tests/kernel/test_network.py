@@ -12,8 +12,8 @@ import pytest
 
 from edgevpn.kernel.errors import AlreadyExists, KernelError, NotFound, NotPermitted, NotSupported
 from edgevpn.kernel.framework import ifinfmsg, nlmsg, rtmsg
-from edgevpn.kernel.netlink import NETLINK_ROUTE, Flag, open_socket, request
-from edgevpn.kernel.network import Network, request_for
+from edgevpn.kernel.netlink import HEADER, NETLINK_ROUTE, Flag, attribute, open_socket, request
+from edgevpn.kernel.network import DOOMED_GROUP, Network, request_for
 from edgevpn.kernel.network_codec import (
     RtMsg,
     address_message,
@@ -34,6 +34,7 @@ ADDRESS = AddressSpec("lo", ip_interface("10.77.0.1/24"))
 ROUTE = RouteSpec(destination=ip_network("10.78.0.0/16"), interface="lo")
 PROXY = ProxySpec("lo", ip_address("10.77.0.9"))
 LO = socket.if_nametoindex("lo")
+IFINFO_SIZE = 16
 
 
 @pytest.fixture
@@ -195,6 +196,33 @@ def test_link_of_somebody_else_is_not_touched(network: Network, wire: Wire) -> N
         with pytest.raises(ValueError, match="without a tag of ours"):
             call()
     assert {kind for kind, _ in sent(wire)} == {RtMsg.GETLINK}
+
+
+def test_links_are_deleted_together(network: Network, wire: Wire) -> None:
+    """They get into a group of their own, by index, and that is deleted; one was gone already."""
+    links = [replace(LINK, index=number) for number in (7, 8, 9)]
+    wire.answer(ack(1), ack(2, errno.ENODEV), ack(3), ack(4))
+    assert [type(fate) for fate in network.delete_links(links)] == [type(None), NotFound, type(None)]
+    requests = wire.sent()
+    assert [each.type for each in requests] == [RtMsg.SETLINK] * 3 + [RtMsg.DELLINK]
+    group = attribute(27, DOOMED_GROUP.to_bytes(4, "little"))
+    assert [each.octets[HEADER.size + 4] for each in requests] == [7, 8, 9, 0]
+    assert {each.octets[HEADER.size + IFINFO_SIZE :] for each in requests} == {group}
+
+
+def test_links_that_were_gone_are_not_deleted(network: Network, wire: Wire) -> None:
+    """No group is deleted that none of them is in."""
+    wire.answer(ack(1, errno.ENODEV))
+    assert [type(fate) for fate in network.delete_links([LINK])] == [NotFound]
+    assert network.delete_links([]) == ()
+    assert len(wire.sent()) == 1
+
+
+def test_links_are_deleted_one_by_one(network: Network, wire: Wire) -> None:
+    """Somebody put a link into the group that cannot be deleted."""
+    wire.answer(ack(1), ack(2), ack(3, errno.EOPNOTSUPP), ack(4), ack(5))
+    assert network.delete_links([LINK, replace(LINK, index=8)]) == (None, None)
+    assert [kind for kind, _ in sent(wire)][2:] == [RtMsg.DELLINK] * 3
 
 
 def test_link_is_missing(network: Network, wire: Wire) -> None:

@@ -12,24 +12,28 @@ from pathlib import Path
 import pytest
 
 from edgevpn.kernel.contract import Kernel
-from edgevpn.kernel.errors import KernelError
+from edgevpn.kernel.errors import KernelError, NotSupported
 from edgevpn.kernel.events import Acquire, Event, Expire, SaMappingChanged
-from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, RouteSpec
+from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, ProxySpec, RouteSpec
 from edgevpn.kernel.spec import (
     Action,
     Aead,
     Direction,
     Limits,
     Mark,
+    Migration,
     Offload,
+    PolicyKey,
     PolicySpec,
     SaSpec,
     Selector,
     Template,
     UdpEncap,
 )
+from edgevpn.kernel.sysctl import Setting
 from tests.lab import xfrm
 from tests.lab.namespace import Namespace
+from tests.lab.traffic import ping
 from tests.support.kernel import GCM, IF_ID, KEY, POLICY, REQID, kernel_in, policy, sa
 
 WEST, EAST, EAST_MOVED = (ip_address(text) for text in ("192.0.2.1", "192.0.2.2", "192.0.2.22"))
@@ -39,6 +43,9 @@ EASTWARD = Selector(ip_network("10.1.0.0/16"), ip_network("10.2.0.0/16"))
 SPI = 0xC0FFEE01
 PORT = 7
 EVENT_LIMIT = 5  # seconds
+
+# <linux/in.h>
+IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +182,80 @@ def test_traffic_goes_on_after_a_move(pair: Pair, encapsulation: UdpEncap | None
         assert pair.west.get_sa(key).sequence.sent == 7
 
 
+@pytest.mark.parametrize(("esn", "window"), [(True, 128), (False, 128), (False, 32)])
+def test_a_moved_sa_remembers_what_it_has_received(pair: Pair, esn: bool, window: int) -> None:
+    """The west starts its numbers again, as an attacker would who repeats packets: those already seen are refused."""
+    spec = eastward_sa(esn=esn, replay_window=window)
+    for kernel in (pair.west, pair.east):
+        kernel.add_sa(spec)
+    pair.send(5)
+    before = pair.east.get_sa(spec.key)
+
+    pair.east.move_sa(spec.key, WEST, EAST, None)
+    assert pair.east.get_sa(spec.key).sequence == before.sequence
+    pair.west.delete_sa(spec.key)
+    pair.west.add_sa(spec)
+    pair.send(7)
+
+    state = pair.east.get_sa(spec.key)
+    assert pair.received() == 5 + 2
+    assert (state.packets, state.replayed, state.sequence.received) == (7, 5, 7)
+
+
+@pytest.mark.parametrize("encapsulation", [None, UdpEncap(4500, 4500)])
+def test_traffic_goes_on_after_a_migration(pair: Pair, encapsulation: UdpEncap | None) -> None:
+    """In one step, policy and SA, at either end; the numbers go on."""
+    if not pair.west.features().migrate:
+        return
+    spec = eastward_sa(esn=True, encapsulation=encapsulation)
+    for kernel in (pair.west, pair.east):
+        kernel.add_sa(spec)
+    with pair.east_namespace.socket(socket.AF_INET, socket.SOCK_DGRAM) as nat_t:
+        nat_t.bind(("0.0.0.0", 4500))  # noqa: S104 - in a namespace
+        pair.east.enable_udp_encapsulation(nat_t)
+        pair.send(3)
+
+        for kernel, direction in ((pair.east, Direction.IN), (pair.west, Direction.OUT)):
+            kernel.migrate(
+                Migration(
+                    policy=PolicyKey(EASTWARD, direction, IF_ID),
+                    template=Template(WEST, EAST, REQID),
+                    source=WEST,
+                    destination=EAST_MOVED,
+                    encapsulation=encapsulation,
+                )
+            )
+        pair.send(4)
+
+        assert pair.received() == 7
+        state = pair.east.get_sa(replace(spec, destination=EAST_MOVED).key)
+        assert (state.packets, state.sequence.received, state.late, state.replayed) == (7, 7, 0, 0)
+        assert state.spec == replace(spec, destination=EAST_MOVED).without_keys()
+
+
+def test_drops_are_told_by_reason(pair: Pair) -> None:
+    spec = eastward_sa()
+    pair.west.add_sa(spec)
+    pair.send(2)
+    pair.east.add_sa(replace(spec, cipher=replace(GCM, key=bytes(20))))
+    pair.send(3)
+    try:
+        counters = pair.east.statistics()
+    except NotSupported:
+        return
+    assert (counters["XfrmInNoStates"], counters["XfrmInStateProtoError"]) == (2, 3)
+
+
+def test_mtu_of_the_interface_counts(pair: Pair) -> None:
+    """A datagram that would not fit is refused to its sender, once the MTU says so."""
+    pair.west.add_sa(eastward_sa())
+    pair.sender.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+    pair.sender.sendto(bytes(1350), (str(EAST_INNER), PORT))
+    pair.west.set_mtu("evpn-pair", 1300)
+    with pytest.raises(OSError, match="Message too long"):
+        pair.sender.sendto(bytes(1350), (str(EAST_INNER), PORT))
+
+
 def test_acquire(pair: Pair) -> None:
     pair.send()
     event = event_of(pair.west, Acquire)
@@ -308,6 +389,48 @@ def test_offload_is_read_as_it_is(pair: Pair) -> None:
 def test_offload_to_nothing(pair: Pair) -> None:
     with pytest.raises(KernelError, match="no such interface"):
         pair.west.add_sa(eastward_sa(offload=Offload("nothing", Direction.OUT)))
+
+
+@pytest.mark.parametrize(
+    ("lan", "settings"),
+    [
+        ("10.1.0.0/24", {Setting(4, "lan", "forwarding"): 1, Setting(4, "pool", "forwarding"): 1}),
+        ("fd00:1::/64", {Setting(6, "all", "forwarding"): 1, Setting(6, "lan", "proxy_ndp"): 1}),
+    ],
+)
+def test_proxy(lan: str, settings: dict[Setting, int]) -> None:
+    """A road warrior with an address of the LAN: hosts find it there because the gateway answers for it."""
+    network = ip_network(lan)
+    router, neighbour, phone = network[1], network[2], network[77]
+    near, far = "02:00:00:00:00:01", "02:00:00:00:00:02"
+    once = "nodad" if network.version == 6 else ""
+    host, gateway, warrior = Namespace("host"), Namespace("gateway"), Namespace("warrior")
+    gateway.ip(
+        f"link add lan type veth peer name lan netns {host.tid}",
+        f"link add pool address {near} type veth peer name tunnel address {far} netns {warrior.tid}",
+        f"address add {router}/{network.prefixlen} dev lan {once}",
+        *(f"link set {interface} up" for interface in ("lan", "pool")),
+        f"route add {phone} dev pool",
+        f"neighbour add {phone} lladdr {far} dev pool",
+    )
+    host.ip(f"address add {neighbour}/{network.prefixlen} dev lan {once}", "link set lan up")
+    warrior.ip(
+        f"address add {phone} dev tunnel {once}",
+        "link set tunnel up",
+        f"route add {network} dev tunnel",
+        f"neighbour add {neighbour} lladdr {near} dev tunnel",
+    )
+    kernel = kernel_in(gateway)
+    kernel.change_settings(settings)
+
+    assert not ping(host, str(phone), count=1, wait=0.5).passed
+    host.ip("neighbour flush dev lan")
+    kernel.add_proxy(ProxySpec("lan", phone))
+    assert ping(host, str(phone)).passed
+
+    kernel.close()
+    for namespace in (host, gateway, warrior):
+        namespace.close()
 
 
 def test_no_key_is_read(pair: Pair) -> None:
