@@ -26,9 +26,11 @@ class Fault:
 
 Faults: TypeAlias = Mapping[int, Fault]
 
+NO_RIGHTS = Fault(NotPermitted, "the process lacks CAP_NET_ADMIN", "run it as root, or with that capability")
+
 EVERYWHERE: Faults = {
-    errno.EPERM: Fault(NotPermitted, "the process lacks CAP_NET_ADMIN"),
-    errno.EACCES: Fault(NotPermitted, "the process lacks CAP_NET_ADMIN"),
+    errno.EPERM: NO_RIGHTS,
+    errno.EACCES: NO_RIGHTS,
     errno.EEXIST: Fault(AlreadyExists, "it exists already"),
 }
 

@@ -17,7 +17,12 @@ from edgevpn.kernel.spec import Aead, Encryption, Integrity
 CBC, SHA2 = Encryption("cbc(aes)", bytes(16)), Integrity("hmac(sha256)", bytes(32), 128)
 
 WORDS = {
-    "everywhere": (errno.EPERM, {}, NotPermitted, "cannot do it: the process lacks CAP_NET_ADMIN (EPERM)"),
+    "everywhere": (
+        errno.EPERM,
+        {},
+        NotPermitted,
+        "cannot do it: the process lacks CAP_NET_ADMIN (EPERM); run it as root, or with that capability",
+    ),
     "exists": (errno.EEXIST, {}, AlreadyExists, "cannot do it: it exists already (EEXIST)"),
     "unforeseen": (errno.ENOMEM, {}, KernelError, "cannot do it: Cannot allocate memory (ENOMEM)"),
     "no XFRM": (
