@@ -10,11 +10,11 @@ from edgevpn.ike.errors import Cause
 from edgevpn.ike.iana import ExchangeType
 from edgevpn.ike.inbound import Request as Request
 from edgevpn.ike.inbound import Response as Response
-from edgevpn.ike.peer import Peer
+from edgevpn.ike.peer import IpAddress, Peer
 from edgevpn.ike.proving import Answering, Calling
 from edgevpn.ike.questions import Answer, News, Question
 from edgevpn.ike.session import BY_KEYS, Session
-from edgevpn.ike.state import ChildSa, Contending, Established, Path, Rekeyed, Secured, Task
+from edgevpn.ike.state import Address, ChildSa, Contending, Established, Path, Rekeyed, Secured, Task
 from edgevpn.ike.state import IkeSa as Settled
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.payloads import Identification
@@ -78,6 +78,30 @@ class InstallFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class MovePath:
+    """The IKE SA with this SPI of ours is to go from and to these hosts: ours has changed, or the peer has another."""
+
+    spi: bytes
+    local: IpAddress
+    remote: IpAddress
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAddresses:
+    """From now on these are all the addresses at which a peer can reach us."""
+
+    hosts: tuple[IpAddress, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MappingChanged:
+    """The kernel took in ESP packets for the child with this inbound SPI from elsewhere than before."""
+
+    spi_in: bytes
+    remote: Address
+
+
+@dataclass(frozen=True, slots=True)
 class Traffic:
     """The answer to `QueryTraffic`: when a packet of the peer last came through a child, if ever."""
 
@@ -93,7 +117,19 @@ class Reconfigure:
 
 
 Input = (
-    Datagram | TimerFired | Initiate | Ask | Terminate | ChildExpired | InstallFailed | Traffic | Reconfigure | Answer
+    Datagram
+    | TimerFired
+    | Initiate
+    | Ask
+    | Terminate
+    | MovePath
+    | LocalAddresses
+    | MappingChanged
+    | ChildExpired
+    | InstallFailed
+    | Traffic
+    | Reconfigure
+    | Answer
 )
 
 
@@ -108,6 +144,11 @@ class Due:
 @dataclass(frozen=True, slots=True)
 class Unanswered:
     """Our request was sent as often as the settings allow, and nothing came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """Our request has been sent several times, and nothing came: perhaps another path works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +185,7 @@ Event = (
     | Response
     | Due
     | Unanswered
+    | Doubtful
     | TakeUp
     | Inherit
     | Redundant
@@ -151,6 +193,9 @@ Event = (
     | Superseded
     | Ask
     | Terminate
+    | MovePath
+    | LocalAddresses
+    | MappingChanged
     | ChildExpired
     | InstallFailed
     | Traffic
@@ -224,6 +269,24 @@ class RemoveChild:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveChild:
+    """Both directions of this child, whatever of them is installed, have other ends from now on."""
+
+    child: ChildSa
+    ends: Endpoints
+
+
+@dataclass(frozen=True, slots=True)
+class FindPath:
+    """Answer with `MovePath(spi, ...)` if another path may work: to where the peer was last, or to one of `others`."""
+
+    spi: bytes
+    peer: str
+    path: Path
+    others: tuple[IpAddress, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class QueryTraffic:
     """Answer with `Traffic(spi, ...)`: when did a packet last arrive on one of these inbound SPIs?"""
 
@@ -252,6 +315,15 @@ class IkeSaDown:
     reason: str
     asked: bool = False
     cause: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IkeSaMoved:
+    """The IKE SA goes over another path from now on."""
+
+    spi: bytes
+    peer: str
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,9 +380,12 @@ Effect = (
     | InstallOutbound
     | RemoveOutbound
     | RemoveChild
+    | MoveChild
     | QueryTraffic
+    | FindPath
     | IkeSaUp
     | IkeSaDown
+    | IkeSaMoved
     | ChildFailed
     | ChildClosed
     | KeysDerived
@@ -406,6 +481,7 @@ class Settings:
     retransmit_first: float = 2.0
     retransmit_factor: float = 1.8
     retransmit_tries: int = 5
+    doubt_after: int = 2  # repetitions without an answer: look for another path (RFC 4555 §3.5)
     fragment_size_v4: int = 1280  # octets of an IP packet; smaller ones cross nearly every path (RFC 7383 §2.5.1)
     fragment_size_v6: int = 1280
     reassembly_timeout: float = 30.0
@@ -424,7 +500,8 @@ class Settings:
 class Env:
     """What a handler may know beyond its IKE SA: the time, chance, the peers and our settings.
 
-    `stands(peer, identity)`: whether another IKE SA with that peer and identity is established.
+    `stands(peer, identity)`: whether another IKE SA with that peer and identity is established. `hosts` are all our
+    addresses, as far as they are known.
     """
 
     now: float
@@ -432,6 +509,7 @@ class Env:
     peers: tuple[Peer, ...] = ()
     settings: Settings = Settings()
     stands: Callable[[str, Identification | str], bool] = field(default=lambda peer, identity: False, repr=False)
+    hosts: tuple[IpAddress, ...] = ()
 
     def soon(self, seconds: float) -> float:
         """The time `seconds` from now, moved forward by up to `settings.jitter` of it, so that sides do not collide."""

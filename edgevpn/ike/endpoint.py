@@ -18,6 +18,7 @@ from edgevpn.ike.contract import (
     ChildExpired,
     Datagram,
     Directive,
+    Doubtful,
     Due,
     Effect,
     Env,
@@ -28,6 +29,9 @@ from edgevpn.ike.contract import (
     Input,
     InstallFailed,
     Level,
+    LocalAddresses,
+    MappingChanged,
+    MovePath,
     Reconfigure,
     Request,
     Respond,
@@ -50,7 +54,7 @@ from edgevpn.ike.contract import (
     report,
 )
 from edgevpn.ike.errors import Discard, IkeError, InvalidMajorVersion
-from edgevpn.ike.exchange import ike_sa_init
+from edgevpn.ike.exchange import ike_sa_init, nat
 from edgevpn.ike.exchange.ike_sa_init import Cookies
 from edgevpn.ike.iana import ExchangeType
 from edgevpn.ike.machine import disappointed, refusal, step
@@ -64,7 +68,7 @@ from edgevpn.ike.questions import (
     Release,
     Signed,
 )
-from edgevpn.ike.state import Closed, Closing, Contending, Established, HalfOpen, Initiating
+from edgevpn.ike.state import Closed, Closing, Contending, Established, HalfOpen, Initiating, Path
 from edgevpn.ike.table import Slot, Table
 from edgevpn.ike.table import WithPeer as WithPeer
 from edgevpn.ike.window import Seal, Window
@@ -81,6 +85,7 @@ class Endpoint:
         self._peers = peers
         self._entropy = entropy
         self._settings = settings
+        self._hosts: tuple[IpAddress, ...] = ()
         self._table = Table()
         self._cookies = Cookies(entropy(32), entropy(32))
 
@@ -95,7 +100,7 @@ class Endpoint:
 
     def handle(self, event: Input, now: float) -> tuple[Effect, ...]:
         """What is to be done about `event` at `now` seconds. Never raises because of what a peer sent."""
-        env = Env(now, self._entropy, self._peers, self._settings, self._stands)
+        env = Env(now, self._entropy, self._peers, self._settings, self._stands, self._hosts)
         match event:
             case Datagram():
                 return tuple(self._on_datagram(event, env))
@@ -103,9 +108,9 @@ class Endpoint:
                 return tuple(self._on_timer(spi, env))
             case Initiate():
                 return tuple(self._initiate(event, env))
-            case Ask(spi=spi) | Terminate(spi=spi) | Traffic(spi=spi):
+            case Ask(spi=spi) | Terminate(spi=spi) | Traffic(spi=spi) | MovePath(spi=spi):
                 return tuple(self._tell(spi, event, env))
-            case ChildExpired(spi_in=spi_in) | InstallFailed(spi_in=spi_in):
+            case ChildExpired(spi_in=spi_in) | InstallFailed(spi_in=spi_in) | MappingChanged(spi_in=spi_in):
                 return tuple(self._tell(self._table.owner(spi_in), event, env))
             case Leased(spi, addresses) if self._table.get(spi) is None:
                 return (Release(spi, addresses),) if addresses else ()  # nobody waits for them any more
@@ -113,6 +118,9 @@ class Endpoint:
                 return tuple(self._tell(spi, event, env))
             case PskFound(spi=spi) | PasswordFound(spi=spi):
                 return tuple(self._tell(spi, event, env))
+            case LocalAddresses(hosts):
+                self._hosts = hosts
+                return tuple(self._tell_all(event, replace(env, hosts=hosts)))
             case Reconfigure(peers):
                 self._peers = peers
                 return ()
@@ -195,7 +203,8 @@ class Endpoint:
 
     def _on_request(self, spi: bytes, slot: Slot, header: Header, datagram: Datagram, env: Env) -> Iterator[Effect]:
         window, message = slot.window.accept(header, datagram.octets, env)
-        slot = self._heard(replace(slot, window=window), env)
+        slot, effects = self._heard(replace(slot, window=window), datagram.path, env)
+        yield from effects
         request = Request(header.exchange, header.message_id, (), datagram.path)
         try:
             made = Step(slot.sa)
@@ -208,7 +217,8 @@ class Endpoint:
 
     def _on_response(self, spi: bytes, slot: Slot, header: Header, datagram: Datagram, env: Env) -> Iterator[Effect]:
         window, message = slot.window.take_response(header, datagram.octets, env)
-        slot = self._heard(replace(slot, window=window), env)
+        slot, effects = self._heard(replace(slot, window=window), datagram.path, env)
+        yield from effects
         try:
             made = Step(slot.sa)
             if message is not None:
@@ -217,11 +227,13 @@ class Endpoint:
             made = disappointed(slot.sa, error)
         yield from self._apply(spi, slot, made, None, env)
 
-    def _heard(self, slot: Slot, env: Env) -> Slot:
-        """The peer has just proved to be there."""
+    def _heard(self, slot: Slot, path: Path, env: Env) -> tuple[Slot, tuple[Effect, ...]]:
+        """The peer has just proved to be there, perhaps at another address."""
         if not isinstance(slot.sa, Established):
-            return slot
-        return replace(slot, sa=replace(slot.sa, heard=env.now, probe_at=env.now + slot.sa.peer.liveness))
+            return slot, ()
+        heard = replace(slot.sa, heard=env.now, probe_at=env.now + slot.sa.peer.liveness)
+        sa, effects = nat.followed(heard, path.remote, env)
+        return replace(slot, sa=sa), effects
 
     # --- everything else ---
 
@@ -249,6 +261,9 @@ class Endpoint:
             window, sends = resent
             slot = replace(slot, window=window)
             yield from sends
+            if window.tries == self._settings.doubt_after and isinstance(slot.sa, Established):
+                yield from self._apply(spi, slot, step(slot.sa, Doubtful(), env), None, env)
+                return  # what else is due has its own timer now
         made = step(slot.sa, Due(), env) if slot.sa.due <= env.now else Step(slot.sa)
         yield from self._apply(spi, slot, made, None, env)
 
@@ -258,6 +273,11 @@ class Endpoint:
             yield report(Level.DEBUG, "too_late", input=type(event).__name__)
             return
         yield from self._apply(spi, slot, step(slot.sa, event, env), None, env)
+
+    def _tell_all(self, event: Event, env: Env) -> Iterator[Effect]:
+        for slot in tuple(self._table):
+            if isinstance(slot.sa, Established):
+                yield from self._tell(slot.sa.spi, event, env)
 
     # --- from what a handler wants to what is done ---
 
@@ -296,7 +316,12 @@ class Endpoint:
             yield from self._settle_crossing(spi, slot.since, env)
 
     def _keep(self, spi: bytes, slot: Slot) -> Iterator[Effect]:
-        """Put the slot back, or forget it; set its one timer where that has changed."""
+        """Put the slot back, or forget it; set its one timer where that has changed.
+
+        What we repeat follows an IKE SA that has moved (RFC 4555 §3.5).
+        """
+        if isinstance(slot.sa, Established):
+            slot = replace(slot, window=slot.window.on_path(slot.sa.path))
         if isinstance(slot.sa, Closed):
             self._table.drop(spi)
             yield StopTimer(spi)

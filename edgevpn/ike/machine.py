@@ -14,6 +14,7 @@ from edgevpn.ike.contract import (
     Call,
     ChildExpired,
     ChildFailed,
+    Doubtful,
     Due,
     Env,
     Event,
@@ -22,6 +23,9 @@ from edgevpn.ike.contract import (
     Inherit,
     InstallFailed,
     Level,
+    LocalAddresses,
+    MappingChanged,
+    MovePath,
     Redundant,
     RemoveChild,
     Request,
@@ -44,6 +48,8 @@ from edgevpn.ike.exchange import (
     ike_auth_initiator,
     ike_sa_init,
     informational,
+    mobike,
+    nat,
     rekey_ike,
 )
 from edgevpn.ike.exchange.refusal import given_up, too_late
@@ -62,7 +68,9 @@ from edgevpn.ike.proving import (
 )
 from edgevpn.ike.questions import Answer
 from edgevpn.ike.state import (
+    Announce,
     Authenticating,
+    CheckPath,
     Close,
     Closed,
     Closing,
@@ -78,9 +86,12 @@ from edgevpn.ike.state import (
     RekeyIke,
     RekeyingIke,
     Rival,
+    Update,
 )
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import Delete
+
+MAY_WAIT = CreateChild | RekeyChild | RekeyIke  # while the peer says that it has no time for them
 
 NO_ANSWER = "the peer does not answer"
 
@@ -168,10 +179,14 @@ def _in_established(sa: Established, event: Event, env: Env) -> Step:
             rival = _rival(sa)
             if rival is not None and informational.closes(event):
                 return rekey_ike.bequeathed(sa, rival, "replaced", Respond(event))
+            if sa.mobility is not None and not informational.closes(event):
+                return mobike.on_request(sa, event, env)
             return informational.on_request(sa, event, env)
         case Response(exchange=ExchangeType.CREATE_CHILD_SA):
             return create_child_sa.on_response(sa, event, env)
         case Response(exchange=ExchangeType.INFORMATIONAL):
+            if sa.mobility is not None:
+                return mobike.on_response(sa, event, env)
             return informational.on_response(sa, event, env)
         case Due():
             return aging.on_due(sa, env)
@@ -185,6 +200,14 @@ def _in_established(sa: Established, event: Event, env: Env) -> Step:
             return _not_installed(sa, spi_in, reason)
         case RivalGone() if isinstance(sa.doing, RekeyingIke):
             return Step(replace(sa, doing=replace(sa.doing, rival=None)))
+        case MovePath():
+            return mobike.on_move(sa, event, env)
+        case LocalAddresses():
+            return mobike.on_local_addresses(sa, event, env)
+        case MappingChanged(remote=remote):
+            return nat.mapping_changed(sa, remote, env)
+        case Doubtful():
+            return mobike.on_doubt(sa)
         case TakeUp():
             return Step(sa)
         case Terminate():
@@ -263,9 +286,7 @@ def take_up(done: Step, env: Env) -> Step:
     """Begin with tasks until one of them has sent a request."""
     sa, effects = done.sa, done.effects
     while isinstance(sa, Established) and sa.doing is None:
-        task = next(
-            (task for task in sa.todo if sa.wake == NEVER or isinstance(task, DeleteChild | Probe | Close)), None
-        )
+        task = next((task for task in sa.todo if sa.wake == NEVER or not isinstance(task, MAY_WAIT)), None)
         if task is None:
             break
         sa = replace(sa, todo=tuple(other for other in sa.todo if other is not task))
@@ -279,7 +300,13 @@ def take_up(done: Step, env: Env) -> Step:
             case DeleteChild(spi_in):
                 started = informational.delete_child(sa, spi_in)
             case Probe():
-                started = informational.probe(sa)
+                started = mobike.probe(sa) if sa.mobility is not None else informational.probe(sa)
+            case Update():
+                started = mobike.update(sa, task, env)
+            case CheckPath():
+                started = mobike.check_path(sa, env)
+            case Announce():
+                started = mobike.announce(sa, env)
             case Close(reason, asked):
                 started = informational.close(sa, reason, asked=asked)
         sa, effects = started.sa, (*effects, *started.effects)

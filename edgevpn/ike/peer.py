@@ -176,6 +176,8 @@ class Peer:
     liveness: float = NEVER
     force_encapsulation: bool = False
     unique: Unique = Unique.KEEP
+    fragmentation: bool = True
+    mobike: bool = False
     pool: NetworkSettings | None = None
     wants: Wants | None = None
 

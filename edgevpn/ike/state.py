@@ -56,10 +56,14 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Nat:
-    """Who sits behind a NAT, by the hashes of RFC 7296 §2.23; either makes ESP travel in UDP."""
+    """Who sits behind a NAT, by the hashes of RFC 7296 §2.23; either makes ESP travel in UDP.
+
+    `supported`: the peer knows of NATs at all.
+    """
 
     local: bool = False
     remote: bool = False
+    supported: bool = True
 
     def __bool__(self) -> bool:
         return self.local or self.remote
@@ -180,6 +184,23 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Update:
+    """The peer is to know that this IKE SA goes over another path now (RFC 4555 §3.5). `tries` counts refusals."""
+
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPath:
+    """The peer is to show that it receives what is sent to where it says to be (RFC 4555 §3.7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """The peer is to know at which other addresses we can be reached (RFC 4555 §3.6)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """The IKE SA is to go. `asked`: somebody here wants it."""
 
@@ -187,7 +208,7 @@ class Close:
     asked: bool
 
 
-Task = CreateChild | RekeyChild | RekeyIke | DeleteChild | Probe | Close
+Task = CreateChild | RekeyChild | RekeyIke | DeleteChild | Probe | Update | CheckPath | Announce | Close
 
 
 # What we may be in the middle of asking; one at a time (window of one, RFC 7296 §2.3).
@@ -257,7 +278,40 @@ class Probing:
     """An empty INFORMATIONAL asks whether the peer is there (RFC 7296 §2.4)."""
 
 
-Doing = CreatingChild | RekeyingChild | RekeyingIke | Deleting | Probing
+@dataclass(frozen=True, slots=True)
+class Updating:
+    """UPDATE_SA_ADDRESSES for this path is unanswered; the answer must bear the same COOKIE2."""
+
+    task: Update
+    path: Path
+    cookie2: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckingPath:
+    """An INFORMATIONAL request with a COOKIE2 is unanswered."""
+
+    cookie2: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Announcing:
+    """Our other addresses are on their way."""
+
+
+Doing = CreatingChild | RekeyingChild | RekeyingIke | Deleting | Probing | Updating | CheckingPath | Announcing
+
+
+@dataclass(frozen=True, slots=True)
+class Mobility:
+    """Both sides speak MOBIKE (RFC 4555).
+
+    `addresses` are where the peer can be found beside where it is, `seen_as` is the hash of our address by which it
+    has last told how it sees us.
+    """
+
+    addresses: tuple[IpAddress, ...] = ()
+    seen_as: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +417,7 @@ class Established:
     began: bool = True
     expire_at: float = NEVER
     session: Session = BY_KEYS
+    mobility: Mobility | None = None
 
     @property
     def spi(self) -> bytes:

@@ -181,6 +181,16 @@ class Window:
         resend_at = env.soon(env.settings.retransmit_first * env.settings.retransmit_factor**tries)
         return replace(self, outstanding=replace(sent, tries=tries, resend_at=resend_at)), sent.sends()
 
+    @property
+    def tries(self) -> int:
+        """How often our request has been sent again."""
+        return self.outstanding.tries if self.outstanding else 0
+
+    def on_path(self, path: Path) -> Self:
+        """With our request, if there is one, to be repeated over this path."""
+        sent = self.outstanding
+        return self if sent is None or sent.path == path else replace(self, outstanding=replace(sent, path=path))
+
     def check_response(self, header: Header) -> None:
         """Discard unless this may answer our request."""
         sent = self.outstanding

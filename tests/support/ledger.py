@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from edgevpn.ike.contract import Effect, Endpoints, InstallInbound, InstallOutbound, RemoveChild, RemoveOutbound
+from edgevpn.ike.contract import (
+    Effect,
+    Endpoints,
+    InstallInbound,
+    InstallOutbound,
+    MoveChild,
+    RemoveChild,
+    RemoveOutbound,
+)
 from edgevpn.ike.state import ChildSa
 
 
@@ -28,6 +36,9 @@ class Ledger:
                 assert child.spi_out not in self.outbound, "installed twice"
                 assert ends == self.ends[child.spi_in], "sends from elsewhere than it receives"
                 self.outbound[child.spi_out] = child
+            case MoveChild(child, ends):
+                assert child.spi_in in self.inbound, "moves what is not there"
+                self.ends[child.spi_in] = ends
             case RemoveOutbound(child):
                 self.outbound.pop(child.spi_out, None)
             case RemoveChild(child):

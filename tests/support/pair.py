@@ -23,12 +23,17 @@ from edgevpn.ike.contract import (
     ChildFailed,
     Datagram,
     Effect,
+    FindPath,
     IkeSa,
     IkeSaDown,
+    IkeSaMoved,
     IkeSaUp,
     Initiate,
     Input,
     KeysDerived,
+    LocalAddresses,
+    MappingChanged,
+    MovePath,
     QueryTraffic,
     Report,
     Send,
@@ -40,7 +45,7 @@ from edgevpn.ike.contract import (
     Traffic,
 )
 from edgevpn.ike.endpoint import Endpoint
-from edgevpn.ike.peer import Peer
+from edgevpn.ike.peer import IpAddress, Peer
 from edgevpn.ike.questions import (
     Configured,
     FindPassword,
@@ -55,6 +60,7 @@ from edgevpn.ike.state import Address, ChildSa, Established, Path, Phase, Secure
 from tests.support.chance import Chance
 from tests.support.chart import Chart
 from tests.support.ledger import Ledger
+from tests.support.network import Network
 from tests.support.peers import TO_RIGHT, mirrored
 from tests.support.world import World
 
@@ -70,8 +76,8 @@ class Side:
     `world` answers what the endpoint asks, at once, or when the test says so: then it waits in `open`.
     """
 
-    host: IPv4Address
-    other: IPv4Address
+    host: IpAddress
+    other: IpAddress
     peers: tuple[Peer, ...]
     chance: Chance
     pair: Pair
@@ -123,10 +129,34 @@ class Side:
                 self.open.append(effect)
             case Release():
                 self.world.take_back(effect)
-            case IkeSaUp() | IkeSaDown() | ChildFailed() | ChildClosed() | Configured() | Report():
+            case FindPath():
+                self.told.append(effect)
+                self.find_path(effect)
+            case IkeSaUp() | IkeSaDown() | IkeSaMoved() | ChildFailed() | ChildClosed() | Configured() | Report():
                 self.told.append(effect)
             case _:
                 self.kernel.carry_out(effect)
+
+    # --- addresses ---
+
+    def move_to(self, *hosts: IpAddress) -> None:
+        """We have these addresses from now on, the first of which is for new conversations."""
+        network = self.pair.network
+        for host in network.hosts(self):
+            del network.owners[host]
+        network.owners.update(dict.fromkeys(hosts, self))
+        self.host = hosts[0]
+        self.tell(LocalAddresses(hosts))
+
+    def find_path(self, wanted: FindPath) -> None:
+        """Like a routing table: from an address that we have, to the first of the peer's that is not known to fail."""
+        hosts, there = self.pair.network.hosts(self), wanted.path.remote.host
+        fails = wanted.path.local.host in hosts
+        for remote in (*wanted.others, there) if fails else (there, *wanted.others):
+            local = next((host for host in hosts if host.version == remote.version), None)
+            if local is not None:
+                self.tell(MovePath(wanted.spi, local, remote))
+                return
 
     # --- what a test asks ---
 
@@ -192,29 +222,29 @@ class Pair:
         self.fate: Fate = in_order
         self.sent: list[bytes] = []
         self.secrets: dict[tuple[bytes, bytes], Secured] = {}
+        self.network: Network[Side] = Network()
         self._chart = Chart()
-        self._wire: list[tuple[float, int, Path, bytes]] = []
+        self._wire: list[tuple[float, int, Address, Address, bytes]] = []
         self._order = count()
         self.left = Side(LEFT, RIGHT, left, Chance(seed), self)
         self.right = Side(RIGHT, LEFT, right, Chance(seed + 1), self)
+        self.network.owners |= {LEFT: self.left, RIGHT: self.right}
 
     @property
     def sides(self) -> tuple[Side, Side]:
         return self.left, self.right
 
-    def side_at(self, address: Address) -> Side | None:
-        """Who has that address."""
-        return next((side for side in self.sides if side.host == address.host), None)
-
     # --- the wire ---
 
     def send(self, sender: Side, path: Path, octets: bytes) -> None:
+        source = self.network.leave(path.local, sender)
         if octets == KEEPALIVE:
             return
-        delays = self.fate(len(self.sent), octets)
+        delays = self.fate(len(self.sent), octets) if source else ()
         self._chart.add(sender is self.left, octets, lost=not delays)
         for delay in delays:
-            heapq.heappush(self._wire, (self.now + delay, next(self._order), path, octets))
+            assert source is not None
+            heapq.heappush(self._wire, (self.now + delay, next(self._order), source, path.remote, octets))
         self.sent.append(octets)
 
     def lose(self, *numbers: int) -> None:
@@ -241,9 +271,10 @@ class Pair:
 
     def _happen(self) -> None:
         if self._wire and self._wire[0][0] <= self.now:
-            _, _, path, octets = heapq.heappop(self._wire)
-            if (to := self.side_at(path.remote)) is not None:
-                to.tell(Datagram(Path(path.remote, path.local), octets))
+            _, _, source, target, octets = heapq.heappop(self._wire)
+            if (arrives := self.network.arrive(target)) is not None:
+                to, here = arrives
+                to.tell(Datagram(Path(here, source), octets))
             return
         for side in self.sides:
             for spi, at in list(side.timers.items()):
@@ -251,6 +282,29 @@ class Pair:
                     del side.timers[spi]
                     side.tell(TimerFired(spi))
                     return
+
+    def ping(self) -> bool:
+        """One packet on each child in each direction; whether all arrive. The kernels tell what they notice."""
+        arrived = [self._esp(side, child) for side in self.sides for child in tuple(side.kernel.outbound.values())]
+        return all(arrived)
+
+    def _esp(self, sender: Side, child: ChildSa) -> bool:
+        """A packet on that child."""
+        ends = sender.kernel.ends[child.spi_in]
+        source, target = ends.path.local, ends.path.remote
+        if not ends.nat and not self.network.passes(source, target):
+            return False
+        source, arrives = self.network.leave(source, sender) or source, self.network.arrive(target)
+        if arrives is None or self.network.owners.get(ends.path.local.host) is not sender:
+            return False
+        receiver, _ = arrives
+        if child.spi_out not in receiver.kernel.inbound:
+            return False
+        receiver.kernel.heard[child.spi_out] = self.now
+        known = receiver.kernel.ends[child.spi_out].path.remote
+        if ends.nat and source != known:
+            receiver.tell(MappingChanged(child.spi_out, source))
+        return True
 
     def chart(self) -> str:
         """Every message since the last call, a line each; left's go `-->`."""

@@ -22,6 +22,7 @@ from edgevpn.ike.contract import (
     refused,
 )
 from edgevpn.ike.errors import AuthenticationFailed, Cause, FailedCpRequired, IkeError, InternalAddressFailure
+from edgevpn.ike.exchange import extensions
 from edgevpn.ike.exchange.child_sa import Nonces, answer_offer, ends, exported
 from edgevpn.ike.exchange.configuration import lending, reply, wants_of
 from edgevpn.ike.iana import NotifyType
@@ -67,19 +68,19 @@ def _establish(claim: Claim, proven: Proven, request: Request, given: Given, env
     narrowed = lending(peer, given) if given else peer
     treated = adapted(narrowed, claim.client, half_open.nat.remote)
     up = established(half_open.secured, treated, claim.remote_id, request.path, half_open.nat, env, began=False)
-    up = replace(up, session=session)
+    up = extensions.agreed(replace(up, session=session), claim.asked)
     effects: list[Effect | Directive] = [IkeSaUp(up.spi, peer.name, up.remote_id, up.path, session=session)]
     anew = _begins_anew(claim) and peer.unique is not Unique.SHARE
     if anew or peer.unique is Unique.REPLACE:
         effects.append(Supersede(peer.name, up.identity, silently=anew))
+    told, more = _reply(claim, given), extensions.in_auth_response(up, env)
     if claim.asked.first(SecurityAssociation) is None:
-        told = _reply(claim, given)
-        return Step(up, (*effects, Respond(request, (*proven.identity, *told))))  # childless, RFC 6023
+        return Step(up, (*effects, Respond(request, (*proven.identity, *told, *more))))  # childless, RFC 6023
     try:
         return _with_child(up, claim, proven, request, tuple(effects), env)
     except IkeError as error:
         why = refused("child_refused", error.cause, peer=peer.name, notify=error.notify.name, why=str(error))
-        answer = (*proven.identity, *_reply(claim, given), Notify(error.notify, error.data))
+        answer = (*proven.identity, *told, Notify(error.notify, error.data), *more)
         return Step(up, (*effects, Respond(request, answer), why))
 
 
@@ -94,12 +95,13 @@ def _with_child(
         raise InternalAddressFailure("there is no address for the peer")
     nonces = Nonces(opening.ni, opening.nr)
     child, payloads = answer_offer(up.secured, up.peer.children, claim.asked, nonces, True, env)
+    answer = (*proven.identity, *_reply(claim, given), *payloads, *extensions.in_auth_response(up, env))
     return Step(
         up.with_child(child),
         (
             *effects,
             InstallInbound(child, ends(up)),
-            Respond(request, (*proven.identity, *_reply(claim, given), *payloads)),
+            Respond(request, answer),
             InstallOutbound(child, ends(up)),
             *exported(up.secured, child, env),
         ),

@@ -26,7 +26,7 @@ from edgevpn.ike.contract import (
 )
 from edgevpn.ike.crypto.signature import KeyKind
 from edgevpn.ike.errors import AuthenticationFailed, Cause
-from edgevpn.ike.exchange import eap
+from edgevpn.ike.exchange import eap, extensions
 from edgevpn.ike.exchange.child_sa import accept_answer, ends, exported, make_offer, offer_payloads
 from edgevpn.ike.exchange.configuration import read_reply, request, using
 from edgevpn.ike.exchange.informational import close
@@ -113,6 +113,7 @@ def _ask(first: Authenticating, proof: tuple[Payload, ...], ours: Proof, initial
         *((request(peer.wants),) if peer.wants else ()),
         *(offer_payloads(offer, in_ike_auth=True) if offer else ()),
         *((Notify(NotifyType.INITIAL_CONTACT),) if initial_contact else ()),
+        *extensions.in_auth_request(peer, first.path, env),
     )
     waiting = replace(first, offer=offer, children=first.children[1:], ours=ours)
     return Step(waiting, (Call(ExchangeType.IKE_AUTH, payloads, first.path),))
@@ -231,7 +232,7 @@ def _finish(sa: Authenticating, response: Response, remote_id: Identification, t
     session = Session(sa.ours, theirs, got=got)
     peer = using(peer, got) if got else peer
     up = established(sa.secured, peer, remote_id, sa.path, sa.nat, env, began=True)
-    up = replace(up, session=session).then(*map(CreateChild, sa.children))
+    up = extensions.agreed(replace(up, session=session), response).then(*map(CreateChild, sa.children))
     effects: tuple[Effect | Directive, ...] = (IkeSaUp(up.spi, peer.name, remote_id, up.path, session=session),)
     if wants and not got:
         return _without_address(up, response, effects)

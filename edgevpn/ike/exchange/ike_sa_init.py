@@ -29,21 +29,21 @@ from edgevpn.ike.contract import (
     Response,
     Secure,
     Send,
-    Settings,
     Step,
     report,
 )
 from edgevpn.ike.crypto import dh
-from edgevpn.ike.crypto.keymat import derive_ike_keys, nat_detection_hash
+from edgevpn.ike.crypto.keymat import derive_ike_keys
 from edgevpn.ike.crypto.signature import OFFERED_HASHES
 from edgevpn.ike.errors import Cause, IkeError, InvalidKePayload, InvalidSyntax, NoProposalChosen
+from edgevpn.ike.exchange import extensions, nat
 from edgevpn.ike.exchange.ike_auth_initiator import ask_ike_auth
 from edgevpn.ike.exchange.proof import certificate_request, hashes_of
 from edgevpn.ike.iana import ExchangeType, Flag, Ke, NotifyType, ProtocolId
 from edgevpn.ike.negotiate import check_answer, choose, methods, proposals
 from edgevpn.ike.peer import Offer, Peer
-from edgevpn.ike.state import Address, Closed, HalfOpen, Initiating, Nat, Opening, Path, Secured
-from edgevpn.ike.wire.message import Header, Payload, encode_message
+from edgevpn.ike.state import Closed, HalfOpen, Initiating, Opening, Secured
+from edgevpn.ike.wire.message import Header, encode_message
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import KeyExchange, Nonce, SecurityAssociation
 
@@ -109,7 +109,8 @@ def _ask(sa: Initiating) -> Step:
         SecurityAssociation(proposals(_guessed_first(sa.peer.offers, sa.ke), ProtocolId.IKE, b"")),
         KeyExchange(sa.ke, sa.key_pair.public),
         Nonce(sa.ni),
-        *_nat_detection(sa.spi_i, NO_SPI, sa.path, sa.peer.force_encapsulation),
+        *nat.detection((sa.spi_i, NO_SPI), sa.path, sa.peer.force_encapsulation),
+        *extensions.in_init_request(sa.peer),
         *HASHES_NOTIFY,
     )
     request = encode_message(Header(sa.spi_i, NO_SPI, ExchangeType.IKE_SA_INIT, Flag.INITIATOR, 0), payloads)
@@ -160,18 +161,12 @@ def _agreed(sa: Initiating, response: Response, env: Env) -> Step:
     suite = chosen.ike_suite()
     shared_secret = sa.key_pair.shared_secret(ke.data)
     keys = derive_ike_keys(suite, sa.ni, nr, shared_secret, sa.spi_i, header.spi_r)
-    secured = Secured(sa.spi_i, header.spi_r, True, suite, keys)
-    nat = _nat(response, sa.spi_i, header.spi_r, sa.path, sa.peer.force_encapsulation)
-    path = _floated(sa.path, env.settings) if nat else sa.path
-    step = ask_ike_auth(sa, secured, nat, path, Opening(sa.request, response.octets, sa.ni, nr), response, env)
+    secured = Secured(sa.spi_i, header.spi_r, True, suite, keys, extensions.fragments(sa.peer, response))
+    found = nat.detected(response, (sa.spi_i, header.spi_r), sa.path, sa.peer.force_encapsulation)
+    floats = found or (sa.peer.mobike and found.supported)  # RFC 4555 §3.3
+    path = nat.floated(sa.path, env.settings) if floats else sa.path
+    step = ask_ike_auth(sa, secured, found, path, Opening(sa.request, response.octets, sa.ni, nr), response, env)
     return Step(step.sa, (Secure(secured), *_exported(secured, env), *step.effects))
-
-
-def _floated(path: Path, settings: Settings) -> Path:
-    """Behind a NAT all goes from port 4500 to port 4500 (§2.23); a peer at a port of its own stays there."""
-    port = settings.nat_port
-    remote = replace(path.remote, port=port) if path.remote.port == settings.ike_port else path.remote
-    return Path(replace(path.local, port=port), remote)
 
 
 # --- responder ---------------------------------------------------------------------------------------------------
@@ -196,16 +191,17 @@ def on_request(request: Request, header: Header, octets: bytes, env: Env) -> Ste
         SecurityAssociation(chosen.answer(ProtocolId.IKE, b"")),
         KeyExchange(chosen.ke, key_pair.public),
         Nonce(nr),
-        *_nat_detection(spi_i, spi_r, request.path, force),
+        *nat.detection((spi_i, spi_r), request.path, force),
+        *extensions.in_init_response(peers, request),
         *(HASHES_NOTIFY if hashes is not None else ()),
         *certificate_request(peers),
     )
     answer = encode_message(Header(spi_i, spi_r, ExchangeType.IKE_SA_INIT, Flag.RESPONSE, 0), payloads)
-    secured = Secured(spi_i, spi_r, False, suite, keys)
-    nat = _nat(request, spi_i, NO_SPI, request.path, force)
+    secured = Secured(spi_i, spi_r, False, suite, keys, extensions.fragments_of_any(peers, request))
+    found = nat.detected(request, (spi_i, NO_SPI), request.path, force)
     due = env.now + env.settings.half_open_timeout
     client = recognise_init(request.payloads)
-    sa = HalfOpen(secured, request.path, nat, Opening(octets, answer, ni, nr), due, client, hashes)
+    sa = HalfOpen(secured, request.path, found, Opening(octets, answer, ni, nr), due, client, hashes)
     return Step(sa, (Secure(secured), *_exported(secured, env), Send(request.path, answer)))
 
 
@@ -225,31 +221,6 @@ def _notify(header: Header, notify: Notify) -> bytes:
 
 
 # --- both --------------------------------------------------------------------------------------------------------
-
-
-def _nat_detection(spi_i: bytes, spi_r: bytes, path: Path, force: bool) -> tuple[Payload, ...]:
-    """Hashes of both addresses. `force`: ours is made wrong, so that the peer believes in a NAT and ESP goes in UDP."""
-    source = bytes(20) if force else _hash(spi_i, spi_r, path.local)
-    return (
-        Notify(NotifyType.NAT_DETECTION_SOURCE_IP, source),
-        Notify(NotifyType.NAT_DETECTION_DESTINATION_IP, _hash(spi_i, spi_r, path.remote)),
-    )
-
-
-def _nat(message: Request | Response, spi_i: bytes, spi_r: bytes, path: Path, force: bool) -> Nat:
-    """Who is behind a NAT. A peer that sends no hashes cannot do NAT traversal, so it gets none."""
-    sources = [
-        n for n in message.payloads if isinstance(n, Notify) and n.notify_type == NotifyType.NAT_DETECTION_SOURCE_IP
-    ]
-    target = message.notify(NotifyType.NAT_DETECTION_DESTINATION_IP)
-    if not sources or target is None:
-        return Nat()
-    remote = all(source.data != _hash(spi_i, spi_r, path.remote) for source in sources)
-    return Nat(local=force or target.data != _hash(spi_i, spi_r, path.local), remote=remote)
-
-
-def _hash(spi_i: bytes, spi_r: bytes, address: Address) -> bytes:
-    return nat_detection_hash(spi_i, spi_r, address.host, address.port)
 
 
 def _exported(secured: Secured, env: Env) -> tuple[Effect | Directive, ...]:

@@ -285,7 +285,7 @@ def test_peer_without_nat_traversal() -> None:
     agreed = ike_sa_init.on_response(sa, init_response(answer(sa, *bare)), an_env())
 
     assert isinstance(agreed.sa, Authenticating)
-    assert agreed.sa.nat == Nat()
+    assert agreed.sa.nat == Nat(supported=False)
     assert agreed.sa.path == LEFT_PATH
 
 
