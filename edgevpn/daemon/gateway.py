@@ -12,15 +12,18 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path as FilePath
 from typing import Any
 
 from edgevpn.api import SiteStatus
-from edgevpn.config.model import Config, Site
+from edgevpn.api.records import DeviceStatus
+from edgevpn.config.model import Config, Device, Site
 from edgevpn.daemon.answers import Answers
 from edgevpn.daemon.certificates import NONE, Certificates
 from edgevpn.daemon.dataplane import Dataplane
+from edgevpn.daemon.device_status import device_status, session_status
 from edgevpn.daemon.homes import Home, homes, site_home
 from edgevpn.daemon.keeper import IpAddress, Keeper
 from edgevpn.daemon.keyring import Keyring
@@ -29,7 +32,7 @@ from edgevpn.daemon.options import Ports, StartFailed
 from edgevpn.daemon.peers import peers
 from edgevpn.daemon.reception import Reception
 from edgevpn.daemon.runner import Runner
-from edgevpn.daemon.status import site_status
+from edgevpn.daemon.status import Seen, site_status
 from edgevpn.daemon.transport import Transport, source_for
 from edgevpn.daemon.visitors import Visitors
 from edgevpn.ike.contract import (
@@ -197,7 +200,24 @@ class Gateway:
         """The state of one site. KeyError if there is none. Raises KernelError."""
         keeper = self._keepers[name]
         epoch = time.time() - self._clock()
-        return site_status(keeper.site, self._established(name), keeper.is_trying, self._dataplane.traffic, epoch)
+        seen = Seen(keeper.is_trying, keeper.why)
+        return site_status(keeper.site, self._established(name), seen, self._dataplane.traffic, epoch)
+
+    def device_status(self, device: Device) -> DeviceStatus:
+        """The state of one device. Raises KernelError."""
+        epoch = time.time() - self._clock()
+        sessions = [
+            session_status(visit, sa, self._dataplane.traffic, epoch)
+            for visit in self.visitors.sessions.of(device.name)
+            if isinstance(sa := self._endpoint.sa(visit.spi), Established)
+        ]
+        refusal = self._answers.devices.refusal(device)
+        return device_status(device, refusal, sessions, self.visitors.usage.of(device.name), datetime.now(UTC).date())
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """All devices, in the order of the file."""
+        return self._config.devices if self._config else ()
 
     @property
     def site_names(self) -> tuple[str, ...]:

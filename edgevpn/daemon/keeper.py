@@ -104,6 +104,7 @@ class Keeper:
         self._patience = patience
         self._ikes: dict[bytes, None] = {}  # established IKE SAs by our SPI, the newest last
         self._wanted: dict[str, None] = {}  # children to bring up, in order
+        self.why = ""  # the last try failed, if it did
         self._asked: tuple[str, ...] = ()  # those of them that the core is busy with
         self._by_itself = any(child.start is Start.LOAD for child in site.children)
         self._call = asyncio.Event()
@@ -182,6 +183,7 @@ class Keeper:
     def child_up(self, child: str) -> None:
         self._renewed(child)
         self._wanted.pop(child, None)
+        self.why = ""
         if self._wanted.keys().isdisjoint(self._asked) and self._answer and not self._answer.done():
             self._answer.set_result(None)
 
@@ -302,6 +304,7 @@ class Keeper:
 
     def _give_up(self, reason: NotUp) -> None:
         """After a failed try: go on wanting only what comes up by itself."""
+        self.why = str(reason)
         note(log, logging.WARNING, "site_not_up", site=self.site.name, why=reason)
         self._finish(reason)
         kept = {child.name for child in self.site.children if self._by_itself and child.start is Start.LOAD}

@@ -147,6 +147,7 @@ class Service:
             started=time.time() - (time.monotonic() - self._started),
             kernel=self._options.kernel.value,
             sites=[self._gateway.site_status(name) for name in self._gateway.site_names],
+            devices=[self._gateway.device_status(device) for device in self._gateway.devices],
         )
 
     async def site_up(self, params: Params) -> object:

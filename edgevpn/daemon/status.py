@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal
 
@@ -17,12 +18,26 @@ UP = (Phase.ACTIVE, Phase.INBOUND)
 Ask = Callable[[ChildSa], Traffic]
 
 
-def site_status(site: Site, sas: Iterable[Established], trying: bool, ask: Ask, epoch: float) -> SiteStatus:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of a site beyond its IKE SAs: whether it is being brought up, and what went wrong last."""
+
+    trying: bool = False
+    why: str = ""
+
+
+def site_status(site: Site, sas: Iterable[Established], seen: Seen, ask: Ask, epoch: float) -> SiteStatus:
     """One site. `epoch`: the Unix time, in seconds, at which the monotonic clock was zero."""
     ikes = [_ike_status(sa, ask, epoch) for sa in sas]
-    up = any(ike["children"] for ike in ikes) and not trying
+    up = any(ike["children"] for ike in ikes) and not seen.trying
     remote = ", ".join(map(str, site.remote)) or "any"
-    return SiteStatus(name=site.name, state="up" if up else "connecting" if trying else "down", remote=remote, ike=ikes)
+    return SiteStatus(
+        name=site.name,
+        state="up" if up else "connecting" if seen.trying else "down",
+        remote=remote,
+        why="" if up else seen.why,
+        ike=ikes,
+    )
 
 
 def _ike_status(sa: Established, ask: Ask, epoch: float) -> IkeStatus:

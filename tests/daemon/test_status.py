@@ -7,7 +7,7 @@ import pytest
 
 from edgevpn.api import SiteStatus
 from edgevpn.daemon.dataplane import Traffic
-from edgevpn.daemon.status import place, selector_text, site_status
+from edgevpn.daemon.status import Seen, place, selector_text, site_status
 from edgevpn.ike.state import Address, Established, Nat, Phase
 from edgevpn.ike.wire.selector import ANY_PORTS, TrafficSelector
 from tests.support.configs import office
@@ -28,7 +28,7 @@ def test_site_that_is_up(sa: Established) -> None:
     """Children that are on their way out are not shown."""
     leaving = replace(sa.children[0], spi_in=b"gone", phase=Phase.LINGERING)
     sa = replace(sa, nat=Nat(local=True, remote=True), children=(*sa.children, leaving))
-    status = site_status(office(), [sa], False, lambda _: Traffic(7, 8), 1_700_000_000.0)
+    status = site_status(office(), [sa], Seen(), lambda _: Traffic(7, 8), 1_700_000_000.0)
 
     assert misfits(status, SiteStatus) == []
     assert (status["state"], status["remote"]) == ("up", "office.example.org")
@@ -41,15 +41,16 @@ def test_site_that_is_up(sa: Established) -> None:
 
 def test_site_that_is_not(sa: Established) -> None:
     site, bare = office(remote="any", remote_id="any", start="wait"), replace(sa, children=())
-    assert site_status(site, [], False, lambda _: Traffic(), 0)["state"] == "down"
-    assert site_status(site, [bare], True, lambda _: Traffic(), 0)["state"] == "connecting"
-    assert site_status(site, [bare], False, lambda _: Traffic(), 0)["remote"] == "any"
+    down = site_status(site, [], Seen(why="no answer"), lambda _: Traffic(), 0)
+    assert (down["state"], down["why"]) == ("down", "no answer")
+    assert site_status(site, [bare], Seen(trying=True), lambda _: Traffic(), 0)["state"] == "connecting"
+    assert site_status(site, [bare], Seen(), lambda _: Traffic(), 0)["remote"] == "any"
 
 
 @pytest.mark.parametrize(("local", "remote", "word"), [(0, 0, "none"), (1, 0, "local"), (0, 1, "remote")])
 def test_nat(sa: Established, local: int, remote: int, word: str) -> None:
     behind = replace(sa, nat=Nat(bool(local), bool(remote)))
-    assert site_status(office(), [behind], False, lambda _: Traffic(), 0)["ike"][0]["nat"] == word
+    assert site_status(office(), [behind], Seen(), lambda _: Traffic(), 0)["ike"][0]["nat"] == word
 
 
 def test_place() -> None:

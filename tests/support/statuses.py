@@ -10,6 +10,7 @@ OFFICE: SiteStatus = {
     "name": "office",
     "state": "up",
     "remote": "office.example.org",
+    "why": "",
     "ike": [
         {
             "spi_i": "1122334455667788",
@@ -44,5 +45,5 @@ OFFICE: SiteStatus = {
         }
     ],
 }
-BRANCH: SiteStatus = {"name": "branch", "state": "connecting", "remote": "branch.example.org", "ike": []}
-STATUS: Status = {"version": "0.1.0", "started": STARTED, "kernel": "netlink", "sites": [OFFICE, BRANCH]}
+BRANCH: SiteStatus = {"name": "branch", "state": "connecting", "remote": "branch.example.org", "why": "", "ike": []}
+STATUS: Status = {"version": "0.1.0", "started": STARTED, "kernel": "netlink", "sites": [OFFICE, BRANCH], "devices": []}

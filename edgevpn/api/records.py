@@ -1,0 +1,321 @@
+"""What methods answer and events carry. Times are Unix times in seconds, sizes octets, SPIs hexadecimal.
+
+Times are worked out when the answer is written, so that a clock that is set later falsifies nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+# --- the whole -----------------------------------------------------------------------------------------------------
+
+
+class Version(TypedDict):
+    """Which edgevpn answers, and which version of this interface it speaks."""
+
+    version: str
+    api: int
+
+
+class Health(TypedDict):
+    """One thing that was looked at: how it stands, in a sentence, and what helps ("" if nothing is wrong)."""
+
+    id: str
+    level: Literal["good", "warning", "bad"]
+    message: str
+    cure: str
+
+
+class Subscription(TypedDict):
+    """The topics that this connection now hears of."""
+
+    topics: list[str]
+
+
+# --- sites ---------------------------------------------------------------------------------------------------------
+
+
+class ChildStatus(TypedDict):
+    """One CHILD SA. `bytes_in` and `bytes_out` count from its last rekeying on."""
+
+    name: str
+    spi_in: str
+    spi_out: str
+    local_ts: list[str]
+    remote_ts: list[str]
+    bytes_in: int
+    bytes_out: int
+    suite: str
+
+
+class IkeStatus(TypedDict):
+    """One IKE SA. `nat` tells which ends have a NAT before them."""
+
+    spi_i: str
+    spi_r: str
+    local: str
+    remote: str
+    nat: Literal["none", "local", "remote", "both"]
+    established: float
+    suite: str
+    children: list[ChildStatus]
+
+
+class SiteStatus(TypedDict):
+    """One site, with all its IKE SAs; there is more than one while one replaces another.
+
+    `why` is what kept it from coming up at the last try, "" if nothing did.
+    """
+
+    name: str
+    state: Literal["up", "connecting", "down"]
+    remote: str
+    why: str
+    ike: list[IkeStatus]
+
+
+# --- devices -------------------------------------------------------------------------------------------------------
+
+
+class Amount(TypedDict):
+    """Octets that a device has sent to us and got from us."""
+
+    received: int
+    sent: int
+
+
+class PeriodUsage(TypedDict):
+    """What a device has moved on a day ("2026-11-24") or in a month ("2026-11")."""
+
+    period: str
+    received: int
+    sent: int
+
+
+class SessionStatus(TypedDict):
+    """A device that is in: from where, since when, as which client, by which proof, with which addresses."""
+
+    spi: str
+    remote: str
+    since: float
+    client: str
+    proof: str
+    addresses: list[str]
+    nat: bool
+    suite: str
+    bytes_in: int
+    bytes_out: int
+
+
+class DeviceStatus(TypedDict):
+    """One device. `refused` says why it may not come in: "" if it may. `expires` is a Unix time, None for never."""
+
+    name: str
+    owner: str
+    platform: Literal["windows", "macos", "ios", "android", "linux", "other"]
+    login: Literal["password", "certificate", "psk"]
+    id: str
+    pool: str
+    enabled: bool
+    refused: str
+    expires: float | None
+    v4: str
+    v6: str
+    mode: Literal["full", "split"]
+    sessions: list[SessionStatus]
+    today: Amount
+    month: Amount
+    seen: float | None
+    place: str
+
+
+class CertificateStatus(TypedDict):
+    """A certificate: of what, whose, until when."""
+
+    what: str
+    subject: str
+    fingerprint: str
+    ends: float
+    days_left: int
+
+
+class DeviceDetail(TypedDict):
+    """A device with all that is known of it; usage with the oldest first."""
+
+    device: DeviceStatus
+    networks: list[str]
+    dns: list[str]
+    unique: Literal["keep", "replace", "refuse"]
+    days: list[PeriodUsage]
+    months: list[PeriodUsage]
+    certificates: list[CertificateStatus]
+
+
+class DeviceMade(TypedDict):
+    """A device and its new secret, told this once and never again; "" for a login that has none of that kind."""
+
+    device: DeviceStatus
+    password: str
+    psk: str
+
+
+class Artifact(TypedDict):
+    """A file that was made for somebody. `content` is text, or Base64 of octets if `base64`."""
+
+    name: str
+    media_type: str
+    base64: bool
+    content: str
+
+
+class CardField(TypedDict):
+    """A field of a form on a phone, in the order in which it shows them."""
+
+    label: str
+    value: str
+
+
+class PoolStatus(TypedDict):
+    """One pool, how many addresses it has and how many of them are in use, by IP version."""
+
+    name: str
+    interface: str
+    v4: list[str]
+    v6: list[str]
+    size_v4: int
+    size_v6: int
+    used_v4: int
+    used_v6: int
+    mode: Literal["full", "split"]
+    networks: list[str]
+    dns: list[str]
+    logins: list[Literal["password", "certificate", "psk"]]
+    legacy: bool
+
+
+class Status(TypedDict):
+    """Everything at a glance."""
+
+    version: str
+    started: float
+    kernel: Literal["netlink", "memory"]
+    sites: list[SiteStatus]
+    devices: list[DeviceStatus]
+
+
+# --- configuration -------------------------------------------------------------------------------------------------
+
+
+class Reloaded(TypedDict):
+    """Names of sites by what happened to them, and warnings about the file."""
+
+    added: list[str]
+    changed: list[str]
+    removed: list[str]
+    unchanged: list[str]
+    warnings: list[str]
+
+
+class Change(TypedDict):
+    """One key: its dotted path, its values before and after as the file writes them (secrets masked), what it does.
+
+    `effect`: at once, for the next tunnel, by making the tunnel anew, or when the daemon is started again.
+    """
+
+    path: str
+    before: str
+    after: str
+    effect: Literal["live", "next", "reconnect", "restart"]
+
+
+class Plan(TypedDict):
+    """What a change of the configuration would do; `drops` names the sites and devices whose tunnels would go."""
+
+    changes: list[Change]
+    drops: list[str]
+    warnings: list[str]
+
+
+class Applied(TypedDict):
+    """What was done. Unless `config.confirm` comes before `confirm_before`, it is undone; None if it stands."""
+
+    plan: Plan
+    confirm_before: float | None
+
+
+class SavedVersion(TypedDict):
+    """A configuration that was in force before; 1 is the last one."""
+
+    number: int
+    saved: float
+
+
+# --- what happened -------------------------------------------------------------------------------------------------
+
+
+class Attempt(TypedDict):
+    """How somebody tried to connect, and how far it came; `cause` is for programs, sentence and cure are for people."""
+
+    at: float
+    peer: str
+    remote: str
+    identity: str
+    client: str
+    stage: str
+    cause: str
+    sentence: str
+    cure: str
+
+
+class LogLine(TypedDict):
+    """One line of the log."""
+
+    at: float
+    level: Literal["debug", "info", "warning", "error"]
+    text: str
+
+
+class Traffic(TypedDict):
+    """Octets in and out since the last event of this kind, and after how many seconds, by name."""
+
+    at: float
+    seconds: float
+    sites: dict[str, Amount]
+    devices: dict[str, Amount]
+
+
+# --- the panel -----------------------------------------------------------------------------------------------------
+
+
+class WebSettings(TypedDict):
+    """What the panel's process works by. The password's hash is "" before there is one; PEM texts, "" without HTTPS."""
+
+    enabled: bool
+    listen: list[str]
+    public: bool
+    port: int
+    https: bool
+    hosts: list[str]
+    session_idle: int
+    session_life: int
+    title: str
+    password_hash: str
+    totp_secret: str
+    certificate: str
+    key: str
+
+
+class Ticket(TypedDict):
+    """Lets its bearer into the panel once, within a minute."""
+
+    ticket: str
+
+
+class Redeemed(TypedDict):
+    """Whether a ticket was good."""
+
+    good: bool
+
+
+Settings = dict[str, Any]
+"""Keys of a table of the configuration with their values as TOML has them; None takes a key out."""
