@@ -46,6 +46,8 @@ def renewed(old: Established, secured: Secured, env: Env) -> Established:
         refused_since=NEVER,
         rekey_at=soon(old.peer.rekey_after, env),
         expire_at=env.now + old.peer.life,
+        # the hashes of new SPIs tell nothing of the old ones
+        mobility=replace(old.mobility, seen_as=b"") if old.mobility else None,
     )
 
 

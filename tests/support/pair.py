@@ -12,6 +12,7 @@ What the endpoints want of the kernel is carried out on a `Ledger`, which refuse
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
@@ -87,6 +88,7 @@ class Side:
     world: World = field(default_factory=World)
     holds: bool = False
     open: list[Question] = field(default_factory=list)
+    inputs: deque[Input] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         self.endpoint = Endpoint(self.peers, self.chance, self.pair.settings)
@@ -100,9 +102,14 @@ class Side:
         return Path(Address(self.host, 500), Address(self.other, 500))
 
     def tell(self, event: Input) -> None:
-        """Give the endpoint an input, and carry out what it wants."""
-        for effect in self.endpoint.handle(event, self.pair.now):
-            self.carry_out(effect)
+        """Give the endpoint an input, and carry out what it wants; one input after the other, as the daemon does."""
+        self.inputs.append(event)
+        if len(self.inputs) > 1:
+            return  # an effect has brought this one; it has its turn after that effect's fellows
+        while self.inputs:
+            for effect in self.endpoint.handle(self.inputs[0], self.pair.now):
+                self.carry_out(effect)
+            self.inputs.popleft()
         if not self.holds:
             self.answer()
 
