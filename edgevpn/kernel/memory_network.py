@@ -159,7 +159,7 @@ class MemoryNetwork(MemoryBase):
     def add_route(self, spec: RouteSpec) -> None:
         require_ours(spec)
         self._check_route("add", spec)
-        if any(place(spec) == place(route) for route in self._routes):
+        if any(spec.place == route.place for route in self._routes):
             refuse("add", spec, errno.EEXIST, faults.ROUTE)
         self._keep_route(spec)
 
@@ -167,7 +167,7 @@ class MemoryNetwork(MemoryBase):
     def replace_route(self, spec: RouteSpec) -> None:
         require_ours(spec)
         self._check_route("update", spec)
-        self._routes = [route for route in self._routes if place(route) != place(spec)]
+        self._routes = [route for route in self._routes if route.place != spec.place]
         self._keep_route(spec)
 
     def _check_route(self, verb: str, spec: RouteSpec) -> None:
@@ -233,8 +233,3 @@ class MemoryNetwork(MemoryBase):
             if route.interface is not None and route.table == MAIN_TABLE and source is not None:
                 mtu = self._links[route.interface].mtu
                 yield route.destination, Path(route.interface, source, route.gateway, mtu)
-
-
-def place(route: RouteSpec) -> tuple[IpNetwork, int, int]:
-    """What two routes cannot have in common."""
-    return route.destination, route.table, route.metric

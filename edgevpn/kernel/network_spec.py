@@ -114,6 +114,11 @@ class RouteSpec:
         """Whether it bears our tag."""
         return self.protocol == OURS_ROUTE_PROTOCOL
 
+    @property
+    def place(self) -> tuple[IpNetwork, int, int]:
+        """What two routes cannot have in common: destination, table, metric."""
+        return self.destination, self.table, self.metric
+
 
 @dataclass(frozen=True, slots=True)
 class ProxySpec:
