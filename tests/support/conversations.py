@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from ipaddress import ip_address
 
 from edgevpn.ike.contract import Datagram, Settings
@@ -222,22 +223,33 @@ def a_payload_that_must_be_understood(peer: Peer, seed: int) -> Pair:
 
 def certificates(peer: Peer, seed: int) -> Pair:
     """Both sides sign, and send a chain of certificates."""
-    ours, theirs = _credential("left"), _credential("right")
+    ours, theirs = _credential("left", KeyKind.P256), _credential("right", KeyKind.P384)
     left = replace(peer, children=(LAN,), local_auth=Signing((ours,)), remote_auth=CERTIFIED)
     right = replace(mirrored(left), local_auth=Signing((theirs,)), remote_auth=CERTIFIED)
     return _initiated(left, right, seed, World(holding(ours, theirs), trusting(ours, theirs)))
 
 
-def _credential(name: str) -> Credential:
-    """A real certificate and what leads to its authority, for decoders that look into it."""
+@cache
+def _credential(name: str, kind: KeyKind) -> Credential:
+    """A real certificate and what leads to its authority, for decoders that look into it; the same in a whole run."""
     between = ca("between", ca("authority"))
-    own = certificate(name, between, key=private_key(KeyKind.P256))
-    return Credential(name, KeyKind.P256, (own.der, between.der), AUTHORITY)
+    own = certificate(name, between, key=private_key(kind))
+    return Credential(name, kind, (own.der, between.der), AUTHORITY)
 
 
 def a_login(peer: Peer, seed: int, typed: str = "correct horse", free: tuple[str, ...] = ADDRESSES) -> Pair:
     """A client logs in by EAP, and is given addresses and told of the network."""
-    gateway = _credential("right")
+    pair = client_and_gateway(peer, seed, typed, free)
+    pair.left.initiate("right")
+    pair.run(10)
+    return pair
+
+
+def client_and_gateway(
+    peer: Peer, seed: int = 1, typed: str = "correct horse", free: tuple[str, ...] = ADDRESSES
+) -> Pair:
+    """Who may log in, and where; nothing has been said yet."""
+    gateway = _credential("right", KeyKind.ED25519)  # whose signatures are always the same
     left = replace(
         peer,
         children=(replace(LAN, ts_local=selectors("0.0.0.0/0", "::/0")),),
@@ -258,7 +270,7 @@ def a_login(peer: Peer, seed: int, typed: str = "correct horse", free: tuple[str
         users={"alice": "correct horse"},
         free=[ip_address(each) for each in free],
     )
-    return _initiated(left, right, seed, world)
+    return _pair(left, right, seed, world)
 
 
 def a_wrong_password(peer: Peer, seed: int) -> Pair:
@@ -334,11 +346,16 @@ def mirrored_child(child: ChildPolicy) -> tuple[ChildPolicy, ...]:
 
 
 def _initiated(left: Peer, right: Peer, seed: int, world: World | None = None) -> Pair:
+    pair = _pair(left, right, seed, world)
+    pair.left.initiate("right")
+    pair.run(10)
+    return pair
+
+
+def _pair(left: Peer, right: Peer, seed: int, world: World | None) -> Pair:
     pair = Pair((left,), (right,), seed=seed)
     for side in pair.sides:
         side.world = world or side.world
-    pair.left.initiate("right")
-    pair.run(10)
     return pair
 
 
