@@ -25,7 +25,7 @@ Address = IPv4Address | IPv6Address
 # Apple takes a TLS server's certificate for 825 days at most, public CAs give 397; the CA lives as long as a router.
 CA_LIFETIME = timedelta(days=3652)
 SERVER_LIFETIME = timedelta(days=397)
-DEVICE_LIFETIME = timedelta(days=3 * 365)
+DEVICE_LIFETIME = timedelta(days=825)
 CRL_LIFETIME = timedelta(days=30)
 
 BACKDATED = timedelta(days=1)
@@ -111,7 +111,7 @@ def issue_site(
 ) -> x509.Certificate:
     """A certificate for another gateway, which calls and is called."""
     purposes = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH, IPSEC_IKE)
-    end = wishes.lifetime(issued_at, ends or issued_at + DEVICE_LIFETIME, issued_at, "expiry of the certificate")
+    end = wishes.end(ends or issued_at + DEVICE_LIFETIME, issued_at, "expiry of the site")
     return _issue(authority, key, names.first, names.general_names(), purposes, issued_at, end)
 
 
@@ -121,7 +121,7 @@ def issue_device(
     """A device's certificate: `name` is the owner's word for it, `identity` what it sends as IDi."""
     wishes.name(name, "name of the device")
     identity = wishes.identity(identity, "identity of the device")
-    end = wishes.lifetime(issued_at, ends or issued_at + DEVICE_LIFETIME, issued_at, "expiry of the device")
+    end = wishes.end(ends or issued_at + DEVICE_LIFETIME, issued_at, "expiry of the device")
     alternative = x509.RFC822Name(identity) if "@" in identity else x509.DNSName(identity)
     purposes = (ExtendedKeyUsageOID.CLIENT_AUTH, IPSEC_IKE)
     return _issue(authority, key, name, (alternative,), purposes, issued_at, end)

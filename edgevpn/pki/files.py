@@ -1,7 +1,7 @@
 """Files of keys and records: never readable by others, never half written, and never gone with the power.
 
-A file is written beside its place with mode 0600, brought to the disk, and renamed. Where it is `kept`, what was there
-before stays as NAME.previous: whatever happens in between, one of the two is whole.
+A file is replaced in one step. Where it is `kept`, what was there before stays as NAME.previous, so that even a file
+system that loses what it was told to keep leaves one of the two.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from edgevpn.files import replace_file
 from edgevpn.pki.errors import Reason, StoreError
 
 LARGEST = 64 * 1024 * 1024
 PREVIOUS = ".previous"
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -30,21 +30,11 @@ def prepare(folder: Path) -> None:
 
 
 def write(path: Path, octets: bytes, *, kept: bool = False) -> None:
-    """Replace a file as a whole. Raises StoreError, and then the old one stands."""
-    new = path.with_name(f".{path.name}.new")
+    """Replace a file as a whole, mode 0600 from the first octet on. Raises StoreError, and then the old one stands."""
     with _told(path):
-        with suppress(FileNotFoundError):
-            new.unlink()  # of a run that was cut off
-        handle = os.open(new, _NEW, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(octets)
-            file.flush()
-            os.fsync(handle)
         if kept:
-            with suppress(FileNotFoundError):
-                path.replace(previous(path))
-        new.replace(path)
-        _sync(path.parent)
+            _keep(path)
+        replace_file(path, octets)
 
 
 def read(path: Path, *, secret: bool = False) -> bytes | None:
@@ -69,7 +59,6 @@ def remove(path: Path) -> None:
     with _told(path):
         path.unlink(missing_ok=True)
         previous(path).unlink(missing_ok=True)
-        _sync(path.parent)
 
 
 def previous(path: Path) -> Path:
@@ -77,13 +66,16 @@ def previous(path: Path) -> Path:
     return path.with_name(path.name + PREVIOUS)
 
 
-def _sync(folder: Path) -> None:
-    """A rename is on the disk once its folder is."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _keep(path: Path) -> None:
+    """What is there gets a second name; where the file system has none to give, a copy."""
+    spare = previous(path)
+    spare.unlink(missing_ok=True)
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        spare.hardlink_to(path)
+    except FileNotFoundError:
+        return
+    except OSError:
+        replace_file(spare, path.read_bytes())
 
 
 @contextmanager

@@ -14,7 +14,10 @@ from cryptography import x509
 
 from edgevpn.pki import keys
 from edgevpn.pki.authority import (
+    CA_LIFETIME,
     CRL_LIFETIME,
+    DEVICE_LIFETIME,
+    SERVER_LIFETIME,
     Authority,
     Revoked,
     ServerNames,
@@ -50,6 +53,15 @@ SLOTS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long what we issue is good for."""
+
+    ca: timedelta = CA_LIFETIME
+    server: timedelta = SERVER_LIFETIME
+    device: timedelta = DEVICE_LIFETIME
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """A certificate of ours as it stands, for status and `edgevpn pki show`."""
 
@@ -64,9 +76,15 @@ class Standing:
 class Office:
     """The CA, its records, the gateway's own certificates. `faults` is what was wrong with the files at the start."""
 
-    def __init__(self, store: Store, make_key: Callable[[KeyKind], PrivateKey] = keys.make_key) -> None:
+    def __init__(
+        self,
+        store: Store,
+        lifetimes: Lifetimes = Lifetimes(),
+        make_key: Callable[[KeyKind], PrivateKey] = keys.make_key,
+    ) -> None:
         """Open it. Raises PkiError where going on would lose something: a key that cannot be read, newer records."""
         self._store = store
+        self._lifetimes = lifetimes
         self._make_key = make_key
         self._authority = store.authority()
         read = store.ledger()
@@ -95,7 +113,7 @@ class Office:
         """Make the CA. Raises PkiError where there is one: every device trusts it."""
         if self._authority is not None:
             raise PkiError(Reason.NOT_ALLOWED, subject_of(self._authority.certificate), detail="there is a CA already")
-        return self._set_authority(create_authority(name, self._make_key(kind), at), at)
+        return self._set_authority(create_authority(name, self._make_key(kind), at, self._lifetimes.ca), at)
 
     def import_authority(self, bundle: Bundle, at: datetime) -> Authority:
         """Take a CA that the owner brings, instead of the one that is here. Raises PkiError for what can be none."""
@@ -106,7 +124,7 @@ class Office:
 
     def renew(self, at: datetime) -> Authority:
         """The CA for longer, under the same name and key."""
-        return self._set_authority(renew_authority(self.authority, at), at)
+        return self._set_authority(renew_authority(self.authority, at, self._lifetimes.ca), at)
 
     def keep_server(self, names: ServerNames, kind: KeyKind, at: datetime, *, force: bool = False) -> Due | None:
         """Issue the gateway's certificate of this kind anew if it is due; say why it was. The key stays if it fits."""
@@ -117,7 +135,7 @@ class Office:
             return None
         fits = current is not None and keys.is_kind(keys.public_of(current.key), kind)
         key = current.key if current and fits else self._make_key(kind)
-        certificate = issue_server(self.authority, keys.public_of(key), names, at)
+        certificate = issue_server(self.authority, keys.public_of(key), names, at, self._lifetimes.server)
         self._record(self._ledger.with_issued(certificate, Holder.SERVER, slot.value, names.first, at))
         self._store.save_server(slot, Bundle(key, certificate, self._above()))
         return due or Due.ENDS_SOON
@@ -131,7 +149,7 @@ class Office:
     ) -> Bundle:
         """A key and certificate for a device. The key is given out once and not kept."""
         key = self._make_key(kind)
-        certificate = issue_device(self.authority, keys.public_of(key), name, identity, at, ends)
+        certificate = issue_device(self.authority, keys.public_of(key), name, identity, at, self._ends(at, ends))
         self._record(self._ledger.with_issued(certificate, Holder.DEVICE, name, identity, at))
         return Bundle(key, certificate, self._above())
 
@@ -146,7 +164,7 @@ class Office:
     ) -> Bundle:
         """The same for the gateway of a site."""
         key = self._make_key(kind)
-        certificate = issue_site(self.authority, keys.public_of(key), names, at, ends)
+        certificate = issue_site(self.authority, keys.public_of(key), names, at, self._ends(at, ends))
         self._record(self._ledger.with_issued(certificate, Holder.SITE, name, names.first, at))
         return Bundle(key, certificate, self._above())
 
@@ -189,13 +207,21 @@ class Office:
         if at - self._ledger.seen > SEEN_EVERY:
             self._record(replace(self._ledger, seen=at))
 
-    def trust(self, revocation: Revocation = Revocation.SOFT) -> Trust:
-        """Whom to believe: our CA, the CAs of others, and what is revoked and blocked. After each change, ask again."""
+    def trust(
+        self,
+        revocation: Revocation = Revocation.SOFT,
+        anchors: tuple[x509.Certificate, ...] = (),
+        crls: tuple[Crl, ...] = (),
+    ) -> Trust:
+        """Whom to believe: our CA and those of others; with what is revoked and blocked. Ask again after each change.
+
+        `anchors` and `crls` are those that the configuration names, beside what is in the store.
+        """
         others = self._store.others()
         ours = (self._authority.certificate,) if self._authority else ()
         return Trust(
-            anchors=(*ours, *others.anchors),
-            crls=(*((self._crl,) if self._crl else ()), *others.crls),
+            anchors=(*ours, *others.anchors, *anchors),
+            crls=(*((self._crl,) if self._crl else ()), *others.crls, *crls),
             revocation=revocation,
             blocked=self._ledger.refused,
             known_date=self._ledger.seen,
@@ -225,6 +251,9 @@ class Office:
         if ledger != self._ledger:
             self._store.save_ledger(ledger)
             self._ledger = ledger
+
+    def _ends(self, at: datetime, wanted: datetime | None) -> datetime:
+        return at + self._lifetimes.device if wanted is None else wanted
 
     def _above(self) -> tuple[x509.Certificate, ...]:
         return (self.authority.certificate, *self.authority.chain)

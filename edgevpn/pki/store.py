@@ -85,7 +85,7 @@ class Store:
         files.remove(self._folder / slot.value)
 
     def ledger(self) -> Read:
-        """The records. A damaged file gives way to its last state but one, and both to none: the CRL still stands.
+        """The records. A damaged file is replaced by its last state but one, both by none: the CRL still stands.
 
         Raises StoreError only for the file of a newer release, which must not be overwritten.
         """
@@ -96,7 +96,10 @@ class Store:
             if octets is None:
                 continue
             try:
-                return Read(records.load(octets, each.name), tuple(faults))
+                ledger = records.load(octets, each.name)
+                if each != path:
+                    files.write(path, octets)
+                return Read(ledger, tuple(faults))
             except StoreError as error:
                 if error.reason is not Reason.DAMAGED:
                     raise

@@ -54,13 +54,13 @@ def line(value: str, field: str, longest: int = LONGEST_IDENTITY) -> str:
     return value
 
 
-def lifetime(begin: datetime, end: datetime, now: datetime, field: str) -> datetime:
-    """When something that is made now may end."""
-    if end <= now:
-        raise refused(f"{end:%Y-%m-%d}", field, "a time to come")
-    if end - begin > LONGEST_LIFETIME:
-        raise refused(f"{end:%Y-%m-%d}", field, f"at most {LONGEST_LIFETIME.days // 365} years from now")
-    return end
+def end(value: datetime, now: datetime, field: str) -> datetime:
+    """When something that is made now is to end."""
+    if value <= now:
+        raise refused(f"{value:%Y-%m-%d}", field, "a time to come")
+    if value - now > LONGEST_LIFETIME:
+        raise refused(f"{value:%Y-%m-%d}", field, f"at most {LONGEST_LIFETIME.days // 365} years from now")
+    return value
 
 
 def refused(value: object, field: str, allowed: str) -> WishRefused:

@@ -49,33 +49,25 @@ def test_state_before_is_kept(tmp_path: Path) -> None:
     files.remove(path)
 
 
-def test_rest_of_a_run_that_was_cut_off(tmp_path: Path) -> None:
-    """kill -9 between the write and the rename: the old file stands, and the next write is not hindered."""
-    path = tmp_path / "ca.pem"
+def test_nothing_is_written_that_could_not_be_kept(tmp_path: Path) -> None:
+    path = tmp_path / "issued.json"
     files.write(path, b"one")
-    (tmp_path / ".ca.pem.new").write_bytes(b"tw")
+    files.previous(path).mkdir()
+    with pytest.raises(StoreError) as refusal:
+        files.write(path, b"two", kept=True)
+    assert refusal.value.reason is Reason.FILE_FAILED
     assert files.read(path) == b"one"
-    files.write(path, b"three")
-    assert files.read(path) == b"three"
-
-
-def test_link_is_not_followed(tmp_path: Path) -> None:
-    """What waits in the place of the new file is removed, not written through."""
-    victim = tmp_path / "victim"
-    victim.write_bytes(b"precious")
-    (tmp_path / ".ca.pem.new").symlink_to(victim)
-    files.write(tmp_path / "ca.pem", b"key")
-    assert victim.read_bytes() == b"precious"
 
 
 def test_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "ca.pem"
-    files.write(path, b"one")
-    (tmp_path / ".ca.pem.new").mkdir()
+    path.mkdir()
+    (path / "old").write_bytes(b"one")
     with pytest.raises(StoreError) as refusal:
         files.write(path, b"two")
     assert refusal.value.reason is Reason.FILE_FAILED
-    assert files.read(path) == b"one"
+    assert refusal.value.subject == str(path)
+    assert (path / "old").read_bytes() == b"one"
 
 
 def test_secret_that_others_can_read(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def office(folder: Path) -> Office:
 
 
 def opened(folder: Path) -> Office:
-    return Office(Store(folder), key_of)
+    return Office(Store(folder), make_key=key_of)
 
 
 def judged(office: Office, bundle: Bundle, at: datetime = NOW) -> VerifiedKey:
@@ -217,8 +217,9 @@ def test_authority_is_renewed(office: Office) -> None:
 
 
 def test_nothing_is_given_that_was_not_written_down(office: Office, folder: Path) -> None:
-    """A full disk: the wish fails, and the records say so too."""
-    (folder / ".issued.json.new").mkdir()
+    """The records cannot be kept: the wish fails, and they say so too."""
+    (folder / "issued.json.previous").unlink(missing_ok=True)
+    (folder / "issued.json.previous").mkdir()
     before = office.ledger
     with pytest.raises(PkiError) as refusal:
         office.enrol_device("phone", "phone", NOW, kind=P256)

@@ -75,10 +75,10 @@ def test_a_line_is_not_quoted() -> None:
 
 
 def test_lifetime() -> None:
-    assert wishes.lifetime(NOW, NOW + DAY, NOW, "expiry") == NOW + DAY
+    assert wishes.end(NOW + DAY, NOW, "expiry") == NOW + DAY
     for end in (NOW, NOW - DAY, NOW + timedelta(days=100 * 365)):
         with pytest.raises(WishRefused, match="expiry"):
-            wishes.lifetime(NOW, end, NOW, "expiry")
+            wishes.end(end, NOW, "expiry")
 
 
 @given(st.text(max_size=80))

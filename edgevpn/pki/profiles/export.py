@@ -1,0 +1,61 @@
+"""What to hand over for which platform: `edgevpn device export NAME --for PLATFORM`, and the same for sites."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+
+from edgevpn.pki.profiles import android, apple, linux, site, sswan, windows
+from edgevpn.pki.profiles.apple import NO_DEMAND, OnDemand
+from edgevpn.pki.profiles.profile import Artifact, Profile
+from edgevpn.pki.profiles.site import SitePeer
+
+
+class Target(Enum):
+    """What a profile is made for."""
+
+    APPLE = "apple"
+    WINDOWS = "windows"
+    ANDROID = "android"
+    STRONGSWAN_APP = "strongswan-app"
+    NETWORK_MANAGER = "networkmanager"
+    SWANCTL = "swanctl"
+
+
+class PeerTarget(Enum):
+    """What a site's peer is."""
+
+    EDGEVPN = "edgevpn"
+    STRONGSWAN = "strongswan"
+    ROUTEROS = "routeros"
+    OTHER = "other"
+
+
+PEERS: dict[PeerTarget, Callable[[SitePeer], tuple[Artifact, ...]]] = {
+    PeerTarget.EDGEVPN: site.edgevpn_toml,
+    PeerTarget.STRONGSWAN: site.strongswan,
+    PeerTarget.ROUTEROS: site.routeros,
+    PeerTarget.OTHER: site.card,
+}
+
+
+def export(profile: Profile, target: Target, demand: OnDemand = NO_DEMAND) -> tuple[Artifact, ...]:
+    """The files for a device, the main one first. Raises WishRefused where the platform has no such login."""
+    match target:
+        case Target.APPLE:
+            return (apple.mobileconfig(profile, demand),)
+        case Target.WINDOWS:
+            return (windows.script(profile),)
+        case Target.ANDROID:
+            return android.files(profile)
+        case Target.STRONGSWAN_APP:
+            return (sswan.profile_file(profile),)
+        case Target.NETWORK_MANAGER:
+            return linux.network_manager(profile)
+        case Target.SWANCTL:
+            return linux.swanctl(profile)
+
+
+def export_site(peer: SitePeer, target: PeerTarget) -> tuple[Artifact, ...]:
+    """The files for the administrator of a site, the main one first."""
+    return PEERS[target](peer)

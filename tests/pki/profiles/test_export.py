@@ -1,0 +1,46 @@
+import pytest
+
+from edgevpn.pki.errors import PkiError, Reason
+from edgevpn.pki.profiles.apple import AlwaysExcept
+from edgevpn.pki.profiles.export import PeerTarget, Target, export, export_site
+from tests.support.profiles import LOGINS, profile, site_peer
+
+WITHOUT_PSK = {Target.WINDOWS, Target.STRONGSWAN_APP}
+FIRST = {
+    Target.APPLE: "mobileconfig",
+    Target.WINDOWS: "ps1",
+    Target.ANDROID: "html",
+    Target.STRONGSWAN_APP: "sswan",
+    Target.NETWORK_MANAGER: "nmconnection",
+    Target.SWANCTL: "conf",
+}
+
+
+@pytest.mark.parametrize("target", Target)
+@pytest.mark.parametrize("login", LOGINS)
+def test_every_platform_and_login(target: Target, login: str) -> None:
+    if login == "psk" and target in WITHOUT_PSK:
+        with pytest.raises(PkiError) as refusal:
+            export(profile(login), target)
+        assert refusal.value.reason is Reason.NOT_ALLOWED
+        return
+    made = export(profile(login), target)
+    assert made[0].name == f"home-phone.{FIRST[target]}"
+    assert len({artifact.name for artifact in made}) == len(made)
+    assert all(artifact.octets for artifact in made)
+
+
+def test_demand_is_apples() -> None:
+    assert b"SSIDMatch" in export(profile(), Target.APPLE, AlwaysExcept(("Home",)))[0].octets
+
+
+def test_same_again() -> None:
+    """Profiles depend on nothing but what they are made from; PKCS #12 alone is salted."""
+    for target in Target:
+        assert [a.octets for a in export(profile(), target)] == [a.octets for a in export(profile(), target)]
+
+
+@pytest.mark.parametrize("target", PeerTarget)
+def test_every_kind_of_peer(target: PeerTarget) -> None:
+    for certificate in (False, True):
+        assert export_site(site_peer(certificate=certificate), target)[0].octets
