@@ -20,6 +20,7 @@ from typing import Any
 from edgevpn.api import SiteStatus
 from edgevpn.api.records import DeviceStatus
 from edgevpn.config.model import Config, Device, Site
+from edgevpn.config.model import Gateway as GatewaySettings
 from edgevpn.daemon.answers import Answers
 from edgevpn.daemon.certificates import NONE, Certificates
 from edgevpn.daemon.dataplane import Dataplane
@@ -49,6 +50,7 @@ from edgevpn.ike.contract import (
     Terminate,
 )
 from edgevpn.ike.endpoint import Endpoint
+from edgevpn.ike.peer import NEVER
 from edgevpn.ike.questions import Question
 from edgevpn.ike.state import Address, Established, Path
 from edgevpn.ike.table import WithPeer
@@ -80,12 +82,14 @@ class Gateway:
         kernel: Kernel,
         ports: Ports,
         folders: Folders,
+        timing: GatewaySettings,
         key_log: Callable[[KeysDerived], None] | None = None,
     ) -> None:
         self._kernel = kernel
         self._ports = ports
         self._config: Config | None = None
         self._known = frozenset[str]()
+        self._closed: set[str] = set()  # sites that the owner has taken down
         self._homes: dict[str, Home] = {}
         self._keepers: dict[str, Keeper] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -97,7 +101,14 @@ class Gateway:
         self._answers.keyring = NONE
         self.visitors = Visitors(folders.state, self._answers, self._dataplane, self.feed)
         self.certificates = Certificates(folders.pki, self._on_keyring)
-        settings = Settings(ike_port=ports.ike, nat_port=ports.nat, export_keys=key_log is not None)
+        settings = Settings(
+            ike_port=ports.ike,
+            nat_port=ports.nat,
+            export_keys=key_log is not None,
+            keepalive=float(timing.nat_keepalive) or NEVER,
+            retransmit_first=float(timing.retransmit_time),
+            retransmit_tries=timing.retransmit_tries,
+        )
         self._endpoint = Endpoint((), os.urandom, settings)
         reception = Reception(self._keepers, self.visitors, self._dataplane, key_log, self._one_less.set)
         self._runner = Runner(self._endpoint, self._transport, self._dataplane, reception, self, self._clock)
@@ -172,6 +183,7 @@ class Gateway:
         home = self._homes.pop(name)
         if keeper := self._keepers.pop(home.peers[0], None):
             keeper.down()
+            self._closed.discard(keeper.site.name)
             self._tasks.pop(keeper.site.name).cancel()
         for sa in [sa for peer in home.peers for sa in self.sas_of(peer)]:
             self.feed(Terminate(sa.spi))
@@ -179,9 +191,9 @@ class Gateway:
 
     def _reconfigure(self) -> None:
         assert self._config is not None
-        known = peers(self._config, self._answers.keyring.proofs)
+        known = [each for each in peers(self._config, self._answers.keyring.proofs) if each.name not in self._closed]
         self._known = frozenset(peer.name for peer in known)
-        self.feed(Reconfigure(known))
+        self.feed(Reconfigure(tuple(known)))
 
     def _on_keyring(self, keyring: Keyring) -> None:
         """There are new certificates, or others are refused by now."""
@@ -241,6 +253,11 @@ class Gateway:
             if local is not None and (local, remote) != (wanted.path.local.host, wanted.path.remote.host):
                 self.feed(MovePath(wanted.spi, local, remote))
                 return
+
+    def allow(self, peer: str, allowed: bool) -> None:
+        """Let a site's peer in from now on, or no longer."""
+        self._closed = self._closed - {peer} if allowed else self._closed | {peer}
+        self._reconfigure()
 
     def knows(self, peer: str) -> bool:
         """Whether the core may speak to a peer."""

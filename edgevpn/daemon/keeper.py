@@ -61,6 +61,9 @@ class Core(Protocol):
 
     def feed(self, event: Input) -> None: ...
 
+    def allow(self, peer: str, allowed: bool) -> None:
+        """Let a peer in from now on, or no longer."""
+
     def knows(self, peer: str) -> bool:
         """Whether the core may speak to a peer: not before the certificates that takes are there."""
 
@@ -128,13 +131,15 @@ class Keeper:
         """Bring all children up; raises NotUp if the first try fails."""
         waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
+        self._core.allow(self.site.name, True)
         self._by_itself = self._by_itself or any(child.start is Start.LOAD for child in self.site.children)
         self.want(child.name for child in self.site.children)
         await waiting
 
     def down(self) -> None:
-        """Close the site, and leave it closed."""
+        """Close the site, and leave it closed: the peer cannot bring it up either."""
         self._by_itself = False
+        self._core.allow(self.site.name, False)
         self._wanted.clear()
         self._finish(NotUp("the site was taken down"))
         for sa in self._core.sas_of(self.site.name):

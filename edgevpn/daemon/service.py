@@ -98,7 +98,7 @@ class Service:
         started = asyncio.Event()
         beside = self._options.config.parent
         folders = Folders(pki=beside / "pki", state=self._options.state or beside / "state")
-        self._gateway = Gateway(self._kernel(), self._options.ports, folders, self._key_log())
+        self._gateway = Gateway(self._kernel(), self._options.ports, folders, self._config.gateway, self._key_log())
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._gateway.run(self._config, started))
             await started.wait()

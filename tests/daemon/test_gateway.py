@@ -62,7 +62,11 @@ class Running:
         self.kernel = kernel
         self.keys: list[KeysDerived] = []
         self.gateway = Gateway(
-            kernel, ports, Folders(folder / "pki", folder / "state"), self.keys.append if export else None
+            kernel,
+            ports,
+            Folders(folder / "pki", folder / "state"),
+            config.gateway,
+            self.keys.append if export else None,
         )
         self.started = asyncio.Event()
         self.task = asyncio.create_task(self.gateway.run(config, self.started))
@@ -189,6 +193,21 @@ async def test_wrong_key() -> None:
         with pytest.raises(NotUp, match="AUTHENTICATION_FAILED"):
             await keeper.up()
         assert here.kernel.list_sas() == there.kernel.list_sas() == ()
+
+
+async def test_closed_by_its_owner(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody brings the site up again but the owner, be it the peer that calls."""
+    ports = free_ports()
+    async with running(right(), ports) as there, running(left(), ports) as here:
+        await there.until("left", "up")
+        keeper = there.gateway.keeper("left")
+        assert keeper is not None
+        keeper.down()
+        await here.until("right", "connecting")
+        async with asyncio.timeout(10):
+            while "no peer may come from" not in caplog.text:  # noqa: ASYNC110 - it tries again, and is refused
+                await asyncio.sleep(0.001)
+        assert there.state("left") == "down"
 
 
 async def test_keys_go_where_they_are_wanted() -> None:

@@ -37,10 +37,14 @@ class World:
         self.names: dict[str, tuple[IpAddress, ...]] = {}
         self.source: IpAddress | None = HERE
         self.known = True
+        self.allowed = True
         self.traps: list[tuple[str, IpAddress, IpAddress]] = []
 
     def feed(self, event: Input) -> None:
         self.fed.put_nowait(event)
+
+    def allow(self, peer: str, allowed: bool) -> None:
+        self.allowed = allowed
 
     def knows(self, peer: str) -> bool:
         return self.known
@@ -272,6 +276,7 @@ async def test_taken_down(world: World) -> None:
         up(keeper)
         world.sas = (standing(),)
         keeper.down()
+        assert not world.allowed
         assert await world.next() == Terminate(world.sas[0].spi)
         keeper.ike_down(down("closed", asked=True))
         assert await world.quiet()
