@@ -10,10 +10,12 @@ from edgevpn.ike.contract import (
     Env,
     InstallOutbound,
     QueryTraffic,
+    Reauthenticate,
     RemoveChild,
     Send,
     Step,
 )
+from edgevpn.ike.errors import Cause
 from edgevpn.ike.exchange import informational
 from edgevpn.ike.exchange.child_sa import ends
 from edgevpn.ike.peer import NEVER
@@ -28,7 +30,10 @@ def on_due(sa: Established, env: Env) -> Step:
     """Everything whose time has come."""
     now = env.now
     if sa.expire_at <= now:
-        return informational.close(sa, "its lifetime is over", asked=False)
+        return informational.close(sa, "its lifetime is over", asked=False, cause=Cause.EXPIRED)
+    if sa.auth_until <= now:
+        reason = "the peer has not shown again who it is"
+        return informational.close(sa, reason, asked=False, cause=Cause.NOT_AUTHENTICATED_ANEW)
     effects: list[Effect | Directive] = []
     for child in (child for child in sa.children if child.due <= now):
         sa, done = _aged(sa, child)
@@ -40,8 +45,12 @@ def on_due(sa: Established, env: Env) -> Step:
     if sa.keepalive_at <= now:
         sa = replace(sa, keepalive_at=now + env.settings.keepalive)
         effects.append(Send(sa.path, KEEPALIVE))
-    if sa.probe_at <= now:
-        sa = replace(sa, probe_at=NEVER)
+    if sa.reauth_at <= now:
+        sa = replace(sa, reauth_at=NEVER)
+        effects.append(Reauthenticate())
+    if sa.probe_at <= now or sa.idle_at <= now:
+        probe_at, idle_at = (at if at > now else NEVER for at in (sa.probe_at, sa.idle_at))
+        sa = replace(sa, probe_at=probe_at, idle_at=idle_at)
         effects.append(QueryTraffic(sa.spi, tuple(child.spi_in for child in sa.children)))
     return Step(sa, tuple(effects))
 
@@ -60,7 +69,13 @@ def _aged(sa: Established, child: ChildSa) -> tuple[Established, Effects]:
 
 
 def on_traffic(sa: Established, seen: float | None, env: Env) -> Step:
-    """Ask whether the peer is there, unless something of it came through in the meantime."""
+    """Ask whether the peer is there, unless something of it came through; close what nobody uses."""
+    if sa.idle_at == NEVER:
+        sa = replace(sa, idle_at=env.now if seen is None else seen + sa.peer.idle)
+        if sa.peer.idle == NEVER:
+            sa = replace(sa, idle_at=NEVER)
+        elif sa.idle_at <= env.now:
+            return informational.close(sa, "nothing has come through for long", cause=Cause.IDLE)
     heard = max(sa.heard, seen or sa.heard)
     probe_at = heard + sa.peer.liveness
     if probe_at > env.now:
@@ -77,3 +92,10 @@ def on_expired(sa: Established, spi_in: bytes, hard: bool) -> Step:
         return Step(sa.then(RekeyChild(spi_in)))
     again = (CreateChild(child.name),) if sa.began and child.lives else ()
     return Step(sa.then(DeleteChild(spi_in), *again))
+
+
+def followed(sa: Established, env: Env) -> Established:
+    """Another IKE SA stands, in which both have shown again who they are: this one stays a moment, and does no more."""
+    until = min(sa.expire_at, env.now + env.settings.overlap)
+    times = replace(sa, expire_at=until, rekey_at=NEVER, reauth_at=NEVER, auth_until=NEVER, idle_at=NEVER)
+    return replace(times, followed=True, todo=())

@@ -44,6 +44,8 @@ class Initiate:
     peer: str
     path: Path
     children: tuple[str, ...] = ()
+    redirected_from: IpAddress | None = None
+    redirects: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,16 @@ class Superseded:
 
 
 @dataclass(frozen=True, slots=True)
+class Followed:
+    """Both sides have shown again who they are; this IKE SA stays only until the new one has all children."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotFollowed:
+    """The new IKE SA, in which both were to show again who they are, did not come up."""
+
+
+@dataclass(frozen=True, slots=True)
 class RivalGone:
     """The IKE SA that the peer made of this one, while we are rekeying it, is closed again."""
 
@@ -191,6 +203,8 @@ Event = (
     | Redundant
     | RivalGone
     | Superseded
+    | Followed
+    | NotFollowed
     | Ask
     | Terminate
     | MovePath
@@ -327,6 +341,19 @@ class IkeSaMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class Redirected:
+    """Call another gateway, by `Initiate` with `redirected_from` and one redirect more than before (RFC 5685).
+
+    `gateway` is an address or a name of the peer's choice; `came_from` is the one that sent us there.
+    """
+
+    peer: str
+    gateway: IpAddress | str
+    came_from: IpAddress
+    children: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ChildFailed:
     """A child that we asked for did not come to be; `reason` is for people."""
 
@@ -386,6 +413,7 @@ Effect = (
     | IkeSaUp
     | IkeSaDown
     | IkeSaMoved
+    | Redirected
     | ChildFailed
     | ChildClosed
     | KeysDerived
@@ -439,6 +467,11 @@ class Spawn:
 
 
 @dataclass(frozen=True, slots=True)
+class Reauthenticate:
+    """Make another IKE SA with the same peer, which shall follow this one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tell:
     """Pass an event to another IKE SA of ours, if it is still there."""
 
@@ -456,7 +489,7 @@ class Supersede:
 
 
 IkeSa = Settled | Answering | Calling
-Directive = Respond | Call | CallOpen | Secure | Spawn | Tell | Supersede
+Directive = Respond | Call | CallOpen | Secure | Spawn | Tell | Supersede | Reauthenticate
 
 
 @dataclass(frozen=True, slots=True)
@@ -491,6 +524,8 @@ class Settings:
     retry_after: float = 5.0  # after TEMPORARY_FAILURE, jittered
     refused_for: float = 180.0  # TEMPORARY_FAILURE for so long: the two sides are out of step (RFC 7296 §2.25)
     rekey_again: float = 60.0  # after a rekeying that the peer refused
+    reauth_grace: float = 60.0  # beyond the time that we told the peer
+    overlap: float = 5.0  # an IKE SA that was followed by a newly authenticated one stays so long
     replaced_timeout: float = 60.0  # whoever is to delete what was replaced has surely forgotten it
     jitter: float = 0.1  # part of a lifetime by which rekeys are moved forward
     export_keys: bool = False

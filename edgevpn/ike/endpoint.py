@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from edgevpn.ike.clients import recognise_init
 from edgevpn.ike.contract import (
     Ask,
     Call,
@@ -23,7 +24,10 @@ from edgevpn.ike.contract import (
     Effect,
     Env,
     Event,
+    Followed,
     IkeSa,
+    IkeSaDown,
+    IkeSaUp,
     Inherit,
     Initiate,
     Input,
@@ -32,6 +36,8 @@ from edgevpn.ike.contract import (
     LocalAddresses,
     MappingChanged,
     MovePath,
+    NotFollowed,
+    Reauthenticate,
     Reconfigure,
     Request,
     Respond,
@@ -51,6 +57,7 @@ from edgevpn.ike.contract import (
     TimerFired,
     Traffic,
     Unanswered,
+    refused,
     report,
 )
 from edgevpn.ike.errors import Discard, IkeError, InvalidMajorVersion
@@ -68,7 +75,7 @@ from edgevpn.ike.questions import (
     Release,
     Signed,
 )
-from edgevpn.ike.state import Closed, Closing, Contending, Established, HalfOpen, Initiating, Path
+from edgevpn.ike.state import Closed, Closing, Contending, Established, HalfOpen, Initiating, Path, Rekeyed
 from edgevpn.ike.table import Slot, Table
 from edgevpn.ike.table import WithPeer as WithPeer
 from edgevpn.ike.window import Seal, Window
@@ -97,6 +104,11 @@ class Endpoint:
     def sas_of(self, peer: str) -> tuple[WithPeer, ...]:
         """Every IKE SA with a peer, those included that are not up yet, or no longer."""
         return tuple(sa for _, sa in self._table.of_peer(peer))
+
+    def sa(self, spi: bytes) -> IkeSa | None:
+        """The IKE SA with this SPI of ours."""
+        slot = self._table.get(spi)
+        return slot.sa if slot else None
 
     def handle(self, event: Input, now: float) -> tuple[Effect, ...]:
         """What is to be done about `event` at `now` seconds. Never raises because of what a peer sent."""
@@ -163,8 +175,9 @@ class Endpoint:
         try:
             made = ike_sa_init.on_request(request, header, octets, env)
         except IkeError as error:
-            told = {"remote": path.remote.host, "notify": error.notify.name, "why": str(error)}
-            yield report(Level.WARNING, "ike_sa_init_refused", **told)
+            client = recognise_init(request.payloads).name
+            told = {"remote": path.remote.host, "client": client, "notify": error.notify.name, "why": str(error)}
+            yield refused("ike_sa_init_refused", error.cause, **told)
             yield Send(path, ike_sa_init.refusal(header, error))
             return
         assert isinstance(made.sa, HalfOpen)
@@ -238,7 +251,7 @@ class Endpoint:
     # --- everything else ---
 
     def _initiate(self, ask: Initiate, env: Env) -> Iterator[Effect]:
-        peer = next((peer for peer in self._peers if peer.name == ask.peer), None)
+        peer = self._peer(ask.peer)
         if peer is None:
             yield report(Level.WARNING, "peer_unknown", peer=ask.peer)
             return
@@ -246,6 +259,22 @@ class Endpoint:
         made = ike_sa_init.initiate(peer, ask, alone, env)
         assert isinstance(made.sa, Initiating)
         yield from self._apply(made.sa.spi_i, Slot(made.sa, Window(), env.now), made, None, env)
+
+    def _reauthenticate(self, spi: bytes, slot: Slot, env: Env) -> Iterator[Effect]:
+        """Make an IKE SA that follows this one, with the peer as it is configured now."""
+        old = slot.sa
+        peer = self._peer(old.peer.name) if isinstance(old, Established) else None
+        if peer is None or not isinstance(old, Established):
+            return
+        if peer.wants and old.session.got:
+            peer = replace(peer, wants=replace(peer.wants, before=old.session.got.addresses))
+        names = tuple(dict.fromkeys(child.name for child in old.children if child.lives))
+        made = ike_sa_init.initiate(peer, Initiate(peer.name, old.path, names), False, env)
+        assert isinstance(made.sa, Initiating)
+        yield from self._apply(made.sa.spi_i, Slot(made.sa, Window(), env.now, follows=spi), made, None, env)
+
+    def _peer(self, name: str) -> Peer | None:
+        return next((peer for peer in self._peers if peer.name == name), None)
 
     def _on_timer(self, spi: bytes, env: Env) -> Iterator[Effect]:
         slot = self._table.get(spi)
@@ -284,7 +313,8 @@ class Endpoint:
     def _apply(self, spi: bytes, slot: Slot, made: Step, asked: Request | None, env: Env) -> Iterator[Effect]:
         """Keep the new state, and turn directives into effects; those for other IKE SAs come last."""
         lent = _lent(slot.sa, made)
-        came_up = isinstance(made.sa, Established) and not isinstance(slot.sa, Established | Contending)
+        up = isinstance(slot.sa, Established | Contending | Rekeyed | Closing)
+        came_up = isinstance(made.sa, Established) and not up
         slot = replace(slot, sa=made.sa)
         later: list[Directive] = []
         for effect in made.effects:
@@ -303,8 +333,12 @@ class Endpoint:
                     yield from sends
                 case Secure(secured):
                     slot = replace(slot, window=replace(slot.window, seal=Seal.of(secured)))
-                case Spawn() | Tell() | Supersede():
+                case Spawn() | Tell() | Supersede() | Reauthenticate():
                     later.append(effect)
+                case IkeSaUp() if slot.follows:
+                    yield replace(effect, replaces=slot.follows)
+                case IkeSaDown(reason=reason) if slot.follows and not came_up and not up:
+                    yield report(Level.WARNING, "reauthentication_failed", peer=effect.peer, why=reason)
                 case _:
                     yield effect
         yield from self._keep(spi, slot)
@@ -314,6 +348,8 @@ class Endpoint:
             yield from self._carry_out(spi, slot, directive, env)
         if came_up:
             yield from self._settle_crossing(spi, slot.since, env)
+        if slot.follows and not up and (came_up or isinstance(slot.sa, Closed)):
+            yield from self._tell(slot.follows, Followed() if came_up else NotFollowed(), env)
 
     def _keep(self, spi: bytes, slot: Slot) -> Iterator[Effect]:
         """Put the slot back, or forget it; set its one timer where that has changed.
@@ -340,6 +376,8 @@ class Endpoint:
                 yield from self._apply(secured.spi, fresh, made, None, env)
             case Tell(other, event):
                 yield from self._tell(other, event, env)
+            case Reauthenticate():
+                yield from self._reauthenticate(spi, slot, env)
             case Supersede(peer, identity, silently):
                 for other, sa in self._same(spi, peer, identity):
                     if sa.since >= slot.since:

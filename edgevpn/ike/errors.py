@@ -41,6 +41,8 @@ class Cause(Enum):
     EAP_ABANDONED = "eap-abandoned"  # the peer broke off, or did not come to an end
     SERVER_NOT_PROVEN = "server-not-proven"  # EAP alone does not show who answered
     SECOND_REFUSED = "second-refused"  # another IKE SA of the same peer stands
+    NOT_CHILDLESS = "not-childless"  # the peer makes no IKE SA without a child (RFC 6023)
+    LEFT_UNCONVINCED = "left-unconvinced"  # the peer has seen how we prove ourselves, and goes
 
     # We could not do our part.
     CANNOT_SIGN = "cannot-sign"  # no key of ours fits what the peer can verify, or it did not sign
@@ -52,6 +54,11 @@ class Cause(Enum):
     DELETED_BY_PEER = "deleted-by-peer"
     ASKED = "asked"
     BEGUN_ANEW = "begun-anew"  # by the peer, which has forgotten this one
+    REPLACED = "replaced"
+    EXPIRED = "expired"
+    IDLE = "idle"
+    NOT_AUTHENTICATED_ANEW = "not-authenticated-anew"
+    REDIRECTED = "redirected"
 
 
 class Discard(Exception):

@@ -30,6 +30,7 @@ def established(
         keepalive_at=env.now + env.settings.keepalive if nat.local else NEVER,
         began=began,
         expire_at=env.now + peer.life,
+        idle_at=env.now + peer.idle,
     )
 
 

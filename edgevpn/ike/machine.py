@@ -18,6 +18,7 @@ from edgevpn.ike.contract import (
     Due,
     Env,
     Event,
+    Followed,
     IkeSa,
     IkeSaDown,
     Inherit,
@@ -26,6 +27,7 @@ from edgevpn.ike.contract import (
     LocalAddresses,
     MappingChanged,
     MovePath,
+    NotFollowed,
     Redundant,
     RemoveChild,
     Request,
@@ -39,6 +41,7 @@ from edgevpn.ike.contract import (
     Terminate,
     Traffic,
     Unanswered,
+    refused,
     report,
 )
 from edgevpn.ike.errors import Cause, ChildSaNotFound, Discard, IkeError, InvalidSyntax, TemporaryFailure
@@ -50,9 +53,11 @@ from edgevpn.ike.exchange import (
     informational,
     mobike,
     nat,
+    reauthentication,
+    redirect,
     rekey_ike,
 )
-from edgevpn.ike.exchange.refusal import given_up, too_late
+from edgevpn.ike.exchange.refusal import farewell, given_up, too_late
 from edgevpn.ike.iana import ExchangeType, ProtocolId
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.proving import (
@@ -139,6 +144,8 @@ def _while_answering(sa: Answering, event: Event, env: Env) -> Step:
     match sa, event:
         case ((EapAsking() | EapProving()), Request(exchange=ExchangeType.IKE_AUTH)):
             return ike_auth.on_request(sa, event, env)
+        case ((EapAsking() | EapProving()), Request(exchange=ExchangeType.INFORMATIONAL)):
+            return farewell(sa, event)
         case _, Due():
             return too_late(sa)
         case _ if isinstance(sa, Waiting) and isinstance(event, Answer):
@@ -179,6 +186,9 @@ def _in_established(sa: Established, event: Event, env: Env) -> Step:
             rival = _rival(sa)
             if rival is not None and informational.closes(event):
                 return rekey_ike.bequeathed(sa, rival, "replaced", Respond(event))
+            if redirect.wanted(sa, event) and not informational.closes(event):
+                return redirect.on_request(sa, event)
+            sa = reauthentication.told_again(sa, event, env)
             if sa.mobility is not None and not informational.closes(event):
                 return mobike.on_request(sa, event, env)
             return informational.on_request(sa, event, env)
@@ -200,6 +210,10 @@ def _in_established(sa: Established, event: Event, env: Env) -> Step:
             return _not_installed(sa, spi_in, reason)
         case RivalGone() if isinstance(sa.doing, RekeyingIke):
             return Step(replace(sa, doing=replace(sa.doing, rival=None)))
+        case Followed():
+            return Step(aging.followed(sa, env))
+        case NotFollowed():
+            return Step(replace(sa, reauth_at=env.soon(env.settings.rekey_again)))
         case MovePath():
             return mobike.on_move(sa, event, env)
         case LocalAddresses():
@@ -214,12 +228,12 @@ def _in_established(sa: Established, event: Event, env: Env) -> Step:
             return _close(sa, Close("closed", asked=True))
         case Superseded(silently):
             if silently:
-                return forgotten(sa, "the peer began anew")
+                return forgotten(sa, "the peer began anew", Cause.BEGUN_ANEW)
             return _close(sa, Close("another IKE SA with the peer replaces it", asked=False))
         case Unanswered():
             if (rival := _rival(sa)) is not None:
                 return rekey_ike.bequeathed(sa, rival, NO_ANSWER)
-            return forgotten(sa, NO_ANSWER)
+            return forgotten(sa, NO_ANSWER, Cause.NO_ANSWER)
         case _:
             return _unexpected(sa, event)
 
@@ -276,7 +290,7 @@ def _close(sa: Established, close: Close) -> Step:
     """Close it at once; while we are rekeying it, as soon as we know what the peer has made of it."""
     if isinstance(sa.doing, RekeyingIke):
         return Step(replace(sa, todo=(close,)))
-    return informational.close(sa, close.reason, asked=close.asked)
+    return informational.close(sa, close.reason, asked=close.asked, cause=None if close.asked else Cause.REPLACED)
 
 
 # --- tasks ---------------------------------------------------------------------------------------------------------
@@ -328,21 +342,21 @@ def refusal(sa: IkeSa, request: Request, error: IkeError) -> Step:
     """Tell the peer what was wrong with its request; give up the IKE SA if the fault is fatal (RFC 7296 §2.21)."""
     protocol, spi = (ProtocolId.ESP, error.spi) if isinstance(error, ChildSaNotFound) else (ProtocolId.NONE, b"")
     answer = Respond(request, (Notify(error.notify, error.data, protocol, spi),))
-    told = report(Level.WARNING, "request_refused", notify=error.notify.name, why=str(error))
+    told = refused("request_refused", error.cause, notify=error.notify.name, why=str(error))
     if isinstance(sa, HalfOpen | Answering):
         return given_up(sa, request, error)
     if not error.fatal or not isinstance(sa, Established):
         return Step(sa, (answer, told))
-    gone = forgotten(sa, str(error))
+    gone = forgotten(sa, str(error), error.cause)
     return Step(gone.sa, (answer, told, *gone.effects))
 
 
 def disappointed(sa: IkeSa, error: IkeError) -> Step:
     """An answer cannot be used: give up, telling the peer where it believes to have an IKE SA (RFC 7296 §2.21.2)."""
-    told, reason = report(Level.WARNING, "answer_refused", notify=error.notify.name, why=str(error)), str(error)
+    told, reason = refused("answer_refused", error.cause, notify=error.notify.name, why=str(error)), str(error)
     match sa:
         case Established():
-            rival, done = _rival(sa), informational.close(replace(sa, doing=None), reason, asked=False)
+            rival, done = _rival(sa), _closed_for(replace(sa, doing=None), reason, error)
             others = (Tell(rival.spi, Terminate(rival.spi)),) if rival else ()
             return Step(done.sa, (told, *done.effects, *others))
         case Initiating() | PreparingAuth():
@@ -357,9 +371,14 @@ def disappointed(sa: IkeSa, error: IkeError) -> Step:
             return Step(sa, (told,))
 
 
-def forgotten(sa: Established, reason: str) -> Step:
+def _closed_for(sa: Established, reason: str, error: IkeError) -> Step:
+    return informational.close(sa, reason, asked=False, cause=error.cause)
+
+
+def forgotten(sa: Established, reason: str, cause: Cause) -> Step:
     """Drop an IKE SA without a word."""
     removals = tuple(RemoveChild(child) for child in sa.children)
     rival = _rival(sa)
     others = (Tell(rival.spi, Redundant()),) if rival else ()
-    return Step(Closed(reason), (*removals, IkeSaDown(sa.spi, sa.peer.name, reason), *others))
+    down = () if sa.followed else (IkeSaDown(sa.spi, sa.peer.name, reason, cause=cause),)
+    return Step(Closed(reason), (*removals, *down, *others))

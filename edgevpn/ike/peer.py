@@ -34,6 +34,15 @@ class Unique(Enum):
     REFUSE = auto()
 
 
+class Childless(Enum):
+    """Whether an IKE SA may come up before any child of it (RFC 6023)."""
+
+    NEVER = auto()
+    ALLOW = auto()  # the peer's; ours come up with a child
+    PREFER = auto()  # ours too, where the peer can
+    FORCE = auto()  # no child is made in IKE_AUTH, and no peer is called that cannot do without
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """One proposal that we make or accept: its transforms, in order of preference within each type."""
@@ -158,8 +167,9 @@ class Peer:
 
     `local_id` None is the address that we are spoken to; `remote_id` None accepts any identity that proves the key;
     empty `local_networks` or `remote_networks` accept any address. An IKE SA is rekeyed `rekey_after` its making, and
-    closed when that has not succeeded after its `life`. With `pool` the peer must ask us for an address inside the
-    tunnel, and its children carry that address alone; with `wants` we ask the peer.
+    closed when that has not succeeded after its `life`. After `reauth_after` both show again who they are; after `idle`
+    without a packet the IKE SA is closed. `redirects`: the peer may send us elsewhere. With `pool` the peer must ask us
+    for an address inside the tunnel, and its children carry that address alone; with `wants` we ask the peer.
     """
 
     name: str
@@ -178,6 +188,10 @@ class Peer:
     unique: Unique = Unique.KEEP
     fragmentation: bool = True
     mobike: bool = False
+    childless: Childless = Childless.ALLOW
+    redirects: bool = True
+    reauth_after: float = NEVER
+    idle: float = NEVER
     pool: NetworkSettings | None = None
     wants: Wants | None = None
 

@@ -31,6 +31,7 @@ from edgevpn.ike.clients import UNKNOWN, Client
 from edgevpn.ike.crypto.dh import KeyPair
 from edgevpn.ike.crypto.keymat import ChildKeys, IkeKeys
 from edgevpn.ike.crypto.suite import ChildSuite, IkeSuite
+from edgevpn.ike.errors import Cause
 from edgevpn.ike.iana import HashAlgorithm, Ke
 from edgevpn.ike.peer import NEVER, ChildPolicy, IpAddress, Mode, Peer
 from edgevpn.ike.session import BY_KEY, BY_KEYS, Proof, Session
@@ -329,6 +330,7 @@ class Initiating:
     initial_contact: bool
     cookie: bytes = b""
     tries: int = 0
+    redirected_from: IpAddress | None = None
 
     @property
     def spi(self) -> bytes:
@@ -351,7 +353,10 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Authenticating:
-    """Our (first) IKE_AUTH request is unanswered. `ours` is how we have proved ourselves in it."""
+    """Our (first) IKE_AUTH request is unanswered. `ours` is how we have proved ourselves in it.
+
+    `childless`: it asks for no child (RFC 6023).
+    """
 
     secured: Secured
     peer: Peer
@@ -361,6 +366,7 @@ class Authenticating:
     offer: ChildOffer | None
     children: tuple[str, ...]
     ours: Proof = BY_KEY
+    childless: bool = False
 
     @property
     def spi(self) -> bytes:
@@ -397,6 +403,8 @@ class Established:
 
     `heard` is when the peer last proved to be there; `wake` when a request refused for now may be tried again, and
     `refused_since` when it was first refused. `began`: we sent the first IKE_SA_INIT, be it before some rekeyings.
+    At `reauth_at` we are to show again who we are, until `auth_until` the peer is to. `followed`: that has been done,
+    and another IKE SA will be there when this one goes.
     """
 
     secured: Secured
@@ -418,6 +426,10 @@ class Established:
     expire_at: float = NEVER
     session: Session = BY_KEYS
     mobility: Mobility | None = None
+    reauth_at: float = NEVER
+    auth_until: float = NEVER
+    idle_at: float = NEVER
+    followed: bool = False
 
     @property
     def spi(self) -> bytes:
@@ -431,7 +443,8 @@ class Established:
     @property
     def due(self) -> float:
         children = min((child.due for child in self.children), default=NEVER)
-        return min(children, self.probe_at, self.rekey_at, self.wake, self.keepalive_at, self.expire_at)
+        soonest = min(children, self.probe_at, self.rekey_at, self.wake, self.keepalive_at, self.expire_at)
+        return min(soonest, self.reauth_at, self.auth_until, self.idle_at)
 
     def child(self, spi_in: bytes) -> ChildSa | None:
         """The child that receives on `spi_in`."""
@@ -510,6 +523,7 @@ class Closing:
     asked: bool = True
     silent: bool = False
     waiting: bool = False
+    cause: Cause | None = None
 
     @property
     def spi(self) -> bytes:

@@ -28,12 +28,16 @@ Unproven = HalfOpen | Answering
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One IKE SA since its making, its conversation, and the timer that is set for it."""
+    """One IKE SA since its making, its conversation, and the timer that is set for it.
+
+    `follows` is the SPI of the IKE SA that this one is to follow, once both sides have shown again who they are.
+    """
 
     sa: IkeSa
     window: Window
     since: float
     timer: float = NEVER
+    follows: bytes = b""
 
     @property
     def due(self) -> float:

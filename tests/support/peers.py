@@ -35,7 +35,7 @@ LAN = ChildPolicy("lan", selectors("10.1.0.0/24"), selectors("10.2.0.0/24"), (ES
 
 KEY = Psk(b"a key that both have")
 # Without what is beside the point of most tests.
-TO_RIGHT = Peer("right", LEFT_ID, RIGHT_ID, KEY, KEY, (IKE_OFFER,), (LAN,), fragmentation=False)
+TO_RIGHT = Peer("right", LEFT_ID, RIGHT_ID, KEY, KEY, (IKE_OFFER,), (LAN,), fragmentation=False, redirects=False)
 
 
 def mirrored(peer: Peer, name: str = "left") -> Peer:

@@ -68,15 +68,17 @@ def _establish(claim: Claim, proven: Proven, request: Request, given: Given, env
     narrowed = lending(peer, given) if given else peer
     treated = adapted(narrowed, claim.client, half_open.nat.remote)
     up = established(half_open.secured, treated, claim.remote_id, request.path, half_open.nat, env, began=False)
-    up = extensions.agreed(replace(up, session=session), claim.asked)
+    up = extensions.agreed(replace(up, session=session), claim.asked, env)
     effects: list[Effect | Directive] = [IkeSaUp(up.spi, peer.name, up.remote_id, up.path, session=session)]
     anew = _begins_anew(claim) and peer.unique is not Unique.SHARE
     if anew or peer.unique is Unique.REPLACE:
         effects.append(Supersede(peer.name, up.identity, silently=anew))
     told, more = _reply(claim, given), extensions.in_auth_response(up, env)
     if claim.asked.first(SecurityAssociation) is None:
+        extensions.check_childless(peer, claim.asked)
         return Step(up, (*effects, Respond(request, (*proven.identity, *told, *more))))  # childless, RFC 6023
     try:
+        extensions.check_childless(peer, claim.asked)
         return _with_child(up, claim, proven, request, tuple(effects), env)
     except IkeError as error:
         why = refused("child_refused", error.cause, peer=peer.name, notify=error.notify.name, why=str(error))

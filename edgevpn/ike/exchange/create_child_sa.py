@@ -34,7 +34,7 @@ from edgevpn.ike.contract import (
     Step,
     report,
 )
-from edgevpn.ike.errors import ChildSaNotFound, InvalidSyntax, TemporaryFailure
+from edgevpn.ike.errors import Cause, ChildSaNotFound, InvalidSyntax, TemporaryFailure
 from edgevpn.ike.exchange import informational, rekey_ike
 from edgevpn.ike.exchange.child_sa import (
     NONCE_SIZE,
@@ -263,7 +263,8 @@ def _postponed(sa: Established, task: CreateChild | RekeyChild | RekeyIke, told:
     """Try again in a while; a peer that has never time is out of step with us (RFC 7296 §2.25)."""
     since = min(sa.refused_since, env.now)
     if env.now - since > env.settings.refused_for:
-        return informational.close(sa, "the peer refuses everything for now", asked=False)
+        reason = "the peer refuses everything for now"
+        return informational.close(sa, reason, asked=False, cause=Cause.REFUSED_BY_PEER)
     wake = env.soon(env.settings.retry_after)
     return Step(replace(sa.then(task), wake=wake, refused_since=since), (told,))
 

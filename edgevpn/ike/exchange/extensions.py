@@ -10,27 +10,32 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from edgevpn.ike.contract import Env, Request, Response
-from edgevpn.ike.exchange import mobike
+from edgevpn.ike.errors import Cause, InvalidSyntax, NoAdditionalSas, NoProposalChosen
+from edgevpn.ike.exchange import mobike, reauthentication, redirect
 from edgevpn.ike.iana import NotifyType
-from edgevpn.ike.peer import Peer
+from edgevpn.ike.peer import Childless, IpAddress, Peer
 from edgevpn.ike.state import Established, Path
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
+from edgevpn.ike.wire.payloads import SecurityAssociation
 
+CHILDLESS = Notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED)
 FRAGMENTATION = Notify(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED)
 
 
 # --- IKE_SA_INIT ---------------------------------------------------------------------------------------------------
 
 
-def in_init_request(peer: Peer) -> tuple[Payload, ...]:
-    """What the initiator says."""
-    return (FRAGMENTATION,) if peer.fragmentation else ()
+def in_init_request(peer: Peer, came_from: IpAddress | None) -> tuple[Payload, ...]:
+    """What the initiator says; `came_from` is who has sent it to this peer."""
+    return (*((FRAGMENTATION,) if peer.fragmentation else ()), *redirect.announced(peer, came_from))
 
 
 def in_init_response(peers: Sequence[Peer], request: Request) -> tuple[Payload, ...]:
     """What the responder says; it does not know yet which of these peers it is that asks."""
-    return (FRAGMENTATION,) if fragments_of_any(peers, request) else ()
+    fragmentation = (FRAGMENTATION,) if fragments_of_any(peers, request) else ()
+    childless = (CHILDLESS,) if any(peer.childless is not Childless.NEVER for peer in peers) else ()
+    return (*fragmentation, *childless)
 
 
 def fragments(peer: Peer, response: Response) -> bool:
@@ -43,6 +48,14 @@ def fragments_of_any(peers: Sequence[Peer], request: Request) -> bool:
     return any(peer.fragmentation for peer in peers) and _says(request, NotifyType.IKEV2_FRAGMENTATION_SUPPORTED)
 
 
+def begins_childless(peer: Peer, response: Response) -> bool:
+    """Whether the initiator asks for no child in IKE_AUTH; NoProposalChosen if it must not, and the peer cannot."""
+    able = _says(response, NotifyType.CHILDLESS_IKEV2_SUPPORTED)
+    if peer.childless is Childless.FORCE and not able:
+        raise NoProposalChosen("the peer makes no IKE SA without a child", Cause.NOT_CHILDLESS)
+    return able and peer.childless in (Childless.PREFER, Childless.FORCE)
+
+
 # --- IKE_AUTH ------------------------------------------------------------------------------------------------------
 
 
@@ -51,14 +64,25 @@ def in_auth_request(peer: Peer, path: Path, env: Env) -> tuple[Payload, ...]:
     return mobike.supported(path.local.host, env) if peer.mobike else ()
 
 
+def check_childless(peer: Peer, request: Request) -> None:
+    """Whether the initiator may do without a child, or with one; IkeError if not."""
+    childless = request.first(SecurityAssociation) is None
+    if childless and peer.childless is Childless.NEVER:
+        raise InvalidSyntax("no child is asked for, which we did not say that we can do (RFC 6023)")
+    if not childless and peer.childless is Childless.FORCE:
+        raise NoAdditionalSas("children come after the IKE SA")
+
+
 def in_auth_response(sa: Established, env: Env) -> tuple[Payload, ...]:
     """What the responder says in its last answer."""
-    return mobike.supported(sa.path.local.host, env) if sa.mobility is not None else ()
+    mobility = mobike.supported(sa.path.local.host, env) if sa.mobility is not None else ()
+    return (*mobility, *reauthentication.announced(sa))
 
 
-def agreed(sa: Established, message: Request | Response) -> Established:
+def agreed(sa: Established, message: Request | Response, env: Env) -> Established:
     """With what both can do, after what the peer has said in IKE_AUTH."""
-    return replace(sa, mobility=mobike.mobility_of(message) if sa.peer.mobike else None)
+    mobility = mobike.mobility_of(message) if sa.peer.mobike else None
+    return reauthentication.timed(replace(sa, mobility=mobility), message, env)
 
 
 def _says(message: Request | Response, notify_type: NotifyType) -> bool:

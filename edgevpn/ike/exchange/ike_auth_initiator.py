@@ -26,7 +26,7 @@ from edgevpn.ike.contract import (
 )
 from edgevpn.ike.crypto.signature import KeyKind
 from edgevpn.ike.errors import AuthenticationFailed, Cause
-from edgevpn.ike.exchange import eap, extensions
+from edgevpn.ike.exchange import eap, extensions, redirect
 from edgevpn.ike.exchange.child_sa import accept_answer, ends, exported, make_offer, offer_payloads
 from edgevpn.ike.exchange.configuration import read_reply, request, using
 from edgevpn.ike.exchange.informational import close
@@ -76,7 +76,8 @@ def ask_ike_auth(
     sa: Initiating, secured: Secured, nat: Nat, path: Path, opening: Opening, answer: Response, env: Env
 ) -> Step:
     """Show who we are, at once or when we have signed. `answer` is that to IKE_SA_INIT."""
-    first = Authenticating(secured, sa.peer, path, nat, opening, None, sa.children)
+    childless = extensions.begins_childless(sa.peer, answer)
+    first = Authenticating(secured, sa.peer, path, nat, opening, None, sa.children, childless=childless)
     octets = our_octets(secured, opening, _local_id(first))
     match sa.peer.local_auth:
         case Psk(key):
@@ -103,7 +104,8 @@ def _on_signed(sa: PreparingAuth, answer: Signed, env: Env) -> Step:
 
 def _ask(first: Authenticating, proof: tuple[Payload, ...], ours: Proof, initial_contact: bool, env: Env) -> Step:
     peer, opening = first.peer, first.opening
-    policy = peer.child(first.children[0]) if first.children else None
+    at_once = first.children[: 0 if first.childless else 1]
+    policy = peer.child(at_once[0]) if at_once else None
     offer = make_offer(policy, opening.ni, None, env) if policy else None
     payloads = (
         IdI(_local_id(first)),
@@ -115,7 +117,7 @@ def _ask(first: Authenticating, proof: tuple[Payload, ...], ours: Proof, initial
         *((Notify(NotifyType.INITIAL_CONTACT),) if initial_contact else ()),
         *extensions.in_auth_request(peer, first.path, env),
     )
-    waiting = replace(first, offer=offer, children=first.children[1:], ours=ours)
+    waiting = replace(first, offer=offer, children=first.children[len(at_once) :], ours=ours)
     return Step(waiting, (Call(ExchangeType.IKE_AUTH, payloads, first.path),))
 
 
@@ -232,7 +234,10 @@ def _finish(sa: Authenticating, response: Response, remote_id: Identification, t
     session = Session(sa.ours, theirs, got=got)
     peer = using(peer, got) if got else peer
     up = established(sa.secured, peer, remote_id, sa.path, sa.nat, env, began=True)
-    up = extensions.agreed(replace(up, session=session), response).then(*map(CreateChild, sa.children))
+    up = extensions.agreed(replace(up, session=session), response, env).then(*map(CreateChild, sa.children))
+    if redirect.wanted(up, response):
+        first = (CreateChild(sa.offer.policy.name),) if sa.offer else ()
+        return redirect.on_auth(replace(up, todo=(*first, *up.todo)), response)
     effects: tuple[Effect | Directive, ...] = (IkeSaUp(up.spi, peer.name, remote_id, up.path, session=session),)
     if wants and not got:
         return _without_address(up, response, effects)
@@ -263,7 +268,7 @@ def _without_address(up: Established, response: Response, effects: Iterable[Effe
     error = response.error()
     reason = f"the peer gives us no address ({error.notify_type.name if error else 'it says nothing of one'})"
     told = refused("address_not_given", Cause.ADDRESS_NOT_GIVEN, peer=up.peer.name, why=reason)
-    closing = close(replace(up, todo=()), reason, asked=False)
+    closing = close(replace(up, todo=()), reason, asked=False, cause=Cause.ADDRESS_NOT_GIVEN)
     return Step(closing.sa, (*effects, told, *closing.effects))
 
 

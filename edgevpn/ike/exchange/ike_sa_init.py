@@ -36,7 +36,7 @@ from edgevpn.ike.crypto import dh
 from edgevpn.ike.crypto.keymat import derive_ike_keys
 from edgevpn.ike.crypto.signature import OFFERED_HASHES
 from edgevpn.ike.errors import Cause, IkeError, InvalidKePayload, InvalidSyntax, NoProposalChosen
-from edgevpn.ike.exchange import extensions, nat
+from edgevpn.ike.exchange import extensions, nat, redirect
 from edgevpn.ike.exchange.ike_auth_initiator import ask_ike_auth
 from edgevpn.ike.exchange.proof import certificate_request, hashes_of
 from edgevpn.ike.iana import ExchangeType, Flag, Ke, NotifyType, ProtocolId
@@ -86,6 +86,8 @@ def _cookie(secret: bytes, request: Request, spi_i: bytes) -> bytes:
 
 def initiate(peer: Peer, ask: Initiate, initial_contact: bool, env: Env) -> Step:
     """Ask the peer for an IKE SA. `initial_contact`: we have no other with it, and shall say so (RFC 7296 §2.4)."""
+    if ask.redirects >= redirect.MAX_REDIRECTS:
+        peer = replace(peer, redirects=False)
     ke = methods(peer.offers)[0]
     names = ask.children or tuple(child.name for child in peer.children)
     sa = Initiating(
@@ -98,6 +100,7 @@ def initiate(peer: Peer, ask: Initiate, initial_contact: bool, env: Env) -> Step
         request=b"",
         children=names,
         initial_contact=initial_contact,
+        redirected_from=ask.redirected_from,
     )
     return _ask(sa)
 
@@ -110,7 +113,7 @@ def _ask(sa: Initiating) -> Step:
         KeyExchange(sa.ke, sa.key_pair.public),
         Nonce(sa.ni),
         *nat.detection((sa.spi_i, NO_SPI), sa.path, sa.peer.force_encapsulation),
-        *extensions.in_init_request(sa.peer),
+        *extensions.in_init_request(sa.peer, sa.redirected_from),
         *HASHES_NOTIFY,
     )
     request = encode_message(Header(sa.spi_i, NO_SPI, ExchangeType.IKE_SA_INIT, Flag.INITIATOR, 0), payloads)
@@ -126,6 +129,8 @@ def on_response(sa: Initiating, response: Response, env: Env) -> Step:
     """The peer agreed, or wants the question put differently."""
     if (cookie := response.notify(NotifyType.COOKIE)) is not None and response.first(KeyExchange) is None:
         return _again(replace(sa, cookie=cookie.data))
+    if (elsewhere := response.notify(NotifyType.REDIRECT)) is not None:
+        return redirect.on_init(sa, elsewhere)
     if (refusal := response.notify(NotifyType.INVALID_KE_PAYLOAD)) is not None:
         return _with_method(sa, Ke(int.from_bytes(refusal.data, "big")), env)
     if (error := response.error()) is not None:

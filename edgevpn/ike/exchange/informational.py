@@ -25,6 +25,7 @@ from edgevpn.ike.contract import (
     Step,
     report,
 )
+from edgevpn.ike.errors import Cause
 from edgevpn.ike.exchange.child_sa import ends
 from edgevpn.ike.iana import ExchangeType, NotifyType, ProtocolId
 from edgevpn.ike.state import (
@@ -60,16 +61,16 @@ def delete_child(sa: Established, spi_in: bytes) -> Step:
     return Step(sa, (RemoveOutbound(child), Call(ExchangeType.INFORMATIONAL, (delete,), sa.path)))
 
 
-def close(sa: Established | Rekeyed, reason: str = "closed", *, asked: bool = True) -> Step:
+def close(sa: Established | Rekeyed, reason: str = "closed", *, asked: bool = True, cause: Cause | None = None) -> Step:
     """Tell the peer, once it has answered what we asked, that IKE SA and children are to go (RFC 7296 §1.4.1).
 
     `asked`: we were told to.
     """
-    silent = isinstance(sa, Rekeyed)
+    silent = isinstance(sa, Rekeyed) or sa.followed
     busy = sa.busy if isinstance(sa, Rekeyed) else sa.doing is not None
     children = sa.children if isinstance(sa, Established) else ()
     removals = tuple(RemoveChild(child) for child in children)
-    closing = Closing(sa.secured, sa.peer, sa.path, reason, asked, silent, waiting=busy)
+    closing = Closing(sa.secured, sa.peer, sa.path, reason, asked, silent, waiting=busy, cause=cause)
     return Step(closing, (*removals, *(() if busy else (_delete_ike(closing),))))
 
 
@@ -101,7 +102,7 @@ def on_request(sa: Established | Rekeyed | Closing, request: Request, env: Env) 
     closed = tuple(
         ChildClosed(sa.spi, sa.peer.name, child.name)
         for child in gone
-        if child.phase is Phase.ACTIVE  # nothing was made to follow it
+        if child.phase is Phase.ACTIVE and not sa.followed  # nothing was made to follow it
     )
     return Step(step.sa, (*step.effects, Respond(request, (Delete(ProtocolId.ESP, ours),) if ours else ()), *closed))
 
@@ -110,8 +111,10 @@ def _closed_by_peer(sa: Established | Rekeyed | Closing, request: Request) -> St
     match sa:
         case Established():
             removals = tuple(RemoveChild(child) for child in sa.children)
-            down = IkeSaDown(sa.spi, sa.peer.name, "deleted by peer")
-            return Step(Closed(down.reason), (Respond(request), *removals, down))
+            unconvinced = request.notify(NotifyType.AUTHENTICATION_FAILED) is not None
+            cause = Cause.LEFT_UNCONVINCED if unconvinced else Cause.DELETED_BY_PEER
+            down = IkeSaDown(sa.spi, sa.peer.name, "deleted by peer", cause=cause)
+            return Step(Closed(down.reason), (Respond(request), *removals, *(() if sa.followed else (down,))))
         case Closing():
             return Step(Closed(sa.reason), (Respond(request), *_down(sa)))
         case Rekeyed():
@@ -141,7 +144,8 @@ def given_up(sa: Closing) -> Step:
 
 
 def _down(sa: Closing) -> tuple[Effect, ...]:
-    return () if sa.silent else (IkeSaDown(sa.spi, sa.peer.name, sa.reason, sa.asked),)
+    cause = Cause.ASKED if sa.asked else sa.cause
+    return () if sa.silent else (IkeSaDown(sa.spi, sa.peer.name, sa.reason, sa.asked, cause),)
 
 
 def _gone(sa: Established, children: tuple[ChildSa, ...], env: Env) -> Step:

@@ -31,6 +31,7 @@ from edgevpn.ike.contract import (
     Step,
     report,
 )
+from edgevpn.ike.errors import Cause
 from edgevpn.ike.exchange import informational
 from edgevpn.ike.exchange.nat import Spis, detected, detection, moved, seen_as
 from edgevpn.ike.iana import ExchangeType, NotifyType
@@ -130,7 +131,10 @@ def on_move(sa: Established, move: MovePath, env: Env) -> Step:
         return Step(sa)
     if sa.mobility is None or not sa.began:
         return Step(sa, (report(Level.WARNING, "cannot_move", peer=sa.peer.name, spi=sa.spi.hex()),))
-    sa, effects = moved(sa, path, sa.nat, env)
+    # where the peer was, it may still be
+    addresses = dict.fromkeys((sa.path.remote.host, *sa.mobility.addresses))
+    others = tuple(host for host in addresses if host != move.remote)
+    sa, effects = moved(replace(sa, mobility=replace(sa.mobility, addresses=others)), path, sa.nat, env)
     return Step(_updated_first(sa), effects)
 
 
@@ -221,7 +225,8 @@ def on_response(sa: Established, response: Response, env: Env) -> Step:
     """What became of the update, the check or the probe."""
     doing = sa.doing
     if isinstance(doing, Updating | CheckingPath) and not _bears(response, doing.cookie2):
-        return informational.close(replace(sa, doing=None), "the answer bears another COOKIE2 (RFC 4555)", asked=False)
+        reason = "the answer bears another COOKIE2 (RFC 4555)"
+        return informational.close(replace(sa, doing=None), reason, asked=False, cause=Cause.MALFORMED)
     match doing:
         case Updating(task, path) if path == sa.path:
             return _updated(replace(sa, doing=None), task, response, env)

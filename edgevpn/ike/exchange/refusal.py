@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgevpn.ike.contract import Report, Request, Respond, Step, refused
 from edgevpn.ike.errors import Cause, IkeError
-from edgevpn.ike.proving import Answering
+from edgevpn.ike.proving import Answering, EapAsking, EapProving
 from edgevpn.ike.state import Closed, HalfOpen
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import IdI
@@ -20,8 +20,20 @@ def too_late(sa: HalfOpen | Answering) -> Step:
     """The peer, or the world, has let the time pass."""
     if isinstance(sa, HalfOpen):
         return Step(Closed("nobody came to authenticate"))
+    if isinstance(sa, EapAsking) and sa.rounds == 0 and sa.ours is not None:
+        why = "the peer has seen our certificate, and nothing more came"
+        return Step(Closed(why), (told(sa, sa.claim.asked, Cause.LEFT_UNCONVINCED, why),))
     why = f"nothing came in state {type(sa).__name__}"
     return Step(Closed(why), (told(sa, sa.claim.asked, Cause.TOO_LATE, why),))
+
+
+def farewell(sa: EapAsking | EapProving, request: Request) -> Step:
+    """The peer breaks off in the middle of EAP, by Delete or by saying that our proof is none (§2.21.2)."""
+    unconvinced = isinstance(sa, EapAsking) and sa.rounds == 0 and sa.ours is not None
+    error = request.error()
+    why = f"the peer leaves ({error.notify_type.name if error else 'without a reason'})"
+    cause = Cause.LEFT_UNCONVINCED if unconvinced else Cause.EAP_ABANDONED
+    return Step(Closed(why), (Respond(request), told(sa, request, cause, why)))
 
 
 def told(sa: HalfOpen | Answering, request: Request, cause: Cause, why: str, **more: object) -> Report:

@@ -20,6 +20,7 @@ from edgevpn.ike.contract import (
     Settings,
     Step,
 )
+from edgevpn.ike.errors import Cause
 from edgevpn.ike.exchange import informational
 from edgevpn.ike.iana import ExchangeType, NotifyType, ProtocolId
 from edgevpn.ike.state import (
@@ -192,7 +193,7 @@ def test_we_close() -> None:
     step = informational.close(an_sa(a_child()))
     assert step == Step(CLOSING, (RemoveChild(a_child()), Call(ExchangeType.INFORMATIONAL, (Delete(IKE),), LEFT_PATH)))
     assert informational.closed(CLOSING) == Step(
-        Closed("closed"), (IkeSaDown(b"initiatr", "right", "closed", asked=True),)
+        Closed("closed"), (IkeSaDown(b"initiatr", "right", "closed", asked=True, cause=Cause.ASKED),)
     )
 
 

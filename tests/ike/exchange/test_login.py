@@ -63,7 +63,7 @@ def test_login() -> None:
         without_numbers(pair.chart())
         == """\
 --> IKE_SA_INIT request: SA, KEi, Ni, N(SIGNATURE_HASH_ALGORITHMS)
-<-- IKE_SA_INIT response: SA, KEr, Nr, N(SIGNATURE_HASH_ALGORITHMS)
+<-- IKE_SA_INIT response: SA, KEr, Nr, N(CHILDLESS_IKEV2_SUPPORTED), N(SIGNATURE_HASH_ALGORITHMS)
 --> IKE_AUTH request: IDi, CERTREQ, IDr, SA, TSi, TSr, N(INITIAL_CONTACT)
 <-- IKE_AUTH response: IDr, CERT, AUTH, EAP
 --> IKE_AUTH request: EAP
