@@ -38,7 +38,7 @@ class Client:
     `verifies`: kinds of key whose signature it takes without having said so. `takes_child_rekey`: whether we may rekey
     its children when it is behind a NAT. `pfs_in_rekey`: whether our rekeying of a child should begin with a key
     exchange; the peer's may or may not in any case. `ike_rekey_ke`: the method to begin an IKE rekeying with.
-    `why` says what all this rests on.
+    `asks_dhcp`: it learns routes by DHCPINFORM, not from selectors. `why` says what all this rests on.
     """
 
     kind: ClientKind
@@ -46,6 +46,7 @@ class Client:
     takes_child_rekey: bool = True
     pfs_in_rekey: bool = True
     ike_rekey_ke: Ke | None = None
+    asks_dhcp: bool = False
     why: str = ""
 
     @property
@@ -62,9 +63,11 @@ WINDOWS = Client(
     takes_child_rekey=False,
     pfs_in_rekey=False,
     ike_rekey_ke=Ke.MODP_2048,
+    asks_dhcp=True,
     why="It verifies P-256 and P-384, no P-521 and no EdDSA, and announces no hashes. Behind a NAT it refuses our "
     "child rekeyings with a private notify; it rekeys by itself about every 200 MiB. Without PfsGroup it refuses a key "
-    "exchange in one. Our IKE rekeying must begin with MODP-2048, whatever was agreed first.",
+    "exchange in one. Our IKE rekeying must begin with MODP-2048, whatever was agreed first. Routes of a "
+    "split tunnel it learns from option 249 of an answer to DHCPINFORM, which it sends to the broadcast address.",
 )
 WINDOWS_UNTOUCHED = replace(
     WINDOWS,

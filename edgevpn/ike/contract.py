@@ -508,6 +508,7 @@ class Settings:
     nat_port: int = 4500
     half_open_timeout: float = 30.0
     login_timeout: float = 60.0  # for each message of EAP: a person may be typing
+    login_limit: float = 240.0  # for all of them: until then the IKE SA counts as half-open
     half_open_limit: int = 300
     half_open_per_address: int = 5
     cookie_threshold: int = 30

@@ -169,7 +169,8 @@ class Peer:
     empty `local_networks` or `remote_networks` accept any address. An IKE SA is rekeyed `rekey_after` its making, and
     closed when that has not succeeded after its `life`. After `reauth_after` both show again who they are; after `idle`
     without a packet the IKE SA is closed. `redirects`: the peer may send us elsewhere. With `pool` the peer must ask us
-    for an address inside the tunnel, and its children carry that address alone; with `wants` we ask the peer.
+    for an address inside the tunnel, and its children carry that address alone; with `wants` we ask the peer. A peer
+    that asks for one of our `aliases` finds us under it.
     """
 
     name: str
@@ -194,6 +195,7 @@ class Peer:
     idle: float = NEVER
     pool: NetworkSettings | None = None
     wants: Wants | None = None
+    aliases: tuple[Identification, ...] = ()
 
     def child(self, name: str) -> ChildPolicy | None:
         """The child policy of that name, if the peer still has one."""
@@ -204,6 +206,11 @@ class Peer:
         if self.local_id is not None:
             return self.local_id
         return Identification(IdType.IPV4_ADDR if local.version == 4 else IdType.IPV6_ADDR, local.packed)
+
+    def called(self, wanted: Identification | None, local: IpAddress) -> Identification | None:
+        """Who we are to a peer that asks for that name of ours (or for none); None if we are not."""
+        name = self.identity_at(local)
+        return name if wanted in (None, name) else wanted if wanted in self.aliases else None
 
     def accepts(self, local: IpAddress, remote: IpAddress) -> bool:
         """Whether the peer may be found at these two addresses."""

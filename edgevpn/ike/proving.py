@@ -34,7 +34,7 @@ from edgevpn.ike.session import Proof
 from edgevpn.ike.state import Authenticating, HalfOpen, Path
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.mschapv2 import ChallengeResponse
-from edgevpn.ike.wire.payloads import Identification, IdI
+from edgevpn.ike.wire.payloads import Identification, IdI, IdR
 
 # --- EAP ----------------------------------------------------------------------------------------------------------
 
@@ -129,6 +129,14 @@ class Claim:
     def remote_id(self) -> Identification:
         """Who the peer says it is."""
         return self.asked.need(IdI).identification
+
+    @property
+    def local_id(self) -> Identification:
+        """Who we are, as the peer has asked for us."""
+        wanted, local = self.asked.first(IdR), self.asked.path.local.host
+        return self.peers[0].called(wanted.identification if wanted else None, local) or self.peers[0].identity_at(
+            local
+        )
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -51,3 +51,12 @@ def test_no_networks_are_all() -> None:
 
 def test_key_is_not_shown() -> None:
     assert "secret" not in repr(replace(TO_RIGHT, local_auth=Psk(b"secret")))
+
+
+def test_other_names() -> None:
+    """Whoever asks for an alias finds us under it; whoever asks for none is told the name; a stranger's is not ours."""
+    alias, local = Identification(IdType.FQDN, b"vpn.example"), ip_address("192.0.2.1")
+    peer = replace(TO_RIGHT, aliases=(alias,))
+    assert peer.called(None, local) == peer.called(LEFT_ID, local) == LEFT_ID
+    assert peer.called(alias, local) == alias
+    assert TO_RIGHT.called(alias, local) is None

@@ -65,7 +65,7 @@ def _establish(claim: Claim, proven: Proven, request: Request, given: Given, env
     peer, half_open = claim.peers[0], claim.half_open
     _check_shape(claim.asked)
     session = Session(proven.ours, proven.theirs, proven.user, claim.client, lent=given)
-    narrowed = lending(peer, given) if given else peer
+    narrowed = lending(peer, given, claim.client.asks_dhcp) if given else peer
     treated = adapted(narrowed, claim.client, half_open.nat.remote)
     up = established(half_open.secured, treated, claim.remote_id, request.path, half_open.nat, env, began=False)
     up = extensions.agreed(replace(up, session=session), claim.asked, env)

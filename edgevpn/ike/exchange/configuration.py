@@ -19,6 +19,7 @@ from edgevpn.ike.session import Given
 from edgevpn.ike.wire.configuration import Attribute, Configuration
 from edgevpn.ike.wire.selector import TrafficSelector
 
+BROADCAST = IPv4Address("255.255.255.255")
 HOST_PREFIX = 128  # a client has an address, not a link (RFC 7296 §3.15.3)
 
 SUPPORTED = (
@@ -73,9 +74,14 @@ def reply(request: Configuration, given: Given) -> Configuration:
     return Configuration(ConfigType.REPLY, tuple(attributes))
 
 
-def lending(peer: Peer, given: Given) -> Peer:
-    """The peer with children for its addresses alone, and for the networks that it was told of."""
+def lending(peer: Peer, given: Given, broadcast: bool = False) -> Peer:
+    """The peer with children for its addresses alone, and for the networks that it was told of.
+
+    `broadcast`: it asks for routes by DHCP, at an address that no network holds.
+    """
     here, there = _selectors(given.settings.networks), _hosts(given.addresses)
+    if here and broadcast:
+        here = (*here, *_hosts((BROADCAST,)))
     return replace(peer, children=tuple(_between(peer.children, here, there)))
 
 

@@ -71,7 +71,7 @@ from edgevpn.ike.questions import (
 )
 from edgevpn.ike.session import BY_KEY, BySignature, Proof
 from edgevpn.ike.state import HalfOpen
-from edgevpn.ike.wire.payloads import Authentication, Identification, IdI, IdR
+from edgevpn.ike.wire.payloads import Authentication, IdI, IdR
 
 
 def on_request(sa: HalfOpen | EapAsking | EapProving, request: Request, env: Env) -> Step:
@@ -139,7 +139,8 @@ def _claim(sa: HalfOpen, request: Request, ways: type[RemoteAuth] | UnionType, e
     known = [p for p in near if p.remote_id in (None, claimed) and acceptable(p.offers, sa.secured.suite)]
     if not known:
         raise AuthenticationFailed(f"no peer is known as {claimed}", Cause.IDENTITY_UNKNOWN)
-    called = [p for p in known if wanted is None or wanted.identification == p.identity_at(path.local.host)]
+    named_us = wanted.identification if wanted else None
+    called = [peer for peer in known if peer.called(named_us, path.local.host) is not None]
     if not called:
         raise AuthenticationFailed("no peer is known that asks for this name of ours", Cause.NOT_OUR_NAME)
     able = [peer for peer in called if isinstance(peer.remote_auth, ways)]
@@ -212,7 +213,7 @@ def _prove(
 
 
 def _prove_by_key(claim: Claim, key: bytes, theirs: Proof, env: Env) -> Step:
-    half_open, local_id = claim.half_open, _local_id(claim)
+    half_open, local_id = claim.half_open, claim.local_id
     auth = key_auth(half_open.secured, key, our_octets(half_open.secured, half_open.opening, local_id))
     return admit(claim, Proven(BY_KEY, theirs, identity=(IdR(local_id), auth)), claim.asked, env)
 
@@ -223,7 +224,7 @@ def _before_login(claim: Claim, env: Env) -> Step:
     claim = replace(claim, peers=tuple(peer for peer in claim.peers if _greets_as(peer, first)))
     assert isinstance(first.remote_auth, Login)
     if first.remote_auth.alone and claim.asked.notify(NotifyType.EAP_ONLY_AUTHENTICATION) is not None:
-        return begin_login(claim, (IdR(_local_id(claim)),), None, env)
+        return begin_login(claim, (IdR(claim.local_id),), None, env)
     if not isinstance(first.local_auth, Signing):
         raise AuthenticationFailed("only a signature of ours may come before EAP", Cause.CANNOT_SIGN)
     return _sign(claim, first.local_auth, None, None)
@@ -239,7 +240,7 @@ def _sign(claim: Claim, signing: Signing, theirs: Proof | None, used: tuple[KeyK
     half_open = claim.half_open
     audience = Audience(half_open.hashes, claim.client.verifies, authorities_of(claim.asked), used)
     credential, scheme = choose(signing, audience)
-    octets = our_octets(half_open.secured, half_open.opening, _local_id(claim))
+    octets = our_octets(half_open.secured, half_open.opening, claim.local_id)
     asked = Sign(half_open.spi, credential.name, scheme, octets)
     return Step(SigningAnswer(claim, credential, scheme, theirs), (asked,))
 
@@ -247,12 +248,8 @@ def _sign(claim: Claim, signing: Signing, theirs: Proof | None, used: tuple[KeyK
 def _on_signed(sa: SigningAnswer, answer: Signed, env: Env) -> Step:
     if answer.signature is None:
         raise AuthenticationFailed(f"the key of {sa.credential.name} does not sign", Cause.CANNOT_SIGN)
-    identity = (IdR(_local_id(sa.claim)), *signed(sa.credential, sa.scheme, answer.signature))
+    identity = (IdR(sa.claim.local_id), *signed(sa.credential, sa.scheme, answer.signature))
     ours = BySignature(sa.scheme)
     if sa.theirs is None:
         return begin_login(sa.claim, identity, ours, env)
     return admit(sa.claim, Proven(ours, sa.theirs, identity=identity), sa.request, env)
-
-
-def _local_id(claim: Claim) -> Identification:
-    return claim.peers[0].identity_at(claim.asked.path.local.host)

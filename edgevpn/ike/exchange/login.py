@@ -66,7 +66,7 @@ def on_bound(sa: EapProving, request: Request, env: Env) -> Step:
     theirs = their_octets(secured, opening, claim.remote_id)
     if not is_key_auth(secured, sa.msk, theirs, request.need(Authentication)):
         raise AuthenticationFailed("AUTH was not made with the key of EAP", Cause.WRONG_KEY)
-    ours = our_octets(secured, opening, claim.peers[0].identity_at(claim.asked.path.local.host))
+    ours = our_octets(secured, opening, claim.local_id)
     auth = key_auth(secured, sa.msk, ours)
     return admit(claim, Proven(sa.ours or BY_MSCHAPV2, BY_MSCHAPV2, sa.user, (auth,)), request, env)
 
@@ -76,5 +76,6 @@ def _go_on(sa: EapAsking, request: Request, asked: eap.Ask) -> Step:
 
 
 def _patient(claim: Claim, env: Env) -> Claim:
-    """There may be a person at the other end, looking for a password."""
-    return replace(claim, due=env.now + env.settings.login_timeout)
+    """There may be a person at the other end, looking for a password; but not for ever."""
+    settings = env.settings
+    return replace(claim, due=min(env.now + settings.login_timeout, claim.half_open.due + settings.login_limit))

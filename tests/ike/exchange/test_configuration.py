@@ -94,6 +94,15 @@ def test_client_gets_its_address_alone() -> None:
     assert child.ts_local == selectors("10.2.0.0/23", "fd00:2::/48")
 
 
+def test_client_that_asks_for_routes_by_dhcp() -> None:
+    """Its broadcast goes through a split tunnel too; a full one has it in any case."""
+    peer = replace(TO_LEFT, children=(FULL,))
+    (split,) = configuration.lending(peer, Given((V4,), SETTINGS), broadcast=True).children
+    assert split.ts_local == selectors("10.2.0.0/23", "fd00:2::/48", "255.255.255.255/32")
+    (full,) = configuration.lending(peer, Given((V4,)), broadcast=True).children
+    assert full.ts_local == FULL.ts_local
+
+
 def test_full_tunnel() -> None:
     """No networks, no restriction: all goes through."""
     (child,) = configuration.lending(replace(TO_LEFT, children=(FULL,)), Given((V4,))).children

@@ -240,6 +240,15 @@ def test_we_are_asked_for_by_another_name() -> None:
     assert refused(both(replace(TO_RIGHT, remote_id=STRANGER)).answered()) is Cause.NOT_OUR_NAME
 
 
+def test_one_of_our_other_names() -> None:
+    """We answer under the name that we are asked for: a phone accepts no other than the one that was typed."""
+    typed = Identification(IdType.IPV4_ADDR, bytes([198, 51, 100, 1]))
+    opened = both(replace(TO_RIGHT, remote_id=typed), replace(TO_LEFT, aliases=(typed,)))
+    answered = opened.answered()
+    assert the(Respond, answered).payloads[0] == IdR(typed)
+    assert the(IkeSaUp, opened.done(answered)).remote_id == typed
+
+
 def test_other_way_than_it_should() -> None:
     for way in (CERTIFIED, Login()):
         assert refused(both(TO_RIGHT, replace(TO_LEFT, remote_auth=way)).answered()) is Cause.METHOD_NOT_ALLOWED

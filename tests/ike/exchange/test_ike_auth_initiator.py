@@ -16,6 +16,7 @@ from edgevpn.ike.contract import (
     Response,
     Send,
     Settings,
+    Terminate,
 )
 from edgevpn.ike.crypto.signature import KeyKind
 from edgevpn.ike.errors import AuthenticationFailed, Cause, InvalidSyntax
@@ -23,10 +24,10 @@ from edgevpn.ike.exchange import ike_auth_initiator, ike_sa_init
 from edgevpn.ike.exchange.eap import MAX_ROUNDS
 from edgevpn.ike.iana import AuthMethod, CertEncoding, ExchangeType, IdType, NotifyType
 from edgevpn.ike.peer import Certified, KeyRing, Login, Offer, Password, Peer, Psk, Signing
-from edgevpn.ike.proving import CheckingResponder, EapAnswering, PreparingAuth
+from edgevpn.ike.proving import CheckingResponder, EapAnswering, EapProven, PreparingAuth
 from edgevpn.ike.questions import CertificatesRefused, CertificatesVerified, Leased, Sign, Signed, VerifyCertificates
 from edgevpn.ike.session import BY_KEY
-from edgevpn.ike.state import Authenticating, Closed, CreateChild, Established
+from edgevpn.ike.state import Authenticating, Closed, CreateChild, Established, RekeyIke
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import (
     Authentication,
@@ -55,6 +56,7 @@ from tests.support.handshake import (
     the,
 )
 from tests.support.keys import public_key
+from tests.support.pair import Pair
 from tests.support.peers import CBC, LAN, LEFT_ID, NO_ESN, RIGHT_ID, SHA256, TO_LEFT, TO_RIGHT, selectors
 from tests.support.world import World, certificate, credential, holding, trusting
 
@@ -326,3 +328,94 @@ def test_eap_without_eap() -> None:
     response = Response(ExchangeType.IKE_AUTH, (IdR(RIGHT_ID),), LEFT_PATH)
     with pytest.raises(InvalidSyntax):
         ike_auth_initiator.on_response(opened.authenticating, response, opened.left)
+
+
+def test_eap_that_is_not_bound() -> None:
+    """Whoever let us in must prove by the key of EAP that it is who answered our IKE_SA_INIT."""
+    opened = both(LOGS_IN, LETS_IN)
+    sa = EapProven(opened.authenticating, RIGHT_ID, None, bytes(64))
+    wrong = Response(ExchangeType.IKE_AUTH, (Authentication(AuthMethod.SHARED_KEY, bytes(32)),), LEFT_PATH)
+    with pytest.raises(AuthenticationFailed) as failed:
+        ike_auth_initiator.on_response(sa, wrong, opened.left)
+    assert failed.value.cause is Cause.SERVER_NOT_PROVEN
+
+
+# --- over the wire -------------------------------------------------------------------------------------------------
+
+
+def two(left: Peer, right: Peer, left_world: World, right_world: World) -> Pair:
+    pair = Pair((left,), (right,))
+    pair.left.world, pair.right.world = left_world, right_world
+    pair.left.initiate("right")
+    return pair
+
+
+def test_certificate_of_the_gateway_is_refused() -> None:
+    """We say so and are gone; the gateway, which had believed us, forgets us at once (§2.21.2)."""
+    pair = two(BY_CERT, OF_CERT, World(keys=holding(LEFT_CERT)), WORLD)
+    pair.run(1)
+    assert pair.left.endpoint.sas == pair.right.endpoint.sas == ()
+    assert [down.cause for down in pair.left.downs] == [Cause.CERTIFICATE_REFUSED]
+    assert [down.cause for down in pair.right.downs] == [Cause.LEFT_UNCONVINCED]
+    assert pair.chart().splitlines()[-2] == "--> INFORMATIONAL request 2: N(AUTHENTICATION_FAILED), D(IKE)"
+
+
+def test_certificate_of_the_gateway_is_refused_before_we_log_in() -> None:
+    pair = two(
+        replace(BY_CERT, local_auth=Password("alice", bytes(16))),
+        replace(OF_CERT, remote_auth=Login()),
+        World(),
+        WORLD,
+    )
+    pair.run(1)
+    assert pair.left.endpoint.sas == pair.right.endpoint.sas == ()
+    assert [down.cause for down in pair.left.downs] == [Cause.CERTIFICATE_REFUSED]
+    assert [report.cause for report in pair.right.reports("ike_auth_refused")] == [Cause.LEFT_UNCONVINCED]
+
+
+def test_our_key_does_not_sign_in_time() -> None:
+    """Nothing has gone out that could be answered, so nobody is told but the owner."""
+    pair = two(BY_CERT, OF_CERT, World(), WORLD)
+    pair.run(1)
+    assert [down.cause for down in pair.left.downs] == [Cause.CANNOT_SIGN]
+    pair = two(BY_CERT, OF_CERT, WORLD, WORLD)
+    pair.left.holds = True
+    pair.run(0.5)
+    pair.left.initiate("right")
+    pair.run(100)
+    assert Cause.TOO_LATE in [down.cause for down in pair.left.downs]
+    assert not pair.left.others
+
+
+def checking() -> Pair:
+    """The gateway has answered, and the world has not said yet whether its certificate is good."""
+    pair = two(BY_CERT, OF_CERT, WORLD, WORLD)
+    pair.left.holds = True
+    pair.run(0.5)
+    pair.left.answer()  # our signature
+    pair.run(0.5)
+    assert [type(sa) for sa in pair.left.others] == [CheckingResponder]
+    return pair
+
+
+def test_told_to_stop_while_the_world_is_asked() -> None:
+    pair = checking()
+    (sa,) = pair.left.others
+    assert isinstance(sa, CheckingResponder)
+    assert [held.spi for held in pair.left.endpoint.sas_of("right")] == [sa.spi]
+    pair.left.tell(Terminate(sa.spi))
+    assert [(down.asked, down.cause) for down in pair.left.downs] == [(True, Cause.ASKED)]
+    pair.left.answer()
+    assert pair.left.endpoint.sas == ()
+
+
+def test_peer_asks_while_we_check_it() -> None:
+    """A gateway that uses the IKE SA before we know who it is has to wait: its request comes again."""
+    pair = checking()
+    pair.right.ask(RekeyIke())
+    pair.run(1)
+    assert isinstance(pair.left.others[0], CheckingResponder)
+    pair.left.holds = False
+    pair.left.answer()
+    pair.run(10)
+    assert pair.agree()

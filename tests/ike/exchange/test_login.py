@@ -203,6 +203,14 @@ def test_person_takes_their_time() -> None:
     assert (sa.due, sa_2.due) == (60.0, 110.0)
 
 
+def test_nobody_takes_for_ever() -> None:
+    """A login that is drawn out holds one of the places for half-open IKE SAs; that has an end."""
+    sa, env = asking()
+    last = ike_auth.on_request(sa, identity(sa), replace(env, now=250.0)).sa
+    assert isinstance(last, EapAsking)
+    assert last.due == env.settings.half_open_timeout + env.settings.login_limit == 270.0
+
+
 def test_password_is_asked_for() -> None:
     sa, env = asking()
     challenged = ike_auth.on_request(sa, identity(sa), env).sa

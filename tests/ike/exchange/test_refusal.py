@@ -2,17 +2,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgevpn.ike.clients import WINDOWS
-from edgevpn.ike.contract import Level, Report, Respond
+import pytest
+
+from edgevpn.ike.clients import UNKNOWN, WINDOWS
+from edgevpn.ike.contract import Level, Report, Request, Respond
 from edgevpn.ike.errors import AuthenticationFailed, Cause, InvalidSyntax
 from edgevpn.ike.exchange import ike_auth
-from edgevpn.ike.exchange.refusal import given_up, told, too_late
-from edgevpn.ike.iana import NotifyType
+from edgevpn.ike.exchange.refusal import farewell, given_up, told, too_late
+from edgevpn.ike.iana import ExchangeType, NotifyType, ProtocolId
 from edgevpn.ike.peer import KeyRing
-from edgevpn.ike.proving import FindingKey
+from edgevpn.ike.proving import AskedIdentity, Claim, EapAsking, FindingKey
+from edgevpn.ike.session import BY_KEY, Proof
 from edgevpn.ike.state import Closed
+from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
-from tests.support.handshake import LEFT, Opened, open_sa, the
+from edgevpn.ike.wire.payloads import Delete
+from tests.support.handshake import LEFT, RIGHT_PATH, Opened, open_sa, the
 from tests.support.peers import LEFT_ID, TO_LEFT, TO_RIGHT
 
 WRONG_KEY = AuthenticationFailed("the peer has another pre-shared key", Cause.WRONG_KEY)
@@ -57,3 +62,45 @@ def test_nobody_came() -> None:
     step = too_late(sa)
     assert isinstance(step.sa, Closed)
     assert the(Report, step).cause is Cause.TOO_LATE
+
+
+# --- the peer leaves in the middle of EAP --------------------------------------------------------------------------
+
+
+def asking(rounds: int, ours: Proof | None) -> EapAsking:
+    o = opened()
+    claim = Claim(o.half_open, o.request(), (TO_LEFT,), UNKNOWN, 30.0)
+    return EapAsking(claim, AskedIdentity(1), ours, rounds)
+
+
+def says(*payloads: Payload) -> Request:
+    return Request(ExchangeType.INFORMATIONAL, 2, payloads, RIGHT_PATH)
+
+
+NOT_CONVINCED = Notify(NotifyType.AUTHENTICATION_FAILED)
+
+
+@pytest.mark.parametrize(
+    ("sa", "cause"),
+    [
+        (asking(0, BY_KEY), Cause.LEFT_UNCONVINCED),
+        (asking(0, None), Cause.EAP_ABANDONED),
+        (asking(2, BY_KEY), Cause.EAP_ABANDONED),
+    ],
+    ids=["after our proof", "without a proof of ours", "later"],
+)
+def test_farewell(sa: EapAsking, cause: Cause) -> None:
+    """Who goes when it has seen our certificate does not trust it, or finds another name in it than it typed."""
+    request = says(NOT_CONVINCED, Delete(ProtocolId.IKE))
+    step = farewell(sa, request)
+    assert isinstance(step.sa, Closed)
+    assert the(Respond, step) == Respond(request)
+    assert the(Report, step).cause is cause
+    assert "AUTHENTICATION_FAILED" in str(the(Report, step).fields)
+    assert "without a reason" in str(the(Report, farewell(sa, says(Delete(ProtocolId.IKE)))).fields)
+
+
+def test_silence_after_our_proof() -> None:
+    assert the(Report, too_late(asking(0, BY_KEY))).cause is Cause.LEFT_UNCONVINCED
+    assert the(Report, too_late(asking(0, None))).cause is Cause.TOO_LATE
+    assert the(Report, too_late(asking(2, BY_KEY))).cause is Cause.TOO_LATE
