@@ -13,6 +13,7 @@ Keys of devices are not kept: a device that has lost its key gets a new certific
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -138,6 +139,13 @@ class Store:
             except PkiError as error:
                 faults.append(error)
         return Others(tuple(anchors), tuple(crls), tuple(faults))
+
+    def keep_crl(self, uri: str, octets: bytes) -> None:
+        """Keep a CRL that was fetched, in place of the last one from there. Raises PkiError for what is none."""
+        read_crl(octets)
+        folder = self._folder / "crls"
+        files.prepare(folder)
+        files.write(folder / f"{hashlib.sha256(uri.encode()).hexdigest()[:16]}.crl", octets)
 
     def _bundle(self, name: str) -> Bundle | None:
         octets = files.read(self._folder / name, secret=True)

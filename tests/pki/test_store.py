@@ -135,6 +135,17 @@ def test_cas_and_crls_of_others(folder: Path) -> None:
     ]
 
 
+def test_crl_that_was_fetched(folder: Path) -> None:
+    store, uri = Store(folder), "http://crl.example.org/root.crl"
+    store.keep_crl(uri, crl(ROOT, GW))
+    store.keep_crl(uri, crl(ROOT, SUB))
+    [kept] = store.others().crls
+    assert [entry.serial_number for entry in kept.value] == [SUB.certificate.serial_number]
+    with pytest.raises(PkiError):
+        store.keep_crl(uri, b"<html>not found</html>")
+    assert len(store.others().crls) == 1
+
+
 def test_key_that_is_damaged(folder: Path) -> None:
     store = Store(folder)
     (folder / "ca.pem").touch(mode=0o600)

@@ -155,7 +155,7 @@ def _login(profile: Profile) -> dict[str, Any]:
             return {
                 "AuthenticationMethod": "Certificate",
                 "ExtendedAuthEnabled": 0,
-                "CertificateType": _certificate_type(login),
+                **_certificate_type(login, profile),
                 "PayloadCertificateUUID": profile.uuid("identity"),
                 **issuer,
             }
@@ -163,18 +163,19 @@ def _login(profile: Profile) -> dict[str, Any]:
             return {"AuthenticationMethod": "SharedSecret", "ExtendedAuthEnabled": 0, "SharedSecret": psk}
 
 
-def _certificate_type(login: CertificateLogin) -> str:
+def _certificate_type(login: CertificateLogin, profile: Profile) -> dict[str, str]:
+    """RSA is the default; whoever names a type has to name the issuer too."""
     match login.bundle.key:
         case rsa.RSAPrivateKey():
-            return "RSA"
-        case ec.EllipticCurvePrivateKey(key_size=bits):
-            return f"ECDSA{bits}"
+            return {"CertificateType": "RSA"} if profile.gateway.issuer_name else {}
+        case ec.EllipticCurvePrivateKey(key_size=bits) if profile.gateway.issuer_name:
+            return {"CertificateType": f"ECDSA{bits}"}
         case _:
             raise WishRefused(
                 Reason.NOT_ALLOWED,
                 "key of the device",
-                detail="allowed: RSA or ECDSA",
-                cure="issue it another certificate",
+                detail="allowed: RSA, or ECDSA where the issuer of the gateway's certificate is known",
+                cure="issue it a certificate with an RSA key",
             )
 
 

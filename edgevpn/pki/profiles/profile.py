@@ -50,8 +50,8 @@ class Gateway:
     """The gateway as devices see it.
 
     `address` is what they connect to and `identity` what it proves to be: the same, unless the owner knows better.
-    `ca` is the root that they have to trust and `issuer` the CA that has signed the gateway's certificate; both are
-    None where that is a public CA's.
+    `ca` is the root that they have to trust, None where that is a public one; `issuer` is the CA that has signed the
+    gateway's certificate, None where it is not known.
     """
 
     name: str

@@ -168,11 +168,9 @@ def routeros(peer: SitePeer) -> tuple[Artifact, ...]:
                 f"/ip ipsec policy add peer={name} proposal={name} tunnel=yes"
                 f" src-address={ours} dst-address={theirs} level=unique"
             )
-            if ours.version == 4:
-                lines.append(
-                    f"/ip firewall nat add chain=srcnat action=accept place-before=0"
-                    f" src-address={ours} dst-address={theirs} comment={_routeros(f'edgevpn {name}')}"
-                )
+    lines.append(
+        "# Masquerading has to leave this traffic alone: its rule needs ipsec-policy=out,none, as it has by default."
+    )
     files = [_text(f"{name}.rsc", lines)]
     if isinstance(peer.login, CertificateLogin):
         octets = pkcs12_file(peer.login.bundle, peer.here.name, peer.login.password, Container.OLD)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator
 from ipaddress import IPv6Network
 
@@ -57,6 +58,11 @@ def quoted(value: str) -> str:
     return "'" + "".join(character * 2 if character in QUOTES else character for character in value) + "'"
 
 
+def connection_name(profile: Profile) -> str:
+    """What the connection is called: Windows takes no name with what file names may not have either."""
+    return re.sub(r'[\\/:*?"<>|]', "-", profile.connection).lstrip(".") or "VPN"
+
+
 def _head(profile: Profile) -> Iterator[str]:
     gateway = profile.gateway
     yield "#Requires -Version 5.1"
@@ -67,7 +73,7 @@ def _head(profile: Profile) -> Iterator[str]:
     yield "Set-StrictMode -Version 2.0"
     yield "$ErrorActionPreference = 'Stop'"
     yield ""
-    yield f"$Name = {quoted(profile.connection)}"
+    yield f"$Name = {quoted(connection_name(profile))}"
     yield f"$Server = {quoted(gateway.address)}"
     yield f"$Routes = {_array(str(each) for each in _routes(profile))}"
     yield f"$Domains = {_array(f'.{domain}' for domain in profile.domains)}"

@@ -207,10 +207,12 @@ def test_other_keys(key: object, kind: str) -> None:
 
 
 def test_keys_that_apple_does_not_take() -> None:
-    given = profile("certificate")
-    with pytest.raises(PkiError) as refusal:
-        mobileconfig(Profile(given.device, given.identity, given.gateway, certificate_login(ed())))
-    assert refusal.value.reason is Reason.NOT_ALLOWED
+    """Ed25519; and ECDSA where the issuer cannot be named, which has to be beside a type."""
+    for given, key in ((profile("certificate"), ed()), (profile("certificate", public=True), p256())):
+        with pytest.raises(PkiError) as refusal:
+            mobileconfig(Profile(given.device, given.identity, given.gateway, certificate_login(key)))
+        assert refusal.value.reason is Reason.NOT_ALLOWED
+    assert "CertificateType" not in ikev2(profile("certificate", public=True))
 
 
 def test_psk() -> None:

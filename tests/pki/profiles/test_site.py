@@ -88,7 +88,8 @@ def words(line: str) -> list[str]:
 
 def test_routeros() -> None:
     [made] = routeros(site_peer())
-    lines = made.octets.decode().splitlines()
+    *lines, note = made.octets.decode().splitlines()
+    assert "ipsec-policy=out,none" in note
     for line in lines:
         assert line.startswith("/ip ")
         assert all(WORD.match(word) for word in words(line.removeprefix("/"))), line

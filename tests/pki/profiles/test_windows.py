@@ -3,6 +3,8 @@
 
 import base64
 import re
+from dataclasses import replace
+from ipaddress import ip_network
 
 import pytest
 from cryptography import x509
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from edgevpn.pki.bundle import bundle_of, read_parts
 from edgevpn.pki.errors import PkiError, Reason
 from edgevpn.pki.profiles.profile import Profile
-from edgevpn.pki.profiles.windows import ALGORITHMS, quoted, script
+from edgevpn.pki.profiles.windows import ALGORITHMS, connection_name, quoted, script
 from tests.support import powershell
 from tests.support.profiles import AUTHORITY, NAMES, P12_PASSWORD, PASSWORD, profile
 
@@ -36,6 +38,7 @@ ADD_VPN_CONNECTION = {
     "MachineCertificateIssuerFilter",
     "MachineCertificateEKUFilter",
 }
+CONNECTIONS = {"plain": "Home", "quotes": "Anna's “Büro” & -b-Co--b-", "Japanese": "自宅 の VPN"}
 PARAMETERS = {
     "Add-VpnConnection": ADD_VPN_CONNECTION,
     "Get-VpnConnection": {"Name", "AllUserConnection"},
@@ -79,7 +82,7 @@ def value(text: str, variable: str) -> str:
 def test_it_parses(login: str, names: str, split: bool, public: bool) -> None:
     text = text_of(profile(login, names, split=split, public=public))
     root = powershell.parse(text)
-    assert NAMES[names][0] in powershell.strings(root)
+    assert CONNECTIONS[names] in powershell.strings(root)
     for command, parameters in powershell.commands(root).items():
         if command in PARAMETERS:
             assert parameters <= PARAMETERS[command], command
@@ -156,9 +159,6 @@ def test_split_and_full_tunnel() -> None:
 
 
 def test_default_route_of_ipv6_in_halves() -> None:
-    from dataclasses import replace
-    from ipaddress import ip_network
-
     given = replace(profile(), networks=(ip_network("0.0.0.0/0"), ip_network("::/0")))
     assert value(text_of(given), "Routes") == "@('0.0.0.0/0', '::/1', '8000::/1')"
 
@@ -177,6 +177,15 @@ def test_a_quoted_value_is_one_string(value: str) -> None:
     value = f"’ {value} ' ‘$(Get-Date)`"
     root = powershell.parse(f"$x = {quoted(value)}\n$y = 'end'\n")
     assert powershell.strings(root) == [value, "end"]
+
+
+def test_connection_has_a_name_that_windows_takes() -> None:
+    given = profile()
+    for name in ('a/b\\c:d*e?f"g<h>i|j', ".hidden", "..."):
+        made = connection_name(replace(given, gateway=replace(given.gateway, name=name)))
+        assert made
+        assert not made.startswith(".")
+        assert not set(made) & set('\\/:*?"<>|')
 
 
 def test_what_cannot_be_quoted() -> None:
