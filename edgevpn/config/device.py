@@ -50,10 +50,10 @@ def _named(given: Mapping[str, Any]) -> Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """`[device.NAME]`: a phone or a laptop. `credential` is None where a certificate proves who it is."""
+    """`[device.NAME]`: a phone or a laptop."""
 
     name: str
-    credential: Psk | Secret | NtHash | None
+    credential: Psk | Secret | NtHash | None  # None where a certificate proves who it is
     login: Login = setting(choice(Login), "How the device proves who it is.", "password")
     id: Identity = derived(
         IDENTITY,

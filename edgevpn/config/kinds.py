@@ -131,6 +131,10 @@ def string(value: object) -> str:
     """The value, if it is a string. Raises Refused."""
     if not isinstance(value, str):
         raise Refused(f"is {toml_type(value)}, not a string", "put it in quotes")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Refused("holds half a character") from None
     return value
 
 

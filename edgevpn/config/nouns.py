@@ -77,11 +77,13 @@ def setting_at(path: Path) -> Setting:
     if noun is not None and path and path[-1] in noun.keys:
         return noun.keys[path[-1]]
     if any(_fits(each.path[: len(path)], path) for each in NOUNS):
-        raise Refused("is a table, not a key", f"name a key in it: {dotted((*path, 'KEY'))}")
+        raise Refused(f"{dotted(path)} is a table, not a key", f"name a key in it: {dotted((*path, 'KEY'))}")
     known = [*noun.keys] if noun is not None and noun.path else [*TABLES, *HEAD.keys]
     word = path[-1] if noun is not None and noun.path else path[0] if path else ""
     near = get_close_matches(word, known, n=1)
-    raise Refused("is not a key", f"did you mean {near[0]}?" if near else f"known here: {shown(', '.join(known))}")
+    raise Refused(
+        f"{dotted(path)} is not a key", f"did you mean {near[0]}?" if near else f"known here: {shown(', '.join(known))}"
+    )
 
 
 def written_path(noun: Noun) -> str:

@@ -28,7 +28,8 @@ class Effect(Enum):
 class Setting:
     """One key: the values it takes, what it does, what holds without it, and what a change of it does.
 
-    `default` is None for a key that must be written; `default_text` says the default as the owner would write it.
+    `default` is None for a key that must be written; `default_text` says the default as the owner would write it, and
+    `written` is that where it is always the same.
     """
 
     kind: Kind[Any]
@@ -37,6 +38,7 @@ class Setting:
     default: Default | None
     secret: bool
     effect: Effect
+    written: object = None
 
 
 def required(kind: Kind[T], doc: str, *, effect: Effect = Effect.DROP) -> T:
@@ -48,7 +50,7 @@ def required(kind: Kind[T], doc: str, *, effect: Effect = Effect.DROP) -> T:
 def setting(kind: Kind[T], doc: str, written: object, *, effect: Effect = Effect.DROP) -> T:
     """A key whose default is the value that `written` would give it in the file."""
     value = kind.read(written)
-    declared = Setting(kind, doc, as_toml(written), lambda _: value, secret=False, effect=effect)
+    declared = Setting(kind, doc, as_toml(written), lambda _: value, secret=False, effect=effect, written=written)
     return field(default=value, metadata={"setting": declared})
 
 

@@ -177,10 +177,10 @@ class Child:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """`[site.NAME]`: a tunnel to another gateway. `credential` is None where a certificate proves who we are."""
+    """`[site.NAME]`: a tunnel to another gateway."""
 
     name: str
-    credential: Psk | Secret | None
+    credential: Psk | Secret | None  # None where a certificate proves who we are
     children: tuple[Child, ...]
     remote: tuple[Host, ...] = required(REMOTES, "Where the peer is: names or addresses, tried in order.")
     local: Address | None = optional(

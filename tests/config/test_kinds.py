@@ -69,6 +69,7 @@ REFUSED: list[tuple[Kind[Any], object, str]] = [
     (WORD, "Abc", "does not look like that"),
     (WORD, "abc\n", "does not look like that"),
     (WORD, 7, "is a number, not a string"),
+    (WORD, "\ud800", "holds half a character"),
     (COLOUR, "green", "is none of the choices"),
     (COLOUR, ["red"], "is none of the choices"),
     (many(LENGTH), [], "is empty"),

@@ -1,6 +1,6 @@
 import pytest
 
-from edgevpn.config.errors import Refused
+from edgevpn.config.errors import Refused, dotted
 from edgevpn.config.model import Child, Gateway, Site
 from edgevpn.config.nouns import CHILD, DEVICE, HEAD, NOUNS, SITE, TABLES, noun_at, paths, setting_at, written_path
 from edgevpn.config.setting import Setting, settings_of
@@ -47,19 +47,19 @@ def test_setting_of_a_path() -> None:
 @pytest.mark.parametrize(
     ("path", "fault", "cure"),
     [
-        (("site", "office", "mtuu"), "is not a key", "did you mean mtu?"),
-        (("site", "office", "child", "lan", "route"), "is not a key", "did you mean routes?"),
-        (("sites", "office", "mtu"), "is not a key", "did you mean site?"),
-        (("gateway",), "is a table, not a key", "name a key in it: gateway.KEY"),
-        (("site",), "is a table, not a key", "name a key in it: site.KEY"),
-        (("site", "office"), "is a table, not a key", "name a key in it: site.office.KEY"),
-        (("verison",), "is not a key", "did you mean version?"),
+        (("site", "office", "mtuu"), " is not a key", "did you mean mtu?"),
+        (("site", "office", "child", "lan", "route"), " is not a key", "did you mean routes?"),
+        (("sites", "office", "mtu"), " is not a key", "did you mean site?"),
+        (("gateway",), " is a table, not a key", "name a key in it: gateway.KEY"),
+        (("site",), " is a table, not a key", "name a key in it: site.KEY"),
+        (("site", "office"), " is a table, not a key", "name a key in it: site.office.KEY"),
+        (("verison",), " is not a key", "did you mean version?"),
     ],
 )
 def test_what_is_no_setting(path: tuple[str, ...], fault: str, cure: str) -> None:
     with pytest.raises(Refused) as refusal:
         setting_at(path)
-    assert (refusal.value.fault, refusal.value.cure) == (fault, cure)
+    assert (refusal.value.fault, refusal.value.cure) == (dotted(path) + fault, cure)
 
 
 def test_secrets_are_known() -> None:

@@ -1,0 +1,163 @@
+"""Changes to a configuration as its owner thinks of them: a key, a device, a site. Pure: texts in, texts out.
+
+Each raises Refused for what cannot be done; what does not fit the rest of the file is found when it is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from edgevpn.config.edit import add_table, set_value, unset
+from edgevpn.config.errors import Path, Refused, RefusedItems, dotted, shown
+from edgevpn.config.nouns import DEVICE, SITE, Noun, setting_at
+from edgevpn.config.source import toml
+from edgevpn.config.values import EXPIRY
+
+Keys = Mapping[str, object]
+"""Keys with values as TOML has them; None takes a key out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """The texts of the configuration and of secrets.toml."""
+
+    config: str = ""
+    secrets: str = field(default="", repr=False)
+
+
+def set_key(documents: Documents, path: Path, value: object) -> Documents:
+    """Give a key a value. A secret goes to secrets.toml, unless it is written in the file already."""
+    setting = setting_at(path)
+    _check(path, value)
+    if setting.secret and not _has(documents.config, path):
+        return replace(documents, secrets=set_value(documents.secrets, path, value))
+    return replace(documents, config=set_value(documents.config, path, value))
+
+
+def unset_key(documents: Documents, path: Path) -> Documents:
+    """Take a key out, wherever it stands."""
+    if setting_at(path).secret and _has(documents.secrets, path):
+        return replace(documents, secrets=unset(documents.secrets, path))
+    return replace(documents, config=unset(documents.config, path))
+
+
+def add_device(documents: Documents, name: str, keys: Keys, secrets: Mapping[str, str], now: datetime) -> Documents:
+    """Add a device; its secrets go to secrets.toml. One that has expired already is refused."""
+    return _add(documents, DEVICE, name, keys, secrets, now)
+
+
+def set_device(documents: Documents, name: str, keys: Keys, secrets: Mapping[str, str], now: datetime) -> Documents:
+    """Change keys of a device. Secrets of a way to log in that it no longer has are forgotten."""
+    path = _existing(documents, DEVICE, name)
+    _check_expiry(path, keys, now)
+    for key, value in keys.items():
+        if value is not None:
+            documents = set_key(documents, (*path, key), value)
+        elif _has(documents.config, (*path, key)):
+            documents = unset_key(documents, (*path, key))
+    if secrets:
+        documents = _forget(documents, DEVICE, path)
+        documents = _keep(documents, path, secrets)
+    elif "login" in keys:
+        documents = _forget(documents, DEVICE, path)
+    return documents
+
+
+def remove_device(documents: Documents, name: str) -> Documents:
+    """Take a device out, with its secrets."""
+    return _remove(documents, DEVICE, name)
+
+
+def add_site(documents: Documents, name: str, keys: Keys, secrets: Mapping[str, str], now: datetime) -> Documents:
+    """Add a site; its secrets go to secrets.toml."""
+    return _add(documents, SITE, name, keys, secrets, now)
+
+
+def remove_site(documents: Documents, name: str) -> Documents:
+    """Take a site out, with its children and secrets."""
+    return _remove(documents, SITE, name)
+
+
+def _add(
+    documents: Documents, noun: Noun, name: str, keys: Keys, secrets: Mapping[str, str], now: datetime
+) -> Documents:
+    path = (noun.path[0], name)
+    assert noun.naming  # tables that can be added have names
+    if not noun.naming.shape.fullmatch(name) or not name.isprintable():
+        raise Refused(f"{shown(name)} is no name for a {noun.path[0]}", f"allowed: {noun.naming.allowed}")
+    written = {key: value for key, value in keys.items() if value is not None}
+    for key, value in written.items():
+        setting_at((*path, key))
+        _check((*path, key), value)
+    _check_expiry(path, written, now)
+    documents = _forget(documents, noun, path)  # what a table of the same name has left
+    documents = replace(documents, config=add_table(documents.config, path, written))
+    return _keep(documents, path, secrets)
+
+
+def _remove(documents: Documents, noun: Noun, name: str) -> Documents:
+    path = _existing(documents, noun, name)
+    return replace(_forget(documents, noun, path), config=unset(documents.config, path))
+
+
+def _existing(documents: Documents, noun: Noun, name: str) -> Path:
+    path = (noun.path[0], name)
+    if not _has(documents.config, path):
+        raise Refused(f"there is no {noun.path[0]} {shown(name)}")
+    return path
+
+
+def _keep(documents: Documents, path: Path, secrets: Mapping[str, str]) -> Documents:
+    text = documents.secrets
+    for key, value in secrets.items():
+        _check((*path, key), value)
+        text = set_value(text, (*path, key), value)
+    return replace(documents, secrets=text)
+
+
+def _forget(documents: Documents, noun: Noun, path: Path) -> Documents:
+    """Without the secrets of a table, those in the file itself included."""
+    config = documents.config
+    for key in noun.secrets:
+        if _has(config, (*path, key)):
+            config = unset(config, (*path, key))
+    secrets = unset(documents.secrets, path) if _has(documents.secrets, path) else documents.secrets
+    return Documents(config, secrets)
+
+
+def _check(path: Path, value: object) -> None:
+    """Refuse a value that its key does not take, with what is allowed."""
+    setting = setting_at(path)
+    try:
+        setting.kind.read(value)
+    except Refused as refusal:
+        raise _explained(refusal, path, value, setting.secret, setting.kind.allowed) from None
+    except RefusedItems as refusals:
+        item, first = refusals.items[0]
+        raise _explained(first, path, item, setting.secret, setting.kind.allowed) from None
+
+
+def _explained(refusal: Refused, path: Path, value: object, secret: bool, allowed: str) -> Refused:
+    written = "" if secret else f" = {shown(value)}"
+    return Refused(
+        f"{dotted(path)}{written}: {refusal.fault}", "; ".join(filter(None, (f"allowed: {allowed}", refusal.cure)))
+    )
+
+
+def _check_expiry(path: Path, keys: Keys, now: datetime) -> None:
+    if (written := keys.get("expires")) is not None and EXPIRY.read(written) <= now:
+        key = dotted((*path, "expires"))
+        raise Refused(
+            f"{key} = {shown(written)}: has passed already", f"allowed: {EXPIRY.allowed} after {now:%Y-%m-%d}"
+        )
+
+
+def _has(document: str, path: Path) -> bool:
+    table: object = toml(document, "")
+    for part in path:
+        if not isinstance(table, dict) or part not in table:
+            return False
+        table = table[part]
+    return True
