@@ -9,6 +9,7 @@ import pytest
 
 from edgevpn.daemon.key_log import ike_line
 from edgevpn.ike.peer import Offer
+from edgevpn.ike.wire.message import Header
 from tests.support.conversations import (
     NOTIFIES,
     SUITES,
@@ -39,24 +40,24 @@ def check(said: Conversation) -> None:
     table = {row.spis: row for row in map(Row.parse, map(ike_line, said.secrets))}
     for message in said.messages:
         first, chain = opened(message, table)
-        assert read_by_scapy(message.octets, first, chain) == read_by_us(message.payloads())
+        assert read_by_scapy(message.datagrams[0], first, chain) == read_by_us(message.payloads())
 
 
 def opened(message: Message, table: dict[tuple[str, str], Row]) -> tuple[int, bytes]:
     """The chain of payloads, which is in clear in IKE_SA_INIT."""
-    octets = message.octets
+    octets = message.datagrams[0]
     if message.secured is None:
         return octets[16], octets[28:]
-    return decrypt(octets, table[octets[:8].hex(), octets[8:16].hex()])
+    return decrypt(message.datagrams, table[octets[:8].hex(), octets[8:16].hex()])
 
 
 def test_scapy_reads_the_headers() -> None:
     for said in conversations(SUITES["AES-GCM-16"]):
-        for message in said.messages:
-            header, length = message.header, len(message.octets)
+        for octets in (octets for message in said.messages for octets in message.datagrams):
+            header, length = Header.decode(octets), len(octets)
             spis_and_first = header.spi_i, header.spi_r, header.next_payload
             expected = (*spis_and_first, 0x20, header.exchange, header.flags, header.message_id, length)
-            assert header_by_scapy(message.octets) == expected
+            assert header_by_scapy(octets) == expected
 
 
 def test_nothing_is_left_unsaid() -> None:

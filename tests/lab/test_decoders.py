@@ -16,11 +16,11 @@ from cryptography import x509
 
 from edgevpn.daemon.key_log import KeyLog
 from edgevpn.ike.contract import KeysDerived
-from edgevpn.ike.iana import ConfigAttribute, EapCode, EapType, Encr, Integ, PayloadType, TransformType
+from edgevpn.ike.iana import ConfigAttribute, EapCode, EapType, Encr, Integ, TransformType
 from edgevpn.ike.peer import Offer
 from edgevpn.ike.state import ChildSa
 from edgevpn.ike.wire.configuration import Configuration
-from edgevpn.ike.wire.message import Payload
+from edgevpn.ike.wire.message import Header, Payload
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import (
     Authentication,
@@ -175,28 +175,30 @@ FIELDS: dict[str, Callable[[tuple[Payload, ...]], Sequence[object]]] = {
     "isakmp.ts.start_ipv6": lambda it: [ts.start_address for ts in selectors(it, 6)],
     "isakmp.ts.end_ipv6": lambda it: [ts.end_address for ts in selectors(it, 6)],
 }
-HEADER = ("isakmp.ispi", "isakmp.rspi", "isakmp.version", "isakmp.exchangetype", "isakmp.flags", "isakmp.messageid")
 FAULTS = ("_ws.malformed", "_ws.expert.severity")
 WARNING = 0x600000  # below are notes, such as that something may be a retransmission
 
 
-def meant(message: Message, readable: bool) -> Frame:
-    """What Wireshark should see of a message of ours; of a sealed one that it cannot read, that it is sealed."""
-    header = message.header
-    sealed = [] if message.secured is None else [str(int(PayloadType.SK))]
+def meant(message: Message, readable: bool) -> list[Frame]:
+    """What Wireshark should see of a message of ours, a frame for each datagram; all of it is in the last."""
+    *pieces, last = (Header.decode(datagram) for datagram in message.datagrams)
+    sealed = [] if message.secured is None else [str(int(last.next_payload))]
     payloads = message.payloads() if readable or not sealed else ()
     frame = {name: [str(value) for value in values(payloads)] for name, values in FIELDS.items()}
     frame["isakmp.typepayload"] = [*sealed, *frame["isakmp.typepayload"]]
-    heads = (
-        header.spi_i.hex(),
-        header.spi_r.hex(),
-        "0x20",
-        str(int(header.exchange)),
-        f"0x{int(header.flags):02x}",
-        f"0x{header.message_id:08x}",
-    )
-    frame |= {name: [value] for name, value in zip(HEADER, heads, strict=True)}
-    return {name: values for name, values in frame.items() if values}
+    whole = heads(last) | {name: values for name, values in frame.items() if values}
+    return [*(heads(piece) | {"isakmp.typepayload": sealed} for piece in pieces), whole]
+
+
+def heads(header: Header) -> Frame:
+    return {
+        "isakmp.ispi": [header.spi_i.hex()],
+        "isakmp.rspi": [header.spi_r.hex()],
+        "isakmp.version": ["0x20"],
+        "isakmp.exchangetype": [str(int(header.exchange))],
+        "isakmp.flags": [f"0x{int(header.flags):02x}"],
+        "isakmp.messageid": [f"0x{header.message_id:08x}"],
+    }
 
 
 def test_wireshark_reads_what_was_meant(tmp_path: Path) -> None:
@@ -206,15 +208,21 @@ def test_wireshark_reads_what_was_meant(tmp_path: Path) -> None:
         for said in conversations(offer, seed):
             for secured in said.secrets:
                 log.note(KeysDerived(secured))
-            packets += [IP(src=LEFT, dst=RIGHT) / UDP(sport=500, dport=500) / it.octets for it in said.messages]
-            frames += [meant(message, suite != UNREADABLE) for message in said.messages]
+            for message in said.messages:
+                packets += [datagram(octets) for octets in message.datagrams]
+                frames += meant(message, suite != UNREADABLE)
     wrpcap(str(tmp_path / "ike.pcap"), packets)
 
-    read = tshark(tmp_path / "ike.pcap", tmp_path / "profile", [*HEADER, *FIELDS, *FAULTS])
+    fields = [*dict.fromkeys(name for frame in frames for name in frame), *FAULTS]
+    read = tshark(tmp_path / "ike.pcap", tmp_path / "profile", fields)
 
     assert len(read) == len(frames)
     for seen, expected in zip(read, frames, strict=True):
         assert without_notes(seen) == expected
+
+
+def datagram(octets: bytes) -> IP:
+    return IP(src=LEFT, dst=RIGHT) / UDP(sport=500, dport=500) / octets
 
 
 def without_notes(seen: Frame) -> Frame:

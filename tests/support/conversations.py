@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
+from itertools import islice
 
 from edgevpn.ike.contract import Datagram, Settings
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
@@ -31,12 +32,13 @@ from edgevpn.ike.peer import (
 )
 from edgevpn.ike.state import DeleteChild, RekeyChild, RekeyIke, Secured
 from edgevpn.ike.window import Seal
-from edgevpn.ike.wire.message import Header, Payload, decode_payloads
+from edgevpn.ike.wire.message import Header, Payload, decode_message, decode_payloads
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import Nonce, UnknownPayload
 from edgevpn.ike.wire.proposal import Transform
-from edgevpn.ike.wire.protected import open_message, seal_message
+from edgevpn.ike.wire.protected import open_fragment, open_message, seal_message
 from tests.support.certificates import ca, certificate
+from tests.support.handshake import LEFT, RIGHT
 from tests.support.keys import private_key
 from tests.support.pair import Pair
 from tests.support.peers import ECP256, ESP_OFFER, GCM, LAN, NO_ESN, TO_RIGHT, X25519, mirrored, selectors
@@ -47,27 +49,27 @@ LATE = 0.05  # seconds on the way, while others take ten milliseconds
 
 @dataclass(frozen=True)
 class Message:
-    """A datagram, and the keys of its IKE SA if it is sealed."""
+    """The datagram of a message, or its datagrams if it was cut; and the keys of its IKE SA if it is sealed."""
 
-    octets: bytes
+    datagrams: tuple[bytes, ...]
     secured: Secured | None
 
     @property
     def header(self) -> Header:
-        return Header.decode(self.octets)
+        """That of the first datagram."""
+        return Header.decode(self.datagrams[0])
 
     def payloads(self) -> tuple[Payload, ...]:
         """What we read in it ourselves."""
-        return decode_payloads(*self.plaintext())
-
-    def plaintext(self) -> tuple[PayloadType, bytes]:
-        """Type of the first payload, and the chain of all."""
         header = self.header
         if self.secured is None:
-            return header.next_payload, self.octets[28:]
+            return decode_message(header, self.datagrams[0])
         seal = Seal.of(self.secured)
-        sent_by_us = header.from_initiator == self.secured.initiator
-        return open_message(self.octets, header, seal.outgoing if sent_by_us else seal.incoming)
+        cipher = seal.outgoing if header.from_initiator == self.secured.initiator else seal.incoming
+        if header.next_payload == PayloadType.SK:
+            return decode_payloads(*open_message(self.datagrams[0], header, cipher))
+        pieces = [open_fragment(each, Header.decode(each), cipher) for each in self.datagrams]
+        return decode_payloads(pieces[0].first_payload, b"".join(each.plaintext for each in pieces))
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,9 @@ OTHER_KEY = Psk(b"a key that only one has")
 AUTHORITY = b"A" * 20
 CERTIFIED = Certified((AUTHORITY,))
 ADDRESSES = ("10.3.0.1", "fd03::1")
+PASSWORD = "correct horse"
+ANYWHERE = selectors("0.0.0.0/0", "::/0")
+ELSEWHERE, THIRD, SIXTH = map(ip_address, ("192.0.2.77", "203.0.113.5", "2001:db8:2::1"))
 
 
 def conversations(suite: Offer, seed: int = 1) -> Iterator[Conversation]:
@@ -126,10 +131,19 @@ def conversation(name: str, suite: Offer, seed: int = 1) -> Conversation:
 
 
 def _messages(pair: Pair) -> Iterator[Message]:
-    for octets in pair.sent:
+    said = iter(pair.sent)
+    for octets in said:
         header = Header.decode(octets)
-        sealed = header.next_payload in (PayloadType.SK, PayloadType.SKF)
-        yield Message(octets, pair.secrets[header.spi_i, header.spi_r] if sealed else None)
+        if header.next_payload not in (PayloadType.SK, PayloadType.SKF):
+            yield Message((octets,), None)
+            continue
+        more = _pieces(octets) - 1 if header.next_payload == PayloadType.SKF else 0
+        yield Message((octets, *islice(said, more)), pair.secrets[header.spi_i, header.spi_r])
+
+
+def _pieces(octets: bytes) -> int:
+    """Total Fragments, RFC 7383 §2.5."""
+    return int.from_bytes(octets[34:36], "big")
 
 
 # --- what is talked about --------------------------------------------------------------------------------------------
@@ -221,12 +235,52 @@ def a_payload_that_must_be_understood(peer: Peer, seed: int) -> Pair:
     return pair
 
 
-def certificates(peer: Peer, seed: int) -> Pair:
+def certificates(peer: Peer, seed: int, settings: Settings | None = None) -> Pair:
     """Both sides sign, and send a chain of certificates."""
     ours, theirs = _credential("left", KeyKind.P256), _credential("right", KeyKind.P384)
-    left = replace(peer, children=(LAN,), local_auth=Signing((ours,)), remote_auth=CERTIFIED)
+    left = replace(
+        peer, children=(LAN,), local_auth=Signing((ours,)), remote_auth=CERTIFIED, fragmentation=settings is not None
+    )
     right = replace(mirrored(left), local_auth=Signing((theirs,)), remote_auth=CERTIFIED)
-    return _initiated(left, right, seed, World(holding(ours, theirs), trusting(ours, theirs)))
+    return _initiated(left, right, seed, World(holding(ours, theirs), trusting(ours, theirs)), settings)
+
+
+def certificates_in_pieces(peer: Peer, seed: int) -> Pair:
+    """The same where datagrams are small."""
+    pair = certificates(peer, seed, Settings(fragment_size_v4=576))
+    assert any(Header.decode(octets).next_payload == PayloadType.SKF for octets in pair.sent)
+    return pair
+
+
+def addresses_that_change(peer: Peer, seed: int) -> Pair:
+    """MOBIKE in both roles, and what a gateway with several addresses tells of them."""
+    roaming = replace(peer, children=(LAN,), mobike=True)
+    pair = _initiated(roaming, mirrored(roaming), seed)
+    pair.right.move_to(RIGHT, THIRD, SIXTH)
+    pair.run(10)
+    pair.left.move_to(ELSEWHERE)
+    pair.run(10)
+    pair.right.move_to(THIRD)
+    pair.run(20)
+    return pair
+
+
+def an_address_that_may_not_be(peer: Peer, seed: int) -> Pair:
+    """UNACCEPTABLE_ADDRESSES."""
+    roaming = replace(peer, children=(LAN,), mobike=True)
+    pair = _initiated(roaming, replace(mirrored(roaming), remote_networks=(ip_network(LEFT),)), seed)
+    pair.left.move_to(ELSEWHERE)
+    pair.run(10)
+    return pair
+
+
+def a_nat_that_may_not_be(peer: Peer, seed: int) -> Pair:
+    """UNEXPECTED_NAT_DETECTED."""
+    roaming = replace(peer, children=(LAN,), mobike=True)
+    pair = _initiated(roaming, mirrored(roaming), seed)
+    elsewhere = Notify(NotifyType.NO_NATS_ALLOWED, bytes(12))
+    _say(pair, ExchangeType.INFORMATIONAL, Notify(NotifyType.UPDATE_SA_ADDRESSES), elsewhere)
+    return pair
 
 
 @cache
@@ -237,50 +291,52 @@ def _credential(name: str, kind: KeyKind) -> Credential:
     return Credential(name, kind, (own.der, between.der), AUTHORITY)
 
 
-def a_login(peer: Peer, seed: int, typed: str = "correct horse", free: tuple[str, ...] = ADDRESSES) -> Pair:
-    """A client logs in by EAP, and is given addresses and told of the network."""
-    pair = client_and_gateway(peer, seed, typed, free)
-    pair.left.initiate("right")
-    pair.run(10)
-    return pair
-
-
 def client_and_gateway(
-    peer: Peer, seed: int = 1, typed: str = "correct horse", free: tuple[str, ...] = ADDRESSES
+    peer: Peer, seed: int = 1, typed: str = PASSWORD, free: tuple[str, ...] = ADDRESSES, alone: bool = False
 ) -> Pair:
     """Who may log in, and where; nothing has been said yet."""
     gateway = _credential("right", KeyKind.ED25519)  # whose signatures are always the same
     left = replace(
         peer,
-        children=(replace(LAN, ts_local=selectors("0.0.0.0/0", "::/0")),),
-        local_auth=Password("alice", nt_password_hash(typed)),
+        children=(replace(LAN, ts_local=ANYWHERE),),
+        local_auth=Password("alice", nt_password_hash(typed), alone),
         remote_auth=CERTIFIED,
         wants=Wants(ipv4=True, ipv6=True),
     )
     right = replace(
         mirrored(peer),
-        children=mirrored_child(replace(LAN, ts_local=selectors("0.0.0.0/0", "::/0"))),
+        children=mirrored_child(replace(LAN, ts_local=ANYWHERE)),
         local_auth=Signing((gateway,)),
-        remote_auth=Login(),
+        remote_auth=Login(alone=alone),
         pool=NetworkSettings(dns=(ip_address("10.2.0.1"), ip_address("fd02::1")), domains=("lan.example",)),
     )
     world = World(
         holding(gateway),
         trusting(gateway),
-        users={"alice": "correct horse"},
+        users={"alice": PASSWORD},
         free=[ip_address(each) for each in free],
     )
     return _pair(left, right, seed, world)
 
 
+def a_login(peer: Peer, seed: int) -> Pair:
+    """A client logs in by EAP, and is given addresses and told of the network."""
+    return _run(client_and_gateway(peer, seed))
+
+
+def a_login_alone(peer: Peer, seed: int) -> Pair:
+    """EAP shows who either side is, and nobody signs: EAP_ONLY_AUTHENTICATION."""
+    return _run(client_and_gateway(peer, seed, alone=True))
+
+
 def a_wrong_password(peer: Peer, seed: int) -> Pair:
     """EAP ends in failure."""
-    return a_login(peer, seed, typed="a guess")
+    return _run(client_and_gateway(peer, seed, typed="a guess"))
 
 
 def no_address_left(peer: Peer, seed: int) -> Pair:
     """INTERNAL_ADDRESS_FAILURE."""
-    return a_login(peer, seed, free=())
+    return _run(client_and_gateway(peer, seed, free=()))
 
 
 def no_address_asked_for(peer: Peer, seed: int) -> Pair:
@@ -310,7 +366,12 @@ TALKS = {
     "a message that makes no sense": a_message_that_makes_no_sense,
     "a payload that must be understood": a_payload_that_must_be_understood,
     "certificates": certificates,
+    "certificates in pieces": certificates_in_pieces,
+    "addresses that change": addresses_that_change,
+    "an address that may not be": an_address_that_may_not_be,
+    "a NAT that may not be": a_nat_that_may_not_be,
     "a login": a_login,
+    "a login alone": a_login_alone,
     "a wrong password": a_wrong_password,
     "no address left": no_address_left,
     "no address asked for": no_address_asked_for,
@@ -336,6 +397,16 @@ NOTIFIES = {
     NotifyType.SIGNATURE_HASH_ALGORITHMS,
     NotifyType.INTERNAL_ADDRESS_FAILURE,
     NotifyType.FAILED_CP_REQUIRED,
+    NotifyType.IKEV2_FRAGMENTATION_SUPPORTED,
+    NotifyType.MOBIKE_SUPPORTED,
+    NotifyType.ADDITIONAL_IP4_ADDRESS,
+    NotifyType.ADDITIONAL_IP6_ADDRESS,
+    NotifyType.NO_ADDITIONAL_ADDRESSES,
+    NotifyType.UPDATE_SA_ADDRESSES,
+    NotifyType.COOKIE2,
+    NotifyType.UNACCEPTABLE_ADDRESSES,
+    NotifyType.UNEXPECTED_NAT_DETECTED,
+    NotifyType.EAP_ONLY_AUTHENTICATION,
 }
 """What the conversations notify each other of."""
 
@@ -345,15 +416,20 @@ def mirrored_child(child: ChildPolicy) -> tuple[ChildPolicy, ...]:
     return (replace(child, ts_local=child.ts_remote, ts_remote=child.ts_local),)
 
 
-def _initiated(left: Peer, right: Peer, seed: int, world: World | None = None) -> Pair:
-    pair = _pair(left, right, seed, world)
+def _initiated(
+    left: Peer, right: Peer, seed: int, world: World | None = None, settings: Settings | None = None
+) -> Pair:
+    return _run(_pair(left, right, seed, world, settings))
+
+
+def _run(pair: Pair) -> Pair:
     pair.left.initiate("right")
     pair.run(10)
     return pair
 
 
-def _pair(left: Peer, right: Peer, seed: int, world: World | None) -> Pair:
-    pair = Pair((left,), (right,), seed=seed)
+def _pair(left: Peer, right: Peer, seed: int, world: World | None = None, settings: Settings | None = None) -> Pair:
+    pair = Pair((left,), (right,), settings, seed)
     for side in pair.sides:
         side.world = world or side.world
     return pair

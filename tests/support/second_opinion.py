@@ -45,7 +45,8 @@ with warnings.catch_warnings():  # the import itself warns of ciphers that are a
 
 Reading = tuple[Any, ...]
 
-HEADER_SIZE, HEAD_SIZE = 28, 4
+HEADER_SIZE = 28
+HEAD_SIZES = {46: 4, 53: 8}  # of an SK payload, and of SKF, which has Fragment Number and Total Fragments behind it
 FLAG_INITIATOR = 0x08
 
 
@@ -73,16 +74,21 @@ HASHES = {"SHA1_96": ("sha1", 12), "SHA2_256": ("sha256", 16), "SHA2_384": ("sha
 UNCHECKED_ICV = 12  # "ANY 96-bits"
 
 
-def decrypt(datagram: bytes, row: Row) -> tuple[int, bytes]:
-    """Type of the first payload in an SK payload, and the chain of all."""
+def decrypt(datagrams: tuple[bytes, ...], row: Row) -> tuple[int, bytes]:
+    """Type of the first payload in the SK payload, or the SKF payloads, and the chain of all."""
+    return datagrams[0][HEADER_SIZE], b"".join(_decrypted(datagram, row) for datagram in datagrams)
+
+
+def _decrypted(datagram: bytes, row: Row) -> bytes:
     side = 0 if datagram[19] & FLAG_INITIATOR else 1
-    key, body = row.encryption_keys[side], datagram[HEADER_SIZE + HEAD_SIZE :]
+    start = HEADER_SIZE + HEAD_SIZES[datagram[16]]
+    key, body = row.encryption_keys[side], datagram[start:]
     if "CBC" in row.encryption or "CTR" in row.encryption:
         icv = _checked(datagram, row, row.integrity_keys[side])
         padded = _deciphered(row.encryption, key, body[:-icv])
     else:
-        padded = _opened(row.encryption, key, body, datagram[: HEADER_SIZE + HEAD_SIZE])
-    return datagram[HEADER_SIZE], padded[: len(padded) - 1 - padded[-1]]
+        padded = _opened(row.encryption, key, body, datagram[:start])
+    return padded[: len(padded) - 1 - padded[-1]]
 
 
 def _checked(datagram: bytes, row: Row, key: bytes) -> int:
