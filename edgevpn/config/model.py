@@ -13,7 +13,7 @@ from edgevpn.config.credential import Psk, PskKeys
 from edgevpn.config.device import Device
 from edgevpn.config.errors import Problem
 from edgevpn.config.identity import Identity
-from edgevpn.config.kinds import HOUR, choice, duration, integer, many, text
+from edgevpn.config.kinds import HOUR, MINUTE, choice, duration, integer, many, text
 from edgevpn.config.pool import Pool
 from edgevpn.config.services import Crypto, Firewall, Pki, Web
 from edgevpn.config.setting import Effect, optional, setting
@@ -104,7 +104,19 @@ class Gateway:
         duration(1, HOUR, or_off=True),
         "How often a NAT in the way is reminded of an idle tunnel.",
         "20s",
-        effect=Effect.LIVE,
+        effect=Effect.RESTART,
+    )
+    retransmit_time: int = setting(
+        duration(1, MINUTE),
+        "After what time a question to a peer is asked again; each time it takes 1.8 times as long.",
+        "2s",
+        effect=Effect.RESTART,
+    )
+    retransmit_tries: int = setting(
+        integer(1, 20),
+        "How often it is asked again before the peer is taken for dead. With 2s and 5 tries that is after a minute.",
+        5,
+        effect=Effect.RESTART,
     )
 
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from edgevpn.config.model import Config
-from edgevpn.daemon.gateway import Folders, Gateway
 from edgevpn.daemon.keeper import NotUp
-from edgevpn.daemon.options import Ports, StartFailed
-from edgevpn.ike.contract import KeysDerived
+from edgevpn.daemon.options import StartFailed
 from edgevpn.kernel.contract import Features
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.events import Acquire, Expire
@@ -26,6 +21,7 @@ from edgevpn.kernel.network_spec import LinkSpec
 from edgevpn.kernel.spec import OURS_IF_ID, SaKey, Selector
 from tests.support.configs import Table
 from tests.support.configs import config as configured
+from tests.support.gateways import Running, running, until
 from tests.support.ports import free_ports
 
 LEFT, RIGHT = "127.0.0.1", "127.0.0.2"
@@ -53,54 +49,6 @@ def left(**keys: Any) -> Config:
 
 def right(**keys: Any) -> Config:
     return configured({"listen": RIGHT}, left=TO_LEFT | keys)
-
-
-class Running:
-    """A gateway at work."""
-
-    def __init__(self, config: Config, ports: Ports, kernel: MemoryKernel, folder: Path, export: bool = False) -> None:
-        self.kernel = kernel
-        self.keys: list[KeysDerived] = []
-        self.gateway = Gateway(
-            kernel,
-            ports,
-            Folders(folder / "pki", folder / "state"),
-            config.gateway,
-            self.keys.append if export else None,
-        )
-        self.started = asyncio.Event()
-        self.task = asyncio.create_task(self.gateway.run(config, self.started))
-
-    def state(self, site: str) -> str:
-        return self.gateway.site_status(site)["state"]
-
-    async def until(self, site: str, state: str) -> None:
-        """Wait until a site is in a state; the fast test of a slow machine."""
-        async with asyncio.timeout(10):
-            while self.state(site) != state:  # noqa: ASYNC110 - whatever comes first, datagram or timer
-                await asyncio.sleep(0.001)
-
-    async def stop(self) -> None:
-        self.task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self.task
-
-
-@asynccontextmanager
-async def running(
-    config: Config, ports: Ports, kernel: MemoryKernel | None = None, export: bool = False
-) -> AsyncIterator[Running]:
-    with TemporaryDirectory() as folder:
-        gateway = Running(config, ports, kernel or MemoryKernel(), Path(folder), export)
-        started = asyncio.create_task(gateway.started.wait())
-        await asyncio.wait([started, gateway.task], return_when=asyncio.FIRST_COMPLETED)
-        started.cancel()
-        try:
-            if gateway.task.done():
-                await gateway.task
-            yield gateway
-        finally:
-            await gateway.stop()
 
 
 @asynccontextmanager
@@ -163,9 +111,7 @@ async def test_changed_site_comes_up_anew() -> None:
 
 async def test_packet_brings_it_up() -> None:
     async with two(left(start="traffic"), right()) as (here, _):
-        async with asyncio.timeout(5):
-            while not here.kernel.list_policies():  # noqa: ASYNC110 - the trap is set after an await
-                await asyncio.sleep(0.001)
+        await until(lambda: bool(here.kernel.list_policies()))
         template = here.kernel.list_policies()[0].spec.templates[0]
         packet = Selector(ip_network("10.1.0.7"), ip_network("10.2.0.7"))
         here.kernel.emit(Acquire(packet, template.source, template.destination, template.reqid, OURS_IF_ID[0], 0))
@@ -180,9 +126,7 @@ async def test_expired_sa_is_rekeyed() -> None:
         before = ike["children"][0]["spi_in"]
         state = next(state for state in here.kernel.list_sas() if state.spec.spi == int(before, 16))
         here.kernel.emit(Expire(state.spec.key, state.spec.reqid, hard=False))
-        async with asyncio.timeout(5):
-            while here.gateway.site_status("right")["ike"][0]["children"][-1]["spi_in"] == before:  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
+        await until(lambda: here.gateway.site_status("right")["ike"][0]["children"][-1]["spi_in"] != before)
         here.kernel.emit(Expire(SaKey(ip_address(LEFT), 0xFFFFFFFF), 1, hard=False))  # of nobody: no harm
 
 
@@ -204,9 +148,7 @@ async def test_closed_by_its_owner(caplog: pytest.LogCaptureFixture) -> None:
         assert keeper is not None
         keeper.down()
         await here.until("right", "connecting")
-        async with asyncio.timeout(10):
-            while "no peer may come from" not in caplog.text:  # noqa: ASYNC110 - it tries again, and is refused
-                await asyncio.sleep(0.001)
+        await until(lambda: "no peer may come from" in caplog.text)
         assert there.state("left") == "down"
 
 

@@ -1,4 +1,4 @@
-"""Does a value have the shape that a TypedDict, a list type or a Literal says? For answers of the control socket."""
+"""Does a value have the shape that a type says: TypedDict, list, dict, union, Literal? For the control socket."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ def misfits(value: object, shape: Any, place: str = "result") -> list[str]:
             fits = isinstance(value, expected) and (not isinstance(value, bool) or shape is bool)
         case origin if origin is Literal:
             fits = value in get_args(shape)
+        case types.UnionType:
+            fits = any(not misfits(value, each, place) for each in get_args(shape))
+        case origin if origin is dict and isinstance(value, dict):
+            _, item = get_args(shape)
+            return [fault for key, each in value.items() for fault in misfits(each, item, f"{place}.{key}")]
         case origin if origin is list and isinstance(value, list):
             (item,) = get_args(shape)
             return [fault for index, each in enumerate(value) for fault in misfits(each, item, f"{place}[{index}]")]

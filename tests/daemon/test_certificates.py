@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from edgevpn.config.model import Config
+from edgevpn.daemon.certificates import Certificates, needs_certificates
+from edgevpn.daemon.keyring import POOLS, Keyring
+from tests.support.configs import OFFICE
+from tests.support.configs import config as configured
+from tests.support.gateways import until
+from tests.support.visitors import gateway
+
+
+@asynccontextmanager
+async def tended(folder: Path, config: Config) -> AsyncIterator[tuple[Certificates, list[Keyring]]]:
+    keyrings: list[Keyring] = []
+    certificates = Certificates(folder, keyrings.append)
+    task = asyncio.create_task(certificates.run())
+    certificates.apply(config)
+    try:
+        yield certificates, keyrings
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_made_when_there_is_a_name(tmp_path: Path) -> None:
+    async with tended(tmp_path / "pki", gateway()) as (certificates, keyrings):
+        await until(lambda: bool(keyrings))
+        assert POOLS in keyrings[0].proofs
+        assert certificates.office is not None
+        assert certificates.office.has_authority
+
+
+async def test_another_name_another_certificate(tmp_path: Path) -> None:
+    """The CA stays, so devices need nothing new."""
+    async with tended(tmp_path / "pki", gateway()) as (certificates, keyrings):
+        await until(lambda: bool(keyrings))
+        certificates.apply(gateway(pki={"public_name": "new.example.org", "key_type": "ecdsa256"}))
+        await until(lambda: len(keyrings) == 2)
+    before, after = (keyring.proofs[POOLS].signing.credentials[0] for keyring in keyrings)
+    assert before.chain != after.chain
+    assert before.authority == after.authority
+
+
+async def test_nothing_is_made_for_keys_alone(tmp_path: Path) -> None:
+    config = configured(office=OFFICE)
+    assert not needs_certificates(config)
+    async with tended(tmp_path / "pki", config):
+        for _ in range(10):
+            await asyncio.sleep(0)
+    assert not (tmp_path / "pki").exists()
+
+
+async def test_faults_are_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A folder that cannot be used, for example; it is tried again later."""
+    (tmp_path / "pki").write_text("a file where the folder should be")
+    async with tended(tmp_path / "pki", gateway()) as (certificates, keyrings):
+        await until(lambda: "certificate_fault" in caplog.text)
+        await certificates.renew()
+    assert caplog.text.count("certificate_fault") == 1
+    assert keyrings == []

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import pytest
+
+from edgevpn.daemon.leases import Leases
+from edgevpn.daemon.pool import IpAddress
+from edgevpn.daemon.state_file import Content
+from edgevpn.ike.peer import Wants
+from tests.support.visitors import PHONE, TABLET, Table, gateway
+
+BOTH, V4 = Wants(ipv4=True, ipv6=True), Wants(ipv4=True, ipv6=False)
+
+
+def addresses(*texts: str) -> tuple[IpAddress, ...]:
+    return tuple(map(ip_address, texts))
+
+
+def leases(content: Content | None = None, pool: Table | None = None, **devices: Table) -> Leases:
+    config = gateway(devices or {"phone": PHONE, "tablet": TABLET}, pool)
+    return Leases(config, content or {}, lambda: 1000.0)
+
+
+def test_one_of_each_version() -> None:
+    """The first address is our own; only what is asked for is given."""
+    known = leases()
+    assert known.take("road", "phone", BOTH) == addresses("10.9.0.2", "fd09::2")
+    assert known.take("road", "tablet", V4) == addresses("10.9.0.3")
+    assert known.take("gone", "phone", BOTH) == ()
+
+
+def test_fixed_address() -> None:
+    known = leases(phone=PHONE | {"v4": "10.9.0.77"}, tablet=TABLET)
+    assert known.take("road", "phone", V4) == addresses("10.9.0.77")
+
+
+def test_the_same_again_after_a_restart() -> None:
+    """What is written is what the next daemon begins with; who was here is remembered first."""
+    before = leases()
+    before.take("road", "phone", BOTH)
+    tablet = before.take("road", "tablet", BOTH)
+    before.give_back(tablet)
+    after = leases(before.content())
+    assert after.take("road", "tablet", BOTH) == tablet
+    assert after.take("road", "phone", BOTH) == addresses("10.9.0.2", "fd09::2")
+
+
+def test_wish() -> None:
+    wants = Wants(ipv4=True, ipv6=False, before=addresses("10.9.0.50"))
+    assert leases().take("road", "phone", wants) == addresses("10.9.0.50")
+
+
+def test_exhausted() -> None:
+    """The other version may still have some."""
+    known = leases(pool={"v4": "10.9.0.0/30"})
+    assert known.take("road", "phone", BOTH) == addresses("10.9.0.2", "fd09::2")
+    assert known.take("road", "tablet", BOTH) == addresses("fd09::3")
+    assert known.take("road", "tablet", V4) == ()
+
+
+def test_given_back_twice() -> None:
+    known = leases()
+    taken = known.take("road", "phone", V4)
+    known.give_back(taken)
+    known.give_back(taken)
+    assert known.take("road", "phone", V4) == taken
+
+
+def test_a_change_leaves_who_is_here() -> None:
+    """A smaller pool keeps those whose address it still has, and they can give it back."""
+    old = leases()
+    phone, tablet = old.take("road", "phone", V4), old.take("road", "tablet", V4)
+    new = leases(pool={"v4": "10.9.0.0/30"})
+    new.carry_over(old)
+    assert new.take("road", "tablet", V4) == ()
+    new.give_back(phone)
+    new.give_back(tablet)
+    assert new.take("road", "phone", V4) == phone
+
+
+ODD = [
+    {"pools": [{"pool": "road", "version": 4, "leases": [["10.9.0.300", "phone", 1], ["10.9.0.9"], 7]}]},
+    {"pools": [{"pool": "road", "version": "four"}, 3]},
+    {"pools": []},
+    {},
+]
+
+
+@pytest.mark.parametrize("content", ODD)
+def test_odd_content_is_forgotten(content: Content) -> None:
+    assert leases(content).take("road", "phone", V4) == addresses("10.9.0.2")
