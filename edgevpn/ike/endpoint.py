@@ -120,7 +120,9 @@ class Endpoint:
                 return tuple(self._on_timer(spi, env))
             case Initiate():
                 return tuple(self._initiate(event, env))
-            case Ask(spi=spi) | Terminate(spi=spi) | Traffic(spi=spi) | MovePath(spi=spi):
+            case Terminate(spi):
+                return tuple(self._terminate(spi, event, env))
+            case Ask(spi=spi) | Traffic(spi=spi) | MovePath(spi=spi):
                 return tuple(self._tell(spi, event, env))
             case ChildExpired(spi_in=spi_in) | InstallFailed(spi_in=spi_in) | MappingChanged(spi_in=spi_in):
                 return tuple(self._tell(self._table.owner(spi_in), event, env))
@@ -195,10 +197,14 @@ class Endpoint:
             raise Discard("an answer to nothing that we asked")
         slot.window.check_response(header)
         response = Response(header.exchange, decode_message(header, datagram.octets), datagram.path, datagram.octets)
-        made = step(slot.sa, response, env)
-        if made.sa is not slot.sa:  # else it does not count: a better answer may come
-            again = isinstance(made.sa, Initiating)
-            slot = replace(slot, window=slot.window.turned_back() if again else slot.window.answered())
+        try:
+            made = step(slot.sa, response, env)
+        except IkeError as error:
+            made = disappointed(slot.sa, error)
+        if any(isinstance(effect, CallOpen) for effect in made.effects):
+            slot = replace(slot, window=slot.window.turned_back())
+        elif not isinstance(made.sa, Initiating):  # else it does not count: a better answer may come
+            slot = replace(slot, window=slot.window.answered())
         yield from self._apply(header.spi_i, slot, made, None, env)
 
     def _on_sealed(self, header: Header, datagram: Datagram, env: Env) -> Iterator[Effect]:
@@ -303,6 +309,16 @@ class Endpoint:
             return
         yield from self._apply(spi, slot, step(slot.sa, event, env), None, env)
 
+    def _terminate(self, spi: bytes, event: Terminate, env: Env) -> Iterator[Effect]:
+        """Close an IKE SA, and what is under way to follow it."""
+        slot = self._table.get(spi)
+        name = slot.sa.peer.name if slot and isinstance(slot.sa, WithPeer) else ""
+        yield from self._tell(spi, event, env)
+        for other, _ in self._table.of_peer(name):
+            follower = self._table.get(other)
+            if follower is not None and follower.follows == spi and not isinstance(follower.sa, Established):
+                yield from self._tell(other, Terminate(other), env)
+
     def _tell_all(self, event: Event, env: Env) -> Iterator[Effect]:
         for slot in tuple(self._table):
             if isinstance(slot.sa, Established):
@@ -335,7 +351,7 @@ class Endpoint:
                     slot = replace(slot, window=replace(slot.window, seal=Seal.of(secured)))
                 case Spawn() | Tell() | Supersede() | Reauthenticate():
                     later.append(effect)
-                case IkeSaUp() if slot.follows:
+                case IkeSaUp() if self._table.get(slot.follows) is not None:
                     yield replace(effect, replaces=slot.follows)
                 case IkeSaDown(reason=reason) if slot.follows and not came_up and not up:
                     yield report(Level.WARNING, "reauthentication_failed", peer=effect.peer, why=reason)

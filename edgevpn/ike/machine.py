@@ -132,6 +132,8 @@ def _at_the_beginning(sa: IkeSa, event: Event, env: Env) -> Step:
             return ike_auth.on_request(sa, event, env)
         case HalfOpen(), Due():
             return too_late(sa)
+        case Initiating(refused=(reason, cause)), Unanswered():
+            return Step(Closed(reason), (IkeSaDown(sa.spi, sa.peer.name, reason, cause=cause),))
         case ((Initiating() | Authenticating()), Unanswered()):
             return Step(Closed(NO_ANSWER), (IkeSaDown(sa.spi, sa.peer.name, NO_ANSWER, cause=Cause.NO_ANSWER),))
         case ((Initiating() | Authenticating()), Terminate()):
@@ -352,13 +354,18 @@ def refusal(sa: IkeSa, request: Request, error: IkeError) -> Step:
 
 
 def disappointed(sa: IkeSa, error: IkeError) -> Step:
-    """An answer cannot be used: give up, telling the peer where it believes to have an IKE SA (RFC 7296 §2.21.2)."""
+    """An answer cannot be used: give up, telling the peer where it believes to have an IKE SA (RFC 7296 §2.21.2).
+
+    In IKE_SA_INIT a better one may come.
+    """
     told, reason = refused("answer_refused", error.cause, notify=error.notify.name, why=str(error)), str(error)
     match sa:
         case Established():
             rival, done = _rival(sa), _closed_for(replace(sa, doing=None), reason, error)
             others = (Tell(rival.spi, Terminate(rival.spi)),) if rival else ()
             return Step(done.sa, (told, *done.effects, *others))
+        case Initiating() if error.cause is not Cause.CANNOT_SIGN:  # anybody could have sent it
+            return Step(replace(sa, refused=(reason, error.cause)), (told,))
         case Initiating() | PreparingAuth():
             return Step(Closed(reason), (told, IkeSaDown(sa.spi, sa.peer.name, reason, cause=error.cause)))
         case Authenticating() | CheckingResponder() | EapAnswering() | EapProven():

@@ -317,7 +317,10 @@ class Mobility:
 
 @dataclass(frozen=True, slots=True)
 class Initiating:
-    """Our IKE_SA_INIT request is unanswered. `tries` counts what came back instead of an answer (RFC 7296 §2.6.1)."""
+    """Our IKE_SA_INIT request is unanswered. `tries` counts what came back instead of an answer (RFC 7296 §2.6.1).
+
+    `refused` is what came last and might be forged: if nothing better comes, it is the reason.
+    """
 
     peer: Peer
     path: Path
@@ -331,6 +334,7 @@ class Initiating:
     cookie: bytes = b""
     tries: int = 0
     redirected_from: IpAddress | None = None
+    refused: tuple[str, Cause] | None = None
 
     @property
     def spi(self) -> bytes:

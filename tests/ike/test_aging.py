@@ -6,19 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from edgevpn.ike.aging import KEEPALIVE, on_due, on_expired, on_traffic
+from edgevpn.ike.aging import KEEPALIVE, followed, on_due, on_expired, on_traffic
 from edgevpn.ike.contract import (
     Call,
     IkeSaDown,
     InstallOutbound,
     QueryTraffic,
+    Reauthenticate,
     RemoveChild,
     Send,
     Settings,
     Step,
 )
 from edgevpn.ike.peer import NEVER
-from edgevpn.ike.state import Closing, CreateChild, DeleteChild, Phase, Probe, RekeyChild, RekeyIke
+from edgevpn.ike.state import Closing, CreateChild, DeleteChild, Established, Phase, Probe, RekeyChild, RekeyIke
 from tests.support.handshake import LEFT_PATH, an_env, kinds
 from tests.support.pair import connected
 from tests.support.peers import TO_RIGHT
@@ -151,6 +152,65 @@ def test_dead_peer_is_found() -> None:
     assert pair.left.endpoint.sas == ()
     assert [down.asked for down in pair.left.downs] == [False]
     assert not pair.left.kernel.inbound
+
+
+# --- nobody uses it --------------------------------------------------------------------------------------------------
+
+IDLE = replace(TO_RIGHT, idle=300.0)
+
+
+def test_traffic_is_asked_for_before_it_is_idle() -> None:
+    step = on_due(an_sa(a_child(), peer=IDLE, idle_at=10.0, probe_at=50.0), NOW)
+    assert step == Step(an_sa(a_child(), peer=IDLE, probe_at=50.0), (QueryTraffic(SPI_I, (b"in_1",)),))
+
+
+def test_used_since() -> None:
+    step = on_traffic(an_sa(peer=IDLE), 7.0, NOW)
+    assert isinstance(step.sa, Established)
+    assert step.sa.idle_at == 307.0
+
+
+@pytest.mark.parametrize("seen", [None, 3.0], ids=["never used", "not used since"])
+def test_idle(seen: float | None) -> None:
+    """It is the owner's wish, so nobody is to bring it up again by himself."""
+    step = on_traffic(an_sa(a_child(), peer=IDLE), seen, an_env(now=310.0))
+    assert kinds(step) == [RemoveChild, Call]
+    assert isinstance(step.sa, Closing)
+    assert step.sa.asked
+
+
+def test_traffic_keeps_it_up() -> None:
+    pair = connected(IDLE)
+    for _ in range(10):
+        pair.run(200)
+        assert pair.ping()
+    pair.run(310)
+    assert pair.left.endpoint.sas == pair.right.endpoint.sas == ()
+    assert [down.reason for down in pair.left.downs] == ["nothing has come through for long"]
+
+
+# --- another has followed --------------------------------------------------------------------------------------------
+
+
+def test_followed() -> None:
+    """It does nothing more, and goes after a moment without anybody's hearing of it."""
+    sa = an_sa(a_child(), todo=(RekeyIke(),), rekey_at=11.0, reauth_at=12.0, auth_until=13.0, idle_at=14.0)
+    old = followed(sa, NOW)
+    assert old == an_sa(a_child(), followed=True, expire_at=10.0 + Settings().overlap)
+    step = on_due(old, an_env(now=old.due))
+    assert isinstance(step.sa, Closing)
+    assert step.sa.silent
+    assert followed(replace(sa, expire_at=11.0), NOW).expire_at == 11.0
+
+
+def test_not_authenticated_anew() -> None:
+    step = on_due(an_sa(auth_until=10.0), NOW)
+    assert isinstance(step.sa, Closing)
+    assert not step.sa.asked
+
+
+def test_time_to_authenticate_anew() -> None:
+    assert on_due(an_sa(reauth_at=10.0), NOW) == Step(an_sa(), (Reauthenticate(),))
 
 
 # --- the kernel counts -----------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from edgevpn.ike.contract import (
     Traffic,
     Unanswered,
 )
-from edgevpn.ike.errors import ChildSaNotFound, Discard, InvalidSyntax, NoProposalChosen, TemporaryFailure
+from edgevpn.ike.errors import Cause, ChildSaNotFound, Discard, InvalidSyntax, NoProposalChosen, TemporaryFailure
 from edgevpn.ike.exchange.create_child_sa import create_child
 from edgevpn.ike.iana import ExchangeType, NotifyType, ProtocolId
 from edgevpn.ike.machine import disappointed, refusal, step, take_up
@@ -44,6 +44,7 @@ from edgevpn.ike.state import (
     CreateChild,
     DeleteChild,
     Established,
+    Initiating,
     Phase,
     Probe,
     Probing,
@@ -326,9 +327,13 @@ def test_answer_that_cannot_be_used() -> None:
 
 
 def test_answer_that_cannot_be_used_before_there_are_keys() -> None:
-    done = disappointed(initiated(TO_RIGHT), InvalidSyntax("nonsense"))
-    assert kinds(done) == [Report, IkeSaDown]
-    assert isinstance(done.sa, Closed)
+    """Anybody could have sent it; if nothing better comes, it is the reason."""
+    done = disappointed(initiated(TO_RIGHT), NoProposalChosen("not what we offered"))
+    assert kinds(done) == [Report]
+    assert isinstance(done.sa, Initiating)
+    last = step(done.sa, Unanswered(), an_env())
+    assert the(IkeSaDown, last).reason == "not what we offered"
+    assert the(IkeSaDown, last).cause is Cause.NO_COMMON_PROPOSAL
 
 
 def test_answer_that_cannot_be_used_at_the_end() -> None:

@@ -135,8 +135,9 @@ def on_response(sa: Initiating, response: Response, env: Env) -> Step:
         return _with_method(sa, Ke(int.from_bytes(refusal.data, "big")), env)
     if (error := response.error()) is not None:
         # Anybody could have sent this; wait for a better answer until the tries are used up (§2.21.1).
+        told = report(Level.WARNING, "ike_sa_init_refused", peer=sa.peer.name, notify=error.notify_type.name)
         return Step(
-            sa, (report(Level.WARNING, "ike_sa_init_refused", peer=sa.peer.name, notify=error.notify_type.name),)
+            replace(sa, refused=(f"the peer answered {error.notify_type.name}", Cause.REFUSED_BY_PEER)), (told,)
         )
     return _agreed(sa, response, env)
 

@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from edgevpn.ike.contract import Call, CallOpen, IkeSaDown, Initiate, KeysDerived, Report, Secure, Send, Settings
-from edgevpn.ike.errors import IkeError, InvalidKePayload, InvalidMajorVersion, InvalidSyntax, NoProposalChosen
+from edgevpn.ike.errors import Cause, IkeError, InvalidKePayload, InvalidMajorVersion, InvalidSyntax, NoProposalChosen
 from edgevpn.ike.exchange import ike_sa_init
 from edgevpn.ike.exchange.ike_sa_init import MAX_TRIES, NO_SPI, Cookies
 from edgevpn.ike.iana import ExchangeType, Flag, Ke, NotifyType
@@ -158,7 +158,7 @@ def test_forged_refusal_changes_nothing() -> None:
     sa = initiated(TO_RIGHT)
     step = ike_sa_init.on_response(sa, init_response(answer(sa, Notify(NotifyType.NO_PROPOSAL_CHOSEN))), an_env())
 
-    assert step.sa is sa
+    assert step.sa == replace(sa, refused=("the peer answered NO_PROPOSAL_CHOSEN", Cause.REFUSED_BY_PEER))
     assert kinds(step) == [Report]
 
 
