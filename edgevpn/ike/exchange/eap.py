@@ -59,6 +59,7 @@ ERROR_AUTHENTICATION_FAILURE = 691
 # Our own choices.
 MAX_TRIES = 3  # passwords in one conversation
 MAX_ROUNDS = 16  # EAP requests in one conversation; three tries need eight
+NAME = b"gateway"  # ours, in a challenge: RFC 2759 §3 wants one, and nobody does anything with it but miss it
 SUCCESS_TEXT, FAILURE_TEXT = b"Welcome", b"User name or password is wrong"
 MAX_IDENTITY = 256
 
@@ -152,7 +153,7 @@ def _challenge(state: AskedIdentity, eap: Eap, login: Login, env: Env) -> Ask | 
         return _failed(eap, Cause.NO_COMMON_METHOD)
     identifier, challenge = _next(state.identifier), env.entropy(CHALLENGE_SIZE)
     asked = Challenged(identifier, named(eap.data), challenge)
-    return Ask(asked, _request(identifier, Challenge(identifier, challenge)))
+    return Ask(asked, _request(identifier, Challenge(identifier, challenge, NAME)))
 
 
 def _on_challenged(state: Challenged, eap: Eap, login: Login) -> NeedPassword | Failed:

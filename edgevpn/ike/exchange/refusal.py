@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from edgevpn.ike.contract import Report, Request, Respond, Step, refused
 from edgevpn.ike.errors import Cause, IkeError
-from edgevpn.ike.proving import Answering, EapAsking, EapProving
+from edgevpn.ike.proving import (
+    Answering,
+    AskedIdentity,
+    Challenged,
+    Confirming,
+    EapAsking,
+    EapProving,
+    Refusing,
+)
 from edgevpn.ike.state import Closed, HalfOpen
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import IdI
@@ -20,20 +28,43 @@ def too_late(sa: HalfOpen | Answering) -> Step:
     """The peer, or the world, has let the time pass."""
     if isinstance(sa, HalfOpen):
         return Step(Closed("nobody came to authenticate"))
-    if isinstance(sa, EapAsking) and sa.rounds == 0 and sa.ours is not None:
-        why = "the peer has seen our certificate, and nothing more came"
-        return Step(Closed(why), (told(sa, sa.claim.asked, Cause.LEFT_UNCONVINCED, why),))
     why = f"nothing came in state {type(sa).__name__}"
-    return Step(Closed(why), (told(sa, sa.claim.asked, Cause.TOO_LATE, why),))
+    cause = _unspoken(sa) or Cause.TOO_LATE
+    return Step(Closed(why), (told(sa, sa.claim.asked, cause, why, user=_user(sa)),))
 
 
 def farewell(sa: EapAsking | EapProving, request: Request) -> Step:
     """The peer breaks off in the middle of EAP, by Delete or by saying that our proof is none (§2.21.2)."""
-    unconvinced = isinstance(sa, EapAsking) and sa.rounds == 0 and sa.ours is not None
     error = request.error()
     why = f"the peer leaves ({error.notify_type.name if error else 'without a reason'})"
-    cause = Cause.LEFT_UNCONVINCED if unconvinced else Cause.EAP_ABANDONED
-    return Step(Closed(why), (Respond(request), told(sa, request, cause, why)))
+    cause = _unspoken(sa) or Cause.EAP_ABANDONED
+    return Step(Closed(why), (Respond(request), told(sa, request, cause, why, user=_user(sa))))
+
+
+def _unspoken(sa: Answering) -> Cause | None:
+    """What the peer's leaving means at this place, if it means anything: clients do not care for the end of EAP."""
+    match sa:
+        case EapAsking(eap=AskedIdentity(), ours=ours) if ours is not None:
+            return Cause.LEFT_UNCONVINCED  # by our certificate
+        case EapAsking(eap=Challenged(failed=(*_, last))):
+            return last
+        case EapAsking(eap=Refusing(cause=cause)):
+            return cause
+        case EapAsking(eap=Confirming()):
+            return Cause.LEFT_UNCONVINCED  # by our proof that we know the password
+        case _:
+            return None
+
+
+def _user(sa: Answering) -> str:
+    """Who has tried to log in."""
+    match sa:
+        case EapAsking(eap=Challenged(identity=user) | Confirming(user=user) | Refusing(user=user)):
+            return user
+        case EapProving(user=user):
+            return user
+        case _:
+            return ""
 
 
 def told(sa: HalfOpen | Answering, request: Request, cause: Cause, why: str, **more: object) -> Report:

@@ -112,6 +112,13 @@ def test_both_get_the_same_key() -> None:
     assert len(in_.msk) == 64
 
 
+def test_challenge_has_a_name() -> None:
+    """strongSwan takes none without (RFC 2759 §3: one octet or more)."""
+    packet = decode_request(challenged().message.data)
+    assert isinstance(packet, Challenge)
+    assert packet.name
+
+
 def test_identifiers_go_round() -> None:
     """One octet counts the requests, and a success or failure bears the number of the response that it follows."""
     state = AskedIdentity(255)
