@@ -20,6 +20,16 @@ from edgevpn.pki.names import canonical, text_of
 LARGEST = 16 * 1024
 """Octets. A certificate has one to three thousand; post-quantum ones stay below this as well."""
 
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    KeyError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What cryptography raises for octets that are not what they should be; KeyError is 41's for a strange string type."""
+
 Extension = TypeVar("Extension", bound=x509.ExtensionType)
 
 
@@ -30,7 +40,7 @@ def read_certificate(der: bytes) -> x509.Certificate:
     try:
         with quietly():
             certificate = x509.load_der_x509_certificate(der)
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+    except UNREADABLE as error:
         raise CertificateRefused(Reason.UNREADABLE, "the certificate", detail="no valid X.509 in DER") from error
     return complete(certificate)
 
@@ -55,7 +65,7 @@ def complete(certificate: x509.Certificate) -> x509.Certificate:
     except x509.DuplicateExtension as error:
         detail = f"{error.oid.dotted_string} is there twice"
         raise CertificateRefused(Reason.UNREADABLE, "the certificate", "extensions", detail) from error
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.UnsupportedGeneralNameType) as error:
+    except UNREADABLE as error:
         raise CertificateRefused(Reason.UNREADABLE, "the certificate", "extensions", "malformed") from error
     return certificate
 

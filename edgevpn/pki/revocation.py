@@ -12,7 +12,7 @@ from enum import Enum
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
-from edgevpn.pki.certificate import extension, next_update, quietly, this_update
+from edgevpn.pki.certificate import UNREADABLE, extension, next_update, quietly, this_update
 from edgevpn.pki.clock import Moment
 from edgevpn.pki.errors import CertificateRefused, Reason, shown
 from edgevpn.pki.keys import is_public
@@ -67,7 +67,7 @@ def read_crl(octets: bytes) -> Crl:
             crl = load(octets)
             _ = this_update(crl), next_update(crl)
             return Crl(canonical(crl.issuer), crl, _fault(crl))
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+    except (*UNREADABLE, x509.DuplicateExtension) as error:
         raise CertificateRefused(Reason.UNREADABLE, "the CRL", detail="no valid X.509 CRL in DER or PEM") from error
 
 

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import cryptography_vectors
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa
@@ -20,6 +21,7 @@ from edgevpn.pki.keys import pkcs8, spki
 from tests.support.certificates import DAY, NOW, Made, ca, certificate, leaf, rsa_key
 from tests.support.x509_tools import openssl
 
+VECTORS = Path(cryptography_vectors.__file__).parent / "x509" / "custom"
 PASSWORD = "correct horse"
 ROOT = ca("root")
 MIDDLE = ca("middle", ROOT)
@@ -152,6 +154,11 @@ def test_other_kinds_of_key() -> None:
     with pytest.raises(BundleError) as refusal:
         read_parts(key)
     assert refusal.value.reason is Reason.WEAK_KEY
+
+
+def test_certificate_with_a_strange_key_is_left_out() -> None:
+    octets = (VECTORS / "unsupported_subject_public_key_info.pem").read_bytes()
+    assert same(bundle_of(read_parts(KEY + octets + pem(GW, MIDDLE, ROOT))))
 
 
 def test_order() -> None:

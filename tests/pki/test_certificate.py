@@ -1,8 +1,11 @@
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
+import cryptography_vectors
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +23,7 @@ from edgevpn.pki.certificate import (
 from edgevpn.pki.errors import CertificateRefused, Reason
 from tests.support.certificates import ca, certificate, leaf, name
 
+VECTORS = Path(cryptography_vectors.__file__).parent / "x509" / "custom"
 ROOT = ca("root")
 PHONE = leaf("phone", ROOT, x509.DNSName("phone.example.org"))
 
@@ -88,6 +92,23 @@ def test_serial_number_is_positive(serial: bytes) -> None:
     with pytest.raises(CertificateRefused) as refusal:
         read_certificate(one.replace(head + b"\1", head + serial))
     assert refusal.value.field == "serialNumber"
+
+
+def test_string_type_that_there_is_not() -> None:
+    strange = PHONE.der.replace(b"\x0c\x05phone", b"\x0d\x05phone")
+    assert strange != PHONE.der
+    with pytest.raises(CertificateRefused) as refusal:
+        read_certificate(strange)
+    assert refusal.value.reason is Reason.UNREADABLE
+
+
+def test_extension_that_is_there_twice() -> None:
+    """RFC 5280 §4.2: a published one."""
+    octets = (VECTORS / "two_basic_constraints.pem").read_bytes()
+    der = x509.load_pem_x509_certificate(octets).public_bytes(Encoding.DER)
+    with pytest.raises(CertificateRefused) as refusal:
+        read_certificate(der)
+    assert refusal.value.detail == "2.5.29.19 is there twice"
 
 
 def test_subject_is_one_line() -> None:

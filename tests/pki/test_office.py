@@ -134,6 +134,14 @@ def test_revocation_survives_the_loss_of_all_records(office: Office, folder: Pat
     assert reason(opened(folder), phone) is Reason.REVOKED_LEAF
 
 
+def test_damaged_crl_is_cured_by_the_next(office: Office, folder: Path) -> None:
+    (folder / "ca.crl").write_bytes(b"half")
+    again = opened(folder)
+    assert [fault.reason for fault in again.faults] == [Reason.UNREADABLE]
+    again.tend(NOW)
+    assert opened(folder).faults == ()
+
+
 def test_block_list(office: Office) -> None:
     phone = office.enrol_device("phone", "phone", NOW, kind=P256)
     shown = fingerprint(phone.certificate).upper()

@@ -1,5 +1,7 @@
 from itertools import islice
+from pathlib import Path
 
+import cryptography_vectors
 import pytest
 from cryptography import x509
 
@@ -7,6 +9,7 @@ from edgevpn.pki.errors import CertificateRefused, Reason
 from edgevpn.pki.path import LONGEST, MOST, link, paths
 from tests.support.certificates import Made, ca, certificate, leaf, name, p256
 
+VECTORS = Path(cryptography_vectors.__file__).parent / "x509" / "custom"
 ROOT = ca("root")
 MIDDLE = ca("middle", ROOT)
 PHONE = leaf("phone", MIDDLE)
@@ -100,6 +103,14 @@ def test_number_is_bounded() -> None:
     given = paths(link(peer.certificate), [link(m.certificate) for m in pool], [link(ca("twin").certificate)])
     assert len(list(islice(given, 1000))) == MOST
     assert refused(peer, pool, []).reason is Reason.LOOP
+
+
+def test_key_that_cannot_be_read() -> None:
+    """It is in nobody's way until it would be used."""
+    octets = (VECTORS / "unsupported_subject_public_key_info.pem").read_bytes()
+    strange = link(x509.load_pem_x509_certificate(octets))
+    assert strange.public_key is None
+    assert list(paths(link(PHONE.certificate), [strange, link(MIDDLE.certificate)], [link(ROOT.certificate)]))
 
 
 def issuer_named(text: str) -> Made:

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from edgevpn.pki.clock import moment
 from edgevpn.pki.errors import CertificateRefused, Reason
@@ -97,6 +98,16 @@ def test_distribution_point_of_the_crl_is_one_of_the_certificate() -> None:
     for names, expected in ((here, Status.REVOKED), (there, Status.UNKNOWN)):
         octets = crl(ROOT, phone, extensions=scope(full_name=names))
         assert status(phone.certificate, [ROOT.certificate], [read_crl(octets)], HERE)[0] is expected
+
+
+def test_distribution_point_below_the_issuers_name() -> None:
+    """nameRelativeToCRLIssuer, RFC 5280 §4.2.1.13: the same name, written relative here and whole there."""
+    below = x509.RelativeDistinguishedName([x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, "CRL 1")])
+    whole = x509.DirectoryName(x509.Name([*ROOT.name.rdns, below]))
+    points = x509.CRLDistributionPoints([x509.DistributionPoint([whole], None, None, None)])
+    phone = certificate("phone", ROOT, [(points, False)])
+    octets = crl(ROOT, phone, extensions=scope(relative_name=below))
+    assert status(phone.certificate, [ROOT.certificate], [read_crl(octets)], HERE)[0] is Status.REVOKED
 
 
 def test_without_a_clock_dates_of_a_crl_lock_nobody_out() -> None:
