@@ -86,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     rekey.add_argument("site", metavar="SITE")
     rekey.add_argument("--ike", action="store_true", help="the IKE SA instead")
     verbs.add_parser("reload", parents=[daemon], help="have the daemon read its file again")
+    web = verbs.add_parser("web", parents=[daemon], help="serve the panel, in the foreground")
+    web.add_argument("--port", type=_port, metavar="PORT", help="TCP port, instead of the file's")
+    verbs.add_parser("setup-token", parents=[daemon], help="print where to open the panel without its password, once")
     verbs.add_parser("version", help="print the version")
     return parser
 
@@ -96,6 +99,13 @@ def _ports(text: str) -> tuple[int, int]:
     if ike == nat or not {ike, nat} <= set(range(1, 0x10000)):
         raise ValueError(text)
     return ike, nat
+
+
+def _port(text: str) -> int:
+    """A port; ValueError for anything else."""
+    if not 0 < (port := int(text)) < 0x10000:
+        raise ValueError(text)
+    return port
 
 
 def _run(options: argparse.Namespace, run: Run | None) -> int:
@@ -176,6 +186,25 @@ def _reload(options: argparse.Namespace) -> int:
     return GOOD
 
 
+def _web(options: argparse.Namespace) -> int:
+    try:
+        from edgevpn.web.serve import run
+    except ModuleNotFoundError as error:
+        return _fail(f"the panel is not installed ({error.name} is missing); install the package edgevpn-web")
+    return run(socket_path(options.socket, os.environ), options.port)
+
+
+def _setup_token(options: argparse.Namespace) -> int:
+    with _client(options) as client:
+        settings = client.call("web.settings")
+        ticket = client.call("web.ticket")["ticket"]
+    scheme = "https" if settings["https"] else "http"
+    for address in settings["listen"]:
+        host = f"[{address}]" if ":" in address else address
+        print(f"{scheme}://{host}:{settings['port']}/#ticket={ticket}")
+    return GOOD
+
+
 def _version(_: argparse.Namespace) -> int:
     print(f"edgevpn {__version__}")
     return GOOD
@@ -188,6 +217,8 @@ VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "down": _down,
     "rekey": _rekey,
     "reload": _reload,
+    "web": _web,
+    "setup-token": _setup_token,
     "version": _version,
 }
 
