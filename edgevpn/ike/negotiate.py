@@ -126,14 +126,27 @@ def narrow(asked: tuple[TrafficSelector, ...], allowed: tuple[TrafficSelector, .
 def narrow_policy(
     policies: Iterable[ChildPolicy], ts_remote: tuple[TrafficSelector, ...], ts_local: tuple[TrafficSelector, ...]
 ) -> ChildPolicy:
-    """The first policy that allows some of what the peer asks, narrowed to that; TsUnacceptable if none does."""
+    """A policy that allows what the peer asks, narrowed to that; TsUnacceptable if none does.
+
+    The first that allows all of it, else the first that allows some.
+    """
+    some: ChildPolicy | None = None
     for policy in policies:
         try:
             remote, local = narrow(ts_remote, policy.ts_remote), narrow(ts_local, policy.ts_local)
         except TsUnacceptable:
             continue
-        return replace(policy, ts_local=local, ts_remote=remote)
-    raise TsUnacceptable("no selector overlaps ours")
+        narrowed = replace(policy, ts_local=local, ts_remote=remote)
+        if all(_covered(ts, remote) for ts in ts_remote) and all(_covered(ts, local) for ts in ts_local):
+            return narrowed
+        some = some or narrowed
+    if some is None:
+        raise TsUnacceptable("no selector overlaps ours")
+    return some
+
+
+def _covered(asked: TrafficSelector, narrowed: tuple[TrafficSelector, ...]) -> bool:
+    return any(one.contains(asked) for one in narrowed)
 
 
 def _common(offer: Offer, proposal: Proposal) -> tuple[Transform, ...] | None:

@@ -373,6 +373,19 @@ def test_no_timer_is_set_twice_for_the_same_time() -> None:
     assert not [effect for effect in first if isinstance(effect, SetTimer)]
 
 
+def test_replaced_without_a_gap() -> None:
+    """A client that cannot move (Android 11) calls from its new address: at each moment right can send to it."""
+    pair = connected(TO_RIGHT, replace(TO_LEFT, unique=Unique.REPLACE))
+    pair.left.move_to(ip_address("192.0.2.99"))
+    pair.left.initiate("right")
+    for _ in range(1000):
+        pair.run(DELAY / 10)
+        assert pair.right.kernel.outbound
+    pair.run(200)
+    assert [sa.path.remote.host for sa in pair.right.sas] == [ip_address("192.0.2.99")]
+    assert len(pair.right.kernel.inbound) == 1
+
+
 # --- one peer, several IKE SAs ---------------------------------------------------------------------------------------
 
 
@@ -407,7 +420,7 @@ def test_second_replaces_the_first() -> None:
 
 
 def test_second_is_refused() -> None:
-    """And the first is asked whether its peer still lives, so that nobody stays out because of a dead one."""
+    """The first stands, as long as its peer lives."""
     pair = connected(TO_RIGHT, replace(TO_LEFT, unique=Unique.REFUSE))
     first = pair.left.sa.spi
     pair.left.initiate("right")

@@ -244,6 +244,15 @@ def test_policy_is_the_first_that_fits() -> None:
     assert (fit.name, fit.ts_local, fit.ts_remote) == ("dmz", selectors("10.9.0.0/24"), selectors("10.2.0.7/32"))
 
 
+def test_policy_that_fits_whole_comes_before() -> None:
+    """A child of its own for some of the packets, and another for all."""
+    some = replace(LAN, name="some", ts_local=selectors("10.1.0.0/28"))
+    policies = (some, LAN)
+    assert narrow_policy(policies, LAN.ts_remote, LAN.ts_local).name == "lan"
+    assert narrow_policy(policies, LAN.ts_remote, some.ts_local).name == "some"
+    assert narrow_policy(policies, selectors("0.0.0.0/0"), selectors("0.0.0.0/0")).name == "some"
+
+
 def test_no_policy_fits() -> None:
     with pytest.raises(TsUnacceptable):
         narrow_policy((LAN,), ts_remote=selectors("10.1.0.0/24"), ts_local=selectors("10.2.0.0/24"))

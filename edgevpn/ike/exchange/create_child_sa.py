@@ -47,7 +47,7 @@ from edgevpn.ike.exchange.child_sa import (
     offer_payloads,
 )
 from edgevpn.ike.iana import ExchangeType, Ke, NotifyType, ProtocolId
-from edgevpn.ike.negotiate import ke_optional, methods
+from edgevpn.ike.negotiate import methods
 from edgevpn.ike.peer import NEVER, Offer
 from edgevpn.ike.state import (
     ChildSa,
@@ -276,13 +276,19 @@ def _otherwise(
     task = doing.task
     if task.ke is not None:
         return None
-    offers = sa.peer.offers if isinstance(doing, RekeyingIke) else doing.offer.policy.offers
+    if isinstance(doing, RekeyingIke):
+        offers, asked = sa.peer.offers, doing.ke
+    else:
+        policy = sa.peer.child(doing.offer.policy.name)
+        offers, asked = policy.offers if policy else (), doing.offer.ke
+    wanted: Ke | None = None
     if error.notify_type == NotifyType.INVALID_KE_PAYLOAD:
         wanted = Ke(int.from_bytes(error.data, "big"))
-        return replace(task, ke=wanted) if wanted in methods(offers) else None
-    if error.notify_type == NotifyType.NO_PROPOSAL_CHOSEN and not isinstance(doing, RekeyingIke):
-        return replace(task, ke=Ke.NONE) if doing.offer.ke != Ke.NONE and ke_optional(offers) else None
-    return None
+    elif error.notify_type == NotifyType.NO_PROPOSAL_CHOSEN:
+        # it will not have a key exchange, or must have one, and does not say which
+        others = methods(offers) or (Ke.NONE,)
+        wanted = next((method for method in others if (method == Ke.NONE) != (asked == Ke.NONE)), None)
+    return replace(task, ke=wanted) if wanted in methods(offers) and wanted != asked else None
 
 
 def _child_lost(sa: Established, spi_in: bytes, told: Report) -> Step:

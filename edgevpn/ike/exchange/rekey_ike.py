@@ -80,7 +80,7 @@ def on_request(sa: Established, request: Request, env: Env) -> Step:
     """Make the IKE SA that the peer wants; it gets the children now, or when our own request has been decided."""
     doing = sa.doing
     if doing is not None and not isinstance(doing, RekeyingIke | Probing):
-        raise TemporaryFailure("an exchange about a child is under way")
+        raise TemporaryFailure("another exchange is under way")
     if isinstance(doing, RekeyingIke) and doing.rival is not None:
         raise TemporaryFailure("this IKE SA has been rekeyed")
     asked = request.need(SecurityAssociation).proposals

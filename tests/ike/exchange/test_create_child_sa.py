@@ -342,6 +342,22 @@ def test_refused_with_key_exchange_we_ask_without() -> None:
     assert 64 <= established(last).children[0].due <= 10 + Settings().rekey_again
 
 
+def test_refused_without_key_exchange_we_ask_with() -> None:
+    """The other way round, for a client that is known not to like them at first."""
+    none_first = Offer((GCM, NO_KE, X25519, NO_ESN))
+    peer = with_offers(TO_RIGHT, none_first)
+    again = answered(rekeying(peer=peer), NO_PROPOSAL)
+    assert [p.method for p in the(Call, again).payloads if isinstance(p, KeyExchange)] == [Ke.CURVE25519]
+    named = answered(rekeying(peer=peer), Notify(NotifyType.INVALID_KE_PAYLOAD, Ke.CURVE25519.to_bytes(2, "big")))
+    assert [p.method for p in the(Call, named).payloads if isinstance(p, KeyExchange)] == [Ke.CURVE25519]
+
+
+def test_refused_and_the_policy_is_gone() -> None:
+    sa = rekeying()
+    last = answered(replace(sa, peer=replace(sa.peer, children=())), NO_PROPOSAL)
+    assert kinds(last) == [Report]
+
+
 def test_forward_secrecy_that_we_insist_on_is_not_given_up() -> None:
     last = answered(rekeying(peer=with_offers(TO_RIGHT, X25519_ONLY)), NO_PROPOSAL)
     assert Call not in kinds(last)
