@@ -3,8 +3,8 @@
 Most routers have no battery behind their clock. After a power cut they believe in the time of the newest file, or in
 1970, until NTP has answered, and NTP may have to go through the very tunnel that waits for a certificate. So:
 
-- We know a date that has passed for certain: the later of this release's own date and the newest date that this device
-  has seen (`known_date`: a certificate or CRL that was issued, a time that was saved while the clock was right).
+- We know a date that has passed for certain: the later of this release's own date and the newest time that was seen
+  on this device and written down (`known_date`; see `office.Office.tend`).
 - A clock before that date is wrong. It is not believed, and the time is then "at the known date or later".
 - By that time a certificate that ended before the known date has expired for certain: it is refused, clock or no clock.
 - One that begins after the known date may have begun: it is accepted, since the alternative would be to lock everyone
@@ -13,6 +13,7 @@ Most routers have no battery behind their clock. After a power cut they believe 
   again, by the same function, once the clock is.
 
 A clock that runs ahead cannot be told from a right one; it makes certificates expire early and lets none live longer.
+So that this ends with its cause, the newest time seen goes on by a month an hour at most.
 """
 
 from __future__ import annotations

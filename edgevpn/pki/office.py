@@ -2,6 +2,9 @@
 
 Making an RSA key takes a slow router many seconds: whoever has other things to do calls this in a thread. Nothing here
 is to be called by two at once.
+
+`at` is what the clock says. One that is not set yet says less than the newest time that was seen, and that one is taken
+instead (see `clock`): what is issued then is valid for everybody whose clock is right.
 """
 
 from __future__ import annotations
@@ -29,7 +32,8 @@ from edgevpn.pki.authority import (
     renew_authority,
 )
 from edgevpn.pki.bundle import Bundle
-from edgevpn.pki.certificate import fingerprint, next_update, not_after, subject_of
+from edgevpn.pki.certificate import fingerprint, next_update, not_after, subject_of, this_update
+from edgevpn.pki.clock import moment
 from edgevpn.pki.errors import PkiError, Reason
 from edgevpn.pki.keys import KeyKind, PrivateKey
 from edgevpn.pki.names import canonical
@@ -41,6 +45,9 @@ from edgevpn.pki.validate import Trust, check_anchor
 
 SEEN_EVERY = timedelta(days=1)
 """How often the time is written down: rarely, since flash wears."""
+
+SEEN_STEP = timedelta(days=30)
+"""How far it may go on at once. A clock that was ahead by years for an hour would else lock everyone out for years."""
 
 SLOTS = {
     KeyKind.RSA_2048: Slot.RSA,
@@ -113,10 +120,12 @@ class Office:
         """Make the CA. Raises PkiError where there is one: every device trusts it."""
         if self._authority is not None:
             raise PkiError(Reason.NOT_ALLOWED, subject_of(self._authority.certificate), detail="there is a CA already")
+        at = self._now(at)
         return self._set_authority(create_authority(name, self._make_key(kind), at, self._lifetimes.ca), at)
 
     def import_authority(self, bundle: Bundle, at: datetime) -> Authority:
         """Take a CA that the owner brings, instead of the one that is here. Raises PkiError for what can be none."""
+        at = self._now(at)
         check_anchor(bundle.certificate)
         if not_after(bundle.certificate) <= at:
             raise PkiError(Reason.EXPIRED, subject_of(bundle.certificate), "validity.notAfter")
@@ -124,11 +133,12 @@ class Office:
 
     def renew(self, at: datetime) -> Authority:
         """The CA for longer, under the same name and key."""
+        at = self._now(at)
         return self._set_authority(renew_authority(self.authority, at, self._lifetimes.ca), at)
 
     def keep_server(self, names: ServerNames, kind: KeyKind, at: datetime, *, force: bool = False) -> Due | None:
         """Issue the gateway's certificate of this kind anew if it is due; say why it was. The key stays if it fits."""
-        slot = SLOTS[kind]
+        slot, at = SLOTS[kind], self._now(at)
         current = self._store.server(slot)
         due = server_due(current.certificate if current else None, names, self.authority, kind, at)
         if due is None and not force:
@@ -148,6 +158,7 @@ class Office:
         self, name: str, identity: str, at: datetime, *, ends: datetime | None = None, kind: KeyKind = KeyKind.RSA_2048
     ) -> Bundle:
         """A key and certificate for a device. The key is given out once and not kept."""
+        at = self._now(at)
         key = self._make_key(kind)
         certificate = issue_device(self.authority, keys.public_of(key), name, identity, at, self._ends(at, ends))
         self._record(self._ledger.with_issued(certificate, Holder.DEVICE, name, identity, at))
@@ -163,6 +174,7 @@ class Office:
         kind: KeyKind = KeyKind.RSA_3072,
     ) -> Bundle:
         """The same for the gateway of a site."""
+        at = self._now(at)
         key = self._make_key(kind)
         certificate = issue_site(self.authority, keys.public_of(key), names, at, self._ends(at, ends))
         self._record(self._ledger.with_issued(certificate, Holder.SITE, name, names.first, at))
@@ -175,6 +187,7 @@ class Office:
 
         Returns the fingerprints that are refused from now on: end the sessions whose `VerifiedKey.is_blocked` by them.
         """
+        at = self._now(at)
         gone = [each for each in self._ledger.of(holder, name) if each.fingerprint not in kept]
         reason = x509.ReasonFlags.key_compromise if compromised else x509.ReasonFlags.cessation_of_operation
         self._record(self._ledger.with_revoked(tuple(each.serial for each in gone), at, reason))
@@ -183,6 +196,7 @@ class Office:
 
     def block(self, fingerprint: str, at: datetime, why: str = "") -> None:
         """Refuse a certificate, whoever has issued it."""
+        at = self._now(at)
         self._record(self._ledger.with_blocked(Blocked(fingerprint.lower().replace(":", ""), at, why)))
 
     def unblock(self, fingerprint: str) -> None:
@@ -192,20 +206,20 @@ class Office:
     def publish_crl(self, at: datetime) -> x509.CertificateRevocationList:
         """A new CRL of ours, kept and returned."""
         ledger = self._ledger.with_crl()
-        crl = issue_crl(self.authority, ledger.crl_number, ledger.revoked.values(), at)
+        crl = issue_crl(self.authority, ledger.crl_number, ledger.revoked.values(), self._now(at))
         self._record(ledger)
         self._store.save_crl(crl)
         self._crl = self._own_crl()
         return crl
 
     def tend(self, at: datetime) -> None:
-        """What is due once in a while: the CRL, old records, the time. Call it hourly, once the clock is right."""
-        due = next_update(self._crl.value) if self._crl else None
-        if self._authority is not None and (due is None or at > due - CRL_LIFETIME / 2):
-            self._record(self._ledger.pruned(at))
+        """What is due once in a while: the newest time that was seen, old records, the CRL. Call it hourly."""
+        at = self._now(at)
+        seen = min(at, self._ledger.seen + SEEN_STEP)
+        if seen - self._ledger.seen >= SEEN_EVERY:
+            self._record(replace(self._ledger, seen=seen).pruned(seen))
+        if self._authority is not None and self._crl_is_due(at):
             self.publish_crl(at)
-        if at - self._ledger.seen > SEEN_EVERY:
-            self._record(replace(self._ledger, seen=at))
 
     def trust(
         self,
@@ -251,6 +265,14 @@ class Office:
         if ledger != self._ledger:
             self._store.save_ledger(ledger)
             self._ledger = ledger
+
+    def _crl_is_due(self, at: datetime) -> bool:
+        """At half its life; and at once where it is dated in the future, by a clock that was ahead."""
+        due = next_update(self._crl.value) if self._crl else None
+        return self._crl is None or due is None or at > due - CRL_LIFETIME / 2 or this_update(self._crl.value) > at
+
+    def _now(self, clock: datetime) -> datetime:
+        return moment(clock, self._ledger.seen).at
 
     def _ends(self, at: datetime, wanted: datetime | None) -> datetime:
         return at + self._lifetimes.device if wanted is None else wanted

@@ -86,16 +86,16 @@ class Ledger:
         """One more certificate."""
         serial = certificate.serial_number
         record = Issued(serial, holder, name, identity, fingerprint(certificate), at, not_after(certificate))
-        return replace(self, issued={**self.issued, serial: record}, seen=max(self.seen, at))
+        return replace(self, issued={**self.issued, serial: record})
 
     def with_revoked(self, serials: Iterator[int] | tuple[int, ...], at: datetime, reason: x509.ReasonFlags) -> Ledger:
         """Some certificates fewer. What is revoked already stays as it was."""
         added = {serial: Revoked(serial, at, reason) for serial in serials if serial not in self.revoked}
-        return replace(self, revoked={**self.revoked, **added}, seen=max(self.seen, at))
+        return replace(self, revoked={**self.revoked, **added})
 
     def with_blocked(self, blocked: Blocked) -> Ledger:
         """One more on the block list."""
-        return replace(self, blocked={**self.blocked, blocked.fingerprint: blocked}, seen=max(self.seen, blocked.at))
+        return replace(self, blocked={**self.blocked, blocked.fingerprint: blocked})
 
     def without_blocked(self, fingerprint: str) -> Ledger:
         """One fewer."""

@@ -6,7 +6,7 @@ import pytest
 from edgevpn.pki.authority import CRL_LIFETIME, ServerNames
 from edgevpn.pki.bundle import Bundle
 from edgevpn.pki.certificate import fingerprint, not_after
-from edgevpn.pki.clock import moment
+from edgevpn.pki.clock import RELEASED
 from edgevpn.pki.errors import CertificateRefused, PkiError, Reason
 from edgevpn.pki.keys import KeyKind, PrivateKey, is_kind, make_key, public_of, spki
 from edgevpn.pki.office import Office
@@ -161,25 +161,61 @@ def test_crl_never_runs_out(office: Office) -> None:
         at += timedelta(hours=25)
 
 
+def caught_up(office: Office, at: datetime) -> None:
+    """Some hours after the clock was set for the first time."""
+    for hours in range(24):
+        office.tend(at + timedelta(hours=hours))
+
+
 def test_time_is_written_down_rarely(office: Office, folder: Path) -> None:
-    for hours in range(12):
-        office.tend(NOW + timedelta(hours=hours))
-    assert opened(folder).ledger.seen == NOW
-    office.tend(NOW + 2 * DAY)
-    assert opened(folder).ledger.seen == NOW + 2 * DAY
+    caught_up(office, NOW)
+    seen = opened(folder).ledger.seen
+    assert NOW <= seen < NOW + DAY
+    office.tend(seen + DAY / 2)
+    assert opened(folder).ledger.seen == seen
+    office.tend(seen + DAY)
+    assert opened(folder).ledger.seen == seen + DAY
+
+
+def test_clock_that_was_ahead_for_an_hour(office: Office, folder: Path) -> None:
+    """It came from a broken time server. What is current now is accepted again as soon as the clock is right."""
+    caught_up(office, NOW)
+    phone = office.enrol_device("phone", "phone", NOW, kind=P256)
+    lost = office.enrol_device("lost", "lost", NOW, kind=P256)
+    office.revoke(Holder.DEVICE, "lost", NOW)
+    office.tend(datetime(2099, 1, 1, tzinfo=UTC))
+    again = opened(folder)
+    assert again.ledger.seen < NOW + 32 * DAY
+    again.tend(NOW + DAY)
+    assert judged(again, phone, NOW + DAY).unchecked == ()
+    assert reason(again, lost) is Reason.BLOCKED
 
 
 def test_after_a_power_cut_the_clock_is_measured_by_what_was_seen(office: Office, folder: Path) -> None:
     short = office.enrol_device("guest", "guest", NOW, ends=NOW + DAY, kind=P256)
     long = office.enrol_device("phone", "phone", NOW, kind=P256)
-    office.tend(NOW + 3 * DAY)
+    caught_up(office, NOW + 3 * DAY)
     again, epoch = opened(folder), datetime(1970, 1, 1, tzinfo=UTC)
     assert not judged(again, long, epoch).clock_set
     with pytest.raises(CertificateRefused) as refusal:
         judged(again, short, epoch)
     assert refusal.value.reason is Reason.EXPIRED
-    issued_at = moment(epoch, again.ledger.seen).at
-    assert judged(again, again.enrol_device("new", "new", issued_at, kind=P256), NOW + 3 * DAY).clock_set
+    again.revoke(Holder.DEVICE, "phone", epoch)
+    assert reason(again, long) is Reason.BLOCKED
+
+
+def test_what_is_issued_without_a_clock_is_good_for_those_who_have_one(folder: Path) -> None:
+    """A new router, never on the net: all that it makes is dated by its release."""
+    new, epoch = opened(folder), datetime(1970, 1, 1, tzinfo=UTC)
+    new.init("home", P256, epoch)
+    new.keep_server(HOME, P256, epoch)
+    new.tend(epoch)
+    phone = new.enrol_device("phone", "phone", epoch, kind=P256)
+    server = new.server(P256)
+    assert server is not None
+    for bundle, purpose in ((phone, Purpose.DEVICE), (server, Purpose.SERVER)):
+        assert verify(bundle.sent, new.trust(), RELEASED + DAY, purpose).clock_set
+    assert new.ledger.seen == RELEASED
 
 
 def test_site(office: Office) -> None:
