@@ -21,7 +21,7 @@ from tests.lab.peers.peer import eventually
 from tests.lab.sites import site_to_site
 from tests.lab.traffic import ping, transfer
 
-OCTETS = 10_000_000
+OCTETS = 5_000_000
 SETTLING = 5.0  # seconds for the last TCP acknowledgements, and for what closes
 
 
@@ -123,17 +123,20 @@ def two_routers(network: Network, folder: Path) -> Iterator[tuple[EdgeVpn, EdgeV
         router(network["gateway_b"], folder, a.mirrored(name="office")) as router_b,
         router(network["gateway_a"], folder, replace(a, name="branch")) as router_a,
     ):
+        for each in (router_a, router_b):
+            each.wait_ready()
         yield router_a, router_b
 
 
 @contextmanager
 def router(node: Node, folder: Path, connection: Connection) -> Iterator[EdgeVpn]:
-    """An edgevpn on a gateway, stopped afterwards; its log is shown when something fails."""
+    """An edgevpn that starts on a gateway, and is stopped afterwards; its log is shown when something fails."""
     state = folder / node.name
     state.mkdir()
     daemon = EdgeVpn(node, state, folder / f"{node.name}.log", site_table(connection, start="wait"))
     try:
-        yield daemon.start()
+        daemon.launch()
+        yield daemon
         daemon.stop()
     except BaseException:
         print(indented(daemon.log()), file=sys.stderr)

@@ -60,10 +60,18 @@ class Daemon(ABC):
 
     def start(self) -> Self:
         """Start the daemon and wait until it answers."""
+        self.launch()
+        self.wait_ready()
+        return self
+
+    def launch(self) -> None:
+        """Start the daemon; `wait_ready` is still to follow."""
         with self.log_file.open("ab") as log:
             self.process = self.place.spawn(self.command, log, self.environment)
+
+    def wait_ready(self) -> None:
+        """Wait until the daemon answers."""
         eventually(self._ready_or_dead, within=START_LIMIT, what=f"{self} answers")
-        return self
 
     def stop(self) -> None:
         """End the daemon as its supervisor would, and wait for it."""
