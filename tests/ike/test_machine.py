@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
+from edgevpn.ike.clients import UNKNOWN
 from edgevpn.ike.contract import (
     Ask,
     Call,
@@ -32,10 +34,40 @@ from edgevpn.ike.contract import (
     Traffic,
     Unanswered,
 )
+from edgevpn.ike.crypto.signature import RSA_SHA1
 from edgevpn.ike.errors import Cause, ChildSaNotFound, Discard, InvalidSyntax, NoProposalChosen, TemporaryFailure
 from edgevpn.ike.exchange.create_child_sa import create_child
 from edgevpn.ike.iana import ExchangeType, NotifyType, ProtocolId
 from edgevpn.ike.machine import disappointed, refusal, step, take_up
+from edgevpn.ike.peer import Certified, Login
+from edgevpn.ike.proving import (
+    AskedIdentity,
+    Challenged,
+    CheckingCertificates,
+    CheckingResponder,
+    Claim,
+    EapAnswering,
+    EapAsking,
+    EapFresh,
+    EapLookingUp,
+    EapProven,
+    EapProving,
+    FindingKey,
+    LeasingAddress,
+    LookUp,
+    PreparingAuth,
+    Proven,
+    SigningAnswer,
+)
+from edgevpn.ike.questions import (
+    CertificatesRefused,
+    CertificatesVerified,
+    Leased,
+    PasswordFound,
+    PskFound,
+    Signed,
+)
+from edgevpn.ike.session import BY_KEY
 from edgevpn.ike.state import (
     Close,
     Closed,
@@ -54,11 +86,13 @@ from edgevpn.ike.state import (
     RekeyingIke,
     Rival,
 )
+from edgevpn.ike.wire.mschapv2 import ChallengeResponse
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import Delete
-from tests.support.handshake import LEFT_PATH, all_of, an_env, initiated, kinds, open_sa, the
-from tests.support.peers import TO_LEFT, TO_RIGHT
+from tests.support.handshake import LEFT_PATH, all_of, an_env, auth_response, initiated, kinds, open_sa, the
+from tests.support.peers import RIGHT_ID, TO_LEFT, TO_RIGHT
 from tests.support.states import SPI_I, a_child, an_sa, secured, the_other
+from tests.support.world import credential
 
 OPENED = open_sa(TO_RIGHT, (TO_LEFT,))
 REKEYED = Rekeyed(secured(), TO_RIGHT, LEFT_PATH, due=60.0)
@@ -340,3 +374,97 @@ def test_answer_that_cannot_be_used_at_the_end() -> None:
     done = disappointed(CLOSING, InvalidSyntax("nonsense"))
     assert done.sa is CLOSING
     assert kinds(done) == [Report]
+
+
+# --- while the two sides prove themselves ----------------------------------------------------------------------------
+
+CLAIM = Claim(OPENED.half_open, OPENED.request(), (TO_LEFT,), UNKNOWN, due=30.0)
+GATEWAY = credential("gateway")
+LOOK_UP = LookUp(Challenged(1, "alice", bytes(16)), ChallengeResponse(1, bytes(16), bytes(24), b"alice"), "alice")
+FIRST = OPENED.authenticating
+OF_CERT, OF_LOGIN = replace(TO_LEFT, remote_auth=Certified()), replace(TO_LEFT, remote_auth=Login())
+
+PROVING: dict[str, IkeSa] = {
+    "FindingKey": FindingKey(CLAIM),
+    "CheckingCertificates": CheckingCertificates(replace(CLAIM, peers=(OF_CERT,))),
+    "SigningAnswer": SigningAnswer(CLAIM, GATEWAY, RSA_SHA1, None),
+    "EapLookingUp": EapLookingUp(CLAIM, LOOK_UP, CLAIM.asked, None, 1),
+    "LeasingAddress": LeasingAddress(CLAIM, Proven(BY_KEY, BY_KEY), CLAIM.asked),
+    "EapAsking": EapAsking(replace(CLAIM, peers=(OF_LOGIN,)), AskedIdentity(1), BY_KEY),
+    "EapProving": EapProving(CLAIM, "alice", bytes(64), BY_KEY),
+    "PreparingAuth": PreparingAuth(FIRST, GATEWAY, RSA_SHA1, True, 30.0),
+    "CheckingResponder": CheckingResponder(replace(FIRST, peer=OF_CERT), auth_response(OPENED.answered()), 30.0),
+    "EapAnswering": EapAnswering(FIRST, RIGHT_ID, None, EapFresh()),
+    "EapProven": EapProven(FIRST, RIGHT_ID, None, bytes(64)),
+}
+
+ANSWERS: dict[str, Event] = {
+    "asks IKE_AUTH": EVENTS["asks IKE_AUTH"],
+    "asks INFORMATIONAL": EVENTS["asks INFORMATIONAL"],
+    "answers IKE_AUTH": EVENTS["answers IKE_AUTH"],
+    "Due": EVENTS["Due"],
+    "Unanswered": EVENTS["Unanswered"],
+    "Terminate": EVENTS["Terminate"],
+    "Ask": EVENTS["Ask"],
+    "Signed": Signed(SPI_I, None),
+    "CertificatesVerified": CertificatesVerified(SPI_I, "left", b"no key"),
+    "CertificatesRefused": CertificatesRefused(SPI_I, "EXPIRED"),
+    "PskFound": PskFound(SPI_I, "left", None),
+    "PasswordFound": PasswordFound(SPI_I, "left", None),
+    "Leased": Leased(SPI_I, ()),
+}
+
+# Of an answer of the world's only the one that is waited for counts. Requests cannot reach the first five: the window
+# holds them back while one is under answer.
+PROVING_MATRIX = """
+                      FindingKey CheckingCertificates SigningAnswer EapLookingUp LeasingAddress EapAsking EapProving
+asks IKE_AUTH         !          !                    !             !            !              +         +
+asks INFORMATIONAL    !          !                    !             !            !              +         +
+answers IKE_AUTH      .          .                    .             .            .              .         .
+Due                   +          +                    +             +            +              +         +
+Unanswered            .          .                    .             .            .              .         .
+Terminate             .          .                    .             .            .              .         .
+Ask                   .          .                    .             .            .              .         .
+Signed                .          .                    +             .            .              .         .
+CertificatesVerified  .          +                    .             .            .              .         .
+CertificatesRefused   .          +                    .             .            .              .         .
+PskFound              +          .                    .             .            .              .         .
+PasswordFound         .          .                    .             +            .              .         .
+Leased                .          .                    .             .            +              .         .
+"""
+CALLING_MATRIX = """
+                      PreparingAuth CheckingResponder EapAnswering EapProven
+asks IKE_AUTH         d             d                 d            d
+asks INFORMATIONAL    d             d                 d            d
+answers IKE_AUTH      .             .                 +            +
+Due                   +             +                 +            +
+Unanswered            +             +                 +            +
+Terminate             +             +                 +            +
+Ask                   .             .                 .            .
+Signed                +             .                 .            .
+CertificatesVerified  .             +                 .            .
+CertificatesRefused   .             +                 .            .
+PskFound              .             .                 .            .
+PasswordFound         .             .                 .            .
+Leased                .             .                 .            .
+"""
+
+
+def cells(matrix: str, width: int) -> list[tuple[str, str, str]]:
+    header, *rows = matrix.strip("\n").splitlines()
+    starts = [(match[0], match.start()) for match in re.finditer(r"\S+", header)]
+    return [(state, row[:width].strip(), row[at]) for row in rows for state, at in starts]
+
+
+PROVING_CELLS = cells(PROVING_MATRIX, 22) + cells(CALLING_MATRIX, 22)
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "expected"), PROVING_CELLS, ids=[f"{state}: {event}" for state, event, _ in PROVING_CELLS]
+)
+def test_proving_state_meets_event(state: str, event: str, expected: str) -> None:
+    assert outcome(PROVING[state], ANSWERS[event]) == expected
+
+
+def test_proving_matrix_is_whole() -> None:
+    assert {(state, event) for state, event, _ in PROVING_CELLS} == {(s, e) for e in ANSWERS for s in PROVING}
