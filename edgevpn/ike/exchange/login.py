@@ -15,7 +15,7 @@ from edgevpn.ike.exchange.proof import is_key_auth, key_auth, our_octets, their_
 from edgevpn.ike.exchange.refusal import told
 from edgevpn.ike.iana import EapType
 from edgevpn.ike.peer import Login
-from edgevpn.ike.proving import Claim, EapAsking, EapLookingUp, EapProving, Proven
+from edgevpn.ike.proving import Claim, Confirming, EapAsking, EapLookingUp, EapProving, Proven
 from edgevpn.ike.questions import FindPassword, PasswordFound
 from edgevpn.ike.session import ByEap, Proof
 from edgevpn.ike.state import Closed
@@ -56,7 +56,9 @@ def on_password(sa: EapLookingUp, found: PasswordFound, env: Env) -> Step:
     """Judge the peer's proof. Whether there is such a user shows nowhere but in our own log."""
     claim = sa.claim.called(found.peer) if found.nt_hash is not None else None
     asked = eap.on_password(sa.look_up, found.nt_hash if claim else None, env)
-    return _go_on(EapAsking(claim or sa.claim, asked.state, sa.ours, sa.rounds), sa.request, asked)
+    if claim is None or not isinstance(asked.state, Confirming):
+        claim = sa.claim  # another try may be that of another user
+    return _go_on(EapAsking(claim, asked.state, sa.ours, sa.rounds), sa.request, asked)
 
 
 def on_bound(sa: EapProving, request: Request, env: Env) -> Step:

@@ -12,7 +12,7 @@ from edgevpn.ike.exchange.eap import MAX_ROUNDS
 from edgevpn.ike.iana import AuthMethod, EapCode, EapType, ExchangeType, NotifyType
 from edgevpn.ike.peer import Certified, Login, Password, Peer, Signing
 from edgevpn.ike.proving import AskedIdentity, Confirming, EapAnswering, EapAsking, EapLookingUp, EapProving
-from edgevpn.ike.questions import FindPassword
+from edgevpn.ike.questions import FindPassword, PasswordFound
 from edgevpn.ike.session import ByEap, BySignature
 from edgevpn.ike.state import Closed
 from edgevpn.ike.wire.message import Payload
@@ -220,6 +220,19 @@ def test_password_is_asked_for() -> None:
     assert isinstance(step.sa, EapLookingUp)
     assert step.effects == (FindPassword(sa.spi, ("pool",), "alice"),)
     assert step.sa.request is request
+
+
+def test_wrong_password_settles_nothing() -> None:
+    """The next try may be that of a user of another pool."""
+    sa, env = asking()
+    sa = replace(sa, claim=replace(sa.claim, peers=(POOL, replace(POOL, name="guests"))))
+    challenged = ike_auth.on_request(sa, identity(sa), env).sa
+    assert isinstance(challenged, EapAsking)
+    looking = ike_auth.on_request(challenged, response(challenged), env).sa
+    assert isinstance(looking, EapLookingUp)
+    after = ike_auth.on_answer(looking, PasswordFound(sa.spi, "guests", bytes(16)), env).sa
+    assert isinstance(after, EapAsking)
+    assert after.claim.names == ("pool", "guests")
 
 
 def test_eap_goes_on_and_on() -> None:
