@@ -250,7 +250,9 @@ class Gateway:
         """Another way to a peer: from where packets to it leave now, if that is another place, or to another host."""
         for remote in (wanted.path.remote.host, *wanted.others):
             local = source_for(remote)
-            if local is not None and (local, remote) != (wanted.path.local.host, wanted.path.remote.host):
+            if local is None or local not in self._transport.served([local]):
+                continue
+            if (local, remote) != (wanted.path.local.host, wanted.path.remote.host):
                 self.feed(MovePath(wanted.spi, local, remote))
                 return
 
@@ -325,15 +327,16 @@ class Gateway:
                     self.feed(MappingChanged(spi_in, Address(source, port)))
 
     def _tell_addresses(self) -> None:
-        """At which of our addresses peers may reach us: those of our own interfaces are for what is inside."""
+        """At which of our addresses peers may reach us: those that are served, and not those inside tunnels."""
         try:
             every = self._kernel.list_all_addresses(foreign=True)
         except KernelError as error:
             note(log, logging.WARNING, "addresses_not_read", why=error)
             return
         inside = {home.interface for home in self._homes.values()}
-        hosts = (each.address.ip for each in every if each.interface not in inside)
-        self.feed(LocalAddresses(tuple(host for host in hosts if not (host.is_loopback or host.is_link_local))))
+        hosts = dict.fromkeys(each.address.ip for each in every if each.interface not in inside)
+        reachable = [host for host in hosts if not (host.is_loopback or host.is_link_local)]
+        self.feed(LocalAddresses(self._transport.served(reachable)))
 
 
 def _is_same(site: Site, old: Config, new: Config) -> bool:

@@ -18,7 +18,17 @@ from typing import Protocol, TypeAlias
 from edgevpn.config.model import Action, Site, Start
 from edgevpn.daemon.logs import note
 from edgevpn.daemon.options import Ports
-from edgevpn.ike.contract import Ask, ChildClosed, ChildFailed, IkeSaDown, IkeSaUp, Initiate, Input, Terminate
+from edgevpn.ike.contract import (
+    Ask,
+    ChildClosed,
+    ChildFailed,
+    IkeSaDown,
+    IkeSaUp,
+    Initiate,
+    Input,
+    Redirected,
+    Terminate,
+)
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.state import (
     Address,
@@ -111,6 +121,8 @@ class Keeper:
         self._asked: tuple[str, ...] = ()  # those of them that the core is busy with
         self._by_itself = any(child.start is Start.LOAD for child in site.children)
         self._call = asyncio.Event()
+        self._redirect: Redirected | None = None
+        self._redirects = 0
         self._answer: asyncio.Future[None] | None = None
         self._waiting: list[asyncio.Future[None]] = []
         self._renewals: list[tuple[set[str], asyncio.Future[None]]] = []
@@ -185,6 +197,11 @@ class Keeper:
         if was_up and not self._ikes and not down.asked:
             self._act(down)
 
+    def redirected(self, redirected: Redirected) -> None:
+        """The peer wants to be called at another gateway (RFC 5685)."""
+        self._redirect = redirected
+        self.want(redirected.children)
+
     def child_up(self, child: str) -> None:
         self._renewed(child)
         self._wanted.pop(child, None)
@@ -240,11 +257,14 @@ class Keeper:
             try:
                 await self._bring_up()
             except NotUp as reason:
+                if self._redirect is not None:
+                    continue
                 failures += 1
                 self._give_up(reason)
                 if self._wanted:
                     await self._pause(failures)
             else:
+                self._redirects = 0
                 self._finish(None)
 
     async def _trap(self) -> None:
@@ -252,7 +272,7 @@ class Keeper:
         failures = 0
         while any(child.start is Start.TRAFFIC for child in self.site.children):
             try:
-                path = (await self._paths())[0]
+                path = (await self._paths(self.site.remote))[0]
             except NotUp as reason:
                 failures += 1
                 note(log, logging.WARNING, "site_not_trapped", site=self.site.name, why=reason)
@@ -272,10 +292,10 @@ class Keeper:
             return await self._answered(partial(self._ask, next(reversed(self._ikes))))
         if not self._core.knows(self.site.name):
             raise NotUp("the certificates that it takes are missing or of no use; the log says which")
-        failure = NotUp("it has no address")
-        for path in await self._paths():
+        failure, redirect = NotUp("it has no address"), self._take_redirect()
+        for path in await self._paths((redirect.gateway,) if redirect else self.site.remote):
             try:
-                return await self._answered(partial(self._initiate, path))
+                return await self._answered(partial(self._initiate, path, redirect.came_from if redirect else None))
             except NotUp as reason:
                 failure = reason
             if not self._wanted:
@@ -286,9 +306,15 @@ class Keeper:
         for child in self._asked:
             self._core.feed(Ask(spi, CreateChild(child)))
 
-    def _initiate(self, path: Path) -> None:
+    def _take_redirect(self) -> Redirected | None:
+        """Where the peer has sent us, once; the core counts how often, and ends it."""
+        redirect, self._redirect = self._redirect, None
+        self._redirects = self._redirects + 1 if redirect else 0
+        return redirect
+
+    def _initiate(self, path: Path, came_from: IpAddress | None) -> None:
         note(log, logging.INFO, "initiating", site=self.site.name, remote=path.remote.host)
-        self._core.feed(Initiate(self.site.name, path, self._asked))
+        self._core.feed(Initiate(self.site.name, path, self._asked, came_from, self._redirects))
 
     async def _answered(self, question: Callable[[], None]) -> None:
         """Put a question to the core and wait until the wanted children are up; raises NotUp with the reason if not."""
@@ -321,11 +347,11 @@ class Keeper:
             waiting.set_exception(failure) if failure else waiting.set_result(None)
         self._waiting.clear()
 
-    async def _paths(self) -> list[Path]:
+    async def _paths(self, hosts: Iterable[IpAddress | str]) -> list[Path]:
         """From where to where the peer may be asked, in order. Raises NotUp if there is no way at all."""
         paths: list[Path] = []
         why = "nobody is to be called"
-        for host in self.site.remote:
+        for host in hosts:
             try:
                 async with asyncio.timeout(self._patience.resolve):
                     addresses = await self._world.resolve(host) if isinstance(host, str) else (host,)

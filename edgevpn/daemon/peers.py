@@ -10,6 +10,7 @@ from edgevpn.config import credential
 from edgevpn.config.identity import Identity, IdentityKind, address_identity
 from edgevpn.config.keywords import KEYWORDS, Role
 from edgevpn.config.model import Child, Config, Device, Gateway, Pki, Pool, Site
+from edgevpn.config.model import Childless as ChildlessSetting
 from edgevpn.config.model import Unique as UniqueSetting
 from edgevpn.config.pool import Login, TunnelMode
 from edgevpn.config.proposals import Proposal
@@ -34,6 +35,12 @@ REGISTRIES = {
     Role.INTEG: (TransformType.INTEG, Integ),
     Role.KE: (TransformType.KE, Ke),
     Role.ESN: (TransformType.ESN, Esn),
+}
+CHILDLESS = {
+    ChildlessSetting.ALLOW: ike.Childless.ALLOW,
+    ChildlessSetting.PREFER: ike.Childless.PREFER,
+    ChildlessSetting.FORCE: ike.Childless.FORCE,
+    ChildlessSetting.NEVER: ike.Childless.NEVER,
 }
 UNIQUE = {
     UniqueSetting.KEEP: ike.Unique.KEEP,
@@ -90,6 +97,9 @@ def site_peer(site: Site, gateway: Gateway, proof: Proof | None) -> ike.Peer | N
         liveness=_or_never(site.dpd_delay),
         force_encapsulation=site.encap,
         unique=UNIQUE[site.unique],
+        fragmentation=site.fragmentation,
+        mobike=site.mobike,
+        childless=CHILDLESS[site.childless],
         wants=_wants(site),
     )
 
@@ -101,7 +111,7 @@ def _site_auths(site: Site, proof: Proof | None) -> tuple[ike.LocalAuth, ike.Rem
     if proof is None:
         return None
     if isinstance(site.credential, credential.Secret):
-        user = site.eap_id or (str(site.local_id) if site.local_id else site.name)
+        user = site.eap_id or (site.local_id.data.decode("utf-8", "replace") if site.local_id else site.name)
         return ike.Password(user, nt_password_hash(site.credential.text)), proof.certified
     return proof.signing, proof.certified
 
@@ -124,13 +134,12 @@ def pool_peer_names(pool: Pool) -> tuple[str, ...]:
 
 def pool_peers(pool: Pool, pki: Pki, proof: Proof | None) -> tuple[ike.Peer, ...]:
     """A peer for each way to log in that a pool takes; whoever proves to be a device of the pool comes in by it."""
-    name = pki.public_name[0] if pki.public_name else None
-    local_id = identification(host_identity(name)) if name is not None else None
+    names = tuple(_identification(host_identity(name)) for name in pki.public_name)
     made = []
     for login, peer_name in zip(pool.logins, pool_peer_names(pool), strict=True):
         auths = _pool_auths(login, proof)
         if auths is not None:
-            made.append(_pool_peer(pool, peer_name, local_id, auths))
+            made.append(_pool_peer(pool, peer_name, names, auths))
     return tuple(made)
 
 
@@ -143,8 +152,9 @@ def _pool_auths(login: Login, proof: Proof | None) -> tuple[ike.LocalAuth, ike.R
 
 
 def _pool_peer(
-    pool: Pool, name: str, local_id: Identification | None, auths: tuple[ike.LocalAuth, ike.RemoteAuth]
+    pool: Pool, name: str, names: tuple[Identification, ...], auths: tuple[ike.LocalAuth, ike.RemoteAuth]
 ) -> ike.Peer:
+    """`names` are those that we are called by."""
     child = ike.ChildPolicy(
         name=pool.name,
         ts_local=_selectors(EVERYTHING),
@@ -154,7 +164,7 @@ def _pool_peer(
     )
     return ike.Peer(
         name=name,
-        local_id=local_id,
+        local_id=names[0] if names else None,
         remote_id=None,
         local_auth=auths[0],
         remote_auth=auths[1],
@@ -164,7 +174,11 @@ def _pool_peer(
         life=_or_never(pool.ike_life_time),
         liveness=_or_never(pool.dpd_delay),
         unique=UNIQUE[pool.unique],
+        fragmentation=pool.fragmentation,
+        mobike=pool.mobike,
+        redirects=False,
         pool=pool_settings(pool),
+        aliases=names[1:],
     )
 
 
@@ -215,7 +229,12 @@ def _selectors(
 
 
 def identification(identity: Identity | None) -> Identification | None:
-    return None if identity is None else Identification(ID_TYPES[identity.kind], identity.data)
+    """What an ID payload says of this identity; None for nobody in particular."""
+    return None if identity is None else _identification(identity)
+
+
+def _identification(identity: Identity) -> Identification:
+    return Identification(ID_TYPES[identity.kind], identity.data)
 
 
 def _offers(proposals: tuple[Proposal, ...]) -> tuple[ike.Offer, ...]:

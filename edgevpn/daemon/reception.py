@@ -10,7 +10,16 @@ from edgevpn.daemon.keeper import Keeper
 from edgevpn.daemon.logs import note
 from edgevpn.daemon.status import place
 from edgevpn.daemon.visitors import Visitors, is_visitor
-from edgevpn.ike.contract import ChildClosed, ChildFailed, Endpoints, IkeSaDown, IkeSaMoved, IkeSaUp, KeysDerived
+from edgevpn.ike.contract import (
+    ChildClosed,
+    ChildFailed,
+    Endpoints,
+    IkeSaDown,
+    IkeSaMoved,
+    IkeSaUp,
+    KeysDerived,
+    Redirected,
+)
 from edgevpn.ike.questions import Configured, Release
 from edgevpn.ike.state import ChildSa
 from edgevpn.kernel.errors import KernelError
@@ -58,6 +67,11 @@ class Reception:
         elif keeper := self._keepers.get(down.peer):
             self._take_back(down.peer)
             keeper.ike_down(down)
+
+    def redirected(self, redirected: Redirected) -> None:
+        note(log, logging.INFO, "redirected", peer=redirected.peer, to=redirected.gateway)
+        if keeper := self._keepers.get(redirected.peer):
+            keeper.redirected(redirected)
 
     def child_up(self, child: ChildSa, ends: Endpoints) -> None:
         note(log, logging.INFO, "child_up", peer=ends.peer, child=child.name, spi_in=child.spi_in)

@@ -30,6 +30,7 @@ from edgevpn.ike.contract import (
     KeysDerived,
     MoveChild,
     QueryTraffic,
+    Redirected,
     RemoveChild,
     RemoveOutbound,
     Report,
@@ -70,6 +71,8 @@ class Hearer(Protocol):
     def ike_down(self, down: IkeSaDown) -> None: ...
 
     def ike_moved(self, moved: IkeSaMoved) -> None: ...
+
+    def redirected(self, redirected: Redirected) -> None: ...
 
     def child_up(self, child: ChildSa, ends: Endpoints) -> None: ...
 
@@ -164,6 +167,8 @@ class Runner:
                 self._hearer.ike_moved(effect)
             case IkeSaDown():
                 self._hearer.ike_down(effect)
+            case Redirected():
+                self._hearer.redirected(effect)
             case Sign() | VerifyCertificates() | FindPsk() | FindPassword() | Lease():
                 self._world.ask(effect)
             case Release():

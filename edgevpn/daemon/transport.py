@@ -84,6 +84,12 @@ class Transport:
         for bound in (each for pair in opened.values() for each in pair):
             loop.add_reader(bound.sock, self._read, bound)
 
+    def served(self, hosts: Iterable[IpAddress]) -> tuple[IpAddress, ...]:
+        """Which of these addresses of ours can be spoken to; those that are bound by themselves besides."""
+        alone = (address for address in self._bound if not address.is_unspecified)
+        common = (host for host in hosts if EVERYWHERE[host.version] in self._bound)
+        return tuple(dict.fromkeys((*alone, *common)))
+
     def send(self, path: Path, octets: bytes) -> None:
         """Send an IKE message from and to the addresses of a path. OSError if it cannot leave now."""
         bound = self._bound_for(path.local)

@@ -13,7 +13,17 @@ import pytest
 from edgevpn.config.model import Site
 from edgevpn.daemon.keeper import IpAddress, Keeper, NotUp, Patience
 from edgevpn.daemon.options import Ports
-from edgevpn.ike.contract import Ask, ChildClosed, ChildFailed, IkeSaDown, IkeSaUp, Initiate, Input, Terminate
+from edgevpn.ike.contract import (
+    Ask,
+    ChildClosed,
+    ChildFailed,
+    IkeSaDown,
+    IkeSaUp,
+    Initiate,
+    Input,
+    Redirected,
+    Terminate,
+)
 from edgevpn.ike.iana import IdType
 from edgevpn.ike.state import Address, CreateChild, Established, Path, RekeyChild, RekeyIke
 from edgevpn.ike.table import WithPeer
@@ -214,6 +224,19 @@ async def test_the_peer_was_faster(world: World) -> None:
         world.sas = pair.left.endpoint.sas_of("right")
         up(keeper, b"theirs")
         assert await world.next() == Terminate(world.sas[0].spi)
+
+
+async def test_sent_elsewhere(world: World) -> None:
+    """The peer names another gateway: it is called at once, and told who sent us (RFC 5685)."""
+    world.names["other.example.org"] = (ELSEWHERE,)
+    async with kept(world) as keeper:
+        await world.next()
+        keeper.ike_down(down("redirected", asked=True))
+        keeper.redirected(Redirected("office", "other.example.org", THERE, ("office",)))
+        path = Path(PATH.local, Address(ELSEWHERE, 500))
+        assert await world.next() == Initiate("office", path, ("office",), THERE, 1)
+        keeper.ike_down(down("the peer does not answer"))
+        assert await world.next() == Initiate("office", PATH, ("office",))
 
 
 async def test_packet_brings_it_up(world: World) -> None:

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 from edgevpn.config.model import Gateway, Site
-from edgevpn.daemon.peers import selectors_of, site_peer
+from edgevpn.daemon.peers import Proof, peers, pool_settings, selectors_of, site_peer
 from edgevpn.ike import peer as ike
+from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.iana import Encr, Esn, IdType, Integ, Ke, Prf, TransformType
 from edgevpn.ike.peer import NEVER, Psk, Unique
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Transform
 from edgevpn.ike.wire.selector import TrafficSelector
 from tests.support.configs import OFFICE, config, office
+from tests.support.visitors import PHONE, gateway
 
 GATEWAY = Gateway()
 
@@ -84,3 +86,42 @@ def test_selectors_have_protocol_and_ports() -> None:
     local, remote = selectors_of(child)
     assert local == (TrafficSelector.from_network(ip_network("10.1.0.0/24"), 6),)
     assert remote == (TrafficSelector.from_network(ip_network("10.2.0.0/24"), 6, (80, 90)),)
+
+
+def test_what_else_a_site_says() -> None:
+    peer = peer_of(office(fragmentation=False, mobike=False, childless="force", virtual_ips=["0.0.0.0", "fd09::7"]))  # noqa: S104
+    assert (peer.fragmentation, peer.mobike, peer.childless) == (False, False, ike.Childless.FORCE)
+    assert peer.wants == ike.Wants(ipv4=True, ipv6=True, before=(ip_address("fd09::7"),))
+
+
+PROOF = Proof(ike.Signing(()), ike.Certified())
+
+
+def test_a_pool_is_a_peer_for_each_login() -> None:
+    """Who needs our certificate waits for it; a pre-shared key needs none."""
+    config = gateway(pki={"public_name": ["vpn.example.org", "192.0.2.1"]})
+    assert [peer.name for peer in peers(config, {})] == ["road/psk"]
+    made = {peer.name: peer for peer in peers(config, {"": PROOF})}
+    assert made.keys() == {"road/password", "road/certificate", "road/psk"}
+    password = made["road/password"]
+    assert (password.local_auth, password.remote_auth) == (PROOF.signing, ike.Login())
+    assert password.local_id == Identification(IdType.FQDN, b"vpn.example.org")
+    assert password.aliases == (Identification(IdType.IPV4_ADDR, bytes((192, 0, 2, 1))),)
+    assert made["road/psk"].remote_auth == ike.KeyRing()
+    assert made["road/certificate"].remote_auth == PROOF.certified
+
+
+def test_a_device_may_have_networks_of_its_own() -> None:
+    config = gateway({"phone": PHONE | {"mode": "split", "networks": "192.168.1.0/24"}})
+    assert pool_settings(config.pools[0]).networks == ()
+    assert pool_settings(config.pools[0], config.devices[0]).networks == (ip_network("192.168.1.0/24"),)
+
+
+def test_a_site_by_name_and_password() -> None:
+    table = {key: value for key, value in OFFICE.items() if key != "psk"}
+    (site,) = config(office=table | {"auth": "eap", "password": "a long password", "local_id": "keyid:me"}).sites
+    assert site_peer(site, GATEWAY, None) is None
+    peer = site_peer(site, GATEWAY, PROOF)
+    assert peer is not None
+    assert peer.local_auth == ike.Password("me", nt_password_hash("a long password"))
+    assert peer.remote_auth == PROOF.certified

@@ -24,6 +24,7 @@ from edgevpn.ike.contract import (
     IkeSaUp,
     Initiate,
     KeysDerived,
+    Redirected,
     Settings,
     Terminate,
 )
@@ -76,6 +77,9 @@ class Side:
 
     def ike_moved(self, moved: IkeSaMoved) -> None:
         self.told.append(moved)
+
+    def redirected(self, redirected: Redirected) -> None:
+        self.told.append(redirected)
 
     def child_going(self, child: ChildSa) -> None:
         """Its last octets can be counted."""

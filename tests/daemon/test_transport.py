@@ -141,5 +141,15 @@ async def test_kernel_that_refuses() -> None:
         side.transport.listen([LEFT])
 
 
+async def test_what_is_served() -> None:
+    """An address that is bound by itself; with the unspecified one, all of its version."""
+    async with two() as (left, _):
+        assert left.transport.served([RIGHT]) == (LEFT,)
+        everywhere = Side(free_ports())
+        everywhere.transport.listen([EVERYWHERE])
+        assert everywhere.transport.served([RIGHT, LEFT6]) == (RIGHT,)
+        everywhere.transport.close()
+
+
 def test_source() -> None:
     assert source_for(RIGHT) in (LEFT, RIGHT)

@@ -99,7 +99,7 @@ async def test_by_psk(tmp_path: Path) -> None:
         tablet = next(each for each in here.gateway.devices if each.name == "tablet")
         status = here.gateway.device_status(tablet)
         assert [session["addresses"] for session in status["sessions"]] == [["10.9.0.2", "fd09::2"]]
-        assert (status["sessions"][0]["proof"], status["place"]) == ("pre-shared key", f"127.0.0.2:{ports.ike}")
+        assert (status["sessions"][0]["proof"], status["place"]) == ("pre-shared key", f"127.0.0.2:{ports.nat}")
         assert [str(each) for each in there.kernel.list_addresses("evpn-home")] == ["10.9.0.2/32", "fd09::2/128"]
         selected = {str(policy.spec.selector.destination) for policy in here.kernel.list_policies()}
         assert selected == {"10.9.0.2/32", "fd09::2/128", "0.0.0.0/0", "::/0"}
