@@ -10,6 +10,7 @@ from typing import Protocol
 
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.events import Event
+from edgevpn.kernel.firewall import FirewallSpec
 from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, Path, ProxySpec, RouteSpec
 from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp, Update
 from edgevpn.kernel.spec import (
@@ -211,6 +212,15 @@ class Kernel(Protocol):
 
     def forget_connections(self, destinations: Collection[IpNetwork]) -> int:
         """Make connection tracking forget what was begun to some networks; returns how many. NotSupported."""
+
+    def firewall_changes(self, wanted: FirewallSpec | None) -> tuple[str, ...]:
+        """What `set_firewall` would do, in words. NotSupported: the program nft is missing."""
+
+    def set_firewall(self, wanted: FirewallSpec | None) -> tuple[str, ...]:
+        """Have our nft table do what is wanted, None for no table at all; in one transaction, by the program nft.
+
+        Only what differs is changed; what the owner has in it stays. Returns what was done. NotSupported.
+        """
 
     def try_algorithms(self, cipher: Aead | Encryption, integrity: Integrity | None = None) -> None:
         """Add an SA with these algorithms and remove it at once. NotSupported: this kernel lacks one of them."""

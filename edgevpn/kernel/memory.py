@@ -14,8 +14,8 @@ from edgevpn.kernel.contract import Features, Flushed, require_all_ours, require
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.memory_base import can_fail, refuse
 from edgevpn.kernel.memory_system import MemorySystem
-from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxySpec, RouteSpec
-from edgevpn.kernel.operations import Add, Addable, Deletable, Delete, Operation, SetMtu, SetUp, Update
+from edgevpn.kernel.one_by_one import outcome
+from edgevpn.kernel.operations import Operation
 from edgevpn.kernel.spec import (
     SPI_RANGE,
     Aead,
@@ -301,65 +301,6 @@ class MemoryKernel(MemorySystem):
         for link in links:
             self.delete_link(link.name)
         return Flushed(len(sas) + len(allocated), len(policies), len(routes), len(links), len(proxies))
-
-
-def outcome(kernel: MemoryKernel, operation: Operation) -> KernelError | None:
-    """How an operation failed; None if it did not."""
-    try:
-        perform(kernel, operation)
-    except KernelError as error:
-        return error
-    return None
-
-
-def perform(kernel: MemoryKernel, operation: Operation) -> None:
-    match operation:
-        case Add(what):
-            add(kernel, what)
-        case Update(SaSpec() as sa):
-            kernel.update_sa(sa)
-        case Update(PolicySpec() as policy):
-            kernel.update_policy(policy)
-        case Update(RouteSpec() as route):
-            kernel.replace_route(route)
-        case Delete(what):
-            delete(kernel, what)
-        case SetMtu(link, mtu):
-            kernel.set_mtu(link.name, mtu)
-        case SetUp(link):
-            kernel.set_up(link.name)
-
-
-def add(kernel: MemoryKernel, what: Addable) -> None:
-    match what:
-        case SaSpec():
-            kernel.add_sa(what)
-        case PolicySpec():
-            kernel.add_policy(what)
-        case LinkSpec():
-            kernel.add_link(what)
-        case AddressSpec():
-            kernel.add_address(what)
-        case RouteSpec():
-            kernel.add_route(what)
-        case ProxySpec():
-            kernel.add_proxy(what)
-
-
-def delete(kernel: MemoryKernel, what: Deletable) -> None:
-    match what:
-        case SaKey():
-            kernel.delete_sa(what)
-        case PolicyKey():
-            kernel.delete_policy(what)
-        case LinkState(name=name):
-            kernel.delete_link(name)
-        case AddressSpec():
-            kernel.delete_address(what)
-        case RouteSpec():
-            kernel.delete_route(what)
-        case ProxySpec():
-            kernel.delete_proxy(what)
 
 
 def remove(objects: dict[K, V], keys: Iterable[K]) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Collection, Mapping
 
 from edgevpn.kernel import faults
 from edgevpn.kernel.contract import Features
+from edgevpn.kernel.firewall import FirewallSpec, table
 from edgevpn.kernel.memory_base import can_fail, refuse
 from edgevpn.kernel.memory_network import MemoryNetwork
+from edgevpn.kernel.nftables import difference, fulfilled
 from edgevpn.kernel.spec import IpAddress, IpNetwork
 from edgevpn.kernel.sysctl import Setting
 
@@ -35,7 +37,7 @@ class MemorySystem(MemoryNetwork):
     """What `contract.Kernel` offers beside IPsec and the network.
 
     `drops` are the counters to be read, None for a kernel that does not count; `connections` holds where tracked
-    connections go.
+    connections go; `firewall` is what was asked for last.
     """
 
     def __init__(self, have: Features) -> None:
@@ -43,6 +45,7 @@ class MemorySystem(MemoryNetwork):
         self._settings: dict[Setting, int] = {}
         self.drops: dict[str, int] | None = {"XfrmInNoStates": 0, "XfrmInNoPols": 0, "XfrmOutNoStates": 0}
         self.connections: list[IpAddress] = []
+        self.firewall: FirewallSpec | None = None
 
     @can_fail
     def read_setting(self, setting: Setting) -> int:
@@ -69,3 +72,14 @@ class MemorySystem(MemoryNetwork):
         forgotten = len(self.connections) - len(kept)
         self.connections = kept
         return forgotten
+
+    @can_fail
+    def firewall_changes(self, wanted: FirewallSpec | None) -> tuple[str, ...]:
+        present = None if self.firewall is None else fulfilled(table(self.firewall))
+        return tuple(map(str, difference(None if wanted is None else table(wanted), present)))
+
+    @can_fail
+    def set_firewall(self, wanted: FirewallSpec | None) -> tuple[str, ...]:
+        changes = self.firewall_changes(wanted)
+        self.firewall = wanted
+        return changes

@@ -13,10 +13,13 @@ from edgevpn.kernel.contract import Features, Flushed, require_all_ours
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.events import Event, EventsLost
 from edgevpn.kernel.faults import reading, telling
+from edgevpn.kernel.firewall import FirewallSpec, table
 from edgevpn.kernel.netlink import NETLINK_ROUTE, NETLINK_XFRM, EventSocket, Message, Opener, open_socket
 from edgevpn.kernel.network import Network
 from edgevpn.kernel.network_codec import RtGroup
 from edgevpn.kernel.network_spec import OURS_LINK_PREFIX, LinkSpec, LinkState, ProxySpec
+from edgevpn.kernel.nft import Nft
+from edgevpn.kernel.nftables import Command, difference
 from edgevpn.kernel.operations import Add, Delete, Operation, Update
 from edgevpn.kernel.spec import OURS_IF_ID, IpNetwork, PolicyKey, PolicySpec, SaKey, SaSpec
 from edgevpn.kernel.sysctl import Setting
@@ -40,9 +43,10 @@ class Stage(Enum):
 class NetlinkKernel(Xfrm, Network):
     """`contract.Kernel` over netlink, in the network namespace of the thread that makes it and calls it."""
 
-    def __init__(self, opened: Opener = open_socket) -> None:
+    def __init__(self, opened: Opener = open_socket, nft: Nft | None = None) -> None:
         Xfrm.__init__(self, opened)
         Network.__init__(self, opened)
+        self._nft = nft or Nft()
         with telling("open", "event sockets", {}):
             self._xfrm_events = EventSocket(NETLINK_XFRM, xfrm.EVENT_GROUPS, opened)
             self._route_events = EventSocket(NETLINK_ROUTE, tuple(RtGroup), opened)
@@ -100,6 +104,17 @@ class NetlinkKernel(Xfrm, Network):
 
     def forget_connections(self, destinations: Collection[IpNetwork]) -> int:
         return connections.forget_connections(destinations, self._opened)
+
+    def firewall_changes(self, wanted: FirewallSpec | None) -> tuple[str, ...]:
+        return tuple(map(str, self._firewall_commands(wanted)))
+
+    def set_firewall(self, wanted: FirewallSpec | None) -> tuple[str, ...]:
+        commands = self._firewall_commands(wanted)
+        self._nft.change(commands)
+        return tuple(map(str, commands))
+
+    def _firewall_commands(self, wanted: FirewallSpec | None) -> tuple[Command, ...]:
+        return difference(None if wanted is None else table(wanted), self._nft.present())
 
     def fileno(self) -> int:
         return self._poll.fileno()

@@ -13,6 +13,7 @@ import pytest
 from edgevpn.kernel.contract import Features, Flushed, Kernel
 from edgevpn.kernel.errors import AlreadyExists, KernelError, NotFound, NotSupported
 from edgevpn.kernel.events import AddressChanged, Event, LinkChanged, RouteChanged
+from edgevpn.kernel.firewall import Device, FirewallSpec, Flow, Tunnel, Zone
 from edgevpn.kernel.memory import MemoryKernel
 from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, ProxySpec, RouteKind, RouteSpec
 from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp, Update
@@ -716,6 +717,70 @@ def test_statistics(kernel: Kernel) -> None:
 
 def test_nothing_to_forget(kernel: Kernel) -> None:
     assert kernel.forget_connections([ip_network("10.0.0.0/8"), ip_network("::/0")]) == 0
+
+
+# The firewall
+
+
+FIREWALL = FirewallSpec(
+    listen=frozenset({HERE, HERE6}),
+    tunnels=(Tunnel("evpn-road", 1380, ipv6=False), Tunnel("evpn-site", 1400), Tunnel("evpn-other")),
+    zones=(
+        Zone("lan", frozenset({"lan", "guests"})),
+        Zone("wan", frozenset({"uplink"})),
+        Zone("pool", frozenset({"evpn-road"})),
+        Zone("site", frozenset()),
+    ),
+    flows=(Flow("pool", "lan"), Flow("lan", "pool"), Flow("pool", "wan"), Flow("site", "site")),
+    masquerade=(ip_network("10.9.0.0/24"), ip_network("10.9.1.0/24"), ip_network("fd00:9::/64")),
+    devices=(Device("alice-phone", frozenset({ip_address("10.9.0.2"), ip_address("fd00:9::2")})), Device("bob.tv")),
+)
+
+
+def test_firewall(kernel: Kernel) -> None:
+    """What was set is as it shall be; it goes without a trace."""
+    planned = kernel.firewall_changes(FIREWALL)
+    assert kernel.set_firewall(FIREWALL) == planned
+    assert planned[0].startswith("add table")
+    assert kernel.firewall_changes(FIREWALL) == kernel.set_firewall(FIREWALL) == ()
+
+    assert kernel.set_firewall(None) == ("delete table",)
+    assert kernel.set_firewall(None) == ()
+
+
+CHANGES: dict[str, tuple[FirewallSpec, list[str]]] = {
+    "a device got another address": (
+        replace(FIREWALL, devices=(Device("alice-phone", frozenset({ip_address("10.9.0.7")})), Device("bob.tv"))),
+        [
+            "delete element device_alice-phone_ipv4: 10.9.0.2",
+            "add element device_alice-phone_ipv4: 10.9.0.7",
+            "delete element device_alice-phone_ipv6: fd00:9::2",
+        ],
+    ),
+    "a device is gone": (
+        replace(FIREWALL, devices=FIREWALL.devices[:1]),
+        ["delete set device_bob.tv_ipv4", "delete set device_bob.tv_ipv6"],
+    ),
+    "a site came up": (
+        replace(FIREWALL, zones=(*FIREWALL.zones[:3], Zone("site", frozenset({"evpn-site"})))),
+        ["add element zone_site: evpn-site"],
+    ),
+    "nothing is masqueraded": (replace(FIREWALL, masquerade=()), ["flush chain source_nat"]),
+}
+
+
+@pytest.mark.parametrize(("changed", "words"), CHANGES.values(), ids=CHANGES)
+def test_firewall_changes_where_it_differs(kernel: Kernel, changed: FirewallSpec, words: list[str]) -> None:
+    kernel.set_firewall(FIREWALL)
+    assert sorted(kernel.set_firewall(changed)) == sorted(words)
+    assert kernel.firewall_changes(changed) == ()
+    kernel.set_firewall(FIREWALL)
+    assert kernel.firewall_changes(FIREWALL) == ()
+
+
+def test_firewall_of_nothing(kernel: Kernel) -> None:
+    kernel.set_firewall(FirewallSpec())
+    assert kernel.firewall_changes(FirewallSpec()) == ()
 
 
 # All together

@@ -5,17 +5,21 @@ from __future__ import annotations
 import errno
 import select
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 from math import ceil
+from pathlib import Path
 
 import pytest
 
 from edgevpn.kernel.errors import AlreadyExists, KernelError, NotFound, NotSupported
 from edgevpn.kernel.events import AddressChanged, Event, EventsLost, Expire
+from edgevpn.kernel.firewall import FirewallSpec
 from edgevpn.kernel.netlink import BATCH, NETLINK_NETFILTER, NETLINK_ROUTE, NETLINK_XFRM, request
 from edgevpn.kernel.netlink_kernel import NetlinkKernel
 from edgevpn.kernel.network_codec import RtMsg, address_message, proxies_message
 from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxySpec, RouteSpec
+from edgevpn.kernel.nft import Nft
 from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp
 from edgevpn.kernel.sa_codec import sa_values
 from edgevpn.kernel.spec import OURS_IF_ID
@@ -109,6 +113,12 @@ def test_many_operations_in_few_calls(kernel: NetlinkKernel, wires: Wires) -> No
     assert set(kernel.apply(operations)) == {None}
     assert xfrm.calls == ceil(2000 / BATCH)
     assert route.calls == ceil(1000 / BATCH) + ceil(2000 / BATCH) + ceil(1000 / BATCH)
+
+
+def test_old_links_go_together(kernel: NetlinkKernel, route: Wire) -> None:
+    route.answer(ack(1), ack(2), ack(3), ack(4))
+    assert kernel.apply([Delete(LINK), Delete(replace(LINK, index=8)), Delete(LO)]) == (None,) * 3
+    assert [each.type for each in route.sent()] == [RtMsg.SETLINK, RtMsg.SETLINK, RtMsg.DELLINK, RtMsg.DELADDR]
 
 
 def test_nothing_to_apply(kernel: NetlinkKernel) -> None:
@@ -208,6 +218,32 @@ def test_connections(wires: Wires, kernel: NetlinkKernel) -> None:
     wires.laid[4] = (done(1),)
     assert kernel.forget_connections([ip_network("10.0.0.0/8")]) == 0
     assert wires.opened[4].family_opened == NETLINK_NETFILTER
+
+
+# The firewall
+
+SCRIPT = """#!/bin/sh
+cd {folder}
+[ "$2" = list ] && { cat table 2>/dev/null && exit 0; echo "Error: No such file or directory" >&2; exit 1; }
+cat >>told
+"""
+
+
+def test_firewall(wires: Wires, tmp_path: Path) -> None:
+    """A program in the place of nft: it is asked what there is, and told what to change."""
+    program = tmp_path / "nft"
+    program.write_text(SCRIPT.replace("{folder}", str(tmp_path)))
+    program.chmod(0o700)
+    kernel = NetlinkKernel(wires.open, Nft(str(program)))
+
+    planned = kernel.firewall_changes(FirewallSpec())
+    assert not (tmp_path / "told").exists()
+    assert kernel.set_firewall(FirewallSpec()) == planned
+    assert (tmp_path / "told").read_text().count('"chain"') > 4
+    assert kernel.set_firewall(None) == ()
+    (tmp_path / "table").write_text('{"nftables": []}')
+    assert kernel.set_firewall(None) == ("delete table",)
+    kernel.close()
 
 
 # Features
