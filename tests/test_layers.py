@@ -75,7 +75,7 @@ ORDERS = {
         {"dataplane", "pool", "state_file"},
         {"homes", "logs"},
         {"esp", "mtu", "peers"},
-        {"options"},
+        {"options", "passwords"},
     ),
     "config": (
         {"store"},
@@ -144,7 +144,7 @@ WITHOUT_TWIN = {
     "edgevpn/api/methods.py": "declarations; tests/test_client.py and tests/daemon/test_control.py speak by them",
     "edgevpn/api/protocol.py": "declarations; the same",
     "edgevpn/api/records.py": "declarations; the same",
-    "edgevpn/daemon/options.py": "declarations; tests/test_cli.py fills them in",
+    "edgevpn/daemon/options.py": "declarations; tests/cli/test_daemon.py fills them in",
     "edgevpn/ike/errors.py": "declarations; raised in the tests of those who raise them",
     "edgevpn/kernel/events.py": "declarations; told in the tests of those who tell them",
     "edgevpn/ike/questions.py": "declarations; asked and answered in the tests of exchange",

@@ -20,7 +20,7 @@ class Effect(Enum):
 
     LIVE = "at once; nothing drops"
     NEXT = "from the next handshake or rekeying on; nothing drops"
-    DROP = "at once; the tunnels that it concerns come up anew"
+    DROP = "at once; the tunnels that it concerns drop"
     RESTART = "after a restart"
 
 

@@ -30,37 +30,23 @@ def path_of(text: str) -> Path:
 
 
 def value_of(setting: Setting, words: Sequence[str]) -> object:
-    """The value that a key gets from one word, or from several for a list. Raises Refused or RefusedItems.
+    """The value that a key gets from one word, or from several for a list. Whether it takes that is not judged here.
 
     A word is what TOML takes it for if the key can have that, and the text itself otherwise: 1400 and true are none
     for a name, and "1h" needs no quotes.
     """
-    if len(words) == 1:
-        return _one(setting, words[0])
-    values = [_plain(word) for word in words]
-    try:
-        setting.kind.read(values)
-    except (Refused, RefusedItems):
-        values = list(words)
-        setting.kind.read(values)
-    return values
+    plain = [_plain(word) for word in words]
+    meanings: list[object] = [plain, list(words)] if len(words) != 1 else [plain[0], words[0]]
+    return next((value for value in meanings if takes(setting, value)), meanings[0])
 
 
-def _one(setting: Setting, word: str) -> object:
-    plain = _plain(word)
+def takes(setting: Setting, value: object) -> bool:
+    """True if the key can have this value."""
     try:
-        setting.kind.read(plain)
+        setting.kind.read(value)
     except (Refused, RefusedItems):
-        if plain == word:
-            raise
-        try:
-            setting.kind.read(word)
-        except (Refused, RefusedItems):
-            pass
-        else:
-            return word
-        raise
-    return plain
+        return False
+    return True
 
 
 def _plain(word: str) -> object:

@@ -53,8 +53,8 @@ def test_a_key_that_brings_a_tunnel_down() -> None:
     found = changed(site={"branch": {"remote": "192.0.2.9", "remote_id": "gw"}})
     assert lines(found) == [
         "site.branch: changed",
-        '  remote: ["branch.example.org"] -> ["192.0.2.9"] (at once; the tunnels that it concerns come up anew)',
-        '  remote_id: "branch.example.org" -> "gw" (at once; the tunnels that it concerns come up anew)',
+        '  remote: ["branch.example.org"] -> ["192.0.2.9"] (at once; the tunnels that it concerns drop)',
+        '  remote_id: "branch.example.org" -> "gw" (at once; the tunnels that it concerns drop)',
     ]
     assert found.drops == (("site", "branch"),)
 
@@ -65,7 +65,7 @@ def test_a_child_alone() -> None:
     )
     assert lines(found) == [
         "site.office.child.voice: changed",
-        "  protocol: 17 -> 6 (at once; the tunnels that it concerns come up anew)",
+        "  protocol: 17 -> 6 (at once; the tunnels that it concerns drop)",
         "site.office.child.new: added",
     ]
     assert found.drops == (("site", "office", "child", "voice"),)
@@ -91,10 +91,10 @@ def test_secrets_are_not_told() -> None:
         "web: changed",
         "  totp_secret: (nothing) -> *** (at once; nothing drops)",
         "device.phone: changed",
-        '  login: "password" -> "certificate" (at once; the tunnels that it concerns come up anew)',
-        "  credential: *** -> (nothing) (at once; the tunnels that it concerns come up anew)",
+        '  login: "password" -> "certificate" (at once; the tunnels that it concerns drop)',
+        "  credential: *** -> (nothing) (at once; the tunnels that it concerns drop)",
         "site.branch: changed",
-        "  credential: *** -> *** (at once; the tunnels that it concerns come up anew)",
+        "  credential: *** -> *** (at once; the tunnels that it concerns drop)",
     ]
     assert found.drops == (("device", "phone"), ("site", "branch"))
     assert "another long" not in repr(found)

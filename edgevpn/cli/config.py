@@ -1,0 +1,93 @@
+"""`check` and `config`: read the configuration file, say what is in it and what it means, change a key."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from edgevpn.cli.editing import change, judged, now, read_secret, tables_of, whole
+from edgevpn.cli.output import GOOD, as_json, counted, table, warn
+from edgevpn.config.changes import set_key, unset_key
+from edgevpn.config.errors import Refused, dotted
+from edgevpn.config.explain import explain, reference
+from edgevpn.config.nouns import setting_at
+from edgevpn.config.reader import load
+from edgevpn.config.schema import schema
+from edgevpn.config.show import complete_text, masked, masked_tables
+from edgevpn.config.store import Store
+from edgevpn.config.words import path_of, value_of
+
+
+def check(options: argparse.Namespace) -> int:
+    """`check`: all that is wrong with a file."""
+    config = load(options.file, now=now())
+    warn(config.warnings)
+    counts = [(config.sites, "site"), (config.pools, "pool"), (config.devices, "device")]
+    parts = [counted(len(records), noun) for records, noun in counts if records or noun == "site"]
+    print(f"{options.file}: good, {', '.join(parts)}")
+    return GOOD
+
+
+def _show(options: argparse.Namespace) -> int:
+    config, tables = whole(options.config)
+    written = tables_of(options.config)
+    if options.json:
+        print(as_json(tables if options.defaults else masked_tables(written)))
+    elif options.defaults:
+        print(complete_text(config, written), end="")
+    else:
+        print(masked(Store(options.config).read().config), end="")
+    return GOOD
+
+
+def _schema(_: argparse.Namespace) -> int:
+    print(as_json(schema()))
+    return GOOD
+
+
+def _explain(options: argparse.Namespace) -> int:
+    print(reference() if options.key is None else explain(path_of(options.key)))
+    return GOOD
+
+
+def _set(options: argparse.Namespace) -> int:
+    path = path_of(options.key)
+    setting = setting_at(path)
+    if options.value == ["-"]:
+        value: object = read_secret()
+    elif setting.secret:
+        raise Refused(f"{dotted(path)} does not belong on the command line, where others see it", "write - and type it")
+    else:
+        value = value_of(setting, options.value)
+    return change(options.config, lambda old: set_key(old, path, value))
+
+
+def _unset(options: argparse.Namespace) -> int:
+    path = path_of(options.key)
+    return change(options.config, lambda old: unset_key(old, path))
+
+
+def _versions(options: argparse.Namespace) -> int:
+    versions = [(str(each.number), f"{each.until:%Y-%m-%d %H:%M:%S}Z") for each in Store(options.config).versions()]
+    if options.json:
+        print(as_json([{"number": int(number), "until": until} for number, until in versions]))
+    else:
+        print(table(versions, ("VERSION", "UNTIL")) if versions else "no version is kept yet")
+    return GOOD
+
+
+def _rollback(options: argparse.Namespace) -> int:
+    saved = Store(options.config).rollback(options.number, now())
+    print(f"back to version {options.number}; have the daemon read it: edgevpn reload")
+    return judged(saved)
+
+
+VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "show": _show,
+    "schema": _schema,
+    "explain": _explain,
+    "set": _set,
+    "unset": _unset,
+    "versions": _versions,
+    "rollback": _rollback,
+}

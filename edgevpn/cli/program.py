@@ -1,0 +1,66 @@
+"""One command from the words of the command line to its exit status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from edgevpn.api import ErrorCode, RpcError
+from edgevpn.cli.arguments import FILE_VERBS, parser
+from edgevpn.cli.output import FAILED, bad_config, fail
+from edgevpn.client import DaemonUnreachable
+
+if TYPE_CHECKING:
+    from edgevpn.cli.daemon import Run
+
+
+def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
+    """Carry out one command and return its exit status. `run` stands in for the daemon."""
+    options = parser().parse_args(argv)
+    try:
+        status = _carry_out(options, run)
+        sys.stdout.flush()
+        return status
+    except DaemonUnreachable as error:
+        return fail(str(error))
+    except RpcError as error:
+        return _refused(error)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads us, so nothing is left to flush
+        return FAILED
+
+
+def _carry_out(options: argparse.Namespace, run: Run | None) -> int:
+    """Only what the verb needs is loaded: a router takes its time over every module."""
+    if options.verb in FILE_VERBS:
+        return _edit(options)
+    from edgevpn.cli import daemon, panel
+
+    if options.verb in panel.VERBS:
+        return panel.VERBS[options.verb](options)
+    return daemon.run_daemon(options, run) if options.verb == "run" else daemon.VERBS[options.verb](options)
+
+
+def _edit(options: argparse.Namespace) -> int:
+    """What is refused is said in one line, what is wrong with the file in one for each fault."""
+    from edgevpn.cli import config, device, site
+    from edgevpn.config.errors import ConfigError, Refused
+
+    verbs = {"config": config.VERBS, "device": device.VERBS, "site": site.VERBS}
+    try:
+        return config.check(options) if options.verb == "check" else verbs[options.verb][options.action](options)
+    except ConfigError as error:
+        return bad_config(error.problems)
+    except Refused as refusal:
+        return fail("; ".join(filter(None, (refusal.fault, refusal.cure))))
+
+
+def _refused(error: RpcError) -> int:
+    if error.code == ErrorCode.CONFIG_INVALID and isinstance(error.data, list):
+        return bad_config(error.data)
+    return fail(error.message)

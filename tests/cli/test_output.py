@@ -1,0 +1,30 @@
+import json
+from datetime import date
+
+import pytest
+
+from edgevpn.cli.output import BAD_CONFIG, FAILED, as_json, bad_config, counted, fail, table, warn
+
+Output = pytest.CaptureFixture[str]
+
+
+def test_table() -> None:
+    """Text stays text, whatever it looks like."""
+    made = table([("office", "1e5"), ("b", "007")], ("NAME", "KEY"))
+    assert [line.rstrip() for line in made.split("\n")] == ["NAME    KEY", "office  1e5", "b       007"]
+
+
+def test_json() -> None:
+    assert json.loads(as_json({"until": date(2027, 3, 31), "name": "電話"})) == {"until": "2027-03-31", "name": "電話"}
+    assert "電話" in as_json("電話")
+
+
+def test_counted() -> None:
+    assert [counted(count, "site") for count in (0, 1, 2)] == ["0 sites", "1 site", "2 sites"]
+
+
+def test_what_goes_wrong_is_not_mixed_with_the_answer(capsys: Output) -> None:
+    warn(["odd"])
+    assert fail("no") == FAILED
+    assert bad_config(["one", "two"]) == BAD_CONFIG
+    assert capsys.readouterr() == ("", "warning: odd\nedgevpn: no\none\ntwo\n")

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from typing import Any
+
+from edgevpn.api import Status
+from edgevpn.cli.status import status_text
+from tests.support.statuses import BRANCH, OFFICE, STARTED, STATUS
+
+TABLE = """\
+edgevpn 0.1.0, running for 1h 0m
+
+SITE    STATE       PEER                FOR     CHILD    HERE         THERE        IN     OUT      CIPHER
+office  up          198.51.100.7:4500   59m 0s  lan      10.1.0.0/24  10.2.0.0/24  999 B  12.3 MB  aes256gcm16
+                                                         fd01::/64    fd02::/64
+office  up          198.51.100.7:4500   59m 0s  voice    10.1.9.0/24  10.2.9.0/24  0 B    0 B      aes256gcm16
+branch  connecting  branch.example.org"""
+
+
+def test_status_for_people() -> None:
+    lines = status_text(STATUS, STARTED + 3600).split("\n")
+    assert [line.rstrip() for line in lines] == TABLE.split("\n")
+
+
+def test_status_without_a_kernel() -> None:
+    status: Status = {**STATUS, "kernel": "memory", "sites": [BRANCH]}
+    assert status_text(status, STARTED).startswith(
+        "edgevpn 0.1.0, running for 0s, without a kernel: NO TRAFFIC FLOWS\n"
+    )
+
+
+def test_status_without_sites() -> None:
+    status: Status = {**STATUS, "sites": []}
+    assert status_text(status, STARTED + 2 * 86400) == "edgevpn 0.1.0, running for 2d 0h; no site is configured"
+
+
+def test_site_without_a_child_is_shown() -> None:
+    childless: Any = {**OFFICE, "ike": [{**OFFICE["ike"][0], "children": []}]}
+    last = status_text({**STATUS, "sites": [childless]}, STARTED + 120).split("\n")[-1]
+    assert last.split() == ["office", "up", "198.51.100.7:4500", "1m", "0s"]
