@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="edgevpn", description="IKEv2 gateway: native clients and sites.")
     verbs = top.add_subparsers(dest="verb", metavar="COMMAND", required=True)
     _add_daemon(verbs)
-    check = verbs.add_parser("check", help="say all that is wrong with a configuration file")
+    check = verbs.add_parser("check", parents=[_json()], help="say all that is wrong with a configuration file")
     check.add_argument("file", type=Path, nargs="?", default=DEFAULT_FILE, metavar="FILE", help=f"else {DEFAULT_FILE}")
     _add_config(verbs)
     _add_device(verbs)
@@ -79,13 +79,13 @@ def _add_config(verbs: Verbs) -> None:
     actions.add_parser("schema", help="print its form as JSON Schema, for editors")
     explain = actions.add_parser("explain", help="say what a key or table means; all of them without KEY")
     explain.add_argument("key", nargs="?", metavar="KEY", help="such as site.office.mtu, site.mtu, mtu or site")
-    change = actions.add_parser("set", parents=[_file()], help="give a key a value")
+    change = actions.add_parser("set", parents=[_file(), _json()], help="give a key a value")
     change.add_argument("key", metavar="KEY", help="such as site.office.mtu")
     change.add_argument("value", nargs="+", metavar="VALUE", help="several for a list; - reads it, as a secret must be")
-    unset = actions.add_parser("unset", parents=[_file()], help="take a key out")
+    unset = actions.add_parser("unset", parents=[_file(), _json()], help="take a key out")
     unset.add_argument("key", metavar="KEY", help="such as site.office.mtu")
     actions.add_parser("versions", parents=[_file(), _json()], help="list what can be rolled back to")
-    rollback = actions.add_parser("rollback", parents=[_file()], help="go back to an earlier version")
+    rollback = actions.add_parser("rollback", parents=[_file(), _json()], help="go back to an earlier version")
     rollback.add_argument("number", type=int, nargs="?", default=1, metavar="N", help="1, the last one, if not given")
 
 
@@ -101,7 +101,7 @@ def _add_device(verbs: Verbs) -> None:
         each.add_argument("--secret", choices=("-",), help="read its password or pre-shared key; else one is made")
     change.add_argument("--new-secret", action="store_true", help="make a new password or pre-shared key")
     for action, words in (("enable", "let one in again"), ("disable", "keep one out"), ("remove", "forget one")):
-        actions.add_parser(action, parents=[_file()], help=words).add_argument("name", metavar="NAME")
+        actions.add_parser(action, parents=[_file(), _json()], help=words).add_argument("name", metavar="NAME")
 
 
 def _add_site(verbs: Verbs) -> None:
@@ -112,7 +112,7 @@ def _add_site(verbs: Verbs) -> None:
     add.add_argument("name", metavar="NAME")
     add.add_argument("keys", nargs="*", metavar="KEY=VALUE", help=KEYS.format("site"))
     add.add_argument("--secret", choices=("-",), help="read the pre-shared key; else one is made")
-    actions.add_parser("remove", parents=[_file()], help="forget one").add_argument("name", metavar="NAME")
+    actions.add_parser("remove", parents=[_file(), _json()], help="forget one").add_argument("name", metavar="NAME")
 
 
 def _add_listing(actions: Verbs, noun: str) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from edgevpn.cli.editing import change, judged, now, read_secret, tables_of, whole
-from edgevpn.cli.output import GOOD, as_json, counted, table, warn
+from edgevpn.cli.editing import change, now, read_secret, tables_of, told, whole
+from edgevpn.cli.output import BAD_CONFIG, GOOD, as_json, counted, table, warn
 from edgevpn.config.changes import set_key, unset_key
-from edgevpn.config.errors import Refused, dotted
+from edgevpn.config.errors import ConfigError, Problem, Refused, dotted, plain
 from edgevpn.config.explain import explain, reference
 from edgevpn.config.nouns import setting_at
 from edgevpn.config.reader import load
@@ -20,12 +20,25 @@ from edgevpn.config.words import path_of, value_of
 
 def check(options: argparse.Namespace) -> int:
     """`check`: all that is wrong with a file."""
+    if options.json:
+        return _check_for_programs(options)
     config = load(options.file, now=now())
     warn(config.warnings)
     counts = [(config.sites, "site"), (config.pools, "pool"), (config.devices, "device")]
     parts = [counted(len(records), noun) for records, noun in counts if records or noun == "site"]
     print(f"{options.file}: good, {', '.join(parts)}")
     return GOOD
+
+
+def _check_for_programs(options: argparse.Namespace) -> int:
+    errors: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    try:
+        warnings = load(options.file, now=now()).warnings
+    except ConfigError as error:
+        errors = error.problems
+    print(as_json({"good": not errors, "errors": [*map(plain, errors)], "warnings": [*map(plain, warnings)]}))
+    return BAD_CONFIG if errors else GOOD
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -59,12 +72,12 @@ def _set(options: argparse.Namespace) -> int:
         raise Refused(f"{dotted(path)} does not belong on the command line, where others see it", "write - and type it")
     else:
         value = value_of(setting, options.value)
-    return change(options.config, lambda old: set_key(old, path, value))
+    return change(options, lambda old: set_key(old, path, value))
 
 
 def _unset(options: argparse.Namespace) -> int:
     path = path_of(options.key)
-    return change(options.config, lambda old: unset_key(old, path))
+    return change(options, lambda old: unset_key(old, path))
 
 
 def _versions(options: argparse.Namespace) -> int:
@@ -77,9 +90,7 @@ def _versions(options: argparse.Namespace) -> int:
 
 
 def _rollback(options: argparse.Namespace) -> int:
-    saved = Store(options.config).rollback(options.number, now())
-    print(f"back to version {options.number}; have the daemon read it: edgevpn reload")
-    return judged(saved)
+    return told(Store(options.config).rollback(options.number, now()), options)
 
 
 VERBS: dict[str, Callable[[argparse.Namespace], int]] = {

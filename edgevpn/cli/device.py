@@ -51,16 +51,16 @@ def _set(options: argparse.Namespace) -> int:
 
 def _enable(options: argparse.Namespace) -> int:
     one_of(tables_of(options.config), "device", options.name)
-    return change(options.config, lambda old: set_key(old, ("device", options.name, "enabled"), value=True))
+    return change(options, lambda old: set_key(old, ("device", options.name, "enabled"), value=True))
 
 
 def _disable(options: argparse.Namespace) -> int:
     one_of(tables_of(options.config), "device", options.name)
-    return change(options.config, lambda old: set_key(old, ("device", options.name, "enabled"), value=False))
+    return change(options, lambda old: set_key(old, ("device", options.name, "enabled"), value=False))
 
 
 def _remove(options: argparse.Namespace) -> int:
-    return change(options.config, lambda old: remove_device(old, options.name))
+    return change(options, lambda old: remove_device(old, options.name))
 
 
 def _new_secret(options: argparse.Namespace, login: object, keys: Keys) -> Mapping[str, str]:

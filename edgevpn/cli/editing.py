@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import getpass
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edgevpn.cli.output import BAD_CONFIG, GOOD, warn
+from edgevpn.cli.output import BAD_CONFIG, GOOD, as_json, warn
+from edgevpn.config.diff import plain
 from edgevpn.config.errors import Path as KeyPath
 from edgevpn.config.errors import Refused, shown
 from edgevpn.config.model import Config
@@ -27,10 +29,17 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def change(file: Path, what: Change) -> int:
+def change(options: argparse.Namespace, what: Change) -> int:
     """Change the file, and say on stdout what that changes, on stderr what is odd or still wrong."""
-    saved = Store(file).change(what, now())
-    print(*_told(saved), sep="\n")
+    return told(Store(options.config).change(what, now()), options)
+
+
+def told(saved: Saved, options: argparse.Namespace) -> int:
+    """Say what a change that was written has changed; its exit status."""
+    if options.json:
+        print(as_json(plain(saved.difference) if saved.difference is not None else {}))
+    else:
+        print(*_lines(saved), sep="\n")
     return judged(saved)
 
 
@@ -43,7 +52,7 @@ def judged(saved: Saved) -> int:
     return GOOD
 
 
-def _told(saved: Saved) -> list[str]:
+def _lines(saved: Saved) -> list[str]:
     if saved.difference is None:
         return ["written"]
     if not saved.difference:

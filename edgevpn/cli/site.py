@@ -51,7 +51,7 @@ def _add(options: argparse.Namespace) -> int:
 
 
 def _remove(options: argparse.Namespace) -> int:
-    return change(options.config, lambda old: remove_site(old, options.name))
+    return change(options, lambda old: remove_site(old, options.name))
 
 
 def _secret(options: argparse.Namespace, keys: Keys) -> Mapping[str, str]:

@@ -78,6 +78,26 @@ class Difference:
         return tuple(sorted(name for name, became in names.items() if became is fate))
 
 
+def plain(found: Difference) -> dict[str, object]:
+    """A difference for programs, as JSON has it."""
+    return {
+        "changes": [
+            {
+                "path": dotted(change.path),
+                "fate": change.fate.value,
+                "drops": change.drops,
+                "keys": [
+                    {"key": key.key, "old": key.old, "new": key.new, "effect": key.effect.name.lower()}
+                    for key in change.keys
+                ],
+            }
+            for change in found.changes
+        ],
+        "drops": [dotted(path) for path in found.drops],
+        "needs_restart": list(found.needs_restart),
+    }
+
+
 def difference(old: Config, new: Config) -> Difference:
     """What changes when `new` takes the place of `old`."""
     changes = [*_single(old, new), *_pools(old, new), *_devices(old, new), *_sites(old, new)]

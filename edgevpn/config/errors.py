@@ -49,6 +49,20 @@ class Problem:
         return place + (f"{key}: " if key else "") + "; ".join(filter(None, (self.fault, allowed, self.cure)))
 
 
+def plain(problem: Problem) -> dict[str, object]:
+    """A problem for programs: what it has, as JSON has it."""
+    whole = {
+        "file": problem.file,
+        "line": problem.line,
+        "key": dotted(problem.path),
+        "value": problem.value,
+        "fault": problem.fault,
+        "allowed": problem.allowed,
+        "cure": problem.cure,
+    }
+    return {name: part for name, part in whole.items() if part}
+
+
 class ConfigError(Exception):
     """The file cannot be used; `problems` holds all that is wrong with it, in the order of the file."""
 

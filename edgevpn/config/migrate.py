@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
+import tomli
+import tomlkit
+
 from edgevpn.config.errors import Refused, shown
 from edgevpn.config.model import VERSION
 
@@ -36,3 +39,15 @@ def migrate(document: Document, steps: Mapping[int, Step] = STEPS, newest: int =
         steps[version](document)
         document["version"] = version + 1
     return begun < newest
+
+
+def migrate_text(text: str, steps: Mapping[int, Step] = STEPS, newest: int = VERSION) -> str:
+    """The text of a file in the present form, with its comments; the very same if it is of that already.
+
+    Raises Refused.
+    """
+    if version_of(tomli.loads(text), newest) == newest:
+        return text
+    document = tomlkit.parse(text)
+    migrate(document, steps, newest)
+    return document.as_string()

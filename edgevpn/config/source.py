@@ -13,7 +13,7 @@ import tomli
 from edgevpn.config.errors import ConfigError, Problem
 from edgevpn.config.locate import line_of, lines_of
 
-LARGEST_FILE = 4 << 20
+LARGEST_FILE = 2 << 20
 
 
 def contents(path: Path) -> tuple[str, int]:

@@ -9,7 +9,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from edgevpn.config.changes import Documents
 from edgevpn.config.diff import Difference, difference
 from edgevpn.config.edit import set_value
 from edgevpn.config.errors import ConfigError, Problem
+from edgevpn.config.migrate import migrate_text
 from edgevpn.config.model import Config
 from edgevpn.config.reader import parse
 from edgevpn.config.source import contents, toml
@@ -65,7 +66,7 @@ class Store:
         return Documents(_text(self.path), _text(self._secrets))
 
     def change(self, change: Change, now: datetime) -> Saved:
-        """Carry out a change, check what comes of it, and only then write it.
+        """Carry out a change, check what comes of it, and only then write it. An older form is brought up to date.
 
         Raises what `change` raises, and ConfigError for a result that is bad where it was good before, or worse than
         before; nothing is written then. A file that was bad may be mended fault by fault, unless it is not even TOML.
@@ -74,7 +75,7 @@ class Store:
             old = self.read()
             toml(old.config, str(self.path))
             toml(old.secrets, str(self._secrets))
-            new = change(old)
+            new = change(replace(old, config=migrate_text(old.config)))
             before, after = self._judged(old, now), self._judged(new, now)
             if isinstance(after, ConfigError) and len(after.problems) > _faults(before):
                 raise after

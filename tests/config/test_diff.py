@@ -1,8 +1,9 @@
+import json
 from typing import Any
 
 import pytest
 
-from edgevpn.config.diff import Difference, Fate, difference
+from edgevpn.config.diff import Difference, Fate, difference, plain
 from edgevpn.config.nouns import NOUNS
 from edgevpn.config.setting import Effect
 from tests.support.configs import BRANCH, OFFICE, PHONE, PUBLIC, STAFF, document, read
@@ -122,6 +123,31 @@ def test_other_addresses_to_listen_at_drop_everything() -> None:
         ("site", "office"),
         ("site", "branch"),
     )
+
+
+def test_for_programs() -> None:
+    found = changed(site={"branch": {"mtu": 1400}}, device={"phone": None}, web={"port": 4443})
+    assert json.loads(json.dumps(plain(found))) == {
+        "changes": [
+            {
+                "path": "web",
+                "fate": "changed",
+                "drops": False,
+                "keys": [{"key": "port", "old": "8443", "new": "4443", "effect": "restart"}],
+            },
+            {"path": "device.phone", "fate": "removed", "drops": True, "keys": []},
+            {
+                "path": "site.branch",
+                "fate": "changed",
+                "drops": False,
+                "keys": [
+                    {"key": "mtu", "old": "(what the path and the cipher leave)", "new": "1400", "effect": "live"},
+                ],
+            },
+        ],
+        "drops": ["device.phone"],
+        "needs_restart": ["web.port"],
+    }
 
 
 def test_what_waits_for_a_restart() -> None:

@@ -1,4 +1,4 @@
-from edgevpn.config.errors import LONGEST_VALUE, ConfigError, Findings, Problem, dotted, shown
+from edgevpn.config.errors import LONGEST_VALUE, ConfigError, Findings, Problem, dotted, plain, shown
 
 
 def test_problem_says_where_what_and_how_to_cure_it() -> None:
@@ -19,6 +19,20 @@ def test_problem_says_where_what_and_how_to_cure_it() -> None:
 def test_problem_of_a_whole_file() -> None:
     assert str(Problem(file="edgevpn.toml", fault="is not UTF-8 text")) == "edgevpn.toml: is not UTF-8 text"
     assert str(Problem(fault="is not UTF-8 text")) == "is not UTF-8 text"
+
+
+def test_problem_for_programs() -> None:
+    problem = Problem(
+        file="edgevpn.toml", line=12, path=("site", "head office", "mtu"), value="1", fault="is too small"
+    )
+    assert plain(problem) == {
+        "file": "edgevpn.toml",
+        "line": 12,
+        "key": 'site."head office".mtu',
+        "value": "1",
+        "fault": "is too small",
+    }
+    assert plain(Problem(fault="is not UTF-8 text")) == {"fault": "is not UTF-8 text"}
 
 
 def test_keys_are_quoted_as_toml_wants() -> None:

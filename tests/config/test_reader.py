@@ -7,17 +7,20 @@ from typing import Any
 
 import pytest
 import tomlkit
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgevpn.config.errors import ConfigError
 from edgevpn.config.identity import identity
 from edgevpn.config.model import Action, Child, Childless, Gateway, LogLevel, Psk, Site, Start, Unique
+from edgevpn.config.nouns import NOUNS
 from edgevpn.config.proposals import esp_proposal, ike_proposal
 from edgevpn.config.reader import LARGEST_FILE, load, parse
 from edgevpn.config.setting import settings_of
 from edgevpn.config.values import IP_PROTOCOLS, Ports
-from tests.support.configs import BRANCH, OFFICE, config, faults, problems, toml
+from tests.support.configs import BRANCH, OFFICE, PHONE, STAFF, config, document, faults, problems, toml
+
+GOLDEN = Path(__file__).parent.parent / "vectors" / "config" / "v1.toml"
 
 GOOD = """\
 [gateway]
@@ -328,39 +331,46 @@ ANYTHING = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=3)),
     max_leaves=5,
 )
-ALL_KEYS = sorted(
-    {*settings_of(Gateway), *settings_of(Site), *settings_of(Child), "psk", "psk_file", "child", "colour"}
-)
+KEYS_OF = {noun.path[0]: [*noun.keys, "child", "colour"] for noun in NOUNS if len(noun.path) in (1, 2)}
 PLAUSIBLE = st.one_of(
     ANYTHING,
     st.sampled_from(
-        ["any", "10.1.0.0/24", "fd00::/8", "192.0.2.1", "4h", "0s", "0x", "aes256gcm16", "", [], {}, 0, 2**63]
+        ["any", "10.1.0.0/24", "fd00::/8", "192.0.2.1", "4h", "0s", "0x", "aes256gcm16", "", [], {}, 0, 2**63, "psk"]
     ),
 )
 
 
-@given(
-    st.dictionaries(st.sampled_from(ALL_KEYS), PLAUSIBLE, max_size=4),
-    st.dictionaries(st.sampled_from(ALL_KEYS), PLAUSIBLE, max_size=4),
-)
-def test_broken_tables_are_config_errors(gateway: dict[str, Any], site: dict[str, Any]) -> None:
+@settings(deadline=None)
+@given(st.data())
+def test_broken_tables_are_config_errors(data: st.DataObject) -> None:
     """Whatever the tables hold, the file is read or ConfigError names a line of it for each fault."""
-    document = toml(gateway, office=OFFICE | site, branch=BRANCH)
+    tables: dict[str, Any] = {
+        "pool": {"staff": STAFF},
+        "device": {"phone": PHONE},
+        "site": {"office": OFFICE, "b": BRANCH},
+    }
+    for noun in data.draw(st.lists(st.sampled_from(sorted(KEYS_OF)), min_size=1, max_size=3, unique=True)):
+        keys = data.draw(st.dictionaries(st.sampled_from(KEYS_OF[noun]), PLAUSIBLE, max_size=4))
+        named = tables.get(noun)
+        tables[noun] = named | {next(iter(named)): next(iter(named.values())) | keys} if named else keys
+    text = document(**tables)
     try:
-        parse(document, "test.toml", {})
+        parse(text, "test.toml", {})
     except ConfigError as error:
         for problem in error.problems:
-            assert 1 <= problem.line <= document.count("\n")
+            assert 1 <= problem.line <= text.count("\n")
             assert problem.path
             assert "\n" not in str(problem)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_damaged_files_are_config_errors(data: st.DataObject) -> None:
     """A file that was cut, or changed in one place, is read or refused as ConfigError."""
-    start = data.draw(st.integers(0, len(BAD)))
-    end = data.draw(st.integers(start, min(len(BAD), start + 20)))
-    damaged = BAD[:start] + data.draw(st.text(max_size=3) | st.text('[]="\n.#', max_size=3)) + BAD[end:]
+    whole = data.draw(st.sampled_from([BAD, GOLDEN.read_text()]))
+    start = data.draw(st.integers(0, len(whole)))
+    end = data.draw(st.integers(start, min(len(whole), start + 20)))
+    damaged = whole[:start] + data.draw(st.text(max_size=3) | st.text('[]="\n.#', max_size=3)) + whole[end:]
     with suppress(ConfigError):
         parse(damaged, "test.toml", {})
 
