@@ -1,0 +1,64 @@
+/* What was applied stands only when it is confirmed: if the change has cut us off, it is undone by itself. */
+
+import { post } from './api.js';
+import { fill, h } from './dom.js';
+import { t } from './i18n.js';
+import { button, notice } from './parts.js';
+
+export const SECONDS = 60;
+const KEPT = 'edgevpn.confirm';
+const bar = h('div', { class: 'confirm', role: 'alertdialog', hidden: true });
+let timer = null;
+
+export function confirmBar() {
+	return bar;
+}
+
+/* Asks whether a change stands, if it waits for that. */
+export function applied(result) {
+	if (result?.confirm_before) {
+		sessionStorage.setItem(KEPT, String(result.confirm_before));
+		ask(result.confirm_before);
+	}
+	return result;
+}
+
+/* A page that is loaded anew asks again. */
+export function resume() {
+	const before = Number(sessionStorage.getItem(KEPT) ?? 0);
+	if (before * 1000 > Date.now())
+		ask(before);
+}
+
+function ask(before) {
+	clearInterval(timer);
+	const left = h('strong', {});
+	const where = notice();
+	const keep = button(t('confirm.keep'), async () => { await post('/config/confirm'); close(); }, { kind: 'main', where });
+	const undo = button(t('confirm.undo'), async () => { await post('/config/rollback', { number: 1 }); close(); changed(); }, { where });
+	fill(bar, h('p', {}, t('confirm.question'), ' ', left), h('div', { class: 'actions' }, keep, undo), where.node);
+	bar.setAttribute('aria-label', t('confirm.title'));
+	bar.hidden = false;
+	const tick = () => {
+		const seconds = Math.ceil(before - Date.now() / 1000);
+		left.textContent = t('confirm.left', { seconds: Math.max(0, seconds) });
+		if (seconds <= 0) {
+			close();
+			changed();
+		}
+	};
+	tick();
+	timer = setInterval(tick, 1000);
+	keep.focus();
+}
+
+function close() {
+	clearInterval(timer);
+	sessionStorage.removeItem(KEPT);
+	bar.hidden = true;
+	fill(bar);
+}
+
+function changed() {
+	dispatchEvent(new HashChangeEvent('hashchange'));
+}

@@ -1,0 +1,112 @@
+/* A tunnel to another gateway: what this end needs, what the other end must be told, and whether it works. */
+
+import { at, post } from '../api.js';
+import { applied } from '../confirm.js';
+import { fill, h } from '../dom.js';
+import { listed } from '../format.js';
+import { t } from '../i18n.js';
+import { button, card, field, fold, form, notice, save, secretField, state, tiles } from '../parts.js';
+import { attemptItem } from './attempts.js';
+
+const PEERS = ['edgevpn', 'strongswan', 'routeros', 'card'];
+const KEY = 'ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789';
+
+export async function load() {}
+
+export function render(_, page) {
+	const place = h('div', { class: 'middle' });
+	fill(place, asking(place, page));
+	return place;
+}
+
+/* 40 characters of 56: more than 230 bits. */
+function newKey() {
+	return [...crypto.getRandomValues(new Uint32Array(40))].map(number => KEY[number % KEY.length]).join('');
+}
+
+function asking(place, page) {
+	const kind = tiles(t('site.peer'), PEERS.map(each => [each, t(`peer.${each}`)]), 'edgevpn');
+	const name = field(t('site.name'), { hint: t('site.name.hint'), maxlength: 32 });
+	const remote = field(t('site.remote'), { hint: t('site.remote.hint'), placeholder: 'office.example.org' });
+	const ours = field(t('site.local_networks'), { hint: t('site.local_networks.hint'), placeholder: '192.168.1.0/24' });
+	const theirs = field(t('site.remote_networks'), { placeholder: '192.168.2.0/24' });
+	const psk = secretField(t('psk'), { hint: t('site.psk.hint'), value: newKey() });
+	const localId = field(t('site.local_id'), { hint: t('site.local_id.hint') });
+	const remoteId = field(t('site.remote_id'), { hint: t('site.remote_id.hint') });
+	const add = async () => {
+		const settings = { remote: listed(remote.value), local_networks: listed(ours.value), remote_networks: listed(theirs.value), psk: psk.value };
+		if (localId.value)
+			settings.local_id = localId.value;
+		if (remoteId.value)
+			settings.remote_id = remoteId.value;
+		if (!settings.remote.length)
+			settings.remote = 'any';
+		applied(await post('/sites', { name: name.value, settings }));
+		fill(place, made(name.value, kind.value, page));
+		place.querySelector('h1').focus();
+	};
+	return [h('h1', {}, t('site.add')), h('div', { class: 'card' }, form(t('site.add.button'), add, [
+		kind.node, name.node, remote.node, ours.node, theirs.node, fold(t('more'), psk.node, localId.node, remoteId.node)]))];
+}
+
+function made(name, kind, page) {
+	return [
+		h('h1', { tabindex: '-1' }, t('site.ready', { name })),
+		snippetCard(name, kind),
+		testCard(name, page),
+		h('div', { class: 'actions' }, h('a', { class: 'button', href: `#${at('site', name)}` }, t('site.open')), h('a', { class: 'button', href: '#/' }, t('nav.home')))
+	];
+}
+
+/* What the other end must be told: made when asked for, as the key is in it. */
+export function snippetCard(name, kind) {
+	const place = h('div', {});
+	const where = notice();
+	const show = async form => {
+		const snippet = await post(at('sites', name, 'snippet'), { form });
+		fill(place, h('pre', { tabindex: '0', 'aria-label': snippet.name }, snippet.content), h('div', { class: 'actions' }, button(t('file.download'), () => save(snippet))));
+	};
+	if (kind)
+		show(kind).catch(where.fail);
+	return card(t('snippet.title'), h('p', {}, t('snippet.intro')),
+		h('div', { class: 'tabs' }, PEERS.map(each => button(t(`peer.${each}`), () => show(each), { where, kind: 'quiet' }))), where.node, place);
+}
+
+/* Tries the tunnel, and says how far it came. */
+export function testCard(name, page) {
+	const steps = h('ul', { class: 'health' });
+	const why = h('ul', { class: 'list' });
+	const where = notice();
+	page.on('attempt', attempt => attempt.peer === name && fill(why, attemptItem(attempt)));
+	page.on('site', site => {
+		if (site.name !== name)
+			return;
+		fill(steps, progress(site));
+		if (site.state === 'up')
+			fill(why);
+	});
+	const test = async () => {
+		fill(why);
+		fill(steps, h('li', {}, state('wait', t('test.trying'))));
+		try {
+			fill(steps, progress(await post(at('sites', name, 'up'))));
+		}
+		catch (error) {
+			fill(steps);
+			throw error;
+		}
+	};
+	return h('section', { class: 'card', role: 'status', 'aria-live': 'polite' }, h('h2', {}, t('test.title')), h('p', {}, t('test.intro')), steps, why, where.node,
+		h('div', { class: 'actions' }, button(t('test.button'), test, { kind: 'main', where })));
+}
+
+function progress(site) {
+	const children = site.ike.flatMap(each => each.children);
+	const step = (good, text) => h('li', {}, state(good ? 'good' : site.state === 'connecting' ? 'wait' : 'off', text));
+	return [
+		step(site.ike.length > 0, site.ike.length ? t('test.ike', { remote: site.ike[0].remote }) : t('test.noike')),
+		step(children.length > 0, children.length ? t('test.child', { networks: children.flatMap(each => each.remote_ts).join(', ') }) : t('test.nochild')),
+		children.length > 0 && step(children.some(each => each.bytes_in > 0), children.some(each => each.bytes_in > 0) ? t('test.traffic') : t('test.notraffic')),
+		site.why && site.state !== 'up' && h('li', {}, state('bad', site.why))
+	].filter(Boolean);
+}

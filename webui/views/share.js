@@ -1,0 +1,78 @@
+/* What was made for a device, handed over: by a code that a phone reads, as a file, as fields to type, as text. */
+
+import { at, post } from '../api.js';
+import { qrCode } from '../chart.js';
+import { fill, h } from '../dom.js';
+import { t } from '../i18n.js';
+import { button, copyable, notice, save, toggle } from '../parts.js';
+
+/* How each platform gets its profile: by link, as a file, as a card; the first one is what most will want. */
+export const WAYS = {
+	ios: [['link', 'mobileconfig'], ['file', 'mobileconfig'], ['card', 'card']],
+	macos: [['file', 'mobileconfig'], ['link', 'mobileconfig'], ['card', 'card']],
+	windows: [['file', 'powershell'], ['card', 'card']],
+	android: [['card', 'card'], ['link', 'sswan'], ['file', 'sswan']],
+	linux: [['file', 'networkmanager'], ['file', 'swanctl'], ['card', 'card']],
+	other: [['card', 'card'], ['file', 'p12'], ['file', 'swanctl']]
+};
+
+export function ways(device, options) {
+	return WAYS[device.platform]
+		.filter(([way, form]) => fits(form, device.login) && (way !== 'card' || device.login !== 'certificate' || device.platform !== 'ios'))
+		.map(([way, form], index) => h('section', { class: 'card' },
+			h('h2', {}, t(`way.${way}.${form}`)),
+			h('ol', { class: 'steps' }, steps(way, form, device)),
+			{ link: linkPart, file: filePart, card: cardPart }[way](device, form, options, index === 0)));
+}
+
+function fits(form, login) {
+	return form !== 'p12' || login === 'certificate';
+}
+
+function steps(way, form, device) {
+	const text = t(`steps.${way}.${form}.${device.login}`);
+	const general = t(`steps.${way}.${form}`);
+	return (text.startsWith('steps.') ? general : text).split('\n').filter(line => line && !line.startsWith('steps.')).map(line => h('li', {}, line));
+}
+
+function linkPart(device, form, options, first) {
+	const place = h('div', {});
+	const where = notice();
+	const make = async unencrypted => {
+		where.clear();
+		const link = await post(at('devices', device.name, 'link'), { form, ...options(form), ...(unencrypted ? { unencrypted } : {}) });
+		fill(place, h('div', { class: 'share' },
+			qrCode(link.qr, t('link.code')),
+			h('div', {}, h('p', {}, t('link.once', { minutes: Math.round(link.seconds / 60) })), copyable(t('link.address'), link.url),
+				button(t('link.again'), () => make(unencrypted), { where }))));
+	};
+	const start = () => make(false).catch(error => {
+		if (error.code !== 'unencrypted')
+			return where.fail(error);
+		const accept = toggle(t('link.unencrypted'), false, on => on && make(true).catch(where.fail), { hint: error.message });
+		fill(place, accept.node);
+	});
+	if (first)
+		start();
+	else
+		fill(place, button(t('link.make'), start, { where }));
+	return [place, where.node];
+}
+
+function filePart(device, form, options) {
+	const where = notice();
+	const download = async () => {
+		save(await post(at('devices', device.name, 'export'), { form, ...options(form) }));
+		where.say(t('file.saved'));
+	};
+	return [h('div', { class: 'actions' }, button(t('file.download'), download, { kind: 'main', where })), where.node];
+}
+
+function cardPart(device, form, options) {
+	const place = h('div', {});
+	const where = notice();
+	const { secret } = options(form);
+	post(at('devices', device.name, 'card'), secret ? { secret } : {}).then(
+		fields => fill(place, fields.map(each => copyable(each.label, each.value))), where.fail);
+	return [place, where.node];
+}
