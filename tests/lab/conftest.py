@@ -121,20 +121,20 @@ class Tunnels:
     def __init__(self, network: Network, peers: Peers, peer: str, role: Role) -> None:
         self.network, self.peers, self.peer, self.role = network, peers, peer, role
 
-    def between(self, a: Connection, b: Connection | None = None, **settings: object) -> Tunnel:
+    def between(self, a: Connection, b: Connection | None = None, *, top: str = "", **settings: object) -> Tunnel:
         """Start both daemons; without `b` the peer has the same connection, seen from its side.
 
-        `settings` are further keys of edgevpn's site: `start="traffic"`.
+        `settings` are further keys of edgevpn's site: `start="traffic"`; `top` stands before it in the file.
         """
-        ours = self._ours(a, settings)
+        ours = self._ours(a, top, settings)
         theirs = self.peers.of_kind(self.peer, self.network["gateway_b"], b or a.mirrored())
         return Tunnel(self.network, ours, theirs, initiator=ours if self.role == "initiator" else theirs)
 
-    def _ours(self, connection: Connection, settings: Mapping[str, object]) -> Peer:
+    def _ours(self, connection: Connection, top: str, settings: Mapping[str, object]) -> Peer:
         node = self.network["gateway_a"]
         if stand_in := os.environ.get(STAND_IN):
             return self.peers.of_kind(stand_in, node, connection)
-        return self.peers.edgevpn(node, site_table(connection, **{"start": "wait", **settings}))
+        return self.peers.edgevpn(node, top + site_table(connection, **{"start": "wait", **settings}))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from tests.lab.conftest import Peers, Tunnels
 from tests.lab.holdings import holdings
 from tests.lab.network import Node
 from tests.lab.peers.connection import Connection
-from tests.lab.peers.edgevpn import site_table
+from tests.lab.peers.edgevpn import IMPATIENT, site_table
 from tests.lab.peers.peer import eventually
 from tests.lab.tunnel import PAIR, Side
 
@@ -92,20 +92,20 @@ def test_peer_restarts_and_calls(tunnels: Tunnels, site: Connection, gateway_a: 
 
 @pytest.mark.parametrize("role", ["initiator"], indirect=True)
 def test_dead_peer_is_cleared(tunnels: Tunnels, site: Connection, gateway_b: Node) -> None:
-    tunnel = tunnels.between(replace(site, dpd_delay=1), dpd_action="clear")
+    tunnel = tunnels.between(replace(site, dpd_delay=1), top=IMPATIENT, dpd_action="clear")
     tunnel.up()
 
     tunnel.theirs.kill()
     gateway_b.restore()
 
-    tunnel.wait_gone(within=120)
+    tunnel.wait_gone(within=30)
     tunnel.ours.wait_down()
 
 
 @pytest.mark.parametrize("role", ["initiator"], indirect=True)
 def test_dead_peer_is_called_again(tunnels: Tunnels, site: Connection, gateway_b: Node) -> None:
     """The peer reboots and knows nothing of us; we notice and call."""
-    tunnel = tunnels.between(replace(site, dpd_delay=1), start="load")
+    tunnel = tunnels.between(replace(site, dpd_delay=1), top=IMPATIENT, start="load")
     tunnel.ours.wait_up()
     old = tunnel.sas()
     tunnel.theirs.kill()
@@ -113,5 +113,5 @@ def test_dead_peer_is_called_again(tunnels: Tunnels, site: Connection, gateway_b
 
     tunnel.theirs.start()
 
-    tunnel.wait_rekeyed(old, within=120)
+    tunnel.wait_rekeyed(old, within=60)
     tunnel.assert_carries()

@@ -38,10 +38,23 @@ class Tunnel:
         """The SPIs of the SAs that gateway_a's kernel holds."""
         return frozenset(state.spi for state in xfrm.states(self.ours.node))
 
+    def all_spis(self) -> frozenset[int]:
+        """The SPIs of the SAs that either kernel holds."""
+        return self.sas() | {state.spi for state in xfrm.states(self.theirs.node)}
+
+    def wait_settled(self) -> None:
+        """Wait until one pair of SAs is left in each kernel, and the same."""
+        eventually(lambda: len(self.sas()) == len(self.all_spis()) == PAIR, within=30, what="one pair of SAs is left")
+
     def wait_rekeyed(self, old: frozenset[int], *, within: float = 30.0) -> None:
         """Wait until one pair of SAs is left in each kernel, and none of the old."""
         nodes = (self.ours.node, self.theirs.node)
         eventually(lambda: all(_replaced(node, old) for node in nodes), within=within, what="new SAs, and no others")
+
+    def wait_new_keys(self, old: frozenset[int], *, within: float = 30.0) -> None:
+        """Wait until each kernel holds a new pair of SAs; the old may be there still."""
+        nodes = (self.ours.node, self.theirs.node)
+        eventually(lambda: all(_has_new(node, old) for node in nodes), within=within, what="new SAs")
 
     def wait_gone(self, *, within: float = 15.0) -> None:
         """Wait until neither kernel holds an SA."""
@@ -69,3 +82,7 @@ class Tunnel:
 def _replaced(node: Node, old: frozenset[int]) -> bool:
     spis = {state.spi for state in xfrm.states(node)}
     return len(spis) == PAIR and not spis & old
+
+
+def _has_new(node: Node, old: frozenset[int]) -> bool:
+    return len({state.spi for state in xfrm.states(node)} - old) >= PAIR

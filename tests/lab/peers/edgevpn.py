@@ -11,21 +11,24 @@ from edgevpn.api import SOCKET_VARIABLE, RpcError, SiteStatus, Status
 from edgevpn.client import UP_TIMEOUT, Client, DaemonUnreachable
 from tests.lab.namespace import Sandbox
 from tests.lab.network import Node
-from tests.lab.peers.connection import Connection, Psk
+from tests.lab.peers.connection import Auth, Certificate, Connection, Eap, Psk
 from tests.lab.peers.peer import IkeSaStatus, Peer, eventually
 
 PROGRAM = Path(sys.executable).with_name("edgevpn")
 
 
+IMPATIENT = '[gateway]\nretransmit_time = "1s"\nretransmit_tries = 2\n'
+"""Finds a dead peer dead within seven seconds; stands before the sites."""
+
+
 def site_table(connection: Connection, **settings: object) -> str:
     """The `[site.NAME]` table of a connection; `settings` are further keys: `start="wait"`."""
-    assert isinstance(connection.auth, Psk), "a site proves itself by a shared key"
     table: dict[str, object] = {
         "remote": connection.remote or "any",
-        "local": connection.local,
+        **({"local": connection.local} if connection.local else {}),
         "local_id": connection.local_id,
         "remote_id": connection.remote_id,
-        "psk": connection.auth.secret,
+        **_credentials(connection.auth),
         "local_networks": list(connection.local_ts),
         "remote_networks": list(connection.remote_ts),
         "ike_proposals": [connection.ike],
@@ -40,6 +43,16 @@ def site_table(connection: Connection, **settings: object) -> str:
     # Strings, numbers, truth values and lists of them are written alike in JSON and TOML.
     lines = [f"{key} = {json.dumps(value)}" for key, value in table.items()]
     return "\n".join([f"[site.{connection.name}]", *lines, ""])
+
+
+def _credentials(auth: Auth) -> dict[str, object]:
+    match auth:
+        case Psk(secret=secret):
+            return {"psk": secret}
+        case Certificate(certificate=certificate, key=key, authority=authority):
+            return {"auth": "certificate", "cert": str(certificate), "key": str(key), "ca": [str(authority)]}
+        case Eap(user=user, password=password, authority=authority):
+            return {"auth": "eap", "eap_id": user, "password": password, "ca": [str(authority)]}
 
 
 class EdgeVpn(Peer):

@@ -117,7 +117,7 @@ def _section(connection: Connection) -> str:
         "ikev2": "insist",
         "authby": "secret",
         "type": "tunnel",
-        "left": connection.local,
+        "left": connection.local or "%defaultroute",
         "leftid": _identity(connection.local_id),
         "leftsubnet": ",".join(connection.local_ts),
         "right": connection.remote or "%any",

@@ -155,7 +155,7 @@ class StrongSwan(Peer):
         remote_auth = connection.remote_auth or connection.auth
         section: dict[str, object] = {
             "version": 2,
-            "local_addrs": [connection.local],
+            "local_addrs": [connection.local or "%any"],
             "proposals": [connection.ike],
             "rekey_time": f"{connection.rekey_ike}s",
             "dpd_delay": f"{connection.dpd_delay}s",
