@@ -11,7 +11,7 @@ PYTEST := $(PYTHON) -m pytest
 # Only these: in the guest, collecting the fast tests would cost more than it is worth.
 LAB_TESTS = tests/lab $(shell grep -rl --include='test_*.py' 'mark.netns' tests)
 
-.PHONY: help venv vendor ipk feed apk deb check lab lab-kernel fast-guest test demo clean
+.PHONY: help venv vendor ipk feed apk deb check soak lab lab-kernel fast-guest test demo clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z -]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -39,7 +39,10 @@ check: venv vendor ## format, lint, types and the fast tests: no root, no guest
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy --strict
-	$(PYTEST) -q -m "not lab and not netns" --cov=edgevpn --cov-branch --cov-report=term:skip-covered
+	$(PYTEST) -q -m "not lab and not netns and not soak" --cov=edgevpn --cov-branch --cov-report=term:skip-covered
+
+soak: venv ## two endpoints through ten thousand operations: a minute, no root
+	$(PYTEST) -q -m soak tests/ike
 
 lab: venv vendor ## tests against a kernel data plane and real peers, as root: make lab K='psk and not openiked'
 	$(GUEST) $(PYTEST) -p no:cacheprovider -m "lab or netns" $(if $(K),-k "$(K)") $(LAB_TESTS)
@@ -47,7 +50,7 @@ lab: venv vendor ## tests against a kernel data plane and real peers, as root: m
 lab-kernel: ## build the fast guest (User-Mode Linux), once: some minutes
 	tests/lab/install uml
 
-test: check fast-guest lab ## everything, from nothing, on a fresh Debian 12, as root
+test: check soak fast-guest lab ## everything, from nothing, on a fresh Debian 12, as root
 
 fast-guest: venv
 	$(PYTHON) -m tests.lab.guest hasten

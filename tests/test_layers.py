@@ -158,6 +158,7 @@ WITHOUT_MODULE = {
     "tests/test_layers.py": "holds for the whole tree",
     "tests/ike/wire/test_against_scapy.py": "holds for all of edgevpn/ike/wire",
     "tests/ike/test_endpoint_against_scapy.py": "another decoder, for all that edgevpn/ike sends",
+    "tests/ike/test_life_cycle.py": "two endpoints through anything, for all of edgevpn/ike",
     "tests/ike/test_endpoint_hostile.py": "what must not happen, for all of edgevpn/ike",
     "tests/pki/test_against_cryptography.py": "another validator, for edgevpn/pki/validate.py and all below it",
     "tests/pki/test_against_pkits.py": "a published suite, for the same",

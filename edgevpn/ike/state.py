@@ -308,11 +308,13 @@ class Mobility:
     """Both sides speak MOBIKE (RFC 4555).
 
     `addresses` are where the peer can be found beside where it is, `seen_as` is the hash of our address by which it
-    has last told how it sees us.
+    has last told how it sees us. `esp_remote` is where its ESP packets come from, if that is not where its messages do:
+    a NAT has another mapping for it, and it has not noticed yet.
     """
 
     addresses: tuple[IpAddress, ...] = ()
     seen_as: bytes = b""
+    esp_remote: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)

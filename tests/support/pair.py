@@ -172,7 +172,11 @@ class Side:
 
     def ask(self, task: Task) -> None:
         """Put a task on the list of the one IKE SA."""
-        self.tell(Ask(self.sa.spi, task))
+        self.ask_at(self.sa.spi, task)
+
+    def ask_at(self, spi: bytes, task: Task) -> None:
+        """Put a task on the list of one of several."""
+        self.tell(Ask(spi, task))
 
     def terminate(self) -> None:
         self.tell(Terminate(self.sa.spi))
@@ -313,6 +317,14 @@ class Pair:
             receiver.tell(MappingChanged(child.spi_out, source))
         return True
 
+    def forget(self) -> None:
+        """Keep nothing of what was said and told so far, for a test that counts what else is kept."""
+        self.sent.clear()
+        self.secrets.clear()
+        self._chart = Chart()
+        for side in self.sides:
+            side.told.clear()
+
     def chart(self) -> str:
         """Every message since the last call, a line each; left's go `-->`."""
         return self._chart.text(self.secrets)
@@ -325,6 +337,20 @@ class Pair:
         mirrored = {(spis, frozenset((b, a) for a, b in children)) for spis, children in right}
         at_rest = not any(side.others for side in self.sides)
         return left == mirrored and at_rest and all(_kernel_fits(side) for side in self.sides) and self._carries()
+
+    def disagreement(self) -> str:
+        """What each side holds, for a person who wants to know why they do not agree."""
+        lines = []
+        for name, side in zip(("left", "right"), self.sides, strict=True):
+            for sa in side.endpoint.sas:
+                children = [
+                    (child.name, child.spi_in.hex(), child.spi_out.hex(), child.phase.name)
+                    for child in (sa.children if isinstance(sa, Established) else ())
+                ]
+                lines.append(f"{name}: {type(sa).__name__} {children}")
+            kernel = [spi.hex() for spi in side.kernel.inbound], [spi.hex() for spi in side.kernel.outbound]
+            lines.append(f"{name}: receives {kernel[0]}, sends {kernel[1]}")
+        return "\n".join(lines)
 
     def _carries(self) -> bool:
         """What one side sends on, the other receives on."""

@@ -174,7 +174,9 @@ def _their_secret(chosen: Chosen, request: Request, env: Env) -> tuple[tuple[Pay
 
 def ends(sa: Established) -> Endpoints:
     """What the data plane must know of the IKE SA around its children."""
-    return Endpoints(sa.peer.name, sa.path, bool(sa.nat))
+    esp_remote = sa.mobility.esp_remote if sa.mobility else None
+    path = replace(sa.path, remote=esp_remote) if esp_remote else sa.path
+    return Endpoints(sa.peer.name, path, bool(sa.nat))
 
 
 def exported(secured: Secured, child: ChildSa, env: Env) -> tuple[Effect, ...]:

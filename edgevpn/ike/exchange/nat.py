@@ -61,12 +61,14 @@ def _hash(spis: Spis, address: Address) -> bytes:
 
 def moved(sa: Established, path: Path, nat: Nat, env: Env) -> Moved:
     """The IKE SA and its children go over another path, or find another NAT there."""
-    if (path, nat) == (sa.path, sa.nat):
+    before = ends(sa)
+    if sa.mobility is not None:
+        sa = replace(sa, mobility=replace(sa.mobility, esp_remote=None))
+    if (path, nat) == (sa.path, sa.nat) and ends(sa) == before:
         return sa, ()
     keepalive_at = min(sa.keepalive_at, env.now + env.settings.keepalive) if nat.local else NEVER
     sa = replace(sa, path=path, nat=nat, keepalive_at=keepalive_at)
-    moves = tuple(MoveChild(child, ends(sa)) for child in sa.children)
-    return sa, (IkeSaMoved(sa.spi, sa.peer.name, path), *moves)
+    return sa, (IkeSaMoved(sa.spi, sa.peer.name, path), *_moves(sa))
 
 
 def followed(sa: Established, remote: Address, env: Env) -> Moved:
@@ -80,10 +82,15 @@ def mapping_changed(sa: Established, remote: Address, env: Env) -> Step:
     """The same, as ESP packets show; with MOBIKE they are all that may follow them (RFC 4555 §3.8)."""
     if sa.mobility is None or not _may_follow(sa, remote):
         return Step(*followed(sa, remote, env))
-    there = replace(ends(sa), path=replace(sa.path, remote=remote))
-    return Step(sa, tuple(MoveChild(child, there) for child in sa.children))
+    sa = replace(sa, mobility=replace(sa.mobility, esp_remote=remote))
+    return Step(sa, _moves(sa))
+
+
+def _moves(sa: Established) -> tuple[MoveChild, ...]:
+    there = ends(sa)
+    return tuple(MoveChild(child, there) for child in sa.children)
 
 
 def _may_follow(sa: Established, remote: Address) -> bool:
     """Whom a NAT hides may change its address; but behind a NAT of our own, as the caller, we know better (§2.23)."""
-    return remote != sa.path.remote and sa.nat.remote and not (sa.nat.local and sa.began)
+    return remote != ends(sa).path.remote and sa.nat.remote and not (sa.nat.local and sa.began)

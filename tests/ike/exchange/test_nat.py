@@ -8,13 +8,14 @@ from ipaddress import ip_address
 import pytest
 
 from edgevpn.ike.contract import Datagram, Endpoints, IkeSaMoved, MoveChild, Request, Settings, Step
+from edgevpn.ike.exchange.child_sa import ends
 from edgevpn.ike.exchange.nat import detected, detection, floated, followed, mapping_changed, moved, seen_as
 from edgevpn.ike.iana import ExchangeType, NotifyType
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.state import Address, Established, Mobility, Nat, Path, Phase, Probe, RekeyChild
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
-from tests.support.handshake import LEFT_PATH, RIGHT_PATH, an_env, from_port
+from tests.support.handshake import LEFT_PATH, RIGHT_PATH, an_env, from_port, kinds, the
 from tests.support.network import Nat as Box
 from tests.support.pair import LEFT, Pair, connected
 from tests.support.peers import TO_LEFT, TO_RIGHT
@@ -132,7 +133,23 @@ def test_with_mobike_only_esp_follows_esp() -> None:
     """RFC 4555 §3.8: IKE waits for UPDATE_SA_ADDRESSES."""
     sa = an_sa(a_child(), nat=Nat(remote=True), mobility=Mobility())
     step = mapping_changed(sa, THERE, an_env())
-    assert step == Step(sa, (MoveChild(a_child(), Endpoints("right", MOVED, nat=True)),))
+    assert kinds(step) == [MoveChild]
+    assert the(MoveChild, step).ends == Endpoints("right", MOVED, nat=True)
+    after = step.sa
+    assert isinstance(after, Established)
+    assert after.path == LEFT_PATH
+    assert ends(after) == the(MoveChild, step).ends
+    assert mapping_changed(after, THERE, an_env()) == Step(after)
+
+
+def test_update_brings_both_together_again() -> None:
+    sa = an_sa(a_child(), nat=Nat(remote=True), mobility=Mobility(esp_remote=THERE))
+    there, effects = moved(sa, MOVED, sa.nat, an_env())
+    assert there == replace(sa, path=MOVED, mobility=Mobility())
+    assert len(effects) == 2
+    back, effects = moved(sa, LEFT_PATH, sa.nat, an_env())
+    assert back == replace(sa, mobility=Mobility())
+    assert MoveChild(a_child(), Endpoints("right", LEFT_PATH, nat=True)) in effects
 
 
 # --- between two -----------------------------------------------------------------------------------------------------
