@@ -13,7 +13,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import tomli
+
 from edgevpn.api import METHODS, TOPICS, ErrorCode, RpcError
+from edgevpn.config.reader import parse
+from edgevpn.config.show import complete, masked_tables
 from edgevpn.daemon.control import ControlServer, Method, Params, listen
 from tests.support.daemon import Faults, everybody
 from tests.support.shapes import misfits
@@ -53,6 +57,20 @@ POOL = {
     "logins": ["password", "certificate", "psk"],
     "legacy": False,
 }
+FILE = """
+[pki]
+public_name = "vpn.example.org"
+
+[pool.home]
+v4 = "10.9.0.0/24"
+
+[site.office]
+remote = "office.example.org"
+psk = "a key that is long enough for a test"
+local_networks = "10.1.0.0/24"
+remote_networks = "10.2.0.0/24"
+"""
+"""What `config.show` answers, whatever has been changed."""
 NO_PLAN: dict[str, Any] = {"changes": [], "drops": [], "warnings": []}
 
 
@@ -278,7 +296,8 @@ class StandIn:
         return {"added": [], "changed": [], "removed": [], "unchanged": ["office", "branch"], "warnings": []}
 
     def config_show(self, defaults: bool = False) -> object:
-        return {"web": {"port": 8443}, "pki": {"public_name": ["vpn.example.org"]}, "pool": {"home": {}}}
+        tables = tomli.loads(FILE)
+        return complete(parse(FILE, "edgevpn.toml"), tables) if defaults else masked_tables(tables)
 
     def config_schema(self) -> object:
         return {"type": "object"}

@@ -191,6 +191,7 @@ export const english = {
 	'link.again': 'Make a new link',
 	'link.make': 'Show the code',
 	'link.unencrypted': 'Make the link all the same',
+	'link.plain': 'Without HTTPS everybody in the LAN can read what the link leads to.',
 	'file.download': 'Download',
 	'file.saved': 'Saved. Whoever has this file can come in: delete it when it has done its work.',
 

@@ -191,6 +191,7 @@ export const japanese = {
 	'link.again': '新しいリンクを作る',
 	'link.make': 'コードを表示',
 	'link.unencrypted': 'それでもリンクを作る',
+	'link.plain': 'HTTPS でなければ、リンクの内容を LAN 内の誰でも読めます。',
 	'file.download': 'ダウンロード',
 	'file.saved': '保存しました。このファイルを持つ人は誰でも接続できます。使い終わったら削除してください。',
 

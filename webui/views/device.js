@@ -5,7 +5,7 @@ import { bars } from '../chart.js';
 import { fill, h } from '../dom.js';
 import { ago, day, listed, moment, octets } from '../format.js';
 import { t } from '../i18n.js';
-import { button, card, copyable, facts, field, form, notice, select, sure, toggle } from '../parts.js';
+import { button, card, copyable, facts, field, fold, form, notice, select, sure, toggle } from '../parts.js';
 import { attemptList } from './attempts.js';
 import { deviceState } from './rows.js';
 import { ways } from './share.js';
@@ -94,7 +94,8 @@ function settings(detail, page) {
 			await patch(at('devices', device.name), { settings: Object.fromEntries(changed) });
 		await page.again();
 	};
-	return form(t('save'), keep, [enabled.node, owner.node, expires.node, mode.node, networks.node, dns.node, v4.node, v6.node, unique.node], { where });
+	return form(t('save'), keep, [enabled.node, owner.node, expires.node,
+		fold(t('more'), mode.node, networks.node, dns.node, v4.node, v6.node, unique.node)], { where });
 }
 
 function profile(device) {
@@ -104,6 +105,12 @@ function profile(device) {
 	const demand = select(t('demand.title'), ['off', 'always', 'domains'].map(each => [each, t(`demand.${each}`)]), 'off');
 	const networks = field(t('demand.networks'), { hint: t('demand.networks.hint') });
 	const domains = field(t('demand.names'), { hint: t('demand.names.hint') });
+	const choose = () => {
+		networks.node.hidden = demand.value !== 'always';
+		domains.node.hidden = demand.value !== 'domains';
+	};
+	demand.input.addEventListener('change', choose);
+	choose();
 	const options = secret => form => ({
 		...(secret ? { secret } : {}),
 		...(form === 'mobileconfig' && demand.value !== 'off' ? { on_demand: demand.value, networks: lines(networks), domains: listed(domains.value) } : {})

@@ -32,16 +32,15 @@ export function render({ status, attempts }, page) {
 		status.sites.length ? sites.node : h('div', { class: 'card empty' }, t('site.none')),
 		head(t('devices'), '#/add-device', t('device.add')),
 		status.devices.length ? devices.node : empty(),
-		h('div', { class: 'head' }),
-		card(t('attempt.title'), failures));
+		h('div', { class: 'head' }, h('h2', {}, t('attempt.title'))), h('div', { class: 'card' }, failures));
 }
 
 function head(title, href, label) {
-	return h('div', { class: 'head' }, h('h2', {}, title), h('a', { class: 'button', href }, label));
+	return h('div', { class: 'head' }, h('h2', {}, title), h('a', { class: 'button main', href }, label));
 }
 
 function empty() {
-	return h('div', { class: 'card empty' }, h('p', {}, t('device.none')), h('a', { class: 'button main', href: '#/add-device' }, t('device.first')));
+	return h('div', { class: 'card empty' }, h('p', {}, t('device.none')), h('a', { class: 'button', href: '#/add-device' }, t('device.first')));
 }
 
 function follow(page, sites, devices, failures, last) {

@@ -13,7 +13,7 @@ function flow(kind, name) {
 	const update = () => {
 		const points = ratesOf(kind, name);
 		const last = points.at(-1) ?? { received: 0, sent: 0 };
-		fill(node, sparkline(points), h('div', { class: 'rates' }, `↓ ${rate(last.sent)} ↑ ${rate(last.received)}`));
+		fill(node, sparkline(points), h('div', { class: 'rates' }, kind === 'devices' ? `↓ ${rate(last.sent)} ↑ ${rate(last.received)}` : `↓ ${rate(last.received)} ↑ ${rate(last.sent)}`));
 	};
 	update();
 	return { node, update };

@@ -49,7 +49,7 @@ function linkPart(device, form, options, first) {
 	const start = () => make(false).catch(error => {
 		if (error.code !== 'unencrypted')
 			return where.fail(error);
-		const accept = toggle(t('link.unencrypted'), false, on => on && make(true).catch(where.fail), { hint: error.message });
+		const accept = toggle(t('link.unencrypted'), false, on => on && make(true).catch(where.fail), { hint: t('link.plain') });
 		fill(place, accept.node);
 	});
 	if (first)

@@ -4,7 +4,7 @@ import { at, get, patch, post, remove } from '../api.js';
 import { sparkline } from '../chart.js';
 import { applied, SECONDS } from '../confirm.js';
 import { fill, h } from '../dom.js';
-import { listed, moment, octets } from '../format.js';
+import { listed, moment, octets, rate } from '../format.js';
 import { t } from '../i18n.js';
 import { ratesOf } from '../live.js';
 import { button, card, facts, field, fold, form, notice, secretField, select, sure } from '../parts.js';
@@ -25,7 +25,11 @@ export function render({ site, keys, attempts }, page) {
 	const now = h('div', { 'aria-live': 'polite' });
 	const graph = h('div', {});
 	const show = each => fill(now, live(each, where));
-	const draw = () => fill(graph, sparkline(ratesOf('sites', site.name)));
+	const draw = () => {
+		const points = ratesOf('sites', site.name);
+		const last = points.at(-1) ?? { received: 0, sent: 0 };
+		fill(graph, sparkline(points), h('p', { class: 'hint' }, `↓ ${rate(last.received)} ↑ ${rate(last.sent)}`));
+	};
 	show(site);
 	draw();
 	page.on('site', each => each.name === site.name && show(each));
