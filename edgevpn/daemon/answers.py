@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from edgevpn.config.model import Config, Device
-from edgevpn.daemon.devices import Devices, Found, Refusal, nt_hash_of, psk_of
+from edgevpn.daemon.devices import Devices, Found, Refusal, Tries, nt_hash_of, psk_of
 from edgevpn.daemon.keyring import Keyring, Verdict
 from edgevpn.daemon.leases import Leases
 from edgevpn.daemon.logs import note
@@ -64,6 +65,7 @@ class Answers:
         self.keyring: Keyring
         self.leases: Leases
         self._shown: dict[bytes, Shown] = {}
+        self._tries = Tries(time.monotonic)
 
     def use(self, config: Config, devices: Devices, leases: Leases) -> None:
         """Answer by this configuration from now on."""
@@ -86,6 +88,9 @@ class Answers:
                 self._feed(PskFound(spi, found.peer if found else peers[0], key))
             case FindPassword(spi, peers, user):
                 found = self._found(spi, peers, user.encode())
+                if found and not self._tries.allow(found.device.name):
+                    note(log, logging.WARNING, "device_refused", shown=user, why=Refusal.TOO_MANY_TRIES.value)
+                    found = None
                 nt_hash = nt_hash_of(found.device) if found else None
                 self._feed(PasswordFound(spi, found.peer if found else peers[0], nt_hash))
             case Lease():
@@ -138,7 +143,9 @@ class Answers:
             self._shown[question.spi] = Shown(None, verdict.verified)
             return CertificatesVerified(question.spi, verdict.peer, verdict.public_key)
         names = (question.identity.data, *(each.data for each in ids_of(verdict.verified.certificate)))
+        holder = self.keyring.holders.get(verdict.verified.fingerprints[0], "")
         outcomes = [self.devices.find((verdict.peer,), name) for name in names]
+        outcomes.append(self.devices.holder(verdict.peer, holder))  # Windows shows the subject's name alone
         found = next((each for each in outcomes if isinstance(each, Found)), None)
         if found is None:
             known = (each for each in outcomes if each is not Refusal.UNKNOWN)

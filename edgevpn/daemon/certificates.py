@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from edgevpn.config.model import Auth, Config
+from edgevpn.config.model import Auth, Config, Pki
 from edgevpn.daemon.keyring import Keyring, open_keyring, prepare
 from edgevpn.daemon.logs import note
 from edgevpn.pki.errors import PkiError
-from edgevpn.pki.office import Office
+from edgevpn.pki.office import Lifetimes, Office
 from edgevpn.pki.store import Store
 
 EVERY = 3600.0
@@ -26,6 +26,12 @@ log = logging.getLogger("edgevpn.pki")
 def needs_certificates(config: Config) -> bool:
     """Whether anybody proves anything by a certificate."""
     return bool(config.pki.public_name or config.pools) or any(site.auth is not Auth.PSK for site in config.sites)
+
+
+def lifetimes(pki: Pki) -> Lifetimes:
+    """How long what we issue is good for."""
+    ca, server, device = pki.ca_validity, pki.server_validity, pki.device_validity
+    return Lifetimes(timedelta(seconds=ca), timedelta(seconds=server), timedelta(seconds=device))
 
 
 class Certificates:
@@ -76,7 +82,7 @@ class Certificates:
         """In a thread."""
         now = datetime.now(UTC)
         if self.office is None:
-            self.office = Office(Store(self._folder))
+            self.office = Office(Store(self._folder), lifetimes(config.pki))
         prepare(self.office, config.pki, now)
         return open_keyring(config, self.office, now)
 

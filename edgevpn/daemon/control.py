@@ -42,10 +42,13 @@ class Limits:
     """What one client, and all together, may take from the daemon. Octets and seconds.
 
     `unsent` waits for one subscriber at most; `patience` is for a client to read an answer, `linger` for one that has
-    been answered for the last time to stop sending, `pause` after a connection that could not be accepted.
+    been answered for the last time to stop sending, `pause` after a connection that could not be accepted. A client may
+    call `burst` times at once, then `rate` times a second: who wants more waits.
     """
 
     clients: int = 32
+    rate: float = 200.0
+    burst: int = 500
     line: int = LONGEST_REQUEST
     unsent: int = 1 << 20
     patience: float = 10.0
@@ -62,6 +65,9 @@ class Peer:
     gids: frozenset[int]
 
 
+NO_GUARDS: Mapping[str, Callable[[Peer], bool]] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A request that is well-formed; a notification wants no answer."""
@@ -70,6 +76,23 @@ class Request:
     params: Params
     id: str | int | None
     notification: bool
+
+
+class Pace:
+    """How fast one client may call: it has a stock of calls, which fills up again as time passes."""
+
+    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._stock = float(limits.burst)
+        self._counted_at = clock()
+
+    def take(self) -> float:
+        """Take a call; the seconds to wait before it is made."""
+        now = self._clock()
+        grown = self._stock + (now - self._counted_at) * self._limits.rate
+        self._stock, self._counted_at = min(float(self._limits.burst), grown) - 1, now
+        return max(0.0, -self._stock / self._limits.rate)
 
 
 def listen(path: Path, gid: int | None = None) -> socket.socket:
@@ -106,7 +129,10 @@ def may_control(peer: Peer, gid: int | None) -> bool:
 
 
 class ControlServer:
-    """Serves a table of methods, and passes events on to those who subscribed to their topic."""
+    """Serves a table of methods, and passes events on to those who subscribed to their topic.
+
+    `guards` say of some methods who may call them, of all who are admitted. `subscribed` is called when others listen.
+    """
 
     def __init__(
         self,
@@ -115,12 +141,16 @@ class ControlServer:
         admits: Callable[[Peer], bool],
         report: FaultReport,
         limits: Limits = Limits(),
+        guards: Mapping[str, Callable[[Peer], bool]] = NO_GUARDS,
+        subscribed: Callable[[], None] = lambda: None,
     ) -> None:
         self._methods = methods
         self._topics = topics
         self._admits = admits
         self._report = report
         self._limits = limits
+        self._guards = guards
+        self._subscribed = subscribed
         self._clients: dict[asyncio.StreamWriter, frozenset[str]] = {}
 
     async def serve(self, listener: socket.socket) -> None:
@@ -147,6 +177,10 @@ class ControlServer:
                 writer.transport.abort()
                 del self._clients[writer]
 
+    def hears(self, topic: str) -> bool:
+        """Whether anybody wants to hear of this."""
+        return any(topic in topics for topics in self._clients.values())
+
     async def _attend(self, connection: socket.socket) -> None:
         """One client, from its first line to its last."""
         try:
@@ -162,7 +196,7 @@ class ControlServer:
                 await self._send(writer, _error(None, refusal))
             else:
                 self._clients[writer] = frozenset()
-                await self._converse(reader, writer)
+                await self._converse(reader, writer, peer)
             await self._part(reader, writer)
         except OSError:
             pass  # gone, or too slow to read its answers: there is nobody to tell
@@ -189,8 +223,9 @@ class ControlServer:
             await writer.drain()
         writer.close()
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: Peer) -> None:
         """Answer line by line. Lines are taken one after the other, so a client cannot have more than one call."""
+        pace = Pace(self._limits, asyncio.get_running_loop().time)
         while True:
             try:
                 line = await reader.readuntil(b"\n")
@@ -200,7 +235,9 @@ class ControlServer:
                 fault = RpcError(ErrorCode.INVALID_REQUEST, f"a line may have {self._limits.line} octets")
                 await self._send(writer, _error(None, fault))
                 return
-            answer = await self._answer(line, writer)
+            if wait := pace.take():
+                await asyncio.sleep(wait)
+            answer = await self._answer(line, writer, peer)
             if answer:
                 await self._send(writer, answer)
 
@@ -209,14 +246,14 @@ class ControlServer:
         async with asyncio.timeout(self._limits.patience):
             await writer.drain()
 
-    async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> bytes:
+    async def _answer(self, line: bytes, writer: asyncio.StreamWriter, peer: Peer) -> bytes:
         """The line to send back; empty for a notification."""
         try:
             request = parse_request(line)
         except RpcError as error:
             return _error(None, error)
         # What a method raises is the answer to its caller and never ends the server.
-        (outcome,) = await asyncio.gather(self._call(request, writer), return_exceptions=True)
+        (outcome,) = await asyncio.gather(self._call(request, writer, peer), return_exceptions=True)
         if request.notification:
             return b""
         match outcome:
@@ -228,7 +265,9 @@ class ControlServer:
                 self._report(request.method, fault)
                 return _error(request.id, RpcError(ErrorCode.INTERNAL_ERROR, "internal error; see the log"))
 
-    async def _call(self, request: Request, writer: asyncio.StreamWriter) -> bytes:
+    async def _call(self, request: Request, writer: asyncio.StreamWriter, peer: Peer) -> bytes:
+        if (guard := self._guards.get(request.method)) and not guard(peer):
+            raise RpcError(ErrorCode.NOT_PERMITTED, f"user {peer.uid} may not call {request.method}")
         if request.method == "subscribe":
             result: object = self._subscribe(request.params, writer)
         elif method := self._methods.get(request.method):
@@ -243,6 +282,7 @@ class ControlServer:
             known = ", ".join(sorted(self._topics))
             raise RpcError(ErrorCode.INVALID_PARAMS, f"subscribe takes topics, a list of: {known}")
         self._clients[writer] = frozenset(wanted)
+        self._subscribed()
         return {"topics": sorted(self._clients[writer])}
 
 

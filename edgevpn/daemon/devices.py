@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,9 @@ from edgevpn.config.model import Config, Device
 from edgevpn.config.pool import Login
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 
+MOST_TRIES, TRIES_WITHIN = 10, 60.0
+"""Passwords that are looked up for one device within so many seconds."""
+
 
 class Refusal(Enum):
     """Why a device does not come in, in words for its owner."""
@@ -19,6 +23,7 @@ class Refusal(Enum):
     UNKNOWN = "no device has this name"
     DISABLED = "the device is disabled"
     EXPIRED = "the time of the device is over"
+    TOO_MANY_TRIES = "too many tries to log in as this device; it may try again in a minute"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,13 @@ class Devices:
                 return self.refusal(device) or Found(device, peer)
         return Refusal.UNKNOWN
 
+    def holder(self, peer: str, name: str) -> Found | Refusal:
+        """The device of that name, which has shown a certificate that we have given it."""
+        device = self._by_name.get(name)
+        if device is None or self.peer_of(device) != peer:
+            return Refusal.UNKNOWN
+        return self.refusal(device) or Found(device, peer)
+
     def refusal(self, device: Device) -> Refusal | None:
         """Why the device may not come in, or may not stay."""
         if not device.enabled:
@@ -60,6 +72,23 @@ class Devices:
     def peer_of(device: Device) -> str:
         """The peer by which a device comes in; see `peers.pool_peer_names`."""
         return f"{device.pool}/{device.login.value}"
+
+
+class Tries:
+    """How often somebody has tried to log in lately, by device: nobody may guess passwords for long."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._times: dict[str, deque[float]] = {}
+
+    def allow(self, device: str) -> bool:
+        """Note a try; False if it was one too many."""
+        now = self._clock()
+        times = self._times.setdefault(device, deque(maxlen=MOST_TRIES))
+        allowed = len(times) < MOST_TRIES or now - times[0] > TRIES_WITHIN
+        if allowed:
+            times.append(now)
+        return allowed
 
 
 def folded(shown: bytes) -> bytes:

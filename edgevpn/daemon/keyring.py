@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha1
 from pathlib import Path
@@ -26,9 +26,10 @@ from edgevpn.pki.external import read_server
 from edgevpn.pki.identity import IkeId
 from edgevpn.pki.keys import KeyKind, PrivateKey, is_public, spki
 from edgevpn.pki.office import Office
+from edgevpn.pki.records import Holder
 from edgevpn.pki.revocation import read_crl
 from edgevpn.pki.rules import Purpose
-from edgevpn.pki.validate import Trust, VerifiedKey, verify
+from edgevpn.pki.validate import Trust, VerifiedKey, check_anchor, verify
 
 KEY_KINDS = {
     KeyType.RSA_2048: KeyKind.RSA_2048,
@@ -44,6 +45,9 @@ REVOCATIONS = {
 }
 BESIDE = KeyKind.ECDSA_P256
 """What is kept beside an RSA key: faster, for peers that can verify it."""
+
+LONGEST_NAME = 64
+"""Characters of a common name (RFC 5280 appendix A.1)."""
 
 POOLS = ""
 """The name among sites that stands for all pools."""
@@ -68,11 +72,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """All of it, never changed: a new one takes its place. `faults` is what could not be used, for the owner."""
+    """All of it, never changed: a new one takes its place.
+
+    `holders` are the devices that our CA has given certificates, by fingerprint. `faults` is what could not be used.
+    """
 
     proofs: Mapping[str, Proof]
     keys: Mapping[str, PrivateKey] = field(repr=False)
     believed: Mapping[str, Believed]
+    holders: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[PkiError, ...] = ()
 
     def sign(self, name: str, scheme: SignatureScheme, octets: bytes) -> bytes | None:
@@ -127,7 +135,7 @@ def prepare(office: Office, pki: Pki, at: datetime) -> None:
     if names is None or not pki.local_ca:
         return
     if not office.has_authority:
-        office.init(f"edgevpn CA of {names.first}", KEY_KINDS[pki.key_type], at)
+        office.init(f"edgevpn CA of {names.first}"[:LONGEST_NAME], KEY_KINDS[pki.key_type], at)
     kinds = {KEY_KINDS[pki.key_type]} if pki.certificate is None else set()
     for kind in (*kinds, *({BESIDE} if kinds and BESIDE not in kinds else ())):
         office.keep_server(names, kind, at)
@@ -166,7 +174,10 @@ class _Opening:
             credentials = tuple(self._site_credentials(site)) or ours
             if credentials or site.auth is Auth.EAP:
                 proofs[site.name] = Proof(Signing(credentials, config.pki.sha1_signatures), _certified(trust))
-        return Keyring(proofs, self._keys, believed, tuple(self._faults))
+        holders = {
+            each.fingerprint: each.name for each in self._office.ledger.issued.values() if each.holder is Holder.DEVICE
+        }
+        return Keyring(proofs, self._keys, believed, holders, tuple(self._faults))
 
     def _server_credentials(self) -> Iterator[Credential]:
         """The gateway's own certificates, the one of few clients first: those who cannot verify it get the next."""
@@ -206,30 +217,31 @@ class _Opening:
     def _common_trust(self) -> Trust:
         """Our CA and those of [pki], and what they have revoked."""
         pki = self._config.pki
-        trust = self._office.trust(REVOCATIONS[pki.revocation])
-        anchors = tuple(certificate for path in pki.trust for certificate in self._certificates(path))
+        anchors = tuple(anchor for path in pki.trust for anchor in self._anchors(path))
         crls = tuple(crl for path in pki.crl_files for crl in self._crls(path))
-        return Trust(
-            anchors=(*trust.anchors, *anchors),
-            intermediates=trust.intermediates,
-            crls=(*trust.crls, *crls),
-            revocation=trust.revocation,
-            blocked=trust.blocked,
-            known_date=trust.known_date,
-        )
+        return self._office.trust(REVOCATIONS[pki.revocation], anchors, crls)
 
     def _site_trust(self, site: Site, common: Trust) -> Trust:
+        """Its own CAs where it has some, and all that is known to be revoked."""
         if not site.ca:
             return common
-        anchors = tuple(certificate for path in site.ca for certificate in self._certificates(path))
-        return Trust(anchors, (), common.crls, common.revocation, common.blocked, common.known_date)
+        anchors = tuple(anchor for path in site.ca for anchor in self._anchors(path))
+        return replace(common, anchors=anchors, intermediates=())
 
-    def _certificates(self, path: Path) -> tuple[x509.Certificate, ...]:
+    def _anchors(self, path: Path) -> Iterator[x509.Certificate]:
+        """CAs of a file; what is none is a fault."""
         try:
-            return read_parts(_octets(path), source=str(path)).certificates
+            certificates = read_parts(_octets(path), source=str(path)).certificates
         except PkiError as error:
             self._faults.append(error)
-            return ()
+            return
+        for certificate in certificates:
+            try:
+                check_anchor(certificate)
+            except PkiError as error:
+                self._faults.append(error)
+            else:
+                yield certificate
 
     def _crls(self, path: Path) -> Iterator[pki_revocation.Crl]:
         try:

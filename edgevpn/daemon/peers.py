@@ -173,7 +173,7 @@ def _pool_peer(
         rekey_after=_or_never(pool.ike_rekey_time),
         life=_or_never(pool.ike_life_time),
         liveness=_or_never(pool.dpd_delay),
-        unique=UNIQUE[pool.unique],
+        unique=ike.Unique.SHARE if pool.unique is UniqueSetting.KEEP else UNIQUE[pool.unique],
         fragmentation=pool.fragmentation,
         mobike=pool.mobike,
         redirects=False,

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path as FilePath
 
-from edgevpn.config.model import Config, Device
+from edgevpn.config.model import Config, Device, Unique
 from edgevpn.daemon import leases as leasing
 from edgevpn.daemon import usage as using
 from edgevpn.daemon.answers import Answers
@@ -97,6 +97,7 @@ class Visitors:
         if visit.device is not None:
             self.usage.saw(visit.device, time.time(), place(visit.path.remote))
             self._usage_file.touch()
+        self._make_room(visit)
         if up.replaces is None:
             note(
                 log,
@@ -138,6 +139,14 @@ class Visitors:
         self._leases_file.touch()
 
     # --- below ---
+
+    def _make_room(self, visit: Visit) -> None:
+        """A device that may be in once only is in anew."""
+        device = self._answers.devices.get(visit.device) if visit.device else None
+        if device is not None and device.unique is Unique.REPLACE:
+            for other in self.sessions.of(device.name):
+                if other.spi != visit.spi:
+                    self._show_out(other, "it has come in anew")
 
     def _may_stay(self, name: str, before: dict[str, Device], devices: Devices) -> bool:
         """A device stays if it may come in, and would come in by the same way."""

@@ -24,6 +24,7 @@ from edgevpn.daemon.control import (
     ControlServer,
     Limits,
     Method,
+    Pace,
     Params,
     Peer,
     Request,
@@ -87,7 +88,17 @@ class Service:
         self.path = path
         self.faults = Faults()
         self.strangers: set[int] = set()
-        self.server = ControlServer(METHODS, frozenset({"log", "site"}), self.admits, self.faults, limits)
+        self.kept_out: set[int] = set()
+        self.listening: list[bool] = []
+        self.server = ControlServer(
+            METHODS,
+            frozenset({"log", "site"}),
+            self.admits,
+            self.faults,
+            limits,
+            {"echo": lambda peer: peer.uid not in self.kept_out},
+            lambda: self.listening.append(self.server.hears("log")),
+        )
 
     def admits(self, peer: Peer) -> bool:
         return peer.uid not in self.strangers
@@ -241,6 +252,37 @@ async def test_a_stranger_is_told_so(serve: Serve) -> None:
             assert await client.hear() is None
 
 
+async def test_some_methods_are_not_for_everybody(serve: Serve) -> None:
+    async with serve() as service, service.client() as client:
+        line = b'{"jsonrpc":"2.0","id":1,"method":"echo"}\n'
+        assert (await client.ask(line))["result"] == {}
+        service.kept_out.add(os.getuid())
+        assert await client.error(line) == (ErrorCode.NOT_PERMITTED, f"user {os.getuid()} may not call echo")
+        assert (await client.ask(VERSION))["id"] == 1
+
+
+def test_pace() -> None:
+    """A stock of calls, then so many a second; who waits gets what has grown meanwhile."""
+    now = 0.0
+    pace = Pace(Limits(rate=10, burst=3), lambda: now)
+    assert [pace.take() for _ in range(5)] == [0, 0, 0, pytest.approx(0.1), pytest.approx(0.2)]
+    now = 0.2
+    assert pace.take() == pytest.approx(0.1)
+    now = 1000.0
+    assert [pace.take() for _ in range(4)] == [0, 0, 0, pytest.approx(0.1)]
+
+
+async def test_a_client_in_a_hurry_waits(serve: Serve) -> None:
+    """Its next call is not made yet, while others are answered."""
+    async with serve(burst=1, rate=1e-6) as service, service.client() as hasty, service.client() as other:
+        assert (await hasty.ask(VERSION))["id"] == 1
+        hasty.writer.write(VERSION)
+        assert (await other.ask(VERSION))["id"] == 1
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await hasty.hear()
+
+
 async def test_connections_wait_while_no_file_descriptor_is_free(serve: Serve) -> None:
     async with serve(pause=0.001) as service:
         waiting = socket.socket(socket.AF_UNIX)
@@ -286,6 +328,7 @@ async def test_events_go_to_those_who_asked_for_them(serve: Serve) -> None:
         assert (await both.hear())["params"] == {"topic": "site", "data": {"name": "office"}}
         assert await both.hear() == up
         assert (await both.ask(subscribe % b"[]"))["result"] == {"topics": []}
+        assert service.listening == [True, True, True]
         service.server.publish("log", "down")
         assert (await both.ask(VERSION))["id"] == 1
 

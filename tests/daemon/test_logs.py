@@ -1,8 +1,9 @@
+import json
 import logging
 
 import pytest
 
-from edgevpn.daemon.logs import LONGEST_VALUE, line, note, note_report, value_text
+from edgevpn.daemon.logs import LONGEST_VALUE, Entry, formatter, line, note, note_report, value_text
 from edgevpn.ike.contract import Level, report
 
 VALUES: dict[str, tuple[object, str]] = {
@@ -45,3 +46,44 @@ def test_levels(caplog: pytest.LogCaptureFixture) -> None:
         ("edgevpn.test", logging.INFO, "up peer=office"),
         ("edgevpn.test", logging.WARNING, 'refused why="no key"'),
     ]
+
+
+def record(message: object, *, fault: Exception | None = None) -> logging.LogRecord:
+    raised = (type(fault), fault, None) if fault else None
+    made = logging.LogRecord("edgevpn.test", logging.WARNING, "", 0, message, (), raised)
+    made.created = 1_700_000_000.25
+    return made
+
+
+def test_lines_for_people() -> None:
+    assert formatter(False).format(record(Entry("up", (("peer", "a b"),)))) == 'WARNING up peer="a b"'
+
+
+def test_lines_for_programs() -> None:
+    fields = (
+        ("peer", "a\nb"),
+        ("spi", b"\x01\x02"),
+        ("count", 3),
+        ("names", ["x", 1]),
+        ("level", "loud"),
+        ("why", "x" * 999),
+    )
+    written = formatter(True).format(record(Entry("up", fields)))
+    assert "\n" not in written
+    assert json.loads(written) == {
+        "at": 1_700_000_000.25,
+        "level": "warning",
+        "log": "edgevpn.test",
+        "event": "up",
+        "peer": "a\nb",
+        "spi": "0102",
+        "count": 3,
+        "names": ["x", 1],
+        "level_": "loud",
+        "why": "x" * LONGEST_VALUE + "...",
+    }
+
+
+def test_what_others_log_for_programs() -> None:
+    written = json.loads(formatter(True).format(record("plain words", fault=ValueError("odd"))))
+    assert (written["event"], written["exception"]) == ("plain words", "ValueError: odd")
