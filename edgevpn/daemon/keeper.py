@@ -38,6 +38,7 @@ from edgevpn.ike.state import (
     Initiating,
     Path,
     Phase,
+    Probe,
     RekeyChild,
     RekeyIke,
 )
@@ -59,6 +60,7 @@ class Patience:
     longest_pause: float = 60.0
     resolve: float = 10.0
     answer: float = 240.0
+    look_again: float = 60.0
 
     def pause(self, failures: int, chance: float) -> float:
         """How long to wait after so many failures: longer each time, and never the same for two gateways."""
@@ -121,6 +123,7 @@ class Keeper:
         self._asked: tuple[str, ...] = ()  # those of them that the core is busy with
         self._by_itself = any(child.start is Start.LOAD for child in site.children)
         self._call = asyncio.Event()
+        self._resolved = frozenset[IpAddress]()  # what the peer's names led to when we looked last
         self._redirect: Redirected | None = None
         self._redirects = 0
         self._answer: asyncio.Future[None] | None = None
@@ -252,8 +255,9 @@ class Keeper:
         while True:
             if not self._wanted:
                 self._call.clear()
-                await self._call.wait()
+                await self._idle()
                 failures = 0
+                continue
             try:
                 await self._bring_up()
             except NotUp as reason:
@@ -266,6 +270,28 @@ class Keeper:
             else:
                 self._redirects = 0
                 self._finish(None)
+
+    async def _idle(self) -> None:
+        """Nothing is wanted. While a tunnel is up, look now and then whether the peer's name leads elsewhere."""
+        while not self._call.is_set():
+            try:
+                async with asyncio.timeout(self._patience.look_again):
+                    await self._call.wait()
+            except TimeoutError:
+                await self._look_again()
+
+    async def _look_again(self) -> None:
+        """A peer that has another address may be gone from the one that it had: ask whether it lives, at once."""
+        names = any(isinstance(host, str) for host in self.site.remote)
+        sa = next((sa for sa in self._core.sas_of(self.site.name) if isinstance(sa, Established)), None)
+        if not names or sa is None:
+            return
+        with suppress(NotUp):
+            now = frozenset(path.remote.host for path in await self._paths(self.site.remote))
+            if self._resolved and now != self._resolved and sa.path.remote.host not in now:
+                note(log, logging.INFO, "name_moved", site=self.site.name, to=",".join(map(str, now)))
+                self._core.feed(Ask(sa.spi, Probe()))
+            self._resolved = now
 
     async def _trap(self) -> None:
         """Traps need the peer's address, so they wait for its name to resolve."""

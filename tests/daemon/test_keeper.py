@@ -25,7 +25,7 @@ from edgevpn.ike.contract import (
     Terminate,
 )
 from edgevpn.ike.iana import IdType
-from edgevpn.ike.state import Address, CreateChild, Established, Path, RekeyChild, RekeyIke
+from edgevpn.ike.state import Address, CreateChild, Established, Path, Probe, RekeyChild, RekeyIke
 from edgevpn.ike.table import WithPeer
 from edgevpn.ike.wire.payloads import Identification
 from tests.support.configs import office
@@ -89,7 +89,7 @@ class World:
 
 @asynccontextmanager
 async def kept(world: World, site: Site = OFFICE, start: bool = True) -> AsyncIterator[Keeper]:
-    keeper = Keeper(site, world, world, Ports(), Patience(first_pause=0))
+    keeper = Keeper(site, world, world, Ports(), Patience(first_pause=0, look_again=0))
     task = asyncio.create_task(keeper.run())
     try:
         if start:
@@ -224,6 +224,29 @@ async def test_the_peer_was_faster(world: World) -> None:
         world.sas = pair.left.endpoint.sas_of("right")
         up(keeper, b"theirs")
         assert await world.next() == Terminate(world.sas[0].spi)
+
+
+async def test_a_name_that_moves(world: World) -> None:
+    """While the tunnel is up: the peer is asked at once whether it is still there."""
+    world.names["office.example.org"] = (ELSEWHERE,)
+    world.sas = (sa,) = (standing(),)
+    async with kept(world, office(start="wait")):
+        assert await world.quiet()
+        world.names["office.example.org"] = (ip_address("203.0.113.2"),)
+        assert await world.next() == Ask(sa.spi, Probe())
+        assert await world.quiet()
+
+
+async def test_a_name_that_stays(world: World) -> None:
+    """Or that gets another address beside the one in use, or does not resolve for a while."""
+    world.sas = (sa,) = (standing(),)
+    world.names["office.example.org"] = (sa.path.remote.host,)
+    async with kept(world, office(start="wait")):
+        assert await world.quiet()
+        world.names["office.example.org"] = (sa.path.remote.host, ELSEWHERE)
+        assert await world.quiet()
+        world.names.clear()
+        assert await world.quiet()
 
 
 async def test_sent_elsewhere(world: World) -> None:
