@@ -282,8 +282,9 @@ class SaState:
     """An SA as the kernel has it.
 
     `spec` is without keys, and its `offload` is what is in effect, not what was asked for. Times are in seconds since
-    1970, None for never. `late`, `replayed` and `forged` count inbound packets dropped because they were older than
-    the replay window, had been received before, or had a wrong ICV.
+    1970, None for never; kernels before 6.2 do not say when an inbound SA was last used. `late`, `replayed` and
+    `forged` count inbound packets dropped because they were older than the replay window, had been received before, or
+    had a wrong ICV.
     """
 
     spec: SaSpec

@@ -127,7 +127,9 @@ def test_traffic(pair: Pair) -> None:
     assert (sent.packets, sent.sequence.sent) == (5, 5)
     assert (received.packets, received.sequence.received) == (5, 5)
     assert received.octets == sent.octets > 0
-    assert received.added_at <= (received.first_used_at or 0) <= (received.last_used_at or 0)
+    assert sent.added_at <= (sent.first_used_at or 0) <= (sent.last_used_at or 0)
+    assert received.added_at <= (received.first_used_at or 0)
+    assert received.last_used_at is None or received.last_used_at >= (received.first_used_at or 0)
     (policy_out,) = [state for state in pair.west.list_policies() if state.spec.direction is Direction.OUT]
     assert policy_out.packets == 0 or policy_out.first_used_at is not None
 
