@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 import struct
 from collections.abc import Callable, Iterable
@@ -19,6 +20,7 @@ from typing import Protocol, TypeAlias
 from edgevpn.daemon.options import Ports, StartFailed
 from edgevpn.ike.state import Address, Path
 from edgevpn.kernel.errors import KernelError
+from edgevpn.kernel.ports import udp_port_owners
 
 IpAddress: TypeAlias = IPv4Address | IPv6Address
 Deliver = Callable[[Path, bytes], None]
@@ -193,7 +195,7 @@ def _not_bound(address: IpAddress, port: int, error: OSError) -> str:
     place = f"UDP port {port} of {address}"
     match error.errno:
         case errno.EADDRINUSE:
-            return f"{place} is taken: stop the IKE daemon that has it (ss -lunp tells which), or change gateway.listen"
+            return f"{place} is taken by {_owner(port)}: stop it, or change gateway.listen"
         case errno.EACCES | errno.EPERM:
             return f"{place} may not be opened: run edgevpn as root, or with CAP_NET_ADMIN and CAP_NET_BIND_SERVICE"
         case errno.EADDRNOTAVAIL:
@@ -201,6 +203,13 @@ def _not_bound(address: IpAddress, port: int, error: OSError) -> str:
         case errno.EAFNOSUPPORT:
             return f"this kernel has no IPv{address.version}: take {address} out of gateway.listen"
     return f"{place} cannot be opened: {error.strerror or error}"
+
+
+def _owner(port: int) -> str:
+    """Who has a UDP port, as far as we may know."""
+    owners = udp_port_owners(port)
+    others = [owner for owner in owners if owner.pid != os.getpid()] or owners  # we may have it on other addresses
+    return " and ".join(dict.fromkeys(map(str, others))) or "another program"
 
 
 def _close(bound: dict[IpAddress, tuple[Bound, ...]]) -> None:
