@@ -73,7 +73,7 @@ ORDERS = {
         {"answers"},
         {"leases", "keeper", "keyring", "status", "devices", "usage"},
         {"dataplane", "pool", "state_file"},
-        {"homes", "logs"},
+        {"homes", "logs", "neighbours"},
         {"esp", "mtu", "peers"},
         {"options", "passwords"},
     ),

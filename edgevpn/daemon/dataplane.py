@@ -16,6 +16,7 @@ from ipaddress import ip_interface
 from edgevpn.daemon.esp import TRAP, UP, encap_in, encap_out, inbound_sa, outbound_sa, policies
 from edgevpn.daemon.homes import Home, Route
 from edgevpn.daemon.mtu import Wrapping, tunnel_mtu
+from edgevpn.daemon.neighbours import Neighbours
 from edgevpn.daemon.peers import Selectors
 from edgevpn.ike.contract import Endpoints
 from edgevpn.ike.iana import TsType
@@ -81,6 +82,7 @@ class Dataplane:
         unix_time: Callable[[], float] = time.time,
     ) -> None:
         self._kernel = kernel
+        self._neighbours = Neighbours(kernel)
         self._clock = clock
         self._unix_time = unix_time
         self._homes: dict[str, Home] = {}  # by the names of their peers
@@ -169,6 +171,9 @@ class Dataplane:
         self._kernel.add_sa(spec)
         self._children[child.spi_in] = Installed(child, ends, tags, spec.key)
         self._spis_in[spec.key] = child.spi_in
+        home = self._homes[ends.peer]
+        if home.proxied:
+            self._neighbours.welcome(home.interface, _hosts(child))
 
     def install_outbound(self, child: ChildSa, ends: Endpoints) -> bool:
         """Send on a child from now on: its addresses are in the policies, and its SA is the newest that they find.
@@ -223,8 +228,15 @@ class Dataplane:
         """Remove both SAs of a child, and the policies that no other has."""
         self.remove_outbound(child)
         known = self._children.pop(child.spi_in, None)
-        if known is not None:
-            self._delete(known.inbound)
+        if known is None:
+            return
+        self._delete(known.inbound)
+        if self._homes[known.ends.peer].proxied:
+            self._neighbours.part(_hosts(child))
+
+    def close(self) -> None:
+        """Leave what is not ours as it was."""
+        self._neighbours.close()
 
     def spi_in_of(self, key: SaKey) -> bytes | None:
         """The inbound SPI of the child one of whose SAs has this key."""
@@ -302,6 +314,11 @@ class Dataplane:
     def _own_addresses(self) -> list[IpAddress]:
         links = self._kernel.list_links(foreign=True)
         return [each.ip for link in links for each in self._kernel.list_addresses(link.name)]
+
+
+def _hosts(child: ChildSa) -> list[IpAddress]:
+    """The addresses of a visitor."""
+    return [ts.start_address for ts in child.ts_remote]
 
 
 def _source(sources: list[IpAddress], route: Route) -> IpAddress | None:

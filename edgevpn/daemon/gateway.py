@@ -136,6 +136,7 @@ class Gateway:
             self._runner.stop()
             self._transport.close()
             self.visitors.close()
+            self._dataplane.close()
             self._kernel.flush_ours()
             self._kernel.close()
 
