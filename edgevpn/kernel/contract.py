@@ -25,6 +25,7 @@ from edgevpn.kernel.spec import (
     PolicyKey,
     PolicySpec,
     PolicyState,
+    SaCounts,
     SaKey,
     SaSpec,
     SaState,
@@ -98,6 +99,9 @@ class Kernel(Protocol):
 
     def list_sas(self) -> tuple[SaState, ...]:
         """Our SAs, without SPIs that are only allocated."""
+
+    def count_sas(self) -> Mapping[SaKey, SaCounts]:
+        """What our SAs have counted, and no more of them: quickly, for a thousand. SPIs that are allocated count 0."""
 
     def alloc_spi(
         self,

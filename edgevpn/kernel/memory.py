@@ -27,6 +27,7 @@ from edgevpn.kernel.spec import (
     PolicyKey,
     PolicySpec,
     PolicyState,
+    SaCounts,
     SaKey,
     SaSpec,
     SaState,
@@ -132,6 +133,11 @@ class MemoryKernel(MemorySystem):
     @can_fail
     def list_sas(self) -> tuple[SaState, ...]:
         return tuple(replace(state, spec=state.spec.without_keys()) for state in self._sas.values())
+
+    @can_fail
+    def count_sas(self) -> Mapping[SaKey, SaCounts]:
+        counted = {key: SaCounts(each.octets, each.packets, each.last_used_at) for key, each in self._sas.items()}
+        return dict.fromkeys(self._allocated, SaCounts()) | counted
 
     @can_fail
     def alloc_spi(

@@ -300,6 +300,15 @@ class SaState:
 
 
 @dataclass(frozen=True, slots=True)
+class SaCounts:
+    """What an SA has counted; `last_used_at` in seconds since 1970, None for never."""
+
+    octets: int = 0
+    packets: int = 0
+    last_used_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """The SA that a policy asks for. `optional`: packets may pass without it where there is none."""
 

@@ -34,6 +34,7 @@ from edgevpn.kernel.sa_codec import (
     sa_message,
     spi_message,
 )
+from edgevpn.kernel.sa_counts import read_counts
 from edgevpn.kernel.spec import (
     OURS_REQID,
     SPI_RANGE,
@@ -47,6 +48,7 @@ from edgevpn.kernel.spec import (
     PolicyKey,
     PolicySpec,
     PolicyState,
+    SaCounts,
     SaKey,
     SaSpec,
     SaState,
@@ -122,6 +124,12 @@ class Xfrm:
         with reading("SAs"):
             states = [read_sa(info, attributes) for info, attributes in self._dump_sas()]
         return tuple(state for state in states if state is not None)
+
+    def count_sas(self) -> Mapping[SaKey, SaCounts]:
+        with telling("list", "SAs", {}):
+            dump = self._xfrm.dump(Request(XfrmMsg.GETSA, b""))
+        with reading("SAs"):
+            return read_counts(message.octets for message in dump)
 
     def _dump_sas(self) -> list[tuple[Values, Values]]:
         """Our SAs, those included that are only allocated SPIs."""

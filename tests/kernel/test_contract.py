@@ -32,6 +32,7 @@ from edgevpn.kernel.spec import (
     PolicySpec,
     PortMask,
     SaFlag,
+    SaCounts,
     SaKey,
     SaSpec,
     Selector,
@@ -157,6 +158,7 @@ def test_sa_is_read_as_added(kernel: Kernel, spec: SaSpec) -> None:
     assert state.spec == spec.without_keys()
     assert (state.octets, state.packets, state.late, state.replayed, state.forged) == (0, 0, 0, 0, 0)
     assert kernel.list_sas() == (state,)
+    assert kernel.count_sas() == {spec.key: SaCounts()}
 
     kernel.delete_sa(spec.key)
     assert kernel.list_sas() == ()
