@@ -11,6 +11,8 @@ Path = tuple[str, ...]
 
 MASKED = "***"
 LONGEST_VALUE = 80
+MOST = 1000
+"""Problems that are told of one file."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -90,15 +92,22 @@ class RefusedItems(ValueError):  # noqa: N818 - several of them
 
 @dataclass(slots=True)
 class Findings:
-    """Collects what is wrong while a file is read, so that its owner sees all of it at once."""
+    """Collects what is wrong while a file is read, so that its owner sees all of it at once, or `MOST` of it."""
 
     errors: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
+    @property
+    def is_full(self) -> bool:
+        """True if no more errors are noted: somebody has given us the wrong file."""
+        return len(self.errors) >= MOST
+
     def refuse(self, path: Path, fault: str, *, value: str = "", allowed: str = "", cure: str = "") -> None:
         """Note an error."""
-        self.errors.append(Problem(path=path, fault=fault, value=value, allowed=allowed, cure=cure))
+        if not self.is_full:
+            self.errors.append(Problem(path=path, fault=fault, value=value, allowed=allowed, cure=cure))
 
     def warn(self, path: Path, fault: str, *, value: str = "", cure: str = "") -> None:
         """Note what works but should not stay so."""
-        self.warnings.append(Problem(path=path, fault=fault, value=value, cure=cure))
+        if len(self.warnings) < MOST:
+            self.warnings.append(Problem(path=path, fault=fault, value=value, cure=cure))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
-from edgevpn.config.errors import Refused, RefusedItems
+from edgevpn.config.errors import MOST, Refused, RefusedItems
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
@@ -116,6 +116,8 @@ def many(item: Kind[T]) -> Kind[tuple[T, ...]]:
                 good.append(item.read(each))
             except Refused as refusal:
                 bad.append((each, refusal))
+                if len(bad) == MOST:
+                    break
         if bad:
             raise RefusedItems(tuple(bad))
         return _distinct(good)

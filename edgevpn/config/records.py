@@ -143,14 +143,13 @@ def _children(table: Table, path: Path, findings: Findings) -> dict[str, Values]
 def _has_pool(given: Values, path: Path, reading: Reading) -> bool:
     """True if the pool of a device can be used. One that is not there is noted; one that is bad has been already."""
     names, pools = reading.around["pool_names"], reading.around["pools"]
-    allowed = shown(", ".join(names))[1:-1]
-    cure = "" if names else "write a table such as [pool.staff]"
-    if "pool" not in given and len(names) != 1:
-        reading.findings.refuse((*path, "pool"), "is missing", allowed=allowed, cure=cure)
-    elif "pool" in given and given["pool"] not in names:
-        value = shown(given["pool"])
-        reading.findings.refuse((*path, "pool"), "is not configured", value=value, allowed=allowed, cure=cure)
-    return given.get("pool", names[0] if len(names) == 1 else None) in pools
+    pool = given.get("pool", names[0] if len(names) == 1 else None)
+    if pool not in names:
+        fault, value = ("is missing", "") if pool is None else ("is not configured", shown(pool))
+        allowed = shown(", ".join(names))[1:-1]
+        cure = "" if names else "write a table such as [pool.staff]"
+        reading.findings.refuse((*path, "pool"), fault, value=value, allowed=allowed, cure=cure)
+    return pool in pools
 
 
 def _proof(

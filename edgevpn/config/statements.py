@@ -25,6 +25,8 @@ _TOKEN = re.compile(
     r"|[^\"'\#\[\]{}\n]+",
     re.DOTALL,
 )
+_BARE = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
+_BARE_HEAD = re.compile(rf"\s*\[({_BARE.pattern})\]")
 _KEY = re.compile(r"""\s*(?:[A-Za-z0-9_-]+|"(?:\\.|[^"\\])*"|'[^']*'|\s*\.\s*)+""")
 
 
@@ -65,7 +67,7 @@ def statements(document: str) -> list[Statement]:
         if not bare or bare.startswith("#"):
             found.append(Statement(Part.SPACE, text, line, table, table))
         elif bare.startswith("["):
-            table = _named(tomli.loads(text))
+            table = _head_of(text)
             found.append(Statement(Part.HEAD, text, line, table, table))
         else:
             found.append(Statement(Part.KEY, text, line, table, table + key_of(text)))
@@ -74,8 +76,9 @@ def statements(document: str) -> list[Statement]:
 
 
 def key_of(text: str) -> Path:
-    """The key, dotted or not, that a statement sets."""
-    return _named(tomli.loads(f"{_key_text(text)} = 0"))
+    """The key, dotted or not, that a statement sets. Most need no parser."""
+    name = _key_text(text).strip()
+    return tuple(name.split(".")) if _BARE.fullmatch(name) else _named(tomli.loads(f"{name} = 0"))
 
 
 def value_span(text: str) -> tuple[int, int]:
@@ -89,6 +92,12 @@ def value_span(text: str) -> tuple[int, int]:
             break
         end = token.start() + len(token[0].rstrip()) if token[0].strip() else end
     return begin, end
+
+
+def _head_of(text: str) -> Path:
+    """The path that the head of a table names."""
+    match = _BARE_HEAD.match(text)
+    return tuple(match[1].split(".")) if match else _named(tomli.loads(text))
 
 
 def _key_text(text: str) -> str:

@@ -62,7 +62,7 @@ def check_name(naming: Naming, path: Path, findings: Findings) -> None:
 def refuse_unknown(table: Table, known: Collection[str], path: Path, findings: Findings) -> None:
     """Note keys that nobody knows. Their values are not shown: a misspelt key may hold a secret."""
     for key in table:
-        if key not in known:
+        if key not in known and not findings.is_full:
             near = get_close_matches(key, known, n=1)
             findings.refuse((*path, key), "is not a key here", cure=f"did you mean {near[0]}?" if near else "")
 
@@ -75,5 +75,7 @@ def refuse_missing(record: type, table: Table, path: Path, findings: Findings) -
 
 
 def _note(setting: Setting, path: Path, value: object, refusal: Refused, findings: Findings) -> None:
+    if findings.is_full:
+        return
     written = MASKED if setting.secret else shown(value)
     findings.refuse(path, refusal.fault, value=written, allowed=setting.kind.allowed, cure=refusal.cure)

@@ -1,4 +1,4 @@
-from edgevpn.config.errors import LONGEST_VALUE, ConfigError, Findings, Problem, dotted, plain, shown
+from edgevpn.config.errors import LONGEST_VALUE, MOST, ConfigError, Findings, Problem, dotted, plain, shown
 
 
 def test_problem_says_where_what_and_how_to_cure_it() -> None:
@@ -53,6 +53,15 @@ def test_values_are_one_printable_line() -> None:
 def test_error_prints_all_problems() -> None:
     error = ConfigError((Problem(fault="one"), Problem(fault="two")))
     assert str(error) == "one\ntwo"
+
+
+def test_findings_have_an_end() -> None:
+    findings = Findings()
+    for number in range(MOST + 1):
+        assert findings.is_full == (number >= MOST)
+        findings.refuse(("a",), "is wrong")
+        findings.warn(("a",), "is odd")
+    assert len(findings.errors) == len(findings.warnings) == MOST
 
 
 def test_findings_keep_errors_and_warnings_apart() -> None:

@@ -10,7 +10,7 @@ import tomlkit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgevpn.config.errors import ConfigError
+from edgevpn.config.errors import MOST, ConfigError
 from edgevpn.config.identity import identity
 from edgevpn.config.model import Action, Child, Childless, Gateway, LogLevel, Psk, Site, Start, Unique
 from edgevpn.config.nouns import NOUNS
@@ -379,6 +379,23 @@ def test_a_large_broken_file_is_judged_quickly() -> None:
     """Each statement is parsed once more to find its line, not once for every line before it."""
     sites = {f"s{number}": OFFICE | {"mtu": 1} for number in range(500)}
     assert len(problems(tomlkit.dumps({"site": sites}))) >= 500
+
+
+OTHER_THINGS = {
+    "keys": "\n".join(f"k{number} = 1" for number in range(50_000)),
+    "tables": "\n".join(f"[t{number}]" for number in range(50_000)),
+    "list": "[gateway]\nlisten = [" + ",\n".join(['"x"'] * 100_000) + "]\n",
+    "text": '[gateway]\nid = """' + "x\n" * 500_000 + '"""\n',
+    "dots": "a" + ".a" * 100_000 + " = 1",
+}
+
+
+@pytest.mark.parametrize("text", OTHER_THINGS.values(), ids=OTHER_THINGS)
+def test_a_file_that_is_another_thing_is_refused_with_measure(text: str) -> None:
+    """Not each of a hundred thousand faults is told."""
+    found = problems(text)
+    assert 1 <= len(found) <= MOST
+    assert all(len(str(problem)) < 500 for problem in found)
 
 
 def test_ports_of_a_child() -> None:
