@@ -6,13 +6,13 @@ Reading an SA with all that it has takes twenty times as long.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET
 
-from edgevpn.kernel.netlink import ATTRIBUTE, HEADER, NLA_TYPE_MASK
-from edgevpn.kernel.spec import IpAddress, Mark, Protocol, SaCounts, SaKey, Tags
+from edgevpn.kernel.netlink import ATTRIBUTE, HEADER
+from edgevpn.kernel.spec import OURS_IF_ID, OURS_REQID, IpAddress, Mark, Protocol, SaCounts, SaKey
 
 # struct xfrm_usersa_info {
 #     struct xfrm_selector     sel;     56 octets
@@ -30,6 +30,7 @@ INFO = struct.Struct("=56x16s4sB3x16x64xQQ16x12x4xIH3x7x")
 MARK = struct.Struct("=II")
 LASTUSED, IF_ID = struct.Struct("=Q"), struct.Struct("=I")
 XFRMA_LASTUSED, XFRMA_MARK, XFRMA_IF_ID = 15, 21, 31
+WANTED = frozenset({XFRMA_LASTUSED, XFRMA_MARK, XFRMA_IF_ID})
 
 
 def read_counts(messages: Iterable[bytes]) -> dict[SaKey, SaCounts]:
@@ -37,9 +38,9 @@ def read_counts(messages: Iterable[bytes]) -> dict[SaKey, SaCounts]:
     counted: dict[SaKey, SaCounts] = {}
     for octets in messages:
         daddr, spi, proto, total, packets, reqid, family = INFO.unpack_from(octets, HEADER.size)
-        wanted = dict(_attributes(octets, HEADER.size + INFO.size))
+        wanted = _attributes(octets, HEADER.size + INFO.size)
         if_id = IF_ID.unpack(wanted[XFRMA_IF_ID])[0] if XFRMA_IF_ID in wanted else 0
-        if not Tags(reqid, if_id).ours:
+        if reqid not in OURS_REQID and if_id not in OURS_IF_ID:
             continue
         mark = Mark(*MARK.unpack(wanted[XFRMA_MARK])) if XFRMA_MARK in wanted else None
         used = LASTUSED.unpack(wanted[XFRMA_LASTUSED])[0] if XFRMA_LASTUSED in wanted else None
@@ -48,14 +49,17 @@ def read_counts(messages: Iterable[bytes]) -> dict[SaKey, SaCounts]:
     return counted
 
 
-def _attributes(octets: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
-    """The attributes from there on; one that does not fit is the last."""
+def _attributes(octets: bytes, offset: int) -> dict[int, bytes]:
+    """Those of the attributes from there on that we want; one that does not fit is the last."""
+    found: dict[int, bytes] = {}
     while offset + ATTRIBUTE.size <= len(octets):
         length, kind = ATTRIBUTE.unpack_from(octets, offset)
         if length < ATTRIBUTE.size or offset + length > len(octets):
-            return
-        yield kind & NLA_TYPE_MASK, octets[offset + ATTRIBUTE.size : offset + length]
+            break
+        if kind in WANTED:
+            found[kind] = octets[offset + ATTRIBUTE.size : offset + length]
         offset += (length + 3) & ~3
+    return found
 
 
 @lru_cache(maxsize=4096)
