@@ -237,6 +237,10 @@ class Rival:
     lowest: bytes = field(repr=False)
 
 
+# `gone` are the SPIs of children that the peer has deleted and we do not know: the answer that is on its way to us may
+# have been about one of them.
+
+
 @dataclass(frozen=True, slots=True)
 class CreatingChild:
     """CREATE_CHILD_SA for a new child is unanswered."""
@@ -244,6 +248,7 @@ class CreatingChild:
     task: CreateChild
     offer: ChildOffer
     rival: Rival | None = None
+    gone: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +258,7 @@ class RekeyingChild:
     task: RekeyChild
     offer: ChildOffer
     rival: Rival | None = None
+    gone: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from dataclasses import replace
 
 from edgevpn.ike.contract import (
     Call,
+    ChildClosed,
     ChildFailed,
     Directive,
     Effect,
@@ -147,6 +148,8 @@ def on_request(sa: Established, request: Request, env: Env) -> Step:
 
 def _answer_rekeying(sa: Established, request: Request, rekeys: Notify, env: Env) -> Step:
     old = sa.child_out(rekeys.spi)
+    if old is None and isinstance(sa.doing, CreatingChild | RekeyingChild):
+        raise TemporaryFailure("perhaps that is the child whose making we wait for")
     if old is None or old.phase is Phase.LINGERING:
         raise ChildSaNotFound(rekeys.protocol, rekeys.spi)
     if old.phase is Phase.DELETING or DeleteChild(old.spi_in) in sa.todo:
@@ -193,6 +196,8 @@ def _made(sa: Established, doing: CreatingChild | RekeyingChild, response: Respo
     """The new pair is there; what it makes superfluous goes, unless that is the new pair itself."""
     nr = response.need(Nonce).data
     child = accept_answer(sa.secured, doing.offer, response, nr, False, env)
+    if child.spi_out in doing.gone:
+        return _unmade(sa, doing, env)
     rival = sa.child(doing.rival.spi) if doing.rival else None
     if rival is not None and rival.lives and doing.rival and min(doing.offer.ni, nr) < doing.rival.lowest:
         lost = child.turned(Phase.REPLACED, env.now + env.settings.replaced_timeout)
@@ -204,6 +209,17 @@ def _made(sa: Established, doing: CreatingChild | RekeyingChild, response: Respo
         sa = _replaced(sa, old, env).then(DeleteChild(old.spi_in))
     effects = (InstallInbound(child, ends(sa)), InstallOutbound(child, ends(sa)))
     return Step(sa.with_child(child), (*effects, *exported(sa.secured, child, env)))
+
+
+def _unmade(sa: Established, doing: CreatingChild | RekeyingChild, env: Env) -> Step:
+    """The peer has deleted the new pair before we heard of it; what it was to replace goes on."""
+    match doing:
+        case CreatingChild(task):
+            return Step(sa, (ChildClosed(sa.spi, sa.peer.name, task.name),))
+        case RekeyingChild(task):
+            old = sa.child(task.spi_in)
+            again = env.soon(env.settings.rekey_again)
+            return Step(sa.with_child(old.turned(Phase.ACTIVE, again)) if old and old.phase is Phase.ACTIVE else sa)
 
 
 def _replaced(sa: Established, old: ChildSa, env: Env) -> Established:

@@ -32,14 +32,19 @@ from edgevpn.ike.state import (
     ChildSa,
     Closed,
     Closing,
+    CreatingChild,
     DeleteChild,
     Deleting,
     Established,
     Phase,
     Probing,
     Rekeyed,
+    RekeyingChild,
 )
 from edgevpn.ike.wire.payloads import Delete
+
+# Our own bound.
+MAX_UNKNOWN = 64  # deleted SPIs that we remember while an answer is on its way; there is only one answer
 
 FATAL = (NotifyType.AUTHENTICATION_FAILED, NotifyType.INVALID_SYNTAX)
 
@@ -95,6 +100,7 @@ def on_request(sa: Established | Rekeyed | Closing, request: Request, env: Env) 
         return Step(sa, (Respond(request),))
     deletes = [p for p in request.payloads if isinstance(p, Delete) and p.protocol is ProtocolId.ESP]
     spis = {spi for delete in deletes for spi in delete.spis}
+    sa = _without_unknown(sa, spis)
     gone = tuple(child for child in sa.children if child.spi_out in spis and child.phase is not Phase.LINGERING)
     # What we are deleting ourselves is not named: either side's Delete stands for the pair (RFC 7296 §1.4.1).
     ours = tuple(child.spi_in for child in gone if child.phase is not Phase.DELETING)
@@ -105,6 +111,14 @@ def on_request(sa: Established | Rekeyed | Closing, request: Request, env: Env) 
         if child.phase is Phase.ACTIVE and not sa.followed  # nothing was made to follow it
     )
     return Step(step.sa, (*step.effects, Respond(request, (Delete(ProtocolId.ESP, ours),) if ours else ()), *closed))
+
+
+def _without_unknown(sa: Established, spis: set[bytes]) -> Established:
+    """A child whose making is not known here yet may be deleted already: its answer was lost, or comes later."""
+    if not isinstance(sa.doing, CreatingChild | RekeyingChild):
+        return sa
+    gone = sa.doing.gone | (spis - {child.spi_out for child in sa.children})
+    return replace(sa, doing=replace(sa.doing, gone=gone)) if len(gone) <= MAX_UNKNOWN else sa
 
 
 def _closed_by_peer(sa: Established | Rekeyed | Closing, request: Request) -> Step:

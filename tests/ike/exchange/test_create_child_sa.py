@@ -9,6 +9,7 @@ import pytest
 from edgevpn.ike.contract import (
     Ask,
     Call,
+    ChildClosed,
     ChildFailed,
     Due,
     InstallInbound,
@@ -497,6 +498,63 @@ def test_peer_rekeys_again_after_it_took_back_the_first_try() -> None:
     new = a_child(2, phase=Phase.LINGERING, replaces=b"in_1")
     again = create_child_sa.on_request(an_sa(old, new), rekey_request(b"out1"), an_env())
     assert kinds(again) == [InstallInbound, Respond]
+
+
+# --- an answer is late, and the peer goes on -------------------------------------------------------------------------
+
+
+def test_new_child_is_deleted_before_we_have_the_answer() -> None:
+    """The answer was lost, and the Delete was not: nothing is installed when the answer comes at last."""
+    pair = connected(WITH_DMZ, None, None, "lan")
+    pair.lose(1)
+    pair.left.ask(CreateChild("dmz"))
+    pair.run(0.5)
+    (lan, dmz) = pair.right.sa.children
+    assert (lan.name, dmz.name) == ("lan", "dmz")
+    pair.right.ask(DeleteChild(dmz.spi_in))
+    pair.run(20)
+    assert pair.agree()
+    assert [child.name for child in pair.left.sa.children] == ["lan"]
+    assert [told.child for told in pair.left.told if isinstance(told, ChildClosed)] == ["dmz"]
+
+
+def test_new_pair_is_deleted_before_we_have_the_answer() -> None:
+    pair = connected()
+    old = pair.left.child.spi_in
+    pair.lose(1)
+    rekey(pair.left)
+    pair.run(0.5)
+    pair.right.ask(DeleteChild(pair.right.sa.children[1].spi_in))
+    pair.run(20)
+    assert pair.agree()
+    assert [child.phase for child in pair.left.sa.children] == [Phase.ACTIVE]
+    assert pair.left.child.spi_in == old
+    assert pair.left.child.due > pair.now
+
+
+def test_old_and_new_pair_are_deleted_before_we_have_the_answer() -> None:
+    pair = connected()
+    pair.lose(1)
+    rekey(pair.left)
+    pair.run(0.5)
+    for child in pair.right.sa.children:
+        pair.right.ask(DeleteChild(child.spi_in))
+    pair.run(20)
+    assert pair.agree()
+    assert pair.left.sa.children == ()
+
+
+def test_new_pair_is_rekeyed_before_we_have_the_answer() -> None:
+    """It has to wait: the SPI is perhaps that of the answer that is on its way."""
+    pair = connected()
+    old = pair.left.child.spi_in
+    pair.lose(1, 2, 3, 4, 5)
+    rekey(pair.left)
+    pair.run(SWITCHED)
+    pair.right.ask(RekeyChild(pair.right.sa.children[1].spi_in))
+    pair.run(60)
+    assert "N(CHILD_SA_NOT_FOUND)" not in pair.chart()
+    assert_one_is_left(pair, old)
 
 
 # --- both sides want the same ----------------------------------------------------------------------------------------
