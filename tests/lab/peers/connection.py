@@ -16,11 +16,16 @@ class Psk:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A side proves itself with a private key; files in PEM."""
+    """A side proves itself with a private key; files in PEM, in `certificate` those of the CAs between follow its own.
+
+    `authority` is that of the root, by which it judges the other side.
+    """
 
     certificate: Path
     key: Path
     authority: Path
+    scheme: str = ""
+    """How it signs, as strongSwan says it: "rsa/pss-sha256"; "" for its own choice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """strongSwan: charon-systemd, driven through vici in this process (no swanctl to start)."""
 
+import re
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -199,8 +200,9 @@ def _local(connection: Connection) -> dict[str, object]:
     match connection.auth:
         case Psk():
             return {"auth": "psk", "id": connection.local_id}
-        case Certificate(certificate=certificate):
-            return {"auth": "pubkey", "id": connection.local_id, "certs": [certificate.read_text()]}
+        case Certificate(scheme=scheme) as shown:
+            own, *_ = _pem_blocks(shown.certificate)
+            return {"auth": f"ike:{scheme}" if scheme else "pubkey", "id": connection.local_id, "certs": [own]}
         case Eap(user=user):
             return {"auth": "eap-mschapv2", "id": connection.local_id, "eap_id": user}
 
@@ -217,6 +219,11 @@ def _remote(connection: Connection, auth: Auth) -> dict[str, object]:
             return {"auth": "eap-mschapv2", "id": connection.remote_id, "eap_id": "%any"}
 
 
+def _pem_blocks(file: Path) -> list[str]:
+    """The certificates of a file, each by itself."""
+    return re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n", file.read_text(), re.DOTALL)
+
+
 def _load_secret(session: vici.Session, connection: Connection, auth: Auth | None) -> None:
     match auth:
         case Psk(secret=secret):
@@ -224,7 +231,9 @@ def _load_secret(session: vici.Session, connection: Connection, auth: Auth | Non
             session.load_shared(
                 {"type": "IKE", "data": secret, "owners": [owner for owner in owners if owner != "%any"]}
             )
-        case Certificate(key=key):
+        case Certificate(certificate=certificate, key=key):
             session.load_key({"type": "any", "data": key.read_text()})
+            for above in _pem_blocks(certificate)[1:]:
+                session.load_cert({"type": "x509", "flag": "none", "data": above})
         case Eap(user=user, password=password):
             session.load_shared({"type": "EAP", "data": password, "owners": [user]})
