@@ -67,7 +67,7 @@ ORDERS = {
         {"service"},
         {"gateway"},
         {"reception"},
-        {"visitors", "runner", "certificates", "control", "key_log", "transport", "recent", "parameters"},
+        {"visitors", "wall", "runner", "certificates", "control", "key_log", "transport", "recent", "parameters"},
         {"device_status"},
         {"sessions"},
         {"answers"},

@@ -36,6 +36,8 @@ from edgevpn.daemon.runner import Runner
 from edgevpn.daemon.status import Seen, site_status
 from edgevpn.daemon.transport import Transport, source_for
 from edgevpn.daemon.visitors import Visitors
+from edgevpn.daemon.wall import Wall, is_managed, lans, uplinks
+from edgevpn.daemon.wall import wanted as wanted_firewall
 from edgevpn.ike.contract import (
     ChildExpired,
     Datagram,
@@ -56,7 +58,18 @@ from edgevpn.ike.state import Address, Established, Path
 from edgevpn.ike.table import WithPeer
 from edgevpn.kernel.contract import Features, Kernel
 from edgevpn.kernel.errors import KernelError
-from edgevpn.kernel.events import Acquire, AddressChanged, Event, EventsLost, Expire, SaMappingChanged
+from edgevpn.kernel.events import (
+    Acquire,
+    AddressChanged,
+    Event,
+    EventsLost,
+    Expire,
+    LinkChanged,
+    RouteChanged,
+    SaMappingChanged,
+)
+from edgevpn.kernel.firewall import FirewallSpec
+from edgevpn.kernel.nft import Nft
 
 GOODBYE_PATIENCE = 1.0
 """Seconds in which peers may answer our Deletes."""
@@ -84,12 +97,15 @@ class Gateway:
         folders: Folders,
         timing: GatewaySettings,
         key_log: Callable[[KeysDerived], None] | None = None,
+        nft: Nft | None = None,
     ) -> None:
+        """`nft` None: the firewall is somebody else's."""
         self._kernel = kernel
         self._ports = ports
         self._config: Config | None = None
         self._known = frozenset[str]()
         self._closed: set[str] = set()  # sites that the owner has taken down
+        self._wall = Wall(nft, self._firewall) if nft else None
         self._homes: dict[str, Home] = {}
         self._keepers: dict[str, Keeper] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -99,7 +115,7 @@ class Gateway:
         self._transport = Transport(kernel, ports, self._on_datagram)
         self._answers = Answers(self.feed, self._begin)
         self._answers.keyring = NONE
-        self.visitors = Visitors(folders.state, self._answers, self._dataplane, self.feed)
+        self.visitors = Visitors(folders.state, self._answers, self._dataplane, self.feed, self._touch_wall)
         self.certificates = Certificates(folders.pki, self._on_keyring)
         settings = Settings(
             ike_port=ports.ike,
@@ -126,6 +142,8 @@ class Gateway:
                 loop.add_reader(self._kernel.fileno(), self._on_kernel_events)
                 self.apply(config)
                 self._group.create_task(self.certificates.run())
+                if self._wall:
+                    self._group.create_task(self._wall.run())
                 started.set()
                 while True:
                     await asyncio.sleep(TICK)
@@ -137,6 +155,8 @@ class Gateway:
             self._transport.close()
             self.visitors.close()
             self._dataplane.close()
+            if self._wall:
+                self._wall.close()
             self._kernel.flush_ours()
             self._kernel.close()
 
@@ -168,6 +188,7 @@ class Gateway:
         for name in [name for name in wanted if name not in kept]:
             self._add(wanted[name], sites.get(name))
         self.certificates.apply(config)
+        self._touch_wall()
 
     def _add(self, home: Home, site: Site | None) -> None:
         try:
@@ -296,6 +317,26 @@ class Gateway:
         except KernelError as error:
             note(log, logging.ERROR, "site_not_trapped", site=site, why=error)
 
+    def _touch_wall(self) -> None:
+        if self._wall:
+            self._wall.touch()
+
+    def _firewall(self) -> FirewallSpec | None:
+        """What the firewall shall do now. Raises KernelError."""
+        config = self._config
+        if config is None or not is_managed(config):
+            return None
+        ours = {home.interface for home in self._homes.values()}
+        mtus = {link.name: link.mtu for link in self._kernel.list_links()}
+        wan = uplinks(config, self._kernel)
+        devices = {
+            device.name: [
+                address for visit in self.visitors.sessions.of(device.name) for address in visit.ike.lent.addresses
+            ]
+            for device in config.devices
+        }
+        return wanted_firewall(config, lans(config, self._kernel, wan, ours), wan, mtus, devices)
+
     def _begin(self, work: Coroutine[Any, Any, None]) -> object:
         return self._group.create_task(work)
 
@@ -313,6 +354,8 @@ class Gateway:
             self._on_kernel_event(event)
         if any(isinstance(event, AddressChanged | EventsLost) for event in events):
             self._tell_addresses()
+        if any(isinstance(event, AddressChanged | LinkChanged | RouteChanged | EventsLost) for event in events):
+            self._touch_wall()
 
     def _on_kernel_event(self, event: Event) -> None:
         match event:

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 import sdnotify
 
@@ -25,6 +26,7 @@ from edgevpn.daemon.options import KernelKind, RunOptions, StartFailed
 from edgevpn.ike.contract import KeysDerived
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import KernelError
+from edgevpn.kernel.nft import Nft
 
 LEVELS = {
     LogLevel.DEBUG: logging.DEBUG,
@@ -32,6 +34,7 @@ LEVELS = {
     LogLevel.WARNING: logging.WARNING,
     LogLevel.ERROR: logging.ERROR,
 }
+OPENWRT = Path("/etc/openwrt_release")
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 log = logging.getLogger("edgevpn")
@@ -98,7 +101,9 @@ class Service:
         started = asyncio.Event()
         beside = self._options.config.parent
         folders = Folders(pki=beside / "pki", state=self._options.state or beside / "state")
-        self._gateway = Gateway(self._kernel(), self._options.ports, folders, self._config.gateway, self._key_log())
+        self._gateway = Gateway(
+            self._kernel(), self._options.ports, folders, self._config.gateway, self._key_log(), self._nft()
+        )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._gateway.run(self._config, started))
             await started.wait()
@@ -119,6 +124,12 @@ class Service:
             return NetlinkKernel()
         except KernelError as error:
             raise StartFailed(str(error)) from error
+
+    def _nft(self) -> Nft | None:
+        """None where the firewall is somebody else's: OpenWrt's fw4 has a zone for us."""
+        if self._options.kernel is KernelKind.MEMORY or OPENWRT.exists():
+            return None
+        return Nft()
 
     def _key_log(self) -> Callable[[KeysDerived], None] | None:
         if self._options.export_keys is None:

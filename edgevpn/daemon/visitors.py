@@ -38,10 +38,19 @@ def is_visitor(peer: str) -> bool:
 class Visitors:
     """All devices of the running configuration. Everything happens in the event loop's thread."""
 
-    def __init__(self, state: FilePath, answers: Answers, dataplane: Dataplane, feed: Callable[[Input], None]) -> None:
+    def __init__(
+        self,
+        state: FilePath,
+        answers: Answers,
+        dataplane: Dataplane,
+        feed: Callable[[Input], None],
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`changed` is called whenever somebody comes or goes."""
         self._answers = answers
         self._dataplane = dataplane
         self._feed = feed
+        self._changed = changed
         self._clock = time.monotonic
         self.sessions = Sessions()
         self._leases_file = StateFile(state / "leases.json", leasing.VERSION, lambda: answers.leases.content())
@@ -98,6 +107,7 @@ class Visitors:
             self.usage.saw(visit.device, time.time(), place(visit.path.remote))
             self._usage_file.touch()
         self._make_room(visit)
+        self._changed()
         if up.replaces is None:
             note(
                 log,
@@ -119,6 +129,7 @@ class Visitors:
         """Somebody has gone, or was not let in."""
         self._answers.shown(down.spi)
         if visit := self.sessions.down(down.spi):
+            self._changed()
             note(log, logging.INFO, "device_out", device=visit.device or visit.remote_id, why=down.reason)
 
     def child_up(self, child: ChildSa) -> None:
