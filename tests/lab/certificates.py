@@ -13,7 +13,7 @@ from tests.lab.peers.connection import Certificate
 from tests.support import certificates as support
 from tests.support.certificates import Extensions, Made
 
-# Daemons go by the machine's clock, whatever it says: what is valid was so before it could be set, and will be after us.
+# Daemons go by the machine's clock, whatever it says.
 BEGIN, END = datetime(2000, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)
 LONG_OVER, FAR_OFF = datetime(2001, 1, 1, tzinfo=UTC), datetime(2098, 1, 1, tzinfo=UTC)
 

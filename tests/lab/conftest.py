@@ -40,19 +40,19 @@ class Peers:
 
     def strongswan(self, node: Node, *connections: Connection, **options: object) -> StrongSwan:
         """A running strongSwan with connections; see StrongSwan for the options."""
-        return self._started(StrongSwan(node, *self._places(node), *connections, **options))  # type: ignore[arg-type]
+        return self.start(StrongSwan(node, *self._places(node), *connections, **options))  # type: ignore[arg-type]
 
     def libreswan(self, node: Node, *connections: Connection) -> Libreswan:
         """A running libreswan with connections."""
-        return self._started(Libreswan(node, *self._places(node), *connections))
+        return self.start(Libreswan(node, *self._places(node), *connections))
 
     def openiked(self, node: Node, connection: Connection) -> OpenIked:
         """A running OpenIKED with a connection."""
-        return self._started(OpenIked(node, *self._places(node), connection))
+        return self.start(OpenIked(node, *self._places(node), connection))
 
     def edgevpn(self, node: Node, toml: str, *arguments: str) -> EdgeVpn:
         """A running edgevpn with a configuration; `arguments` are more of `edgevpn run`."""
-        return self._started(self.edgevpn_at_rest(node, toml, *arguments))
+        return self.start(self.edgevpn_at_rest(node, toml, *arguments))
 
     def edgevpn_at_rest(self, node: Node, toml: str, *arguments: str) -> EdgeVpn:
         """An edgevpn that is still to be started."""
@@ -84,7 +84,8 @@ class Peers:
         (self.state / name).mkdir()
         return self.state / name, self.results / f"{name}.log"
 
-    def _started(self, daemon: D) -> D:
+    def start(self, daemon: D) -> D:
+        """Start a daemon that ends with the test."""
         self.daemons.append(daemon)
         daemon.start()
         return daemon

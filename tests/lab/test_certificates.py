@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from edgevpn.pki.keys import PrivateKey
 from tests.lab.certificates import Cabinet, authority, holder
 from tests.lab.conftest import Peers, Role, Tunnels
-from tests.lab.network import Network, Node
+from tests.lab.network import Network
 from tests.lab.peers.connection import Connection
 from tests.lab.peers.edgevpn import site_table
 from tests.lab.tunnel import Tunnel
@@ -107,4 +107,24 @@ def test_signature_without_a_choice_of_hash(
 
     theirs.logged(f"authentication of 'b.example' (myself) with {name} successful")
     theirs.logged(f"authentication of 'a.example' with {name} successful")
+    tunnel.assert_carries()
+
+
+LIBRESWAN = {
+    "rsa": Kind("rsa", "", "rsasig"),
+    "pss-sha256": Kind("rsa", "rsa/pss-sha256", "rsasig"),
+    "pss-sha512": Kind("rsa", "rsa/pss-sha512", "rsasig"),
+    "p256": Kind("p256", "", "ecdsa"),
+    "p384": Kind("p384", "", "ecdsa"),
+    "p521": Kind("p521", "", "ecdsa"),
+}
+
+
+@pytest.mark.parametrize("kind", LIBRESWAN.values(), ids=LIBRESWAN)
+@pytest.mark.parametrize("peer", ["libreswan"], indirect=True)
+def test_signature_of_libreswan(tunnels: Tunnels, cabinet: Cabinet, root: Made, site: Connection, kind: Kind) -> None:
+    tunnel = tunnels.between(*proofs(cabinet, root, site, kind))
+
+    tunnel.up()
+
     tunnel.assert_carries()

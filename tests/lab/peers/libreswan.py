@@ -4,9 +4,12 @@ import re
 from ipaddress import ip_address
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, load_pem_private_key, pkcs12
+
 from tests.lab.namespace import Sandbox
 from tests.lab.network import Node
-from tests.lab.peers.connection import Connection, Psk
+from tests.lab.peers.connection import Auth, Certificate, Connection, Psk
 from tests.lab.peers.peer import IkeSaStatus, Peer, eventually, tree
 
 LIBEXEC = "/usr/libexec/ipsec"
@@ -35,9 +38,17 @@ GROUPS = {
     "modp3072": "dh15",
 }
 
+SIGNATURES = {
+    "": "rsasig,ecdsa",
+    "rsa/pss-sha256": "rsa-sha2",
+    "rsa/pss-sha384": "rsa-sha2_384",
+    "rsa/pss-sha512": "rsa-sha2_512",
+}
+CONTAINER_PASSWORD = "lab"
+
 
 class Libreswan(Peer):
-    """One pluto, with PSK connections."""
+    """One pluto, with connections that are proved by shared keys or certificates."""
 
     def __init__(self, node: Node, state: Path, log: Path, *connections: Connection) -> None:
         super().__init__(node, Sandbox(node, state, tree("libreswan")), state, log)
@@ -48,7 +59,10 @@ class Libreswan(Peer):
         self.config.write_text("config setup\n" + "".join(_section(connection) for connection in connections))
         self.secrets.write_text("".join(_secret(connection) for connection in connections))
         self.secrets.chmod(0o600)
-        self.place.run("certutil", "-N", "-d", f"sql:{state / 'nss'}", "--empty-password")
+        self.place.run("certutil", "-N", "-d", self._nss, "--empty-password")
+        for connection in connections:
+            if isinstance(connection.auth, Certificate):
+                self._import(connection.name, connection.auth)
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -96,6 +110,30 @@ class Libreswan(Peer):
             for connection in self.connections
         )
 
+    @property
+    def _nss(self) -> str:
+        return f"sql:{self.state / 'nss'}"
+
+    def _import(self, name: str, proof: Certificate) -> None:
+        """Put a key, its certificate and the CAs above into the database."""
+        own, *between = x509.load_pem_x509_certificates(proof.certificate.read_bytes())
+        root = x509.load_pem_x509_certificate(proof.authority.read_bytes())
+        container = self.state / f"{name}.p12"
+        container.write_bytes(
+            pkcs12.serialize_key_and_certificates(
+                name.encode(),
+                load_pem_private_key(proof.key.read_bytes(), None),  # type: ignore[arg-type]
+                own,
+                [
+                    pkcs12.PKCS12Certificate(each, f"{name}-{number}".encode())
+                    for number, each in enumerate([root, *between])
+                ],
+                BestAvailableEncryption(CONTAINER_PASSWORD.encode()),
+            )
+        )
+        self.place.run("pk12util", "-i", str(container), "-d", self._nss, "-W", CONTAINER_PASSWORD, "-K", "")
+        self.place.run("certutil", "-M", "-d", self._nss, "-n", f"{name}-0", "-t", "CT,,")
+
     def _whack(self, *arguments: str, check: bool = True) -> str:
         return self.place.run(f"{LIBEXEC}/whack", "--ctlsocket", str(self.control), *arguments, check=check)
 
@@ -112,10 +150,9 @@ def proposal(spelled: str) -> str:
 
 
 def _section(connection: Connection) -> str:
-    assert isinstance(connection.auth, Psk), "this lab drives libreswan with shared keys only"
     settings = {
         "ikev2": "insist",
-        "authby": "secret",
+        **_proof(connection.name, connection.auth),
         "type": "tunnel",
         "left": connection.local or "%defaultroute",
         "leftid": _identity(connection.local_id),
@@ -146,8 +183,24 @@ def _section(connection: Connection) -> str:
     return f"\nconn {connection.name}\n" + "".join(f"    {name}={value}\n" for name, value in settings.items() if value)
 
 
+def _proof(name: str, auth: Auth) -> dict[str, str]:
+    match auth:
+        case Psk():
+            return {"authby": "secret"}
+        case Certificate(scheme=scheme):
+            return {
+                "authby": SIGNATURES[scheme],
+                "leftcert": name,
+                "leftsendcert": "always",
+                "leftrsasigkey": "%cert",
+                "rightrsasigkey": "%cert",
+            }
+    raise AssertionError("libreswan has no password logins")
+
+
 def _secret(connection: Connection) -> str:
-    assert isinstance(connection.auth, Psk)
+    if not isinstance(connection.auth, Psk):
+        return ""
     owners = f"{_identity(connection.local_id)} {_identity(connection.remote_id)}"
     return f'{owners} : PSK "{connection.auth.secret}"\n'
 
