@@ -124,6 +124,12 @@ def test_add_what_does_not_do(file: Path, words: list[str], status: int, err: st
     assert not file.with_name("secrets.toml").exists()
 
 
+def test_a_secret_that_nobody_needs(file: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\n"))
+    assert device(file, "add", "ben", "login=certificate", "--secret", "-") == FAILED
+    assert capsys.readouterr() == ("", "edgevpn: no secret is needed for this login\n")
+
+
 def test_set(file: Path, capsys: Output) -> None:
     device(file, "add", "ben", "owner=Ben")
     before = saved(file, "ben").credential

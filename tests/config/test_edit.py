@@ -161,6 +161,7 @@ REFUSED = {
     "a table below a value": lambda: set_value(DOCUMENT, ("version", "x"), 1),
     "a value for a table": lambda: set_value(DOCUMENT, ("site", "office"), 1),
     "a value that TOML has not": lambda: set_value(DOCUMENT, ("site", "office", "mtu"), object()),
+    "a table that an inline table lacks": lambda: set_value(DOTTED, ("site", "branch", "child", "voice", "routes"), 1),
     "tables in a list": lambda: set_value("[[site]]\nmtu = 1400\n", ("site", "office", "mtu"), 1400),
 }
 

@@ -97,6 +97,14 @@ def test_a_wrong_key_of_each_table() -> None:
         assert faults_of(document(**{noun: {"colour": "red"}})) == [f"{noun}.colour: is not a key here"]
 
 
+def test_one_hash_of_the_panel() -> None:
+    hashed = "$scrypt$ln=14,r=8,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g"
+    assert faults_of(document(web={"password_hash": hashed, "password_hash_env": "PANEL"})) == [
+        "web.password_hash: stands beside password_hash_env;"
+        " allowed: one of password_hash, password_hash_file and password_hash_env"
+    ]
+
+
 def test_a_wrong_hash_of_the_panel_is_not_shown() -> None:
     (fault,) = faults_of(document(web={"password_hash": "hunter2"}))
     assert fault.startswith("web.password_hash = ***: does not look like that; allowed: a scrypt hash")

@@ -92,6 +92,8 @@ def test_v6_that_passes_beside_the_tunnel(firewall: dict[str, Any]) -> None:
         " give the pool IPv6 addresses, or let the firewall be managed"
     ]
     assert warnings_of(document(pki=PUBLIC, pool=pools)) == []
+    split = {"staff": pools["staff"] | {"mode": "split", "networks": "10.1.0.0/24"}}
+    assert warnings_of(document(pki=PUBLIC, pool=split, firewall=firewall)) == []
     assert warnings_of(staff(firewall=firewall)) == []
 
 

@@ -99,6 +99,14 @@ def test_a_bad_file_is_mended_fault_by_fault(tmp_path: Path) -> None:
     assert isinstance(saved.config, Config)
 
 
+def test_bad_secrets_are_mended_too(tmp_path: Path) -> None:
+    store = stored(tmp_path, CONFIG, SECRETS + "psk_file = '/x'\n[lake]\n")
+    saved = store.change(lambda old: replace(old, secrets=SECRETS + "[lake]\n"), NOW)
+    assert (saved.config, len(saved.problems)) == (None, 1)
+    saved = store.change(lambda old: replace(old, secrets=SECRETS), NOW)
+    assert saved.config == load(store.path, {})
+
+
 def test_what_is_not_even_toml_is_left_alone(tmp_path: Path) -> None:
     store = stored(tmp_path, CONFIG + "[", SECRETS)
     with pytest.raises(ConfigError, match="is not TOML"):
