@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -29,9 +30,11 @@ def counted(count: int, noun: str) -> str:
 
 
 def warn(warnings: Iterable[object]) -> None:
-    """Say what is odd and hinders nothing."""
+    """Say what is odd and hinders nothing; in red on a terminal, unless NO_COLOR is set."""
+    red = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    head = "\x1b[31mwarning:\x1b[0m" if red else "warning:"
     for warning in warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"{head} {warning}", file=sys.stderr)
 
 
 def fail(sentence: str) -> int:

@@ -1,3 +1,4 @@
+import io
 import json
 from datetime import date
 
@@ -21,6 +22,20 @@ def test_json() -> None:
 
 def test_counted() -> None:
     assert [counted(count, "site") for count in (0, 1, 2)] == ["0 sites", "1 site", "2 sites"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_warnings_are_red_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    warn(["odd"])
+    monkeypatch.setenv("NO_COLOR", "1")
+    warn(["odd"])
+    assert terminal.getvalue() == "\x1b[31mwarning:\x1b[0m odd\nwarning: odd\n"
 
 
 def test_what_goes_wrong_is_not_mixed_with_the_answer(capsys: Output) -> None:
