@@ -8,7 +8,7 @@ from ipaddress import ip_network
 
 from edgevpn.config import credential
 from edgevpn.config.identity import Identity, IdentityKind, address_identity
-from edgevpn.config.keywords import KEYWORDS, Role
+from edgevpn.config.keywords import ALGORITHMS, Role
 from edgevpn.config.model import Child, Config, Device, Gateway, Pki, Pool, Site
 from edgevpn.config.model import Childless as ChildlessSetting
 from edgevpn.config.model import Unique as UniqueSetting
@@ -242,7 +242,7 @@ def _offers(proposals: tuple[Proposal, ...]) -> tuple[ike.Offer, ...]:
 
 
 def _transform(word: str) -> Transform:
-    keyword = KEYWORDS[word]
+    keyword = ALGORITHMS[word]
     transform_type, registry = REGISTRIES[keyword.role]
     return Transform(transform_type, registry[keyword.registry_name], keyword.key_bits or None)
 

@@ -82,6 +82,20 @@ DECODERS: dict[PayloadType, Callable[[Reader], Payload]] = {
 }
 
 
+EVERY = frozenset(DECODERS)
+OPENING = frozenset(
+    (
+        PayloadType.SA,
+        PayloadType.KE,
+        PayloadType.NONCE,
+        PayloadType.NOTIFY,
+        PayloadType.VENDOR_ID,
+        PayloadType.CERTREQ,
+    )
+)
+"""What IKE_SA_INIT is made of (RFC 7296 §1.2)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """The IKE header, RFC 7296 §3.1; `next_payload` and `length` are filled in when a message is encoded."""
@@ -149,10 +163,13 @@ def encode_message(header: Header, payloads: Sequence[Payload]) -> bytes:
 
 
 def decode_message(header: Header, datagram: bytes) -> tuple[Payload, ...]:
-    """The payloads of a whole message without encryption; raises like `decode_payloads`."""
+    """The payloads of a whole message without encryption; raises like `decode_payloads`.
+
+    Anybody may send one: what has no place in it is carried along unread.
+    """
     if len(datagram) > MAX_UNPROTECTED:
         raise InvalidSyntax(f"{len(datagram)} octets without encryption")
-    return decode_payloads(header.next_payload, datagram[HEADER.size :])
+    return decode_payloads(header.next_payload, datagram[HEADER.size :], OPENING)
 
 
 def encode_payloads(payloads: Sequence[Payload]) -> tuple[PayloadType, bytes]:
@@ -166,8 +183,8 @@ def encode_payloads(payloads: Sequence[Payload]) -> tuple[PayloadType, bytes]:
     return types[0], bytes(chain)
 
 
-def decode_payloads(first: PayloadType, octets: bytes) -> tuple[Payload, ...]:
-    """The payloads of a chain that begins with one of type `first` and fills `octets`.
+def decode_payloads(first: PayloadType, octets: bytes, read: frozenset[PayloadType] = EVERY) -> tuple[Payload, ...]:
+    """The payloads of a chain that begins with one of type `first` and fills `octets`; those in `read` decoded.
 
     Raises InvalidSyntax, or UnsupportedCriticalPayload for a payload that may not be skipped (RFC 7296 §2.5).
     """
@@ -183,7 +200,10 @@ def decode_payloads(first: PayloadType, octets: bytes) -> tuple[Payload, ...]:
             seen.add(payload_type)
         following, flags, length = reader.unpack(PAYLOAD_HEAD)
         body = reader.sub(length - PAYLOAD_HEAD.size)
-        payloads.append(_decode_payload(payload_type, bool(flags & CRITICAL), body))
+        if payload_type in read or payload_type not in DECODERS:
+            payloads.append(_decode_payload(payload_type, bool(flags & CRITICAL), body))
+        else:
+            payloads.append(UnknownPayload(payload_type, bool(flags & CRITICAL), body.rest()))
         payload_type = PayloadType(following)
     reader.finish()
     return tuple(payloads)

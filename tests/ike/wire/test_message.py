@@ -11,6 +11,7 @@ from hypothesis import given
 from edgevpn.ike.errors import Discard, InvalidMajorVersion, InvalidSyntax, UnsupportedCriticalPayload
 from edgevpn.ike.iana import ExchangeType, Flag, NotifyType, PayloadType
 from edgevpn.ike.wire.message import (
+    OPENING,
     Header,
     Payload,
     decode_message,
@@ -171,7 +172,12 @@ def test_message_read_back(header: Header, payloads: tuple[Payload, ...]) -> Non
     datagram = encode_message(header, payloads)
     read = Header.decode(datagram)
     assert replace(read, next_payload=PayloadType.NONE, length=28) == header
-    assert decode_message(read, datagram) == payloads
+    assert decode_payloads(read.next_payload, datagram[28:]) == payloads
+    in_the_open = decode_message(read, datagram)
+    assert [each.encode() for each in in_the_open] == [each.encode() for each in payloads]
+    assert [a for a, b in zip(in_the_open, payloads, strict=True) if b.payload_type in OPENING] == [
+        each for each in payloads if each.payload_type in OPENING
+    ]
 
 
 @given(near_misses(headers()))
@@ -199,3 +205,13 @@ def test_damaged_message(datagram: bytes) -> None:
         again = encode_message(header, payloads)
         assert len(again) == len(datagram)
         assert decode_message(Header.decode(again), again) == payloads
+
+
+def test_what_has_no_place_in_the_open_is_not_read() -> None:
+    """Selectors, say: anybody could send thousands of them. Their payload is carried along, critical or not."""
+    selectors = UnknownPayload(PayloadType.TSI, critical=True, body=bytes(1000))
+    header = Header(b"initiatr", bytes(8), ExchangeType.IKE_SA_INIT, Flag.INITIATOR, 0)
+    message = encode_message(header, (Nonce(bytes(16)), selectors))
+    assert decode_message(Header.decode(message), message) == (Nonce(bytes(16)), selectors)
+    with pytest.raises(InvalidSyntax):
+        decode_payloads(PayloadType.NONCE, message[28:])
