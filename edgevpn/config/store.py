@@ -52,6 +52,15 @@ class Saved:
     difference: Difference | None
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A change that was judged and can be written, as long as nobody writes something else."""
+
+    old: Documents
+    new: Documents
+    saved: Saved
+
+
 class Store:
     """A configuration file, the secrets beside it, and their last versions."""
 
@@ -65,26 +74,42 @@ class Store:
         """The texts as they are; empty for what does not exist. Raises ConfigError."""
         return Documents(_text(self.path), _text(self._secrets))
 
-    def change(self, change: Change, now: datetime) -> Saved:
+    def change(self, change: Change, now: datetime, *, anew: bool = False) -> Saved:
         """Carry out a change, check what comes of it, and only then write it. An older form is brought up to date.
 
         Raises what `change` raises, and ConfigError for a result that is bad where it was good before, or worse than
-        before; nothing is written then. A file that was bad may be mended fault by fault, unless it is not even TOML.
+        before; nothing is written then. A file that was bad may be mended fault by fault, unless it is not even TOML;
+        with `anew` it does not matter what it was.
         """
         with self._alone():
-            old = self.read()
+            prepared = self.prepare(change, now, anew=anew)
+            self._write(prepared.old, prepared.new)
+        return prepared.saved
+
+    def prepare(self, change: Change, now: datetime, *, anew: bool = False) -> Prepared:
+        """What `change` would write, and what it would come to."""
+        old = self.read()
+        begun = old
+        if not anew:
             toml(old.config, str(self.path))
             toml(old.secrets, str(self._secrets))
-            new = change(replace(old, config=migrate_text(old.config)))
-            before, after = self._judged(old, now), self._judged(new, now)
-            if isinstance(after, ConfigError) and len(after.problems) > _faults(before):
-                raise after
-            if new != old:
-                self._write(old, new)
+            begun = replace(old, config=migrate_text(old.config))
+        new = change(begun)
+        before, after = self._judged(old, now), self._judged(new, now)
         if isinstance(after, ConfigError):
-            return Saved(None, after.problems, None)
+            if anew or len(after.problems) > _faults(before):
+                raise after
+            return Prepared(old, new, Saved(None, after.problems, None))
         changed = difference(before, after) if isinstance(before, Config) else None
-        return Saved(after, after.warnings, changed)
+        return Prepared(old, new, Saved(after, after.warnings, changed))
+
+    def commit(self, prepared: Prepared) -> None:
+        """Write what was prepared. Raises ConfigError if it cannot be written, or somebody was faster."""
+        with self._alone():
+            if self.read() != prepared.old:
+                fault = "has been changed by somebody else in this moment"
+                raise _problem(self.path, fault, cure="look at it, and try again")
+            self._write(prepared.old, prepared.new)
 
     def versions(self) -> tuple[Version, ...]:
         """What can be rolled back to, the last version first."""
@@ -94,15 +119,19 @@ class Store:
             for number, (_, folder) in enumerate(found, start=1)
         )
 
-    def rollback(self, number: int, now: datetime) -> Saved:
-        """Go back to a version; what is now becomes the last one. Raises ConfigError."""
+    def version(self, number: int) -> Documents:
+        """The texts of a version. Raises ConfigError if it is not kept."""
         version = next((each for each in self.versions() if each.number == number), None)
         if version is None:
             count = len(self.versions())
             allowed = f"1 to {count}" if count else "nothing: no version is kept"
             raise _problem(self.path, f"has no version {number}", allowed=allowed)
-        old = Documents(_text(version.folder / self.path.name), _text(version.folder / self._secrets.name))
-        return self.change(lambda _: old, now)
+        return Documents(_text(version.folder / self.path.name), _text(version.folder / self._secrets.name))
+
+    def rollback(self, number: int, now: datetime) -> Saved:
+        """Go back to a version; what is now becomes the last one. Raises ConfigError."""
+        old = self.version(number)
+        return self.change(lambda _: old, now, anew=True)
 
     def _judged(self, documents: Documents, now: datetime) -> Config | ConfigError:
         try:
@@ -116,6 +145,8 @@ class Store:
 
         Secrets come before the configuration that needs them, and go after the one that needed them.
         """
+        if new == old:
+            return
         try:
             self._keep(old)
             meanwhile = _with_all_secrets(old, new)

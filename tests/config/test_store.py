@@ -313,3 +313,31 @@ def test_random_edits_apply_whole_or_not_at_all(tmp_path_factory: pytest.TempPat
         assert store.read() == edit(before)
         assert store.read().config.startswith("# ours\n[pki]\n")
         assert "[pool.home]   # all of us\n" in store.read().config
+
+
+def test_what_is_prepared_is_written_later(store: Store) -> None:
+    prepared = store.prepare(log_level("debug"), NOW)
+    assert store.read() == Documents(CONFIG, SECRETS)
+    assert (prepared.saved.config is not None, store.versions()) == (True, ())
+    store.commit(prepared)
+    assert store.read() == prepared.new
+    assert store.version(1) == Documents(CONFIG, SECRETS)
+
+
+def test_what_is_prepared_does_not_undo_what_somebody_else_has_done(store: Store) -> None:
+    prepared = store.prepare(log_level("debug"), NOW)
+    store.change(log_level("error"), NOW)
+    with pytest.raises(ConfigError, match="has been changed by somebody else"):
+        store.commit(prepared)
+    assert 'log_level = "error"' in store.path.read_text()
+
+
+def test_back_from_what_is_not_even_toml(store: Store) -> None:
+    store.change(log_level("debug"), NOW)
+    store.path.write_text("[")
+    assert store.rollback(1, NOW).config is not None
+    assert store.read() == Documents(CONFIG, SECRETS)
+    store.path.write_text("[")
+    with pytest.raises(ConfigError, match="is not a key here"):
+        store.change(lambda old: replace(old, config="pond = 1\n"), NOW, anew=True)
+    assert store.change(lambda old: replace(old, config=CONFIG), NOW, anew=True).difference is None
