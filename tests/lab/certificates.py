@@ -1,87 +1,95 @@
-"""Certificates of the lab's peers: made as tests order them, and written to files as daemons read them."""
+"""A certificate authority for tests, and what it issues, as PEM files."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
+from cryptography.x509.oid import NameOID
 
-from edgevpn.pki.keys import PrivateKey
 from tests.lab.peers.connection import Certificate
-from tests.support import certificates as support
-from tests.support.certificates import Extensions, Made
 
-# Daemons go by the machine's clock, whatever it says.
-BEGIN, END = datetime(2000, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)
-LONG_OVER, FAR_OFF = datetime(2001, 1, 1, tzinfo=UTC), datetime(2098, 1, 1, tzinfo=UTC)
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
-ANY_PEER = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
-
-
-def authority(
-    subject: str, issuer: Made | None = None, *, path_length: int | None = None, begins: datetime = BEGIN
-) -> Made:
-    """A CA; a root unless another signs it."""
-    return support.ca(subject, issuer, path_length=path_length, begins=begins, ends=END)
+KEYS: dict[str, Callable[[], Key]] = {
+    "ecdsa256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "ecdsa384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "rsa2048": lambda: rsa.generate_private_key(65537, 2048),
+    "rsa3072": lambda: rsa.generate_private_key(65537, 3072),
+    "ed25519": ed25519.Ed25519PrivateKey.generate,
+}
+"""Kinds of key by name, and how one is made."""
 
 
-def holder(
-    name: str,
-    issuer: Made,
-    more: Extensions = (),
-    *,
-    key: PrivateKey | None = None,
-    purposes: Sequence[ObjectIdentifier] = ANY_PEER,
-    begins: datetime = BEGIN,
-    ends: datetime = END,
-) -> Made:
-    """The certificate of a peer: a domain name, or an e-mail address."""
-    alternative = x509.RFC822Name(name) if "@" in name else x509.DNSName(name)
-    extensions: Extensions = (
-        (x509.SubjectAlternativeName([alternative]), False),
-        (support.usage(digital=True), True),
-        (x509.ExtendedKeyUsage(purposes), False),
-        *more,
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A CA whose files are in `folder`."""
+
+    folder: Path
+    certificate: x509.Certificate
+    key: Key
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "ca.pem"
+
+    def issue(self, name: str, kind: str = "ecdsa256", *, more_names: int = 0) -> Certificate:
+        """A certificate for a domain name; `more_names` others make it as long as wanted, some 25 octets each."""
+        key = KEYS[kind]()
+        names = [name, *(f"{number:04}.other.{name}" for number in range(more_names))]
+        builder = _builder(name, self.certificate.subject, key)
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(each) for each in names]), critical=False
+        )
+        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        signed = builder.sign(self.key, _hash(self.key))
+        return Certificate(
+            _write(self.folder / f"{name}.pem", _pem(signed)), _write_key(self.folder, name, key), self.file
+        )
+
+
+def authority(folder: Path, kind: str = "ecdsa256") -> Authority:
+    """A CA, its certificate in `folder`."""
+    key = KEYS[kind]()
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Lab CA")])
+    builder = _builder("Lab CA", subject, key)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
+    certificate = builder.sign(key, _hash(key))
+    made = Authority(folder, certificate, key)
+    _write(made.file, _pem(certificate))
+    return made
+
+
+def _builder(name: str, issuer: x509.Name, key: Key) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=30))
     )
-    return support.certificate(name, issuer, extensions, key=key, begins=begins, ends=ends)
 
 
-def revocations(issuer: Made, *revoked: Made) -> bytes:
-    """The issuer's CRL, which is good for ever."""
-    return support.crl(issuer, *revoked, issued=BEGIN, due=END)
+def _hash(key: Key) -> hashes.SHA256 | None:
+    return None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
 
 
-class Cabinet:
-    """A folder of certificates, keys and CRLs."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-
-    def proof(self, root: Made, owner: Made, *between: Made, scheme: str = "") -> Certificate:
-        """What a peer proves itself with: the owner's key and certificate, the CAs between it and the root."""
-        number = len(list(self.folder.iterdir()))
-        certificate, key = self.folder / f"{number}.pem", self.folder / f"{number}.key"
-        certificate.write_bytes(b"".join(map(pem, (owner, *between))))
-        key.touch(mode=0o600)
-        key.write_bytes(owner.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        return Certificate(certificate, key, self.authority(root), scheme)
-
-    def authority(self, root: Made) -> Path:
-        """A root's certificate."""
-        path = self.folder / f"{root.certificate.serial_number}-ca.pem"
-        path.write_bytes(pem(root))
-        return path
-
-    def crl(self, issuer: Made, *revoked: Made) -> Path:
-        """The issuer's CRL."""
-        path = self.folder / f"{issuer.certificate.serial_number}.crl"
-        path.write_bytes(revocations(issuer, *revoked))
-        return path
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.PEM)
 
 
-def pem(made: Made) -> bytes:
-    """The certificate alone."""
-    return made.certificate.public_bytes(Encoding.PEM)
+def _write_key(folder: Path, name: str, key: Key) -> Path:
+    return _write(folder / f"{name}.key", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+def _write(path: Path, octets: bytes) -> Path:
+    path.touch(0o600)
+    path.write_bytes(octets)
+    return path

@@ -39,7 +39,8 @@ GROUPS = {
 }
 
 SIGNATURES = {
-    "": "rsasig,ecdsa",
+    "": "rsasig",
+    "ecdsa": "ecdsa",
     "rsa/pss-sha256": "rsa-sha2",
     "rsa/pss-sha384": "rsa-sha2_384",
     "rsa/pss-sha512": "rsa-sha2_512",

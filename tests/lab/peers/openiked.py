@@ -1,15 +1,23 @@
 """OpenIKED, driven by ikectl."""
 
 import re
+import shutil
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from tests.lab import xfrm
 from tests.lab.namespace import Sandbox
 from tests.lab.network import Node
-from tests.lab.peers.connection import Connection, Psk
+from tests.lab.peers.connection import Auth, Certificate, Connection, Psk
 from tests.lab.peers.peer import IkeSaStatus, Peer, eventually, tree
 
 CIPHERS = {
@@ -24,7 +32,7 @@ GROUPS = {"x25519": "curve25519", "ecp256": "ecp256", "ecp384": "ecp384", "ecp52
 
 
 class OpenIked(Peer):
-    """One iked, with one PSK connection.
+    """One iked, with one connection that is proved by a shared key or by certificates.
 
     On Linux, version 7.2 has neither AEAD nor SHA-256 for ESP, and leaves them out of its proposals without a word.
     """
@@ -35,7 +43,7 @@ class OpenIked(Peer):
         self.config, self.socket = state / "iked.conf", state / "iked.sock"
         self.config.write_text(f"set passive\n{_policy(connection)}")
         self.config.chmod(0o600)
-        self.place.call(_finish_installation)
+        self.place.call(_finish_installation, connection.auth)
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -74,15 +82,32 @@ class OpenIked(Peer):
         return self.place.run("/usr/sbin/ikectl", "-s", str(self.socket), *arguments)
 
 
-def _finish_installation() -> None:
-    """What the package's own script would have made: the account with its empty home, a key of this machine."""
+def _finish_installation(auth: Auth) -> None:
+    """What the package's own script would have made: the account with its empty home, a key of this machine.
+
+    With certificates, that key is the one that the connection is proved by.
+    """
     with Path("/etc/passwd").open("a") as passwd:
         passwd.write("_iked:x:64999:65534::/run/iked:/usr/sbin/nologin\n")
     Path("/run/iked").mkdir(mode=0o755)
-    key = ec.generate_private_key(ec.SECP256R1())
+    for folder in ("private", "pubkeys/fqdn", "ca", "certs"):
+        Path("/etc/iked", folder).mkdir(parents=True, exist_ok=True)
+    _write_key(_key(auth))
+    if isinstance(auth, Certificate):
+        shutil.copy(auth.authority, "/etc/iked/ca/ca.crt")
+        shutil.copy(auth.certificate, "/etc/iked/certs/local.crt")
+
+
+def _key(auth: Auth) -> PrivateKeyTypes:
+    return load_pem_private_key(auth.key.read_bytes(), None) if isinstance(auth, Certificate) else _any_key()
+
+
+def _any_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _write_key(key: PrivateKeyTypes) -> None:
     private, public = Path("/etc/iked/private/local.key"), Path("/etc/iked/local.pub")
-    for folder in (private.parent, Path("/etc/iked/pubkeys/fqdn")):
-        folder.mkdir(parents=True, exist_ok=True)
     private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
     private.chmod(0o600)
     public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
@@ -98,7 +123,6 @@ def _transforms(kind: str, spelled: str) -> str:
 
 
 def _policy(connection: Connection) -> str:
-    assert isinstance(connection.auth, Psk), "this lab drives iked with shared keys only"
     unusable = {"sha256", "aes128gcm16", "aes256gcm16", "chacha20poly1305"} & set(connection.esp.split("-"))
     assert not unusable, f"iked 7.2 has no {unusable} for ESP"
     pairs = [f"from {ours} to {theirs}" for ours in connection.local_ts for theirs in connection.remote_ts]
@@ -112,5 +136,14 @@ def _policy(connection: Connection) -> str:
     ]
     if connection.rekey_ike:
         lines.append(f"ikelifetime {connection.rekey_ike}")
-    lines += [f"lifetime {connection.rekey_child or 10800}", f'psk "{connection.auth.secret}"']
+    lines += [f"lifetime {connection.rekey_child or 10800}", _proof(connection.auth)]
     return " \\\n    ".join(lines) + "\n"
+
+
+def _proof(auth: Auth) -> str:
+    match auth:
+        case Psk(secret=secret):
+            return f'psk "{secret}"'
+        case Certificate(scheme=scheme):
+            return scheme or "rfc7427"
+    raise AssertionError("this lab has no password logins at iked")
