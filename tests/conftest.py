@@ -4,9 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 LAB = Path(__file__).parent / "lab"
 IN_GUEST = "EDGEVPN_LAB_GUEST" in os.environ
+# How long an example takes says nothing on a machine that has other things to do.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+if "CI" not in os.environ:  # there hypothesis takes its own profile, which is patient and tries the same each time
+    settings.load_profile("patient")
+
 LEFT_OUT = pytest.StashKey[int]()
 
 
