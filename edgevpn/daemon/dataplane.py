@@ -25,7 +25,17 @@ from edgevpn.ike.state import ChildSa
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import NotFound
 from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, RouteSpec
-from edgevpn.kernel.spec import OURS_IF_ID, OURS_REQID, IpAddress, PolicyKey, PolicySpec, SaKey, SaState, Tags
+from edgevpn.kernel.spec import (
+    OURS_IF_ID,
+    OURS_REQID,
+    IpAddress,
+    PolicyKey,
+    PolicySpec,
+    SaCounts,
+    SaKey,
+    SaState,
+    Tags,
+)
 
 
 class Numbers:
@@ -108,8 +118,25 @@ class Dataplane:
             self._kernel.add_address(AddressSpec(home.interface, address))
         sources = self._own_addresses() if home.routes else []
         for route in home.routes:
-            source = _source(sources, route)
-            self._kernel.add_route(RouteSpec(destination=route.network, interface=home.interface, source=source))
+            self._kernel.add_route(_spec(route, home, sources))
+
+    def renew(self, old: Home, new: Home) -> None:
+        """Make of one home the other, under the same name, without touching its children."""
+        for peer in old.peers:
+            del self._homes[peer]
+        self._homes |= dict.fromkeys(new.peers, new)
+        if new.mtu is not None and new.mtu != old.mtu:
+            self._kernel.set_mtu(new.interface, new.mtu)
+        for address in set(old.addresses) - set(new.addresses):
+            self._kernel.delete_address(AddressSpec(new.interface, address))
+        for address in set(new.addresses) - set(old.addresses):
+            self._kernel.add_address(AddressSpec(new.interface, address))
+        sources = self._own_addresses()
+        for route in set(old.routes) - set(new.routes):
+            with suppress(NotFound):
+                self._kernel.delete_route(_spec(route, new, sources))
+        for route in set(new.routes) - set(old.routes):
+            self._kernel.replace_route(_spec(route, new, sources))
 
     def remove(self, home: Home) -> None:
         """Remove all that `add` and the children made."""
@@ -246,10 +273,18 @@ class Dataplane:
 
     def traffic(self, child: ChildSa) -> Traffic:
         """What the kernel has counted for a child since it is there."""
+        return self._counted(child, self._read)
+
+    def survey(self) -> Callable[[ChildSa], Traffic]:
+        """The same for whoever asks about many children: what all had counted now, read at once."""
+        counts = self._kernel.count_sas()
+        return lambda child: self._counted(child, lambda key: counts.get(key) if key else None)
+
+    def _counted(self, child: ChildSa, read: Callable[[SaKey | None], SaState | SaCounts | None]) -> Traffic:
         known = self._children.get(child.spi_in)
         if known is None:
             return Traffic()
-        inbound, outbound = self._read(known.inbound), self._read(known.outbound)
+        inbound, outbound = read(known.inbound), read(known.outbound)
         heard = None
         if inbound and inbound.last_used_at:
             heard = self._clock() - max(0.0, self._unix_time() - inbound.last_used_at)
@@ -319,6 +354,10 @@ class Dataplane:
 def _hosts(child: ChildSa) -> list[IpAddress]:
     """The addresses of a visitor."""
     return [ts.start_address for ts in child.ts_remote]
+
+
+def _spec(route: Route, home: Home, sources: list[IpAddress]) -> RouteSpec:
+    return RouteSpec(destination=route.network, interface=home.interface, source=_source(sources, route))
 
 
 def _source(sources: list[IpAddress], route: Route) -> IpAddress | None:

@@ -19,6 +19,7 @@ from typing import Any
 
 from edgevpn.api import SiteStatus
 from edgevpn.api.records import DeviceStatus
+from edgevpn.config.diff import difference
 from edgevpn.config.model import Config, Device, Site
 from edgevpn.config.model import Gateway as GatewaySettings
 from edgevpn.daemon.answers import Answers
@@ -179,14 +180,16 @@ class Gateway:
         self._config = config
         wanted = {home.name: home for home in homes(config)}
         sites = {site_home(site).name: site for site in config.sites}
-        kept = {name for name, home in wanted.items() if self._homes.get(name) == home}
-        kept -= {name for name, site in sites.items() if old is None or not _is_same(site, old, config)}
+        kept = (self._homes.keys() & wanted.keys()) - (_dropped(old, config) if old else set())
         for name in self._homes.keys() - kept:
             self._remove(name)
         self.visitors.apply(config)
         self._reconfigure()
-        for name in [name for name in wanted if name not in kept]:
-            self._add(wanted[name], sites.get(name))
+        for name, home in wanted.items():
+            if name in kept:
+                self._renew(home, sites.get(name))
+            else:
+                self._add(home, sites.get(name))
         self.certificates.apply(config)
         self._touch_wall()
 
@@ -199,6 +202,19 @@ class Gateway:
         if site is not None:
             keeper = self._keepers[site.name] = Keeper(site, self, self, self._ports)
             self._tasks[site.name] = self._group.create_task(keeper.run())
+            keeper.start()
+
+    def _renew(self, home: Home, site: Site | None) -> None:
+        """What has changed holds for tunnels to come, or at once where it can; those that are up stay up."""
+        if home != self._homes[home.name]:
+            try:
+                self._dataplane.renew(self._homes[home.name], home)
+            except KernelError as error:
+                raise StartFailed(f"{home.name}: {error}") from error
+            self._homes[home.name] = home
+        keeper = self._keepers.get(home.peers[0])
+        if site is not None and keeper is not None and keeper.site != site:
+            keeper.site = site
             keeper.start()
 
     def _remove(self, name: str) -> None:
@@ -383,9 +399,9 @@ class Gateway:
         self.feed(LocalAddresses(self._transport.served(reachable)))
 
 
-def _is_same(site: Site, old: Config, new: Config) -> bool:
-    """Whether nothing that this site is made of has changed."""
-    return site in old.sites and old.gateway.id == new.gateway.id
+def _dropped(old: Config, new: Config) -> set[str]:
+    """The names of homes whose tunnels do not outlive the change."""
+    return {f"{path[0]} {path[1]}" for path in difference(old, new).drops if path[0] in ("site", "pool")}
 
 
 def _check_features(features: Features, config: Config) -> None:

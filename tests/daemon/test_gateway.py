@@ -88,7 +88,7 @@ async def test_only_what_has_changed_notices() -> None:
     async with running(right(), ports), running(configured({"listen": LEFT}, **sites), ports) as here:
         await here.until("right", "up")
         before = here.kernel.list_sas()
-        here.gateway.apply(configured({"listen": LEFT}, right=TO_RIGHT, other=OTHER | {"dpd_delay": "9s"}))
+        here.gateway.apply(configured({"listen": LEFT}, right=TO_RIGHT, other=OTHER | {"encap": True}))
         assert here.kernel.list_sas() == before
         assert here.state("right") == "up"
 
@@ -103,10 +103,23 @@ async def test_changed_site_comes_up_anew() -> None:
     async with two(left(), right()) as (here, there):
         await here.until("right", "up")
         before = here.gateway.site_status("right")["ike"][0]["spi_i"]
-        here.gateway.apply(left(dpd_delay="9s"))
+        here.gateway.apply(left(encap=True))
         await here.until("right", "up")
         await there.until("left", "up")
         assert [ike["spi_i"] for ike in here.gateway.site_status("right")["ike"]] != [before]
+
+
+async def test_what_needs_no_new_tunnel_makes_none() -> None:
+    """Times and algorithms hold for the next keys; routes and MTU at once."""
+    async with two(left(), right()) as (here, _):
+        await here.until("right", "up")
+        before = here.gateway.site_status("right")["ike"][0]["spi_i"]
+        here.gateway.apply(left(dpd_delay="9s", esp_rekey_time="30m", mtu=1300, routes=False))
+        assert [ike["spi_i"] for ike in here.gateway.site_status("right")["ike"]] == [before]
+        assert here.kernel.list_routes() == ()
+        assert here.kernel.get_link("evpn-right").mtu == 1300
+        here.gateway.apply(left())
+        assert len(here.kernel.list_routes()) == 1
 
 
 async def test_packet_brings_it_up() -> None:
