@@ -33,6 +33,7 @@ LAZY = {("cli", "daemon"), ("cli", "web")}
 ORDERS = {
     "ike": (
         {"endpoint"},
+        {"carrier"},
         {"table"},
         {"machine"},
         {"aging"},
@@ -44,7 +45,7 @@ ORDERS = {
         {"inbound"},
         {"state"},
         {"session"},
-        {"clients"},
+        {"clients", "evidence"},
         {"peer"},
         {"wire", "crypto"},
         {"errors"},
@@ -66,7 +67,8 @@ ORDERS = {
     "daemon": (
         {"service"},
         {"gateway"},
-        {"reception"},
+        {"reception", "metrics"},
+        {"meter", "news", "tally"},
         {"visitors", "wall", "runner", "certificates", "control", "key_log", "transport", "recent", "parameters"},
         {"device_status"},
         {"sessions"},

@@ -140,7 +140,9 @@ Input = (
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A time that the state named has come."""
+    """A time that the state named has come. `fragments`: how many of a request have come, of how many in all."""
+
+    fragments: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,13 +324,17 @@ class IkeSaUp:
 
 @dataclass(frozen=True, slots=True)
 class IkeSaDown:
-    """The IKE SA is gone, or never came to be. `asked`: we were told to close it. `cause` is the reason for code."""
+    """The IKE SA is gone, or never came to be. `asked`: we were told to close it. `cause` is the reason for code.
+
+    `evidence` is what that rests on, one of the records of `ike.evidence`.
+    """
 
     spi: bytes
     peer: str
     reason: str
     asked: bool = False
     cause: Cause | None = None
+    evidence: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,12 +361,13 @@ class Redirected:
 
 @dataclass(frozen=True, slots=True)
 class ChildFailed:
-    """A child that we asked for did not come to be; `reason` is for people."""
+    """A child that we asked for did not come to be; `reason` is for people, `evidence` one of `ike.evidence`."""
 
     spi: bytes
     peer: str
     child: str
     reason: str
+    evidence: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,12 +398,16 @@ class Level(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Something to be logged; `fields` are name and value, and hold no secret. `cause` is for code, if it is known."""
+    """Something to be logged; `fields` are name and value, and hold no secret. `cause` is for code, if it is known.
+
+    `evidence` is what the cause rests on, one of the records of `ike.evidence`; it is not logged.
+    """
 
     level: Level
     event: str
     fields: tuple[tuple[str, object], ...] = ()
     cause: Cause | None = None
+    evidence: object = None
 
 
 Effect = (
@@ -467,6 +478,14 @@ class Spawn:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspect:
+    """The IKE SA that stands with the same peer and identity must show that its peer lives."""
+
+    peer: str
+    identity: Identification | str
+
+
+@dataclass(frozen=True, slots=True)
 class Reauthenticate:
     """Make another IKE SA with the same peer, which shall follow this one."""
 
@@ -489,7 +508,7 @@ class Supersede:
 
 
 IkeSa = Settled | Answering | Calling
-Directive = Respond | Call | CallOpen | Secure | Spawn | Tell | Supersede | Reauthenticate
+Directive = Respond | Call | CallOpen | Secure | Spawn | Tell | Supersede | Suspect | Reauthenticate
 
 
 @dataclass(frozen=True, slots=True)
@@ -547,6 +566,10 @@ class Env:
     stands: Callable[[str, Identification | str], bool] = field(default=lambda peer, identity: False, repr=False)
     hosts: tuple[IpAddress, ...] = ()
 
+    def peer(self, name: str) -> Peer | None:
+        """The peer of that name, as it is configured now."""
+        return next((peer for peer in self.peers if peer.name == name), None)
+
     def soon(self, seconds: float) -> float:
         """The time `seconds` from now, moved forward by up to `settings.jitter` of it, so that sides do not collide."""
         chance = int.from_bytes(self.entropy(2), "big") / 0x10000
@@ -558,6 +581,6 @@ def report(level: Level, event: str, **fields: object) -> Report:
     return Report(level, event, tuple(fields.items()))
 
 
-def refused(event: str, cause: Cause, **fields: object) -> Report:
+def refused(event: str, cause: Cause, evidence: object = None, **fields: object) -> Report:
     """A Report of something that did not work, and why."""
-    return Report(Level.WARNING, event, tuple(fields.items()), cause)
+    return Report(Level.WARNING, event, tuple(fields.items()), cause, evidence)

@@ -50,6 +50,7 @@ class Cause(Enum):
     # How it ended.
     REFUSED_BY_PEER = "refused-by-peer"
     TOO_LATE = "too-late"
+    NOTHING_FOLLOWED = "nothing-followed"  # IKE_SA_INIT was answered, and no whole IKE_AUTH has come
     NO_ANSWER = "no-answer"
     DELETED_BY_PEER = "deleted-by-peer"
     ASKED = "asked"
@@ -68,12 +69,14 @@ class Discard(Exception):
 class IkeError(Exception):
     """A fault found in a message whose sender is known, or in IKE_SA_INIT.
 
-    `notify` and `data` go to the peer; text and `cause` are the owner's only. `fatal` says whether the IKE SA dies.
+    `notify` and `data` go to the peer; text, `cause` and `evidence`, one of the records of `ike.evidence`, are the
+    owner's only. `fatal` says whether the IKE SA dies.
     """
 
     notify: ClassVar[NotifyType]
     fatal: ClassVar[bool] = False
     cause: Cause = Cause.MALFORMED
+    evidence: object = None
 
     @property
     def data(self) -> bytes:
@@ -113,9 +116,10 @@ class NoProposalChosen(IkeError):
 
     notify = NotifyType.NO_PROPOSAL_CHOSEN
 
-    def __init__(self, text: str, cause: Cause = Cause.NO_COMMON_PROPOSAL) -> None:
+    def __init__(self, text: str, cause: Cause = Cause.NO_COMMON_PROPOSAL, evidence: object = None) -> None:
         super().__init__(text)
         self.cause = cause
+        self.evidence = evidence
 
 
 class InvalidKePayload(IkeError):
@@ -139,9 +143,10 @@ class AuthenticationFailed(IkeError):
     notify = NotifyType.AUTHENTICATION_FAILED
     fatal = True
 
-    def __init__(self, text: str, cause: Cause) -> None:
+    def __init__(self, text: str, cause: Cause, evidence: object = None) -> None:
         super().__init__(text)
         self.cause = cause
+        self.evidence = evidence
 
 
 class TsUnacceptable(IkeError):
@@ -149,6 +154,10 @@ class TsUnacceptable(IkeError):
 
     notify = NotifyType.TS_UNACCEPTABLE
     cause = Cause.NO_COMMON_SELECTORS
+
+    def __init__(self, text: str, evidence: object = None) -> None:
+        super().__init__(text)
+        self.evidence = evidence
 
 
 class SinglePairRequired(IkeError):

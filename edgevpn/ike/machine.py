@@ -45,6 +45,7 @@ from edgevpn.ike.contract import (
     report,
 )
 from edgevpn.ike.errors import Cause, ChildSaNotFound, Discard, IkeError, InvalidSyntax, TemporaryFailure
+from edgevpn.ike.evidence import KernelSays, Silence
 from edgevpn.ike.exchange import (
     create_child_sa,
     ike_auth,
@@ -57,7 +58,7 @@ from edgevpn.ike.exchange import (
     redirect,
     rekey_ike,
 )
-from edgevpn.ike.exchange.refusal import farewell, given_up, too_late
+from edgevpn.ike.exchange.refusal import farewell, given_up, not_followed, too_late
 from edgevpn.ike.iana import ExchangeType, ProtocolId
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.proving import (
@@ -130,12 +131,12 @@ def _at_the_beginning(sa: IkeSa, event: Event, env: Env) -> Step:
             raise Discard("the peer asks before we have its answer to IKE_AUTH")
         case HalfOpen(), Request(exchange=ExchangeType.IKE_AUTH):
             return ike_auth.on_request(sa, event, env)
-        case HalfOpen(), Due():
-            return too_late(sa)
+        case HalfOpen(), Due(fragments=fragments):
+            return not_followed(sa, fragments)
         case Initiating(refused=(reason, cause)), Unanswered():
             return Step(Closed(reason), (IkeSaDown(sa.spi, sa.peer.name, reason, cause=cause),))
         case ((Initiating() | Authenticating()), Unanswered()):
-            return Step(Closed(NO_ANSWER), (IkeSaDown(sa.spi, sa.peer.name, NO_ANSWER, cause=Cause.NO_ANSWER),))
+            return Step(Closed(NO_ANSWER), (_unheard(sa, Cause.NO_ANSWER),))
         case ((Initiating() | Authenticating()), Terminate()):
             return _called_off(sa)
         case _:
@@ -164,7 +165,7 @@ def _while_calling(sa: Calling, event: Event, env: Env) -> Step:
             raise Discard("the peer asks before we have its answer to IKE_AUTH")
         case _, (Unanswered() | Due()):
             cause = Cause.NO_ANSWER if isinstance(event, Unanswered) else Cause.TOO_LATE
-            return Step(Closed(NO_ANSWER), (IkeSaDown(sa.spi, sa.peer.name, NO_ANSWER, cause=cause),))
+            return Step(Closed(NO_ANSWER), (_unheard(sa, cause),))
         case _, Terminate():
             return _called_off(sa)
         case _ if isinstance(sa, PreparingAuth | CheckingResponder) and isinstance(event, Answer):
@@ -174,6 +175,12 @@ def _while_calling(sa: Calling, event: Event, env: Env) -> Step:
                 return disappointed(sa, error)
         case _:
             return _unexpected(sa, event)
+
+
+def _unheard(sa: Initiating | Authenticating | Calling, cause: Cause) -> IkeSaDown:
+    """The peer has not answered, or the world not in time."""
+    asked = ExchangeType.IKE_SA_INIT if isinstance(sa, Initiating) else ExchangeType.IKE_AUTH
+    return IkeSaDown(sa.spi, sa.peer.name, NO_ANSWER, cause=cause, evidence=Silence(asked))
 
 
 def _called_off(sa: Initiating | Authenticating | Calling) -> Step:
@@ -334,7 +341,8 @@ def _not_installed(sa: Established, spi_in: bytes, reason: str) -> Step:
     if child is None:
         return Step(sa)
     told = report(Level.ERROR, "child_not_installed", peer=sa.peer.name, spi_in=spi_in.hex(), reason=reason)
-    return Step(sa.then(DeleteChild(spi_in)), (told, ChildFailed(sa.spi, sa.peer.name, child.name, reason)))
+    failed = ChildFailed(sa.spi, sa.peer.name, child.name, reason, KernelSays(reason))
+    return Step(sa.then(DeleteChild(spi_in)), (told, failed))
 
 
 # --- what faults make of an IKE SA -----------------------------------------------------------------------------------
@@ -344,7 +352,8 @@ def refusal(sa: IkeSa, request: Request, error: IkeError) -> Step:
     """Tell the peer what was wrong with its request; give up the IKE SA if the fault is fatal (RFC 7296 §2.21)."""
     protocol, spi = (ProtocolId.ESP, error.spi) if isinstance(error, ChildSaNotFound) else (ProtocolId.NONE, b"")
     answer = Respond(request, (Notify(error.notify, error.data, protocol, spi),))
-    told = refused("request_refused", error.cause, notify=error.notify.name, why=str(error))
+    whose = {"spi": sa.spi.hex(), "peer": sa.peer.name} if isinstance(sa, Established) else {}
+    told = refused("request_refused", error.cause, error.evidence, notify=error.notify.name, why=str(error), **whose)
     if isinstance(sa, HalfOpen | Answering):
         return given_up(sa, request, error)
     if not error.fatal or not isinstance(sa, Established):
@@ -358,7 +367,8 @@ def disappointed(sa: IkeSa, error: IkeError) -> Step:
 
     In IKE_SA_INIT a better one may come.
     """
-    told, reason = refused("answer_refused", error.cause, notify=error.notify.name, why=str(error)), str(error)
+    reason, why = str(error), {"notify": error.notify.name, "why": str(error)}
+    told = refused("answer_refused", error.cause, error.evidence, **why)
     match sa:
         case Established():
             rival, done = _rival(sa), _closed_for(replace(sa, doing=None), reason, error)
@@ -367,13 +377,15 @@ def disappointed(sa: IkeSa, error: IkeError) -> Step:
         case Initiating() if error.cause is not Cause.CANNOT_SIGN:  # anybody could have sent it
             return Step(replace(sa, refused=(reason, error.cause)), (told,))
         case Initiating() | PreparingAuth():
-            return Step(Closed(reason), (told, IkeSaDown(sa.spi, sa.peer.name, reason, cause=error.cause)))
+            down = IkeSaDown(sa.spi, sa.peer.name, reason, cause=error.cause, evidence=error.evidence)
+            return Step(Closed(reason), (told, down))
         case Authenticating() | CheckingResponder() | EapAnswering() | EapProven():
             sa = sa if isinstance(sa, Authenticating) else sa.first
             closing = Closing(sa.secured, sa.peer, sa.path, reason, asked=False, silent=True)
             payloads = (Notify(error.notify, error.data), Delete(ProtocolId.IKE))
             call = Call(ExchangeType.INFORMATIONAL, payloads, sa.path)
-            return Step(closing, (told, IkeSaDown(sa.spi, sa.peer.name, reason, cause=error.cause), call))
+            down = IkeSaDown(sa.spi, sa.peer.name, reason, cause=error.cause, evidence=error.evidence)
+            return Step(closing, (told, down, call))
         case _:
             return Step(sa, (told,))
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from edgevpn.ike.crypto.suite import ChildSuite, IkeSuite
-from edgevpn.ike.errors import NoProposalChosen, TsUnacceptable
+from edgevpn.ike.errors import Cause, NoProposalChosen, TsUnacceptable
+from edgevpn.ike.evidence import Offers, Selectors
 from edgevpn.ike.iana import Encr, Esn, Integ, Ke, Prf, ProtocolId, TransformType
 from edgevpn.ike.peer import ChildPolicy, Offer
 from edgevpn.ike.wire.proposal import Proposal, Transform
@@ -84,7 +85,29 @@ def choose(offers: tuple[Offer, ...], asked: tuple[Proposal, ...], protocol: Pro
         for proposal in asked:
             if proposal.protocol == protocol and (transforms := _common(offer, proposal)) is not None:
                 return Chosen(proposal.number, transforms)
-    raise NoProposalChosen(f"none of {len(asked)} {protocol.name} proposals is acceptable")
+    evidence = Offers(protocol, offers, asked, differing(offers, asked))
+    raise NoProposalChosen(
+        f"none of {len(asked)} {protocol.name} proposals is acceptable", Cause.NO_COMMON_PROPOSAL, evidence
+    )
+
+
+def differing(offers: tuple[Offer, ...], asked: tuple[Proposal, ...]) -> tuple[TransformType, ...]:
+    """The types in which that pair of an offer and a proposal does not meet that is nearest to meeting."""
+    pairs = (_apart(offer, proposal) for offer in offers for proposal in asked)
+    return min(pairs, key=len, default=())
+
+
+def _apart(offer: Offer, proposal: Proposal) -> tuple[TransformType, ...]:
+    types = dict.fromkeys(t.transform_type for t in (*offer.transforms, *proposal.transforms))
+    return tuple(
+        each
+        for each in types
+        if _common(
+            Offer(tuple(t for t in offer.transforms if t.transform_type == each)),
+            replace(proposal, transforms=proposal.of_type(each)),
+        )
+        is None
+    )
 
 
 def check_answer(offers: tuple[Offer, ...], answer: tuple[Proposal, ...], protocol: ProtocolId) -> Chosen:
@@ -131,6 +154,7 @@ def narrow_policy(
     The first that allows all of it, else the first that allows some.
     """
     some: ChildPolicy | None = None
+    policies = tuple(policies)
     for policy in policies:
         try:
             remote, local = narrow(ts_remote, policy.ts_remote), narrow(ts_local, policy.ts_local)
@@ -141,7 +165,8 @@ def narrow_policy(
             return narrowed
         some = some or narrowed
     if some is None:
-        raise TsUnacceptable("no selector overlaps ours")
+        ours = tuple((policy.name, policy.ts_local, policy.ts_remote) for policy in policies)
+        raise TsUnacceptable("no selector overlaps ours", Selectors(ts_local, ts_remote, ours))
     return some
 
 

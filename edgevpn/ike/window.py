@@ -112,6 +112,11 @@ class Window:
             self = replace(self, told=None)
         return self
 
+    @property
+    def pieces(self) -> tuple[int, int]:
+        """How many fragments of a request have come, of how many in all; (0, 0) if none is awaited."""
+        return (len(self.asked.fragments), self.asked.total) if self.asked else (0, 0)
+
     # --- the peer's requests ---
 
     def is_repeat(self, header: Header) -> bool:

@@ -28,7 +28,6 @@ from edgevpn.ike.contract import (
 )
 from edgevpn.ike.endpoint import Endpoint
 from edgevpn.ike.iana import ExchangeType, Flag, NotifyType
-from edgevpn.ike.peer import Unique
 from edgevpn.ike.state import (
     Address,
     Authenticating,
@@ -44,7 +43,7 @@ from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import Nonce
 from tests.support.handshake import LEFT_PATH, RIGHT, RIGHT_PATH, initiated
 from tests.support.pair import DELAY, Pair, connected
-from tests.support.peers import LEFT_ID, TO_LEFT, TO_RIGHT
+from tests.support.peers import TO_LEFT, TO_RIGHT
 from tests.support.strategies import damaged
 
 INIT, INFORMATIONAL = ExchangeType.IKE_SA_INIT, ExchangeType.INFORMATIONAL
@@ -157,7 +156,7 @@ def test_half_open_is_given_up() -> None:
     (sa,) = core.sas
     assert isinstance(sa, HalfOpen)
     assert SetTimer(sa.spi, 30.0) in effects
-    assert core.handle(TimerFired(sa.spi), 30.0) == (StopTimer(sa.spi),)
+    assert StopTimer(sa.spi) in core.handle(TimerFired(sa.spi), 30.0)
     assert core.sas == ()
 
 
@@ -371,87 +370,3 @@ def test_no_timer_is_set_twice_for_the_same_time() -> None:
     pair = connected(replace(TO_RIGHT, liveness=30.0))
     first = pair.left.endpoint.handle(Ask(pair.left.sa.spi, CreateChild("none")), pair.now)
     assert not [effect for effect in first if isinstance(effect, SetTimer)]
-
-
-def test_replaced_without_a_gap() -> None:
-    """A client that cannot move (Android 11) calls from its new address: at each moment right can send to it."""
-    pair = connected(TO_RIGHT, replace(TO_LEFT, unique=Unique.REPLACE))
-    pair.left.move_to(ip_address("192.0.2.99"))
-    pair.left.initiate("right")
-    for _ in range(1000):
-        pair.run(DELAY / 10)
-        assert pair.right.kernel.outbound
-    pair.run(200)
-    assert [sa.path.remote.host for sa in pair.right.sas] == [ip_address("192.0.2.99")]
-    assert len(pair.right.kernel.inbound) == 1
-
-
-# --- one peer, several IKE SAs ---------------------------------------------------------------------------------------
-
-
-def test_peer_that_begins_anew() -> None:
-    """INITIAL_CONTACT (RFC 7296 §2.4): what it has forgotten goes without a word, after the new one stands."""
-    pair = connected()
-    old = pair.right.child.spi_in
-    pair.left.reboot()
-    pair.left.initiate("right")
-    pair.run(10)
-    assert pair.agree()
-    assert old not in pair.right.kernel.inbound
-    assert [down.reason for down in pair.right.downs] == ["the peer began anew"]
-
-
-def test_peer_that_does_not_say_so_may_have_two() -> None:
-    """Several devices of one user, say."""
-    pair = connected()
-    pair.left.initiate("right")
-    pair.run(10)
-    assert pair.agree()
-    assert len(pair.left.sas) == 2
-
-
-def test_second_replaces_the_first() -> None:
-    pair = connected(TO_RIGHT, replace(TO_LEFT, unique=Unique.REPLACE))
-    first = pair.left.sa.spi
-    pair.left.initiate("right")
-    pair.run(10)
-    assert pair.agree()
-    assert pair.left.sa.spi != first
-
-
-def test_second_is_refused() -> None:
-    """The first stands, as long as its peer lives."""
-    pair = connected(TO_RIGHT, replace(TO_LEFT, unique=Unique.REFUSE))
-    first = pair.left.sa.spi
-    pair.left.initiate("right")
-    pair.run(10)
-    assert pair.agree()
-    assert pair.left.sa.spi == first
-    assert len(pair.left.downs) == 1
-
-
-def test_others_are_left_alone() -> None:
-    """Another identity under the same entry is another peer."""
-    anybody = replace(TO_LEFT, remote_id=None, unique=Unique.REPLACE)
-    pair = Pair((TO_RIGHT, replace(TO_RIGHT, name="again", local_id=replace(LEFT_ID, data=b"x.example"))), (anybody,))
-    pair.left.initiate("right")
-    pair.run(1)
-    pair.left.initiate("again")
-    pair.run(10)
-    assert pair.agree()
-    assert len(pair.right.sas) == 2
-
-
-@pytest.mark.parametrize("unique", list(Unique))
-@pytest.mark.parametrize("skew", [0.0, 0.5, 1.0, 1.5, 2.5])
-def test_both_call_each_other(unique: Unique, skew: float) -> None:
-    """Two gateways start at the same time: one IKE SA comes of it, whatever the datagrams' order."""
-    pair = Pair((replace(TO_RIGHT, unique=unique),), (replace(TO_LEFT, unique=unique),))
-    pair.left.initiate("right")
-    pair.run(skew * DELAY)
-    pair.right.initiate("left")
-    pair.run(120)
-    assert pair.agree()
-    assert len(pair.left.sas) == 1
-    assert len(pair.left.sa.children) == 1
-    assert not [down for end in pair.sides for down in end.downs if down.spi == end.sa.spi]

@@ -19,12 +19,14 @@ from edgevpn.ike.contract import (
     Respond,
     Step,
     Supersede,
+    Suspect,
     refused,
 )
 from edgevpn.ike.errors import AuthenticationFailed, Cause, FailedCpRequired, IkeError, InternalAddressFailure
 from edgevpn.ike.exchange import extensions
 from edgevpn.ike.exchange.child_sa import Nonces, answer_offer, ends, exported
 from edgevpn.ike.exchange.configuration import lending, reply, wants_of
+from edgevpn.ike.exchange.refusal import given_up
 from edgevpn.ike.iana import NotifyType
 from edgevpn.ike.lifetime import established
 from edgevpn.ike.peer import NetworkSettings, Unique
@@ -35,19 +37,26 @@ from edgevpn.ike.state import Established
 from edgevpn.ike.wire.configuration import Configuration
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
-from edgevpn.ike.wire.payloads import SecurityAssociation, TrafficSelectorsI, TrafficSelectorsR
+from edgevpn.ike.wire.payloads import Identification, SecurityAssociation, TrafficSelectorsI, TrafficSelectorsR
 
 
 def admit(claim: Claim, proven: Proven, request: Request, env: Env) -> Step:
     """Let the peer in: at once, or when there is an address for it. `request` is what is to be answered."""
     peer, who = claim.peers[0], proven.user or claim.remote_id
     if peer.unique is Unique.REFUSE and not _begins_anew(claim) and env.stands(peer.name, who):
-        raise AuthenticationFailed("another IKE SA with this peer stands", Cause.SECOND_REFUSED)
+        return _second_refused(claim, proven, request, who)
     wants = wants_of(claim.asked.first(Configuration))
     if peer.pool is None or wants is None:
         return _establish(claim, proven, request, NOTHING, env)
     asked = Lease(claim.half_open.spi, peer.name, claim.remote_id, proven.user, wants)
     return Step(LeasingAddress(claim, proven, request), (asked,))
+
+
+def _second_refused(claim: Claim, proven: Proven, request: Request, who: Identification | str) -> Step:
+    """Another IKE SA stands; if its peer is dead that will be known soon, and the next try succeeds."""
+    error = AuthenticationFailed("another IKE SA with this peer stands", Cause.SECOND_REFUSED)
+    done = given_up(LeasingAddress(claim, proven, request), request, error)
+    return Step(done.sa, (*done.effects, Suspect(claim.peers[0].name, who)))
 
 
 def on_leased(sa: LeasingAddress, leased: Leased, env: Env) -> Step:
@@ -81,7 +90,8 @@ def _establish(claim: Claim, proven: Proven, request: Request, given: Given, env
         extensions.check_childless(peer, claim.asked)
         return _with_child(up, claim, proven, request, tuple(effects), env)
     except IkeError as error:
-        why = refused("child_refused", error.cause, peer=peer.name, notify=error.notify.name, why=str(error))
+        told_why = {"peer": peer.name, "spi": up.spi.hex(), "notify": error.notify.name, "why": str(error)}
+        why = refused("child_refused", error.cause, error.evidence, **told_why)
         answer = (*proven.identity, *told, Notify(error.notify, error.data), *more)
         return Step(up, (*effects, Respond(request, answer), why))
 

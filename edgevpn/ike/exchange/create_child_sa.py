@@ -36,6 +36,7 @@ from edgevpn.ike.contract import (
     report,
 )
 from edgevpn.ike.errors import Cause, ChildSaNotFound, InvalidSyntax, TemporaryFailure
+from edgevpn.ike.evidence import Refusal
 from edgevpn.ike.exchange import informational, rekey_ike
 from edgevpn.ike.exchange.child_sa import (
     NONCE_SIZE,
@@ -266,7 +267,9 @@ def _final(
     again = env.soon(env.settings.rekey_again)
     match task:
         case CreateChild(name):
-            return Step(sa, (told, ChildFailed(sa.spi, sa.peer.name, name, f"the peer answered {refusal.name}")))
+            evidence = Refusal(refusal, ExchangeType.CREATE_CHILD_SA)
+            failed = ChildFailed(sa.spi, sa.peer.name, name, f"the peer answered {refusal.name}", evidence)
+            return Step(sa, (told, failed))
         case RekeyChild(spi_in):
             old = sa.child(spi_in)
             still = old is not None and old.phase is Phase.ACTIVE

@@ -27,6 +27,7 @@ from edgevpn.ike.clients import recognise_auth
 from edgevpn.ike.contract import Env, Level, Request, Step, report
 from edgevpn.ike.crypto.signature import SIGNATURE_METHODS, KeyKind, SignatureScheme
 from edgevpn.ike.errors import AuthenticationFailed, Cause, IkeError
+from edgevpn.ike.evidence import Names, Verdict, Ways
 from edgevpn.ike.exchange.admission import admit, on_leased
 from edgevpn.ike.exchange.login import begin_login, on_bound, on_eap, on_password
 from edgevpn.ike.exchange.proof import (
@@ -97,7 +98,8 @@ def on_answer(sa: Waiting, answer: Answer, env: Env) -> Step:
             case CheckingCertificates(), CertificatesVerified():
                 return _on_public_key(sa, answer, env)
             case CheckingCertificates(), CertificatesRefused(reason=reason):
-                raise AuthenticationFailed(f"the certificate is refused: {reason}", Cause.CERTIFICATE_REFUSED)
+                text = f"the certificate is refused: {reason}"
+                raise AuthenticationFailed(text, Cause.CERTIFICATE_REFUSED, Verdict(reason))
             case SigningAnswer(), Signed():
                 return _on_signed(sa, answer, env)
             case EapLookingUp(), PasswordFound():
@@ -122,7 +124,8 @@ def _on_claim(sa: HalfOpen, request: Request, env: Env) -> Step:
     if shown.method == AuthMethod.SHARED_KEY:
         return _check_key(_claim(sa, request, Psk | KeyRing, env), shown, env)
     if shown.method not in SIGNATURE_METHODS:
-        raise AuthenticationFailed(f"{shown.method.name} is not allowed", Cause.METHOD_NOT_ALLOWED)
+        ways = Ways(shown.method, ())
+        raise AuthenticationFailed(f"{shown.method.name} is not allowed", Cause.METHOD_NOT_ALLOWED, ways)
     claim = _claim(sa, request, Certified, env)
     certificates = certificates_of(request)
     asked = VerifyCertificates(sa.spi, claim.names, claim.remote_id, certificates, server=False)
@@ -138,14 +141,20 @@ def _claim(sa: HalfOpen, request: Request, ways: type[RemoteAuth] | UnionType, e
     near = [peer for peer in env.peers if peer.accepts(path.local.host, path.remote.host)]
     known = [p for p in near if p.remote_id in (None, claimed) and acceptable(p.offers, sa.secured.suite)]
     if not known:
-        raise AuthenticationFailed(f"no peer is known as {claimed}", Cause.IDENTITY_UNKNOWN)
+        expected = Names(claimed, tuple((peer.name, peer.remote_id) for peer in near))
+        raise AuthenticationFailed(f"no peer is known as {claimed}", Cause.IDENTITY_UNKNOWN, expected)
     named_us = wanted.identification if wanted else None
     called = [peer for peer in known if peer.called(named_us, path.local.host) is not None]
     if not called:
-        raise AuthenticationFailed("no peer is known that asks for this name of ours", Cause.NOT_OUR_NAME)
+        assert named_us is not None
+        ours = Names(named_us, tuple((peer.name, peer.identity_at(path.local.host)) for peer in known))
+        raise AuthenticationFailed("no peer is known that asks for this name of ours", Cause.NOT_OUR_NAME, ours)
     able = [peer for peer in called if isinstance(peer.remote_auth, ways)]
     if not able:
-        raise AuthenticationFailed("the peer proves itself in another way than it should", Cause.METHOD_NOT_ALLOWED)
+        shown = request.first(Authentication)
+        used = Ways(shown.method if shown else None, tuple(peer.name for peer in called))
+        text = "the peer proves itself in another way than it should"
+        raise AuthenticationFailed(text, Cause.METHOD_NOT_ALLOWED, used)
     named = [peer for peer in able if peer.remote_id is not None]
     client = recognise_auth(sa.client, request.payloads)
     return Claim(sa, request, tuple(named or able), client, env.now + env.settings.half_open_timeout)
@@ -158,7 +167,8 @@ def _check_key(claim: Claim, shown: Authentication, env: Env) -> Step:
             return _prove(replace(claim, peers=(peer,)), BY_KEY, env, key=peer.remote_auth.key)
     ring = tuple(peer for peer in claim.peers if isinstance(peer.remote_auth, KeyRing))
     if not ring:
-        raise AuthenticationFailed("the peer has another pre-shared key", Cause.WRONG_KEY)
+        names = Names(claim.remote_id, tuple((peer.name, peer.remote_id) for peer in claim.peers))
+        raise AuthenticationFailed("the peer has another pre-shared key", Cause.WRONG_KEY, names)
     claim = replace(claim, peers=ring)
     return Step(FindingKey(claim), (FindPsk(claim.half_open.spi, claim.names, claim.remote_id),))
 
@@ -166,9 +176,11 @@ def _check_key(claim: Claim, shown: Authentication, env: Env) -> Step:
 def _on_key(sa: FindingKey, found: PskFound, env: Env) -> Step:
     claim = sa.claim.called(found.peer)
     if found.key is None or claim is None:
-        raise AuthenticationFailed(f"{sa.claim.remote_id} has no pre-shared key", Cause.KEY_UNKNOWN)
+        names = Names(sa.claim.remote_id, tuple((peer.name, None) for peer in sa.claim.peers))
+        raise AuthenticationFailed(f"{sa.claim.remote_id} has no pre-shared key", Cause.KEY_UNKNOWN, names)
     if not _has_key(claim, found.key, sa.request.need(Authentication)):
-        raise AuthenticationFailed("the peer has another pre-shared key", Cause.WRONG_KEY)
+        names = Names(claim.remote_id, tuple((peer.name, None) for peer in claim.peers))
+        raise AuthenticationFailed("the peer has another pre-shared key", Cause.WRONG_KEY, names)
     return _prove(claim, BY_KEY, env, key=found.key)
 
 

@@ -26,6 +26,7 @@ from edgevpn.ike.contract import (
 )
 from edgevpn.ike.crypto.signature import KeyKind
 from edgevpn.ike.errors import AuthenticationFailed, Cause
+from edgevpn.ike.evidence import Names, Refusal, Verdict
 from edgevpn.ike.exchange import eap, extensions, redirect
 from edgevpn.ike.exchange.child_sa import accept_answer, ends, exported, make_offer, offer_payloads
 from edgevpn.ike.exchange.configuration import read_reply, request, using
@@ -129,7 +130,9 @@ def on_response(sa: Authenticating | EapAnswering | EapProven, response: Respons
     expected = Eap if isinstance(sa, EapAnswering) else Authentication
     if (error := response.error()) is not None and response.first(expected) is None:
         reason = f"the peer answered {error.notify_type.name}"
-        return Step(Closed(reason), (IkeSaDown(sa.spi, sa.peer.name, reason, cause=Cause.REFUSED_BY_PEER),))
+        evidence = Refusal(error.notify_type, ExchangeType.IKE_AUTH)
+        down = IkeSaDown(sa.spi, sa.peer.name, reason, cause=Cause.REFUSED_BY_PEER, evidence=evidence)
+        return Step(Closed(reason), (down,))
     match sa:
         case Authenticating():
             return _on_first(sa, response, env)
@@ -147,7 +150,8 @@ def on_answer(sa: PreparingAuth | CheckingResponder, answer: Answer, env: Env) -
         case CheckingResponder(), CertificatesVerified():
             return _on_public_key(sa, answer, env)
         case CheckingResponder(), CertificatesRefused(reason=reason):
-            raise AuthenticationFailed(f"the peer's certificate is refused: {reason}", Cause.CERTIFICATE_REFUSED)
+            text = f"the peer's certificate is refused: {reason}"
+            raise AuthenticationFailed(text, Cause.CERTIFICATE_REFUSED, Verdict(reason))
         case _:
             return Step(sa, (report(Level.DEBUG, "unexpected", state=type(sa).__name__, input=type(answer).__name__),))
 
@@ -156,7 +160,8 @@ def _on_first(sa: Authenticating, response: Response, env: Env) -> Step:
     """See who the peer is, as far as it has shown it."""
     remote_id, shown = response.need(IdR).identification, response.first(Authentication)
     if sa.peer.remote_id not in (None, remote_id):
-        raise AuthenticationFailed(f"the peer is {remote_id}, expected is {sa.peer.remote_id}", Cause.OTHER_IDENTITY)
+        text, names = f"the peer is {remote_id}, expected is {sa.peer.remote_id}", ((sa.peer.name, sa.peer.remote_id),)
+        raise AuthenticationFailed(text, Cause.OTHER_IDENTITY, Names(remote_id, names))
     match sa.peer.remote_auth, shown:
         case _, None:
             if isinstance(sa.peer.local_auth, Password) and sa.peer.local_auth.alone:
@@ -253,10 +258,9 @@ def _with_child(
         return Step(up, tuple(effects))
     child_name = sa.offer.policy.name
     if (error := response.error()) is not None:
-        told = report(
-            Level.WARNING, "child_refused", peer=up.peer.name, child=child_name, notify=error.notify_type.name
-        )
-        failed = ChildFailed(up.spi, up.peer.name, child_name, f"the peer answered {error.notify_type.name}")
+        name, evidence = error.notify_type.name, Refusal(error.notify_type, ExchangeType.IKE_AUTH)
+        told = report(Level.WARNING, "child_refused", peer=up.peer.name, child=child_name, notify=name)
+        failed = ChildFailed(up.spi, up.peer.name, child_name, f"the peer answered {name}", evidence)
         return Step(up, (*effects, told, failed))
     child = accept_answer(up.secured, sa.offer, response, sa.opening.nr, True, env)
     installs = (InstallInbound(child, ends(up)), InstallOutbound(child, ends(up)))

@@ -24,18 +24,18 @@ from edgevpn.ike.contract import (
     IkeSaDown,
     Initiate,
     KeysDerived,
-    Level,
     Request,
     Response,
     Secure,
     Send,
     Step,
-    report,
+    refused,
 )
 from edgevpn.ike.crypto import dh
 from edgevpn.ike.crypto.keymat import derive_ike_keys
 from edgevpn.ike.crypto.signature import OFFERED_HASHES
 from edgevpn.ike.errors import Cause, IkeError, InvalidKePayload, InvalidSyntax, NoProposalChosen
+from edgevpn.ike.evidence import OtherMethod, Refusal
 from edgevpn.ike.exchange import extensions, nat, redirect
 from edgevpn.ike.exchange.ike_auth_initiator import ask_ike_auth
 from edgevpn.ike.exchange.proof import certificate_request, hashes_of
@@ -105,6 +105,12 @@ def initiate(peer: Peer, ask: Initiate, initial_contact: bool, env: Env) -> Step
     return _ask(sa)
 
 
+def spi_of(initiated: Step) -> bytes:
+    """By which SPI we know what `initiate` has made."""
+    assert isinstance(initiated.sa, Initiating)
+    return initiated.sa.spi_i
+
+
 def _ask(sa: Initiating) -> Step:
     cookie = (Notify(NotifyType.COOKIE, sa.cookie),) if sa.cookie else ()
     payloads = (
@@ -135,17 +141,18 @@ def on_response(sa: Initiating, response: Response, env: Env) -> Step:
         return _with_method(sa, Ke(int.from_bytes(refusal.data, "big")), env)
     if (error := response.error()) is not None:
         # Anybody could have sent this; wait for a better answer until the tries are used up (§2.21.1).
-        told = report(Level.WARNING, "ike_sa_init_refused", peer=sa.peer.name, notify=error.notify_type.name)
-        return Step(
-            replace(sa, refused=(f"the peer answered {error.notify_type.name}", Cause.REFUSED_BY_PEER)), (told,)
-        )
+        name, evidence = error.notify_type.name, Refusal(error.notify_type, ExchangeType.IKE_SA_INIT)
+        told = refused("ike_sa_init_refused", Cause.REFUSED_BY_PEER, evidence, peer=sa.peer.name, notify=name)
+        return Step(replace(sa, refused=(f"the peer answered {name}", Cause.REFUSED_BY_PEER)), (told,))
     return _agreed(sa, response, env)
 
 
 def _with_method(sa: Initiating, ke: Ke, env: Env) -> Step:
     if ke == sa.ke or ke not in methods(sa.peer.offers):
         reason = f"the peer wants key exchange method {ke.name}, which is not offered"
-        return Step(Closed(reason), (IkeSaDown(sa.spi, sa.peer.name, reason, cause=Cause.OTHER_KE),))
+        evidence = OtherMethod(ke, methods(sa.peer.offers))
+        down = IkeSaDown(sa.spi, sa.peer.name, reason, cause=Cause.OTHER_KE, evidence=evidence)
+        return Step(Closed(reason), (down,))
     return _again(replace(sa, ke=ke, key_pair=dh.generate(ke, env.entropy)))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from edgevpn.ike.contract import Report, Request, Respond, Step, refused
+from edgevpn.ike.contract import Level, Report, Request, Respond, Step, refused
 from edgevpn.ike.errors import Cause, IkeError
+from edgevpn.ike.evidence import Unfollowed
 from edgevpn.ike.proving import (
     Answering,
     AskedIdentity,
@@ -21,13 +22,24 @@ from edgevpn.ike.wire.payloads import IdI
 def given_up(sa: HalfOpen | Answering, request: Request, error: IkeError) -> Step:
     """A fault of the peer's, or an answer of the world's, ends it."""
     answer = Respond(request, (Notify(error.notify, error.data),))
-    return Step(Closed(str(error)), (answer, told(sa, request, error.cause, str(error))))
+    return Step(Closed(str(error)), (answer, told(sa, request, error.cause, str(error), error.evidence)))
 
 
-def too_late(sa: HalfOpen | Answering) -> Step:
+def not_followed(sa: HalfOpen, fragments: tuple[int, int]) -> Step:
+    """Nobody has come to authenticate, or not all of what was sent for it."""
+    why, (come, total) = "nobody came to authenticate", fragments
+    told = Report(
+        Level.DEBUG,
+        "nothing_followed",
+        (("spi", sa.spi.hex()), ("remote", sa.path.remote.host), ("client", sa.client.name)),
+        Cause.NOTHING_FOLLOWED,
+        Unfollowed(come, total, bool(sa.nat)),
+    )
+    return Step(Closed(why), (told,))
+
+
+def too_late(sa: Answering) -> Step:
     """The peer, or the world, has let the time pass."""
-    if isinstance(sa, HalfOpen):
-        return Step(Closed("nobody came to authenticate"))
     why = f"nothing came in state {type(sa).__name__}"
     cause = _unspoken(sa) or Cause.TOO_LATE
     return Step(Closed(why), (told(sa, sa.claim.asked, cause, why, user=_user(sa)),))
@@ -67,7 +79,9 @@ def _user(sa: Answering) -> str:
             return ""
 
 
-def told(sa: HalfOpen | Answering, request: Request, cause: Cause, why: str, **more: object) -> Report:
+def told(
+    sa: HalfOpen | Answering, request: Request, cause: Cause, why: str, evidence: object = None, **more: object
+) -> Report:
     """All that is known of the peer that did not come in."""
     claim = None if isinstance(sa, HalfOpen) else sa.claim
     claimed = (claim.asked if claim else request).first(IdI)
@@ -75,6 +89,7 @@ def told(sa: HalfOpen | Answering, request: Request, cause: Cause, why: str, **m
     return refused(
         "ike_auth_refused",
         cause,
+        evidence,
         spi=sa.spi.hex(),
         remote=request.path.remote.host,
         peers=claim.names if claim else (),
