@@ -42,6 +42,8 @@ class Certificates:
         self._changed = changed
         self._config: Config | None = None
         self._wanted = asyncio.Event()
+        self.settled = asyncio.Event()
+        """Set while all that the configuration names has been read, or has been found to be of no use."""
         self._turn = asyncio.Lock()
         self._told: set[str] = set()
         self.office: Office | None = None
@@ -49,6 +51,7 @@ class Certificates:
     def apply(self, config: Config) -> None:
         """From now on for this configuration."""
         self._config = config
+        self.settled.clear()
         self._wanted.set()
 
     async def run(self) -> None:
@@ -57,6 +60,8 @@ class Certificates:
             self._wanted.clear()
             if self._config is not None and needs_certificates(self._config):
                 await self.renew()
+            if not self._wanted.is_set():
+                self.settled.set()
             try:
                 async with asyncio.timeout(EVERY):
                     await self._wanted.wait()

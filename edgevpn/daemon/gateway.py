@@ -322,6 +322,10 @@ class Gateway:
         """The address that packets to `remote` leave from."""
         return source_for(remote)
 
+    async def certificates_read(self) -> None:
+        """Wait until all certificates that there are have been read."""
+        await self.certificates.settled.wait()
+
     def chance(self) -> float:
         """A number from 0 to 1."""
         return random.random()  # noqa: S311 - spreads retries, keeps nothing secret

@@ -95,6 +95,9 @@ class World(Protocol):
     def chance(self) -> float:
         """A number from 0 to 1."""
 
+    async def certificates_read(self) -> None:
+        """Wait until all certificates that there are have been read."""
+
     def set_traps(self, site: str, local: IpAddress, remote: IpAddress) -> None:
         """Have the kernel tell of packets for the site's children."""
 
@@ -316,6 +319,8 @@ class Keeper:
             return None
         if self._ikes:
             return await self._answered(partial(self._ask, next(reversed(self._ikes))))
+        if not self._core.knows(self.site.name):
+            await self._world.certificates_read()
         if not self._core.knows(self.site.name):
             raise NotUp("the certificates that it takes are missing or of no use; the log says which")
         failure, redirect = NotUp("it has no address"), self._take_redirect()

@@ -73,6 +73,9 @@ class World:
     def chance(self) -> float:
         return 0.0
 
+    async def certificates_read(self) -> None:
+        """They are."""
+
     def set_traps(self, site: str, local: IpAddress, remote: IpAddress) -> None:
         self.traps.append((site, local, remote))
 
