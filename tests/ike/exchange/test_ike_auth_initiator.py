@@ -20,6 +20,7 @@ from edgevpn.ike.contract import (
 )
 from edgevpn.ike.crypto.signature import KeyKind
 from edgevpn.ike.errors import AuthenticationFailed, Cause, InvalidSyntax
+from edgevpn.ike.evidence import Refusal
 from edgevpn.ike.exchange import ike_auth_initiator, ike_sa_init
 from edgevpn.ike.exchange.eap import MAX_ROUNDS
 from edgevpn.ike.iana import AuthMethod, CertEncoding, ExchangeType, IdType, NotifyType
@@ -228,7 +229,9 @@ def test_peer_refuses() -> None:
     step = ike_auth_initiator.on_response(opened.authenticating, refusal, opened.left)
     reason = "the peer answered AUTHENTICATION_FAILED"
     assert step.sa == Closed(reason)
-    assert step.effects == (IkeSaDown(opened.authenticating.spi, "right", reason, cause=Cause.REFUSED_BY_PEER),)
+    says = Refusal(NotifyType.AUTHENTICATION_FAILED, ExchangeType.IKE_AUTH)
+    down = IkeSaDown(opened.authenticating.spi, "right", reason, cause=Cause.REFUSED_BY_PEER, evidence=says)
+    assert step.effects == (down,)
 
 
 def failure(opened: Opened, response: Response, world: World = WORLD) -> Cause:

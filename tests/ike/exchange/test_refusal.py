@@ -7,8 +7,9 @@ import pytest
 from edgevpn.ike.clients import UNKNOWN, WINDOWS
 from edgevpn.ike.contract import Level, Report, Request, Respond
 from edgevpn.ike.errors import AuthenticationFailed, Cause, InvalidSyntax
+from edgevpn.ike.evidence import Unfollowed
 from edgevpn.ike.exchange import ike_auth
-from edgevpn.ike.exchange.refusal import farewell, given_up, told, too_late
+from edgevpn.ike.exchange.refusal import farewell, given_up, not_followed, told, too_late
 from edgevpn.ike.iana import ExchangeType, NotifyType, ProtocolId
 from edgevpn.ike.peer import KeyRing
 from edgevpn.ike.proving import (
@@ -64,9 +65,13 @@ def test_owner_learns_who_and_why() -> None:
 
 
 def test_nobody_came() -> None:
-    """A half-open IKE SA is nothing to be told of: anybody can leave one behind."""
+    """A half-open IKE SA is not worth a line of the log: anybody can leave one behind."""
     o = opened()
-    assert too_late(o.half_open).effects == ()
+    step = not_followed(o.half_open, (2, 3))
+    assert isinstance(step.sa, Closed)
+    said = the(Report, step)
+    assert (said.level, said.cause) == (Level.DEBUG, Cause.NOTHING_FOLLOWED)
+    assert said.evidence == Unfollowed(2, 3, nat=False)
     sa = ike_auth.on_request(o.half_open, o.request(), o.right).sa
     assert isinstance(sa, FindingKey)
     step = too_late(sa)
