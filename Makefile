@@ -8,10 +8,13 @@ K ?=
 PYTHON := .venv/bin/python
 GUEST := $(PYTHON) -m tests.lab.guest run --
 PYTEST := $(PYTHON) -m pytest
+# Without what CPUs of routers have no compiler for.
+PURE = AIOHTTP_NO_EXTENSIONS=1 FROZENLIST_NO_EXTENSIONS=1 MULTIDICT_NO_EXTENSIONS=1 YARL_NO_EXTENSIONS=1
+BUILT = aiohttp,charset-normalizer,frozenlist,multidict,yarl
 # Only these: in the guest, collecting the fast tests would cost more than it is worth.
 LAB_TESTS = tests/lab $(shell grep -rl --include='test_*.py' 'mark.netns' tests)
 
-.PHONY: help venv vendor ipk feed apk deb check soak lab lab-kernel fast-guest test demo clean
+.PHONY: help venv vendor ipk feed apk deb check panel-test soak lab lab-kernel fast-guest test demo clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z -]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -27,9 +30,10 @@ venv: .venv/installed ## make .venv: the package, editable, and the developers' 
 
 vendor: .venv/vendor/complete ## fetch the libraries that the packages bring along, pinned by hash
 
-.venv/vendor/complete: .venv/installed openwrt/vendor-daemon.txt openwrt/vendor-web.txt tests/openwrt/router.txt
+.venv/vendor/complete: .venv/installed openwrt/vendor-daemon.txt openwrt/vendor-web.txt tests/openwrt/router.txt tests/web/floor.txt
 	$(PYTHON) -m openwrt.builder fetch
 	$(PYTHON) -m pip install --quiet --quiet --no-deps --require-hashes --upgrade --target .venv/router -r tests/openwrt/router.txt
+	$(PURE) $(PYTHON) -m pip install --quiet --quiet --no-deps --require-hashes --no-binary $(BUILT) --upgrade --target .venv/web-floor -r tests/web/floor.txt
 	touch $@
 
 ipk feed apk deb: vendor ## packages into dist/: OpenWrt 23.05 and 24.10, a feed of them, 25.12, Debian
@@ -39,13 +43,17 @@ check: venv vendor ## format, lint, types and the fast tests: no root, no guest
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy --strict
-	$(PYTEST) -q -m "not lab and not netns and not soak" --cov=edgevpn --cov-branch --cov-report=term:skip-covered
+	$(PYTEST) -q -m "not lab and not netns and not soak and not panel" --cov=edgevpn --cov-branch --cov-report=term:skip-covered
 
 soak: venv ## two endpoints through ten thousand operations: a minute, no root
 	$(PYTEST) -q -m soak tests/ike
 
 lab: venv vendor ## tests against a kernel data plane and real peers, as root: make lab K='psk and not openiked'
 	$(GUEST) $(PYTEST) -p no:cacheprovider -m "lab or netns" $(if $(K),-k "$(K)") $(LAB_TESTS)
+
+panel-test: venv ## the panel in a browser, before a real daemon: make panel-test K='device and not japanese'
+	tests/lab/install browser
+	$(PYTEST) -q -m panel $(if $(K),-k "$(K)") tests/panel
 
 lab-kernel: ## build the fast guest (User-Mode Linux), once: some minutes
 	tests/lab/install uml

@@ -53,6 +53,7 @@ class Client:
             self._socket.close()
             raise unreachable(path, error) from error
         self._lines = self._socket.makefile("rb")
+        self._early: list[Event] = []
 
     def __enter__(self) -> Self:
         return self
@@ -67,7 +68,9 @@ class Client:
         try:
             self._socket.settimeout(timeout)
             self._socket.sendall(encode_request(self._last_id, method, params))
-            return result_of(self._line(), self._last_id)
+            while (event := early_event(line := self._line())) is not None:
+                self._early.append(event)
+            return result_of(line, self._last_id)
         except OSError as error:
             raise unreachable(self._path, error) from error
 
@@ -75,6 +78,7 @@ class Client:
         """Subscribe, and yield what happens; use the connection for nothing else then."""
         self.call("subscribe", topics=list(topics))
         self._socket.settimeout(None)
+        yield from self._early
         try:
             while line := self._line():
                 yield event_of(line)
@@ -123,6 +127,7 @@ class AsyncClient:
         self._writer = writer
         self._turn = _asyncio().Lock()
         self._last_id = 0
+        self._early: list[Event] = []
 
     @classmethod
     async def connect(cls, path: Path) -> Self:
@@ -148,13 +153,17 @@ class AsyncClient:
                 async with _asyncio().timeout(timeout):
                     self._writer.write(encode_request(self._last_id, method, params))
                     await self._writer.drain()
-                    return result_of(await self._reader.readline(), self._last_id)
+                    while (event := early_event(line := await self._reader.readline())) is not None:
+                        self._early.append(event)
+                    return result_of(line, self._last_id)
             except OSError as error:
                 raise unreachable(self._path, error) from error
 
     async def events(self, *topics: str) -> AsyncIterator[Event]:
         """Subscribe, and yield what happens; use the connection for nothing else then."""
         await self.call("subscribe", topics=list(topics))
+        for event in self._early:
+            yield event
         try:
             while line := await self._reader.readline():
                 yield event_of(line)
@@ -178,6 +187,15 @@ def result_of(line: bytes, identifier: int) -> Any:
         case {"id": answered, "result": result} if answered == identifier:
             return result
     raise ConnectionAbortedError("it answered another question")
+
+
+def early_event(line: bytes) -> Event | None:
+    """The event that came before the answer that was waited for, if the line is one: a subscription begins at once."""
+    if b'"method"' in line and line.endswith(b"\n"):
+        match _message(line):
+            case {"method": "event"}:
+                return event_of(line)
+    return None
 
 
 def event_of(line: bytes) -> Event:

@@ -160,6 +160,22 @@ async def test_async_events_that_break_off(path: Path) -> None:
                 await anext(client.events("site"))
 
 
+EARLY = b'{"jsonrpc":"2.0","method":"event","params":{"topic":"site","data":1}}\n'
+
+
+def test_an_event_before_the_answer(path: Path) -> None:
+    """A subscription begins before its answer is under way."""
+    with saying(path, EARLY + SUBSCRIBED + EARLY), Client(path) as client:
+        events = client.events("site")
+        assert [next(events)["data"], next(events)["data"]] == [1, 1]
+
+
+async def test_async_event_before_the_answer(path: Path) -> None:
+    with saying(path, EARLY + SUBSCRIBED + EARLY):
+        async with await AsyncClient.connect(path) as client:
+            assert [event["data"] async for event in client.events("site")] == [1, 1]
+
+
 def test_what_is_no_event() -> None:
     with pytest.raises(ConnectionAbortedError):
         event_of(b'{"jsonrpc":"2.0","id":1,"result":1}\n')

@@ -35,6 +35,7 @@ KEEP_ALIVE = 75.0
 LINGER = 1.0
 """Seconds that a connection may idle between requests, and that it may go on sending what is not read any more."""
 SHUTDOWN = 2.0
+"""Seconds in which requests may end when the process does."""
 LONGEST_LINE, LONGEST_FIELD = 4096, 4096
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
@@ -93,6 +94,7 @@ async def served(
     finally:
         for server in servers:
             server.close()
+        await runner.server.shutdown(SHUTDOWN)
         await runner.cleanup()
 
 
@@ -112,7 +114,6 @@ def _runner(panel: Panel) -> web.AppRunner:
         lingering_time=LINGER,
         max_line_size=LONGEST_LINE,
         max_field_size=LONGEST_FIELD,
-        shutdown_timeout=SHUTDOWN,
     )
 
 

@@ -41,7 +41,7 @@ def check(given: str, secret: str, now: float, used: int) -> int:
     """The step that a code is of; no step up to `used` counts any more, RFC 6238 §5.2. Raises WrongCode."""
     current = int(now) // STEP
     steps = [step for step in range(current - DRIFT, current + DRIFT + 1) if step >= 0]
-    fitting = [step for step in steps if hmac.compare_digest(code(secret, step), given)]
+    fitting = [step for step in steps if hmac.compare_digest(code(secret, step).encode(), given.encode())]
     fresh = [step for step in fitting if step > used]
     if not fresh:
         raise WrongCode

@@ -391,23 +391,30 @@ def one_of(word: str, shape: Any) -> None:
 class Daemon:
     """The stand-in on its socket. `say` tells subscribers of an event."""
 
-    def __init__(self, server: ControlServer) -> None:
-        self._server = server
+    def __init__(self, methods: StandIn) -> None:
+        self.faults = Faults()
+        self._heard = asyncio.Event()
+        self.server = ControlServer(
+            methods.methods(), frozenset(TOPICS), everybody, self.faults, subscribed=self._heard.set
+        )
+
+    async def subscribed(self) -> None:
+        """Until somebody hears of events."""
+        await self._heard.wait()
 
     def say(self, topic: str, data: object) -> None:
         assert not (faults := misfits(data, TOPICS[topic])), faults
-        self._server.publish(topic, data)
+        self.server.publish(topic, data)
 
 
 @asynccontextmanager
 async def stand_in(path: Path, methods: StandIn) -> AsyncIterator[Daemon]:
     """A daemon on this control socket, until the end of the block."""
-    faults = Faults()
-    server = ControlServer(methods.methods(), frozenset(TOPICS), everybody, faults)
-    serving = asyncio.ensure_future(server.serve(listen(path)))
+    daemon = Daemon(methods)
+    serving = asyncio.ensure_future(daemon.server.serve(listen(path)))
     try:
-        yield Daemon(server)
+        yield daemon
     finally:
         serving.cancel()
         await asyncio.wait([serving])
-    assert not faults.seen, faults.seen
+    assert not daemon.faults.seen, daemon.faults.seen
