@@ -58,7 +58,7 @@ panel-test: venv ## the panel in a browser, before a real daemon: make panel-tes
 lab-kernel: ## build the fast guest (User-Mode Linux), once: some minutes
 	tests/lab/install uml
 
-test: check soak fast-guest lab ## everything, from nothing, on a fresh Debian 12, as root
+test: check soak panel-test fast-guest lab ## everything, from nothing, on a fresh Debian 12, as root
 
 fast-guest: venv
 	$(PYTHON) -m tests.lab.guest hasten
