@@ -531,6 +531,7 @@ class Settings:
     half_open_limit: int = 300
     half_open_per_address: int = 5
     cookie_threshold: int = 30
+    cookie_lifetime: float = 60.0  # of a secret; it counts for as long again
     retransmit_first: float = 2.0
     retransmit_factor: float = 1.8
     retransmit_tries: int = 5

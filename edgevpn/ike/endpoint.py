@@ -153,9 +153,11 @@ class Endpoint:
                 yield Send(path, known.sa.opening.response)
             return
         request = Request(header.exchange, 0, decode_message(header, octets), path)
-        if self._must_show_cookie(datagram) and not self._cookies.check(request, header.spi_i):
-            yield Send(path, ike_sa_init.challenge(header, self._cookies.make(request, header.spi_i)))
-            return
+        if self._must_show_cookie(datagram):
+            self._cookies = self._cookies.at(env)
+            if not self._cookies.check(request, header.spi_i):
+                yield Send(path, ike_sa_init.challenge(header, self._cookies.make(request, header.spi_i)))
+                return
         if self._table.half_open_count >= self._settings.half_open_limit:
             raise Discard("too many half-open IKE SAs")
         try:

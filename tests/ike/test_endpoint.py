@@ -16,6 +16,7 @@ from edgevpn.ike.contract import (
     Datagram,
     Initiate,
     InstallFailed,
+    LocalAddresses,
     Reconfigure,
     Report,
     Send,
@@ -208,6 +209,28 @@ def test_cookie_is_good_for_one_address() -> None:
     assert core.sas == ()
 
 
+def test_cookie_is_good_for_a_while() -> None:
+    """RFC 7296 §2.6: the secret changes, and the one before it still counts."""
+    core = endpoint(Settings(cookie_threshold=0, cookie_lifetime=60.0))
+    first = the_send(get(core, init_request(3), from_host(1)))
+    (cookie,) = decode_message(Header.decode(first), first)
+    assert isinstance(cookie, Notify)
+    second = the_send(get(core, init_request(3), from_host(1), now=61.0))
+    assert second != first
+    assert the_send(get(core, init_request(3), from_host(1), now=100.0)) == second
+    last = the_send(get(core, init_request(3, cookie), from_host(1), now=122.0))
+    assert notify_of(last) is NotifyType.COOKIE
+    assert core.sas == ()
+    get(core, init_request(3, notify_in(last)), from_host(1), now=183.0)
+    assert len(core.sas) == 1
+
+
+def notify_in(octets: bytes) -> Notify:
+    (notify,) = decode_message(Header.decode(octets), octets)
+    assert isinstance(notify, Notify)
+    return notify
+
+
 def test_when_many_are_half_open_all_must_show_a_cookie() -> None:
     core = endpoint(Settings(cookie_threshold=3))
     for number in range(3):
@@ -335,6 +358,12 @@ def test_input_for_what_is_gone(event: Ask | Terminate | Traffic | ChildExpired 
     assert told.event == "too_late"
 
 
+def test_addresses_concern_only_what_stands() -> None:
+    core = endpoint()
+    get(core, REQUEST)
+    assert core.handle(LocalAddresses((RIGHT,)), 0.0) == ()
+
+
 def test_timer_of_what_is_gone() -> None:
     assert endpoint().handle(TimerFired(b"no such"), 0.0) == ()
 
@@ -360,8 +389,10 @@ def test_hard_limit_on_both_sides_makes_one_new_child() -> None:
     assert [child.phase for child in pair.left.sa.children] == [Phase.ACTIVE]
 
 
-def test_sas_by_peer() -> None:
+def test_sas_by_spi_and_by_peer() -> None:
     pair = connected()
+    assert pair.left.endpoint.sa(pair.left.sa.spi) is pair.left.sa
+    assert pair.left.endpoint.sa(b"no such") is None
     assert pair.left.endpoint.sas_of("right") == (pair.left.sa,)
     assert pair.left.endpoint.sas_of("left") == ()
 

@@ -64,6 +64,13 @@ class Cookies:
 
     secret: bytes = field(repr=False)
     previous: bytes = field(repr=False)
+    until: float = 0.0
+
+    def at(self, env: Env) -> Cookies:
+        """These, or with another secret when this one has been used for long enough."""
+        if env.now < self.until:
+            return self
+        return Cookies(env.entropy(32), self.secret, env.now + env.settings.cookie_lifetime)
 
     def make(self, request: Request, spi_i: bytes) -> bytes:
         """The cookie that this request must show."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
 
 import pytest
 
 from edgevpn.ike.contract import Ask, Reconfigure, Request, Settings, Terminate
 from edgevpn.ike.exchange.reauthentication import SHORTEST, announced, timed, told_again
 from edgevpn.ike.iana import ExchangeType, NotifyType
-from edgevpn.ike.peer import NEVER, Unique
+from edgevpn.ike.peer import NEVER, NetworkSettings, Unique, Wants
+from edgevpn.ike.questions import Lease
 from edgevpn.ike.state import Probe, RekeyIke
 from edgevpn.ike.wire.notify import Notify
 from tests.support.handshake import LEFT_PATH, an_env
@@ -140,6 +142,21 @@ def test_whatever_a_second_session_means(unique: Unique) -> None:
     assert pair.agree()
     assert pair.left.downs == []
     assert len(pair.left.ups) == 2
+
+
+def test_client_keeps_its_address() -> None:
+    """It asks for the one that it has, and at each moment packets to it find their way."""
+    client = replace(TO_RIGHT, wants=Wants(ipv4=True, ipv6=False))
+    gateway = replace(STRICT, pool=NetworkSettings(), unique=Unique.SHARE)
+    pair = Pair((client,), (gateway,))
+    pair.right.world.free = (ip_address("10.1.0.7"),) * 2  # the same, as long as it asks for it
+    pair.left.initiate("right")
+    pair.run(1)
+    before = pair.left.sa.session.got.addresses
+    assert before
+    assert through(pair) == 1
+    assert pair.left.sa.session.got.addresses == before
+    assert [asked.wants.before for asked in pair.right.world.asked if isinstance(asked, Lease)] == [(), before]
 
 
 def test_second_session_is_refused() -> None:
