@@ -26,16 +26,21 @@ from edgevpn.daemon.answers import Answers
 from edgevpn.daemon.certificates import NONE, Certificates
 from edgevpn.daemon.dataplane import Dataplane
 from edgevpn.daemon.device_status import device_status, session_status
+from edgevpn.daemon.guard import UNGUARDED, Guard
 from edgevpn.daemon.homes import Home, homes, site_home
 from edgevpn.daemon.keeper import IpAddress, Keeper
 from edgevpn.daemon.keyring import Keyring
 from edgevpn.daemon.logs import note
+from edgevpn.daemon.meter import Ask, Meter, Owner
+from edgevpn.daemon.news import News
 from edgevpn.daemon.options import Ports, StartFailed
 from edgevpn.daemon.peers import peers
 from edgevpn.daemon.reception import Reception
 from edgevpn.daemon.runner import Runner
 from edgevpn.daemon.status import Seen, site_status
+from edgevpn.daemon.tally import Tally
 from edgevpn.daemon.transport import Transport, source_for
+from edgevpn.daemon.usage import Amount
 from edgevpn.daemon.visitors import Visitors
 from edgevpn.daemon.wall import Wall, is_managed, lans, uplinks
 from edgevpn.daemon.wall import wanted as wanted_firewall
@@ -99,8 +104,9 @@ class Gateway:
         timing: GatewaySettings,
         key_log: Callable[[KeysDerived], None] | None = None,
         nft: Nft | None = None,
+        guard: Guard = UNGUARDED,
     ) -> None:
-        """`nft` None: the firewall is somebody else's."""
+        """`nft` None: the firewall is somebody else's. `guard` takes our own faults."""
         self._kernel = kernel
         self._ports = ports
         self._config: Config | None = None
@@ -112,11 +118,15 @@ class Gateway:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._one_less = asyncio.Event()
         self._clock = time.monotonic
+        self._guard = guard
+        self.news = News()
+        self.tally = Tally(self._clock)
+        self.meter = Meter(self._count)
         self._dataplane = Dataplane(kernel, self._clock)
         self._transport = Transport(kernel, ports, self._on_datagram)
         self._answers = Answers(self.feed, self._begin)
         self._answers.keyring = NONE
-        self.visitors = Visitors(folders.state, self._answers, self._dataplane, self.feed, self._touch_wall)
+        self.visitors = Visitors(folders.state, self._answers, self.feed, self._touch_wall, self.news)
         self.certificates = Certificates(folders.pki, self._on_keyring)
         settings = Settings(
             ike_port=ports.ike,
@@ -127,8 +137,19 @@ class Gateway:
             retransmit_tries=timing.retransmit_tries,
         )
         self._endpoint = Endpoint((), os.urandom, settings)
-        reception = Reception(self._keepers, self.visitors, self._dataplane, key_log, self._one_less.set)
-        self._runner = Runner(self._endpoint, self._transport, self._dataplane, reception, self, self._clock)
+        reception = Reception(
+            self._keepers, self.visitors, self._dataplane, key_log, self._one_less.set, self.meter, self.news
+        )
+        self._runner = Runner(
+            self._endpoint,
+            self._transport,
+            self._dataplane,
+            reception,
+            self,
+            self._clock,
+            observe=self.tally.hear,
+            guard=guard,
+        )
 
     # --- life ---
 
@@ -142,14 +163,15 @@ class Gateway:
                 self._kernel.flush_ours()  # what a predecessor has left that was killed
                 loop.add_reader(self._kernel.fileno(), self._on_kernel_events)
                 self.apply(config)
-                self._group.create_task(self.certificates.run())
+                self._group.create_task(self._guard.keep(self.certificates.run, "certificates"))
                 if self._wall:
-                    self._group.create_task(self._wall.run())
+                    self._group.create_task(self._guard.keep(self._wall.run, "firewall"))
                 started.set()
                 while True:
                     await asyncio.sleep(TICK)
-                    self.visitors.tick()
+                    self._guard.call(self.tick, "tick")
         finally:
+            self._guard.call(self.tick, "tick")
             await self._say_goodbye()
             loop.remove_reader(self._kernel.fileno())
             self._runner.stop()
@@ -170,6 +192,12 @@ class Gateway:
                 while any(isinstance(sa, WithPeer) for sa in self._endpoint.sas):
                     self._one_less.clear()
                     await self._one_less.wait()
+
+    def tick(self) -> None:
+        """Once in a while: count what has gone through, and show out whose time is over."""
+        with suppress(KernelError):
+            self.meter.look(self.survey())
+        self.visitors.tick()
 
     # --- configuration ---
 
@@ -193,6 +221,16 @@ class Gateway:
         self.certificates.apply(config)
         self._touch_wall()
 
+    def would_drop(self, config: Config) -> tuple[str, ...]:
+        """The sites and devices whose tunnels would go if this were the configuration."""
+        dropped = _dropped(self._config, config) if self._config else set()
+        stay = {home.name for home in homes(config)} - dropped
+        gone = [home for name, home in self._homes.items() if name not in stay]
+        without_home = {peer for home in gone for peer in home.peers}
+        sites = [name for name in self.site_names if name in without_home and self._established(name)]
+        devices = [visit.device for visit in self.visitors.sessions if visit.device and visit.peer in without_home]
+        return tuple(dict.fromkeys((*sites, *devices, *self.visitors.leaving(config))))
+
     def _add(self, home: Home, site: Site | None) -> None:
         try:
             self._dataplane.add(home)
@@ -201,7 +239,7 @@ class Gateway:
         self._homes[home.name] = home
         if site is not None:
             keeper = self._keepers[site.name] = Keeper(site, self, self, self._ports)
-            self._tasks[site.name] = self._group.create_task(keeper.run())
+            self._tasks[site.name] = self._group.create_task(self._guard.keep(keeper.run, f"site {site.name}"))
             keeper.start()
 
     def _renew(self, home: Home, site: Site | None) -> None:
@@ -246,18 +284,22 @@ class Gateway:
         """The keeper of that site, if it is configured."""
         return self._keepers.get(name)
 
-    def site_status(self, name: str) -> SiteStatus:
+    def survey(self) -> Ask:
+        """What the kernel has counted by now for all children, for whoever asks about many. Raises KernelError."""
+        return self._dataplane.survey()
+
+    def site_status(self, name: str, ask: Ask | None = None) -> SiteStatus:
         """The state of one site. KeyError if there is none. Raises KernelError."""
         keeper = self._keepers[name]
         epoch = time.time() - self._clock()
         seen = Seen(keeper.is_trying, keeper.why)
-        return site_status(keeper.site, self._established(name), seen, self._dataplane.traffic, epoch)
+        return site_status(keeper.site, self._established(name), seen, ask or self._dataplane.traffic, epoch)
 
-    def device_status(self, device: Device) -> DeviceStatus:
+    def device_status(self, device: Device, ask: Ask | None = None) -> DeviceStatus:
         """The state of one device. Raises KernelError."""
         epoch = time.time() - self._clock()
         sessions = [
-            session_status(visit, sa, self._dataplane.traffic, epoch)
+            session_status(visit, sa, ask or self._dataplane.traffic, epoch)
             for visit in self.visitors.sessions.of(device.name)
             if isinstance(sa := self._endpoint.sa(visit.spi), Established)
         ]
@@ -337,6 +379,14 @@ class Gateway:
         except KernelError as error:
             note(log, logging.ERROR, "site_not_trapped", site=site, why=error)
 
+    def changed(self, site: str) -> None:
+        """What is known of a site is not what it was."""
+        self.news.site(site)
+
+    def _count(self, owner: Owner, amount: Amount) -> None:
+        if owner.device:
+            self.visitors.count(owner.device, amount)
+
     def _touch_wall(self) -> None:
         if self._wall:
             self._wall.touch()
@@ -358,7 +408,7 @@ class Gateway:
         return wanted_firewall(config, lans(config, self._kernel, wan, ours), wan, mtus, devices)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> object:
-        return self._group.create_task(work)
+        return self._group.create_task(self._guard.wait(work, "answer"))
 
     def _established(self, peer: str) -> list[Established]:
         return [sa for sa in self.sas_of(peer) if isinstance(sa, Established)]
@@ -369,6 +419,9 @@ class Gateway:
         self.feed(Datagram(path, octets))
 
     def _on_kernel_events(self) -> None:
+        self._guard.call(self._read_kernel_events, "kernel events")
+
+    def _read_kernel_events(self) -> None:
         events = self._kernel.read_events()
         for event in events:
             self._on_kernel_event(event)

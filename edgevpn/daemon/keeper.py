@@ -101,6 +101,9 @@ class World(Protocol):
     def set_traps(self, site: str, local: IpAddress, remote: IpAddress) -> None:
         """Have the kernel tell of packets for the site's children."""
 
+    def changed(self, site: str) -> None:
+        """What the keeper knows of the site is not what it was."""
+
 
 DEFAULT_PATIENCE = Patience()
 
@@ -144,6 +147,7 @@ class Keeper:
         self._wanted |= dict.fromkeys(children)
         if self._wanted:
             self._call.set()
+            self._world.changed(self.site.name)
 
     async def up(self) -> None:
         """Bring all children up; raises NotUp if the first try fails."""
@@ -160,6 +164,7 @@ class Keeper:
         self._core.allow(self.site.name, False)
         self._wanted.clear()
         self._finish(NotUp("the site was taken down"))
+        self._world.changed(self.site.name)
         for sa in self._core.sas_of(self.site.name):
             self._core.feed(Terminate(sa.spi))
 
@@ -371,6 +376,7 @@ class Keeper:
         self._finish(reason)
         kept = {child.name for child in self.site.children if self._by_itself and child.start is Start.LOAD}
         self._wanted = {child: None for child in self._wanted if child in kept}
+        self._world.changed(self.site.name)
 
     def _finish(self, failure: NotUp | None) -> None:
         """Tell those who wait how it went."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from edgevpn.daemon.dataplane import Dataplane
 from edgevpn.daemon.keeper import Keeper
 from edgevpn.daemon.logs import note
+from edgevpn.daemon.meter import Meter, Owner
+from edgevpn.daemon.news import News
 from edgevpn.daemon.status import place
 from edgevpn.daemon.visitors import Visitors, is_visitor
 from edgevpn.ike.contract import (
@@ -37,6 +40,8 @@ class Reception:
         dataplane: Dataplane,
         key_log: Callable[[KeysDerived], None] | None,
         gone: Callable[[], None],
+        meter: Meter | None = None,
+        news: News | None = None,
     ) -> None:
         """`gone` is called whenever an IKE SA has ended."""
         self._keepers = keepers
@@ -44,6 +49,8 @@ class Reception:
         self._dataplane = dataplane
         self._key_log = key_log
         self._gone = gone
+        self._meter = meter or Meter()
+        self._news = news or News()
 
     def ike_up(self, up: IkeSaUp) -> None:
         event = "ike_rekeyed" if up.replaces else "ike_up"
@@ -52,11 +59,14 @@ class Reception:
             self._visitors.up(up)
         elif keeper := self._keepers.get(up.peer):
             keeper.ike_up(up)
+            self._news.site(up.peer)
 
     def ike_moved(self, moved: IkeSaMoved) -> None:
         note(log, logging.INFO, "ike_moved", peer=moved.peer, remote=place(moved.path.remote), spi=moved.spi)
         if is_visitor(moved.peer):
             self._visitors.moved(moved)
+        else:
+            self._news.site(moved.peer)
 
     def ike_down(self, down: IkeSaDown) -> None:
         cause = down.cause.value if down.cause else "none"
@@ -67,6 +77,7 @@ class Reception:
         elif keeper := self._keepers.get(down.peer):
             self._take_back(down.peer)
             keeper.ike_down(down)
+            self._news.site(down.peer)
 
     def redirected(self, redirected: Redirected) -> None:
         note(log, logging.INFO, "redirected", peer=redirected.peer, to=redirected.gateway)
@@ -76,12 +87,17 @@ class Reception:
     def child_up(self, child: ChildSa, ends: Endpoints) -> None:
         note(log, logging.INFO, "child_up", peer=ends.peer, child=child.name, spi_in=child.spi_in)
         if is_visitor(ends.peer):
-            self._visitors.child_up(child)
+            device = self._visitors.child_up(child)
+            self._meter.begin(child, Owner(pool=ends.peer.partition("/")[0], device=device or ""))
         elif keeper := self._keepers.get(ends.peer):
             keeper.child_up(child.name)
+            self._meter.begin(child, Owner(site=ends.peer, child=child.name))
+            self._news.site(ends.peer)
 
     def child_going(self, child: ChildSa) -> None:
-        self._visitors.child_gone(child)
+        """A child is about to go: its last octets are counted."""
+        with suppress(KernelError):
+            self._meter.end(child, self._dataplane.traffic)
 
     def child_failed(self, failed: ChildFailed) -> None:
         if keeper := self._keepers.get(failed.peer):
@@ -90,6 +106,7 @@ class Reception:
     def child_closed(self, closed: ChildClosed) -> None:
         if keeper := self._keepers.get(closed.peer):
             keeper.child_closed(closed)
+            self._news.site(closed.peer)
 
     def released(self, released: Release) -> None:
         self._visitors.released(released)

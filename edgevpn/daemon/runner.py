@@ -10,26 +10,34 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol, assert_never
 
 from edgevpn.daemon.dataplane import Dataplane
+from edgevpn.daemon.guard import UNGUARDED, Guard
 from edgevpn.daemon.logs import note, note_report
 from edgevpn.ike.contract import (
     ChildClosed,
+    ChildExpired,
     ChildFailed,
+    Datagram,
     Effect,
     Endpoints,
     FindPath,
     IkeSaDown,
     IkeSaMoved,
     IkeSaUp,
+    Initiate,
     Input,
     InstallFailed,
     InstallInbound,
     InstallOutbound,
     KeysDerived,
+    LocalAddresses,
+    MappingChanged,
     MoveChild,
     QueryTraffic,
+    Reconfigure,
     Redirected,
     RemoveChild,
     RemoveOutbound,
@@ -37,6 +45,7 @@ from edgevpn.ike.contract import (
     Send,
     SetTimer,
     StopTimer,
+    Terminate,
     TimerFired,
     Traffic,
 )
@@ -51,7 +60,7 @@ from edgevpn.ike.questions import (
     Sign,
     VerifyCertificates,
 )
-from edgevpn.ike.state import ChildSa, Path
+from edgevpn.ike.state import ChildSa, Established, Path
 from edgevpn.kernel.errors import KernelError
 
 log = logging.getLogger("edgevpn.ike")
@@ -98,7 +107,7 @@ class World(Protocol):
 
 
 class Runner:
-    """The core at work."""
+    """The core at work. `observe` is told of every effect once it is carried out; `guard` takes our own faults."""
 
     def __init__(
         self,
@@ -108,6 +117,8 @@ class Runner:
         hearer: Hearer,
         world: World,
         clock: Callable[[], float],
+        observe: Callable[[Effect], None] = lambda effect: None,
+        guard: Guard = UNGUARDED,
     ) -> None:
         self._endpoint = endpoint
         self._sender = sender
@@ -115,6 +126,8 @@ class Runner:
         self._hearer = hearer
         self._world = world
         self._clock = clock
+        self._observe = observe
+        self._guard = guard
         self._timers: dict[bytes, asyncio.TimerHandle] = {}
         self._inputs: deque[Input] = deque()
         self._busy = False
@@ -127,10 +140,36 @@ class Runner:
         self._busy = True
         try:
             while self._inputs:
-                for effect in self._endpoint.handle(self._inputs.popleft(), self._clock()):
-                    self._carry_out(effect)
+                self._take(self._inputs.popleft())
         finally:
             self._busy = False
+
+    def _take(self, event: Input) -> None:
+        """One input with all its effects. Where that goes wrong, the IKE SA that it was about is closed."""
+        concerned = partial(self._concerned, event)
+        if self._guard.call(partial(self._handle, event), type(event).__name__, concerned):
+            return
+        if (spi := concerned()) and not isinstance(event, Terminate):
+            self._guard.call(partial(self._handle, Terminate(spi)), "closing", lambda: spi)
+
+    def _handle(self, event: Input) -> None:
+        for effect in self._endpoint.handle(event, self._clock()):
+            self._carry_out(effect)
+            self._observe(effect)
+
+    def _concerned(self, event: Input) -> bytes:
+        """Our SPI of the IKE SA that an input is about; empty if it is about none, or that is not known."""
+        match event:
+            case Datagram(octets=octets):
+                spis = (octets[8:16], octets[:8])
+                return next((spi for spi in spis if self._endpoint.sa(spi) is not None), b"")
+            case Initiate() | LocalAddresses() | Reconfigure():
+                return b""
+            case ChildExpired(spi_in=spi_in) | InstallFailed(spi_in=spi_in) | MappingChanged(spi_in=spi_in):
+                owners = (sa for sa in self._endpoint.sas if isinstance(sa, Established))
+                return next((sa.spi for sa in owners if any(child.spi_in == spi_in for child in sa.children)), b"")
+            case _:
+                return event.spi
 
     def stop(self) -> None:
         """No timer fires any more."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path as FilePath
 
@@ -13,11 +12,10 @@ from edgevpn.config.model import Config, Device, Unique
 from edgevpn.daemon import leases as leasing
 from edgevpn.daemon import usage as using
 from edgevpn.daemon.answers import Answers
-from edgevpn.daemon.dataplane import Dataplane
-from edgevpn.daemon.dataplane import Traffic as Counted
 from edgevpn.daemon.devices import Devices
 from edgevpn.daemon.leases import Leases
 from edgevpn.daemon.logs import note
+from edgevpn.daemon.news import News
 from edgevpn.daemon.sessions import Sessions, Visit
 from edgevpn.daemon.state_file import StateFile
 from edgevpn.daemon.status import place
@@ -25,7 +23,6 @@ from edgevpn.daemon.usage import Amount, Usage
 from edgevpn.ike.contract import IkeSaDown, IkeSaMoved, IkeSaUp, Input, Terminate
 from edgevpn.ike.questions import Release
 from edgevpn.ike.state import ChildSa
-from edgevpn.kernel.errors import KernelError
 
 log = logging.getLogger("edgevpn.devices")
 
@@ -42,23 +39,21 @@ class Visitors:
         self,
         state: FilePath,
         answers: Answers,
-        dataplane: Dataplane,
         feed: Callable[[Input], None],
         changed: Callable[[], None] = lambda: None,
+        news: News | None = None,
     ) -> None:
         """`changed` is called whenever somebody comes or goes."""
         self._answers = answers
-        self._dataplane = dataplane
         self._feed = feed
         self._changed = changed
+        self._news = news or News()
         self._clock = time.monotonic
         self.sessions = Sessions()
         self._leases_file = StateFile(state / "leases.json", leasing.VERSION, lambda: answers.leases.content())
         self._usage_file = StateFile(state / "usage.json", using.VERSION, lambda: self.usage.content())
         self.usage = Usage(self._usage_file.load())
         self._config: Config | None = None
-        self._counted: dict[bytes, Counted] = {}  # by spi_in: what has been put into `usage` already
-        self._children: dict[bytes, tuple[ChildSa, str]] = {}  # by spi_in, with the device
 
     # --- configuration and time ---
 
@@ -76,13 +71,39 @@ class Visitors:
                 self._show_out(visit, "the device was changed, disabled or removed")
 
     def tick(self) -> None:
-        """Once in a while: count, and show out whose time is over."""
+        """Once in a while: show out whose time is over."""
         for visit in tuple(self.sessions):
             device = self._answers.devices.get(visit.device) if visit.device else None
             if device is not None and (why := self._answers.devices.refusal(device)):
                 self._show_out(visit, why.value)
-        for child, device_name in tuple(self._children.values()):
-            self._count(child, device_name)
+
+    def show_out(self, device: str, why: str) -> int:
+        """Show a device out, wherever it is in; how often that was."""
+        visits = self.sessions.of(device)
+        for visit in visits:
+            self._show_out(visit, why)
+        return len(visits)
+
+    def leaving(self, config: Config) -> tuple[str, ...]:
+        """The devices that would be shown out if this were the configuration."""
+        devices = Devices(config, lambda: datetime.now(UTC))
+        before = {device.name: device for device in self._config.devices} if self._config else {}
+        inside = dict.fromkeys(visit.device for visit in self.sessions if visit.device is not None)
+        return tuple(name for name in inside if not self._may_stay(name, before, devices))
+
+    def reload(self) -> None:
+        """What is kept has been replaced: leases and usage are read again; who is in keeps what it has."""
+        if self._config is None:
+            return
+        self.usage = Usage(self._usage_file.load())
+        leases = Leases(self._config, self._leases_file.load(), time.time)
+        leases.carry_over(self._answers.leases)
+        self._answers.leases = leases
+
+    def forget(self, device: str) -> None:
+        """A device is no more."""
+        self.usage.forget(device)
+        self._usage_file.touch()
 
     def block(self, fingerprints: frozenset[str]) -> int:
         """Show out everybody who came in by one of these certificates; how many that were."""
@@ -93,7 +114,6 @@ class Visitors:
 
     def close(self) -> None:
         """Keep what is worth keeping."""
-        self.tick()
         if self._config is not None and (self._config.pools or self._config.devices):
             self._leases_file.write()
             self._usage_file.write()
@@ -107,7 +127,7 @@ class Visitors:
             self.usage.saw(visit.device, time.time(), place(visit.path.remote))
             self._usage_file.touch()
         self._make_room(visit)
-        self._changed()
+        self._tell(visit)
         if up.replaces is None:
             note(
                 log,
@@ -124,25 +144,28 @@ class Visitors:
     def moved(self, moved: IkeSaMoved) -> None:
         """Somebody is somewhere else now."""
         self.sessions.moved(moved.spi, moved.path)
+        if visit := self.sessions.get(moved.spi):
+            self._tell(visit)
 
     def down(self, down: IkeSaDown) -> None:
         """Somebody has gone, or was not let in."""
         self._answers.shown(down.spi)
         if visit := self.sessions.down(down.spi):
-            self._changed()
+            self._tell(visit)
             note(log, logging.INFO, "device_out", device=visit.device or visit.remote_id, why=down.reason)
 
-    def child_up(self, child: ChildSa) -> None:
-        """A device has a CHILD SA, which carries packets of its address alone."""
+    def child_up(self, child: ChildSa) -> str | None:
+        """The device that has a new CHILD SA, which carries packets of its address alone."""
         visit = self.sessions.at(child.ts_remote[0].start_address)
-        if visit is not None and visit.device is not None:
-            self._children[child.spi_in] = child, visit.device
+        if visit is None:
+            return None
+        self._tell(visit)
+        return visit.device
 
-    def child_gone(self, child: ChildSa) -> None:
-        """A CHILD SA is about to go: its last octets are counted."""
-        if known := self._children.pop(child.spi_in, None):
-            self._count(*known)
-            self._counted.pop(child.spi_in, None)
+    def count(self, device: str, amount: Amount) -> None:
+        """A device has moved so much."""
+        self.usage.add(device, amount, datetime.now(UTC).date())
+        self._usage_file.touch()
 
     def released(self, released: Release) -> None:
         """Addresses are free again."""
@@ -179,11 +202,7 @@ class Visitors:
         note(log, logging.INFO, "device_shown_out", device=visit.device or visit.remote_id, why=why)
         self._feed(Terminate(visit.spi))
 
-    def _count(self, child: ChildSa, device: str) -> None:
-        with suppress(KernelError):
-            now, before = self._dataplane.traffic(child), self._counted.get(child.spi_in, Counted())
-            amount = Amount(now.octets_in - before.octets_in, now.octets_out - before.octets_out)
-            if amount.received or amount.sent:
-                self._counted[child.spi_in] = now
-                self.usage.add(device, amount, datetime.now(UTC).date())
-                self._usage_file.touch()
+    def _tell(self, visit: Visit) -> None:
+        self._changed()
+        if visit.device is not None:
+            self._news.device(visit.device)

@@ -43,6 +43,7 @@ class World:
 
     def __init__(self) -> None:
         self.fed: asyncio.Queue[Input] = asyncio.Queue()
+        self.changes = 0
         self.sas: tuple[WithPeer, ...] = ()
         self.names: dict[str, tuple[IpAddress, ...]] = {}
         self.source: IpAddress | None = HERE
@@ -75,6 +76,9 @@ class World:
 
     async def certificates_read(self) -> None:
         """They are."""
+
+    def changed(self, site: str) -> None:
+        self.changes += 1
 
     def set_traps(self, site: str, local: IpAddress, remote: IpAddress) -> None:
         self.traps.append((site, local, remote))

@@ -37,7 +37,7 @@ class Desk:
         self.dataplane.add(site_home(office()))
         self.ended = 0
         answers = Answers(lambda _: None, lambda _: None)
-        self.visitors = Visitors(folder, answers, self.dataplane, lambda _: None)
+        self.visitors = Visitors(folder, answers, lambda _: None)
         self.reception = Reception({}, self.visitors, self.dataplane, None, self.end)
 
     def end(self) -> None:

@@ -162,8 +162,8 @@ async def test_usage_is_counted(tmp_path: Path) -> None:
     async with home(tmp_path) as (here, ports), visiting(by_psk(), ports) as there:
         inbound = next(state.spec for state in here.kernel.list_sas() if str(state.spec.destination) == "127.0.0.1")
         here.kernel.set_sa(inbound.key, octets=1000)
-        here.gateway.visitors.tick()
-        here.gateway.visitors.tick()
+        here.gateway.tick()
+        here.gateway.tick()
         here.kernel.set_sa(SaKey(inbound.destination, inbound.spi), octets=1500)
         await there.stop()
         await until(lambda: len(here.gateway.visitors.sessions) == 0)
