@@ -1,0 +1,105 @@
+"""What the catalogue says of a cause: who can mend it, how grave it is, what happened and what helps, in two languages.
+
+Texts name what they need of a case as `{setting}`; a case brings it as a `Finding`. Nothing is ever read out of a text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from string import Formatter
+
+from edgevpn.diagnosis.codes import Code
+
+LONGEST = 160
+"""Characters of a value that stands in a text."""
+
+
+class Side(Enum):
+    """Where the cure is to be applied, as a rule."""
+
+    OURS = "ours"
+    THEIRS = "theirs"
+    BOTH = "both"
+    PATH = "path"
+
+
+class Severity(Enum):
+    """Nothing to do, something that may pass or matter, or something that keeps somebody out."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Language(Enum):
+    """Languages of the texts, by their ISO 639-1 codes."""
+
+    ENGLISH = "en"
+    JAPANESE = "ja"
+
+
+class Field(Enum):
+    """What texts may want to know of a case."""
+
+    SETTING = "setting"  # the key of the configuration: "site.office.psk"
+    PEER = "peer"  # our name for who it is: a site, a pool, a device
+    REMOTE = "remote"  # its address
+    IDENTITY = "identity"  # who it says to be
+    EXPECTED = "expected"
+    OURS = "ours"
+    THEIRS = "theirs"
+    DIFFERS = "differs"  # the kind of algorithm, or the end of the tunnel
+    DETAIL = "detail"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The same in every language."""
+
+    english: str
+    japanese: str
+
+    def __getitem__(self, language: Language) -> str:
+        return self.japanese if language is Language.JAPANESE else self.english
+
+    def fields(self, language: Language) -> frozenset[Field]:
+        """What the text wants to know."""
+        return frozenset(Field(name) for _, name, _, _ in Formatter().parse(self[language]) if name)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One cause. `fact` is the standard or the habit of clients that the sentence rests on."""
+
+    code: Code
+    side: Side
+    severity: Severity
+    sentence: Text
+    cure: Text
+    fact: str
+
+    @property
+    def wants(self) -> frozenset[Field]:
+        """What a finding of this code has to bring."""
+        return self.sentence.fields(Language.ENGLISH) | self.cure.fields(Language.ENGLISH)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A cause at work: its code, and what is known of the case."""
+
+    code: Code
+    fields: Mapping[Field, str]
+
+    def get(self, field: Field) -> str:
+        """What is known, printable and not too long: strangers may have sent it."""
+        return shown(self.fields.get(field, ""))
+
+
+def shown(text: str) -> str:
+    """A text, perhaps a stranger's, on one line: nothing in it commands a terminal or marks up a page."""
+    plain = "".join(c if c.isprintable() and c not in "<>" else c.encode("unicode_escape").decode() for c in text)
+    plain = plain.replace("<", "\\x3c").replace(">", "\\x3e")
+    return plain if len(plain) <= LONGEST else plain[: LONGEST - 3] + "..."

@@ -1,0 +1,34 @@
+"""edgevpn.diagnosis.catalogue: every cause has its words, in every language, and the same ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgevpn.diagnosis.catalogue import CATALOGUE, cure, sentence
+from edgevpn.diagnosis.codes import Code
+from edgevpn.diagnosis.entry import Entry, Field, Finding, Language
+
+ENTRIES = [pytest.param(entry, id=entry.code.value) for entry in CATALOGUE.values()]
+
+
+def test_every_code_has_one_entry() -> None:
+    assert list(CATALOGUE) == list(dict.fromkeys(CATALOGUE))
+    assert set(CATALOGUE) == set(Code)
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_languages_say_the_same(entry: Entry) -> None:
+    for text in (entry.sentence, entry.cure):
+        assert text.fields(Language.JAPANESE) <= text.fields(Language.ENGLISH)
+        assert text[Language.JAPANESE].isascii() is False
+    assert entry.fact
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("language", list(Language))
+def test_words_hold_what_is_known(entry: Entry, language: Language) -> None:
+    finding = Finding(entry.code, {field: f"\x1b[31m{field.value}" for field in Field})
+    for text, words in ((entry.sentence, sentence(finding, language)), (entry.cure, cure(finding, language))):
+        assert all(f"\\x1b[31m{field.value}" in words for field in text.fields(language))
+        assert "{" not in words
+        assert words.isprintable()
