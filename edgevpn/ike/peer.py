@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from edgevpn.ike.crypto.signature import KeyKind
-from edgevpn.ike.iana import EapType, IdType
+from edgevpn.ike.crypto.signature import OFFERED_HASHES, KeyKind
+from edgevpn.ike.iana import ConfigAttribute, EapType, HashAlgorithm, IdType
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Transform
 from edgevpn.ike.wire.selector import TrafficSelector
@@ -105,11 +105,15 @@ class Certified:
 
 @dataclass(frozen=True, slots=True)
 class Password:
-    """We log in by EAP. `alone`: the peer need not sign, if EAP shows who it is (RFC 5998)."""
+    """We log in by EAP. `alone`: the peer need not sign, if EAP shows who it is (RFC 5998).
+
+    `identity` is how we answer an EAP identity request; None is with the user's name, which MSCHAPv2 tells in any case.
+    """
 
     user: str
     nt_hash: bytes = field(repr=False)
     alone: bool = False
+    identity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,23 @@ class Wants:
 
 
 @dataclass(frozen=True, slots=True)
+class Manners:
+    """How our first requests look where the RFC leaves that to us; the defaults are our own ways.
+
+    `hashes` is what SIGNATURE_HASH_ALGORITHMS says, None to say nothing of RFC 7427. `redirect_first`: of the notifies,
+    REDIRECT_SUPPORTED comes first. `asks` is what a configuration request asks for, empty for all that we know to use.
+    """
+
+    vendors: tuple[bytes, ...] = ()
+    hashes: tuple[HashAlgorithm, ...] | None = OFFERED_HASHES
+    redirect_first: bool = False
+    asks: tuple[ConfigAttribute, ...] = ()
+
+
+OUR_MANNERS = Manners()
+
+
+@dataclass(frozen=True, slots=True)
 class ChildPolicy:
     """Which packets one CHILD SA may carry, and how. `rekey_after` is in seconds, `NEVER` for not by time."""
 
@@ -170,7 +191,7 @@ class Peer:
     closed when that has not succeeded after its `life`. After `reauth_after` both show again who they are; after `idle`
     without a packet the IKE SA is closed. `redirects`: the peer may send us elsewhere. With `pool` the peer must ask us
     for an address inside the tunnel, and its children carry that address alone; with `wants` we ask the peer. A peer
-    that asks for one of our `aliases` finds us under it.
+    that asks for one of our `aliases` finds us under it. `manners` are those of our requests.
     """
 
     name: str
@@ -196,6 +217,7 @@ class Peer:
     pool: NetworkSettings | None = None
     wants: Wants | None = None
     aliases: tuple[Identification, ...] = ()
+    manners: Manners = OUR_MANNERS
 
     def child(self, name: str) -> ChildPolicy | None:
         """The child policy of that name, if the peer still has one."""

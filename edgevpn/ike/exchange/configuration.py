@@ -88,9 +88,9 @@ def lending(peer: Peer, given: Given, broadcast: bool = False) -> Peer:
 # --- as client -----------------------------------------------------------------------------------------------------
 
 
-def request(wants: Wants) -> Configuration:
-    """Ask for addresses, and for all that we know to use."""
-    asked = [
+def request(wants: Wants, asks: tuple[ConfigAttribute, ...] = ()) -> Configuration:
+    """Ask for addresses, and for all that we know to use; or for what `asks` names, and nothing else."""
+    asked = asks or [
         *((ConfigAttribute.INTERNAL_IP4_ADDRESS, ConfigAttribute.INTERNAL_IP4_DNS) if wants.ipv4 else ()),
         *((ConfigAttribute.INTERNAL_IP6_ADDRESS, ConfigAttribute.INTERNAL_IP6_DNS) if wants.ipv6 else ()),
         *((ConfigAttribute.INTERNAL_IP4_NBNS, ConfigAttribute.INTERNAL_IP4_SUBNET) if wants.ipv4 else ()),

@@ -238,7 +238,8 @@ def on_request(state: EapClient, eap: Eap, password: Password, env: Env) -> Answ
             raise InvalidSyntax("an EAP response from an authenticator")
     match eap.eap_type:
         case EapType.IDENTITY:
-            return Answer(state, _response(eap, password.user.encode(), EapType.IDENTITY))
+            shown = password.user if password.identity is None else password.identity
+            return Answer(state, _response(eap, shown.encode(), EapType.IDENTITY))
         case EapType.NOTIFICATION:
             return Answer(state, _response(eap, b"", EapType.NOTIFICATION))
         case EapType.MSCHAPV2:

@@ -26,7 +26,7 @@ FRAGMENTATION = Notify(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED)
 # --- IKE_SA_INIT ---------------------------------------------------------------------------------------------------
 
 
-def in_init_request(peer: Peer, came_from: IpAddress | None) -> tuple[Payload, ...]:
+def in_init_request(peer: Peer, came_from: IpAddress | None) -> tuple[Notify, ...]:
     """What the initiator says; `came_from` is who has sent it to this peer."""
     return (*((FRAGMENTATION,) if peer.fragmentation else ()), *redirect.announced(peer, came_from))
 

@@ -113,7 +113,7 @@ def _ask(first: Authenticating, proof: tuple[Payload, ...], ours: Proof, initial
         *certificate_request((peer,)),
         *((IdR(peer.remote_id),) if peer.remote_id else ()),
         *proof,
-        *((request(peer.wants),) if peer.wants else ()),
+        *((request(peer.wants, peer.manners.asks),) if peer.wants else ()),
         *(offer_payloads(offer, in_ike_auth=True) if offer else ()),
         *((Notify(NotifyType.INITIAL_CONTACT),) if initial_contact else ()),
         *extensions.in_auth_request(peer, first.path, env),

@@ -39,22 +39,18 @@ from edgevpn.ike.evidence import OtherMethod, Refusal
 from edgevpn.ike.exchange import extensions, nat, redirect
 from edgevpn.ike.exchange.ike_auth_initiator import ask_ike_auth
 from edgevpn.ike.exchange.proof import certificate_request, hashes_of
-from edgevpn.ike.iana import ExchangeType, Flag, Ke, NotifyType, ProtocolId
+from edgevpn.ike.iana import ExchangeType, Flag, HashAlgorithm, Ke, NotifyType, ProtocolId
 from edgevpn.ike.negotiate import check_answer, choose, methods, proposals
 from edgevpn.ike.peer import Offer, Peer
 from edgevpn.ike.state import Closed, HalfOpen, Initiating, Opening, Secured
 from edgevpn.ike.wire.message import Header, encode_message
 from edgevpn.ike.wire.notify import Notify
-from edgevpn.ike.wire.payloads import KeyExchange, Nonce, SecurityAssociation
+from edgevpn.ike.wire.payloads import KeyExchange, Nonce, SecurityAssociation, VendorId
 
 NO_SPI = bytes(8)
 
 # Our own choices.
 NONCE_SIZE = 32
-HASHES_NOTIFY = (
-    Notify(NotifyType.SIGNATURE_HASH_ALGORITHMS, b"".join(each.to_bytes(2, "big") for each in OFFERED_HASHES)),
-)
-"""We speak RFC 7427. Said to everybody: it takes little room, and who we are talking to is not settled yet."""
 MAX_TRIES = 4  # a COOKIE, an INVALID_KE_PAYLOAD, and each once more because they may alternate (§2.6.1)
 
 
@@ -125,12 +121,24 @@ def _ask(sa: Initiating) -> Step:
         SecurityAssociation(proposals(_guessed_first(sa.peer.offers, sa.ke), ProtocolId.IKE, b"")),
         KeyExchange(sa.ke, sa.key_pair.public),
         Nonce(sa.ni),
-        *nat.detection((sa.spi_i, NO_SPI), sa.path, sa.peer.force_encapsulation),
-        *extensions.in_init_request(sa.peer, sa.redirected_from),
-        *HASHES_NOTIFY,
+        *_notifies(sa),
+        *map(VendorId, sa.peer.manners.vendors),
     )
     request = encode_message(Header(sa.spi_i, NO_SPI, ExchangeType.IKE_SA_INIT, Flag.INITIATOR, 0), payloads)
     return Step(replace(sa, request=request), (CallOpen(request, sa.path),))
+
+
+def _notifies(sa: Initiating) -> tuple[Notify, ...]:
+    """What we can do; who we are talking to is not settled yet, so it is said to everybody."""
+    manners = sa.peer.manners
+    notifies = (
+        *nat.detection((sa.spi_i, NO_SPI), sa.path, sa.peer.force_encapsulation),
+        *extensions.in_init_request(sa.peer, sa.redirected_from),
+        *_hashes(manners.hashes),
+    )
+    if not manners.redirect_first:
+        return notifies
+    return tuple(sorted(notifies, key=lambda notify: notify.notify_type != NotifyType.REDIRECT_SUPPORTED))
 
 
 def _guessed_first(offers: tuple[Offer, ...], ke: Ke) -> tuple[Offer, ...]:
@@ -213,7 +221,7 @@ def on_request(request: Request, header: Header, octets: bytes, env: Env) -> Ste
         Nonce(nr),
         *nat.detection((spi_i, spi_r), request.path, force),
         *extensions.in_init_response(peers, request),
-        *(HASHES_NOTIFY if hashes is not None else ()),
+        *_hashes(OFFERED_HASHES if hashes is not None else None),
         *certificate_request(peers),
     )
     answer = encode_message(Header(spi_i, spi_r, ExchangeType.IKE_SA_INIT, Flag.RESPONSE, 0), payloads)
@@ -241,6 +249,13 @@ def _notify(header: Header, notify: Notify) -> bytes:
 
 
 # --- both --------------------------------------------------------------------------------------------------------
+
+
+def _hashes(announced: tuple[HashAlgorithm, ...] | None) -> tuple[Notify, ...]:
+    """We speak RFC 7427, with these hashes; None to say nothing of it."""
+    if announced is None:
+        return ()
+    return (Notify(NotifyType.SIGNATURE_HASH_ALGORITHMS, b"".join(each.to_bytes(2, "big") for each in announced)),)
 
 
 def _exported(secured: Secured, env: Env) -> tuple[Effect | Directive, ...]:

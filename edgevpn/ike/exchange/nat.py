@@ -10,7 +10,6 @@ from edgevpn.ike.exchange.child_sa import ends
 from edgevpn.ike.iana import NotifyType
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.state import Address, Established, Nat, Path
-from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
 
 Spis = tuple[bytes, bytes]
@@ -20,7 +19,7 @@ Moved = tuple[Established, tuple[Effect, ...]]
 """An IKE SA after it has moved, or as it was, and what that means for the world."""
 
 
-def detection(spis: Spis, path: Path, force: bool = False) -> tuple[Payload, ...]:
+def detection(spis: Spis, path: Path, force: bool = False) -> tuple[Notify, ...]:
     """Hashes of both addresses. `force`: ours is made wrong, so that the peer believes in a NAT and ESP goes in UDP."""
     source = bytes(20) if force else _hash(spis, path.local)
     return (

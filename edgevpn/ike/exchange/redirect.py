@@ -28,7 +28,6 @@ from edgevpn.ike.iana import NotifyType
 from edgevpn.ike.peer import IpAddress, Peer
 from edgevpn.ike.state import Closed, CreateChild, Established, Initiating
 from edgevpn.ike.wire.buffer import Reader
-from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
 
 # From the RFC.
@@ -36,7 +35,7 @@ IPV4, IPV6, FQDN = 1, 2, 3  # GW Ident Type, §9.2
 MAX_REDIRECTS = 5  # within 300 seconds, §7; whoever calls us counts them
 
 
-def announced(peer: Peer, came_from: IpAddress | None) -> tuple[Payload, ...]:
+def announced(peer: Peer, came_from: IpAddress | None) -> tuple[Notify, ...]:
     """What goes into our IKE_SA_INIT request (§3)."""
     if came_from is not None:
         kind = IPV4 if came_from.version == 4 else IPV6

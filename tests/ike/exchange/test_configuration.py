@@ -119,6 +119,13 @@ def test_policy_without_packets_falls_away() -> None:
 # --- as client -----------------------------------------------------------------------------------------------------
 
 
+def test_request_for_what_is_named() -> None:
+    """In that order, and for nothing else; an address from before is asked for again."""
+    asks = (ConfigAttribute.INTERNAL_IP4_DNS, ConfigAttribute.INTERNAL_IP4_ADDRESS)
+    asked = configuration.request(Wants(True, True, (V4,)), asks).attributes
+    assert [(each.attribute_type, each.value) for each in asked] == [(asks[0], b""), (asks[1], V4.packed)]
+
+
 def test_request() -> None:
     request = configuration.request(Wants(True, True, (V4,)))
     assert request.config_type == ConfigType.REQUEST

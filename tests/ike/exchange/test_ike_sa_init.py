@@ -10,11 +10,11 @@ from edgevpn.ike.errors import Cause, IkeError, InvalidKePayload, InvalidMajorVe
 from edgevpn.ike.exchange import ike_sa_init
 from edgevpn.ike.exchange.ike_sa_init import MAX_TRIES, NO_SPI, Cookies
 from edgevpn.ike.iana import ExchangeType, Flag, Ke, NotifyType
-from edgevpn.ike.peer import Offer
+from edgevpn.ike.peer import Manners, Offer
 from edgevpn.ike.state import Address, Authenticating, Closed, HalfOpen, Initiating, Nat, Path
 from edgevpn.ike.wire.message import Header, Payload, decode_message, encode_message
 from edgevpn.ike.wire.notify import Notify
-from edgevpn.ike.wire.payloads import KeyExchange, Nonce, SecurityAssociation
+from edgevpn.ike.wire.payloads import KeyExchange, Nonce, SecurityAssociation, VendorId
 from tests.support.handshake import (
     LEFT_PATH,
     RIGHT_PATH,
@@ -67,6 +67,21 @@ def test_initiator_asks() -> None:
         NotifyType.NAT_DETECTION_DESTINATION_IP,
     ]
     assert step.sa.children == ("lan",)
+
+
+def test_manners() -> None:
+    """REDIRECT_SUPPORTED first, no word of hashes, and a vendor ID at the end, as some clients have it."""
+    manners = Manners(vendors=(b"vendor",), hashes=None, redirect_first=True)
+    peer = replace(TO_RIGHT, manners=manners, redirects=True, fragmentation=True)
+    step = ike_sa_init.initiate(peer, Initiate("right", LEFT_PATH), True, an_env())
+    octets = the(CallOpen, step).octets
+    assert notifies(octets) == [
+        NotifyType.REDIRECT_SUPPORTED,
+        NotifyType.NAT_DETECTION_SOURCE_IP,
+        NotifyType.NAT_DETECTION_DESTINATION_IP,
+        NotifyType.IKEV2_FRAGMENTATION_SUPPORTED,
+    ]
+    assert payloads_of(octets)[-1] == VendorId(b"vendor")
 
 
 def test_both_agree() -> None:

@@ -58,6 +58,13 @@ def test_login() -> None:
     assert gateway.session.theirs == client.session.ours == ByEap(EapType.MSCHAPV2)
     assert isinstance(gateway.session.ours, BySignature)
     assert gateway.session.ours == client.session.theirs
+
+
+def test_login_without_an_identity() -> None:
+    """The EAP identity is empty, as Android has it; the MSCHAPv2 response names the user."""
+    pair = connect(replace(BY_PASSWORD, local_auth=replace(ALICE, identity="")))
+    assert pair.agree()
+    assert pair.right.sa.session.user == "alice"
     assert pair.right.ups[0].session.user == "alice"
     assert (
         without_numbers(pair.chart())
