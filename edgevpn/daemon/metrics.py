@@ -81,7 +81,9 @@ def of_process(version: str, started: float, faults: int) -> list[Family]:
 def of_sites(sites: Iterable[SiteStatus], meter: Meter) -> list[Family]:
     """Sites, and the traffic of their children since the start."""
     up = tuple(Sample(site["state"] == "up", (("site", site["name"]),)) for site in sites)
-    moved = {(("site", site), ("child", child)): amount for (site, child), amount in meter.children.items()}
+    moved: dict[Labels, Amount] = {
+        (("site", site), ("child", child)): amount for (site, child), amount in meter.children.items()
+    }
     return [
         Family(f"{PREFIX}site_up", Kind.GAUGE, "Whether a site is up.", up),
         *_moved("site", "a site", moved),

@@ -234,6 +234,7 @@ def test_traffic_is_what_the_kernel_counted(world: World) -> None:
     world.kernel.set_sa(SaKey(THERE, 0x6F757431), octets=12)
 
     counted = world.dataplane.traffic(one)
+    assert world.dataplane.survey()(one) == counted
 
     assert (counted.octets_in, counted.octets_out, counted.heard) == (999, 12, 4990.0)
     assert world.dataplane.heard([b"in-1", b"gone"]) == 4990.0

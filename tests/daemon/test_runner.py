@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from ipaddress import ip_address
 from random import Random
@@ -11,18 +12,23 @@ from random import Random
 import pytest
 
 from edgevpn.daemon.dataplane import Dataplane
+from edgevpn.daemon.guard import UNGUARDED, Guard
 from edgevpn.daemon.homes import site_home
 from edgevpn.daemon.runner import Runner
 from edgevpn.ike.contract import (
     ChildClosed,
+    ChildExpired,
     ChildFailed,
     Datagram,
+    Effect,
     Endpoints,
     FindPath,
     IkeSaDown,
     IkeSaMoved,
     IkeSaUp,
     Initiate,
+    InstallInbound,
+    InstallOutbound,
     KeysDerived,
     Redirected,
     Settings,
@@ -48,13 +54,19 @@ class Side:
     """A runner over a kernel in memory, joined to another; what it heard."""
 
     def __init__(
-        self, peer: Peer, seed: int, settings: Settings = DEFAULTS, kernel: MemoryKernel | None = None
+        self,
+        peer: Peer,
+        seed: int,
+        settings: Settings = DEFAULTS,
+        kernel: MemoryKernel | None = None,
+        guard: Guard = UNGUARDED,
+        observe: Callable[[Effect], None] = lambda effect: None,
     ) -> None:
         self.kernel = kernel or MemoryKernel()
         dataplane = Dataplane(self.kernel, self.clock)
         dataplane.add(site_home(office()))
         self.endpoint = Endpoint((peer,), Random(seed).randbytes, settings)
-        self.runner = Runner(self.endpoint, self, dataplane, self, self, self.clock)
+        self.runner = Runner(self.endpoint, self, dataplane, self, self, self.clock, observe, guard)
         self.other: Side
         self.cut = False
         self.told: list[object] = []
@@ -201,6 +213,100 @@ async def test_liveness_asks_the_kernel() -> None:
     await asyncio.wait_for(kernel.asked.wait(), 5)
     left.runner.stop()
     right.runner.stop()
+
+
+class Faults:
+    """A guard that writes down what was about what, and goes on."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, bytes, Exception]] = []
+
+    def call(self, work: Callable[[], None], what: str, spi: Callable[[], bytes] = lambda: b"") -> bool:
+        try:
+            work()
+        except Exception as fault:  # noqa: BLE001 - as the service does
+            self.seen.append((what, spi(), fault))
+            return False
+        return True
+
+    async def wait(self, work: Awaitable[None], what: str) -> bool:
+        raise NotImplementedError
+
+    async def keep(self, work: Callable[[], Awaitable[None]], what: str) -> None:
+        raise NotImplementedError
+
+
+async def test_a_fault_of_ours_closes_the_ike_sa_that_it_was_about() -> None:
+    """The peer is told; and the next IKE SA is made as if nothing had been."""
+    faults = Faults()
+    left, right = Side(TO_OFFICE, 1, guard=faults), Side(FROM_OFFICE, 2)
+    left.other, right.other = right, left
+    tell = left.child_up
+
+    def broken(child: ChildSa, ends: Endpoints) -> None:
+        raise RuntimeError("a fault of ours")
+
+    left.child_up = broken  # type: ignore[method-assign]
+    initiate(left)
+    ((what, spi, fault),) = faults.seen
+    assert (what, str(fault)) == ("Datagram", "a fault of ours")
+    assert left.endpoint.sa(spi) is None
+    assert kinds(right.told) == [IkeSaUp, "office", IkeSaDown]
+    assert left.kernel.list_sas() == right.kernel.list_sas() == ()
+
+    left.child_up = tell  # type: ignore[method-assign]
+    initiate(left)
+    assert kinds(left.told)[-2:] == [IkeSaUp, "office"]
+
+
+async def test_a_fault_about_a_child_closes_its_ike_sa() -> None:
+    faults = Faults()
+    left, right = Side(TO_OFFICE, 1, guard=faults), Side(FROM_OFFICE, 2)
+    left.other, right.other = right, left
+    initiate(left)
+    spi, child = left.sa.spi, left.sa.children[0]
+
+    def broken(path: Path, octets: bytes) -> None:
+        left.send = send  # type: ignore[method-assign]
+        raise RuntimeError("a fault of ours")
+
+    send, left.send = left.send, broken  # type: ignore[method-assign]
+    left.runner.feed(ChildExpired(child.spi_in, hard=False))
+    assert [(what, about) for what, about, _ in faults.seen] == [("ChildExpired", spi)]
+    assert not any(isinstance(sa, Established) for sa in left.endpoint.sas)
+    assert left.kernel.list_sas() == ()
+    left.runner.stop()
+    right.runner.stop()
+
+
+async def test_a_fault_about_nobody_closes_nothing() -> None:
+    faults = Faults()
+    left, right = Side(TO_OFFICE, 1, guard=faults), Side(FROM_OFFICE, 2)
+    left.other, right.other = right, left
+    initiate(left)
+
+    def broken(path: Path, octets: bytes) -> None:
+        raise RuntimeError("a fault of ours")
+
+    send, left.send = left.send, broken  # type: ignore[method-assign]
+    initiate(left)
+    left.send = send  # type: ignore[method-assign]
+    assert [(what, about) for what, about, _ in faults.seen] == [("Initiate", b"")]
+    assert len([sa for sa in left.endpoint.sas if isinstance(sa, Established)]) == 1
+    left.runner.stop()
+    right.runner.stop()
+
+
+async def test_every_effect_is_told_once_it_is_done() -> None:
+    seen: list[Effect] = []
+    left, right = Side(TO_OFFICE, 1, observe=seen.append), Side(FROM_OFFICE, 2)
+    left.other, right.other = right, left
+    initiate(left)
+    assert [type(effect) for effect in seen if isinstance(effect, IkeSaUp | InstallInbound | InstallOutbound)] == [
+        IkeSaUp,
+        InstallInbound,
+        InstallOutbound,
+    ]
 
 
 async def test_input_from_within_waits_its_turn() -> None:
