@@ -79,6 +79,8 @@ from edgevpn.kernel.nft import Nft
 
 GOODBYE_PATIENCE = 1.0
 """Seconds in which peers may answer our Deletes."""
+ROUTES_SETTLE = 0.2
+"""Seconds that routes are given to change together."""
 TICK = 60.0
 """Seconds between two looks at whose time is over and what was used."""
 
@@ -117,6 +119,7 @@ class Gateway:
         self._keepers: dict[str, Keeper] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._one_less = asyncio.Event()
+        self._routes_settle: asyncio.TimerHandle | None = None
         self._clock = time.monotonic
         self._guard = guard
         self.news = News()
@@ -174,6 +177,8 @@ class Gateway:
             self._guard.call(self.tick, "tick")
             await self._say_goodbye()
             loop.remove_reader(self._kernel.fileno())
+            if self._routes_settle:
+                self._routes_settle.cancel()
             self._runner.stop()
             self._transport.close()
             self.visitors.close()
@@ -328,13 +333,36 @@ class Gateway:
 
     def find_path(self, wanted: FindPath) -> None:
         """Another way to a peer: from where packets to it leave now, if that is another place, or to another host."""
+        keeper = self._keepers.get(wanted.peer)
         for remote in (wanted.path.remote.host, *wanted.others):
             local = source_for(remote)
-            if local is None or local not in self._transport.served([local]):
+            if local is None or local not in self._transport.served([local]) or self._is_inside(remote):
                 continue
+            if keeper is not None and keeper.site.local not in (None, local):
+                continue  # its owner has tied it to one address
             if (local, remote) != (wanted.path.local.host, wanted.path.remote.host):
                 self.feed(MovePath(wanted.spi, local, remote))
                 return
+
+    def _is_inside(self, remote: IpAddress) -> bool:
+        """Whether packets to a host would go into one of our own tunnels: while an uplink is away, it may be so."""
+        try:
+            return self._kernel.path_to(remote).interface in self._inside
+        except KernelError:
+            return False
+
+    @property
+    def _inside(self) -> set[str]:
+        """Our own interfaces, those that tunnels end at."""
+        return {home.interface for home in self._homes.values()}
+
+    def _follow_routes(self) -> None:
+        """Packets to peers may leave from another address now: whoever may move does."""
+        self._routes_settle = None
+        for name in self.site_names:
+            for sa in self._established(name):
+                if sa.began and sa.mobility is not None:
+                    self.find_path(FindPath(sa.spi, name, sa.path, ()))
 
     def allow(self, peer: str, allowed: bool) -> None:
         """Let a site's peer in from now on, or no longer."""
@@ -396,7 +424,7 @@ class Gateway:
         config = self._config
         if config is None or not is_managed(config):
             return None
-        ours = {home.interface for home in self._homes.values()}
+        ours = self._inside
         mtus = {link.name: link.mtu for link in self._kernel.list_links()}
         wan = uplinks(config, self._kernel)
         devices = {
@@ -427,8 +455,13 @@ class Gateway:
             self._on_kernel_event(event)
         if any(isinstance(event, AddressChanged | EventsLost) for event in events):
             self._tell_addresses()
+        if self._routes_settle is None and any(map(self._is_foreign_route, events)):
+            self._routes_settle = asyncio.get_running_loop().call_later(ROUTES_SETTLE, self._follow_routes)
         if any(isinstance(event, AddressChanged | LinkChanged | RouteChanged | EventsLost) for event in events):
             self._touch_wall()
+
+    def _is_foreign_route(self, event: Event) -> bool:
+        return isinstance(event, RouteChanged) and event.route.interface not in self._inside
 
     def _on_kernel_event(self, event: Event) -> None:
         match event:
@@ -450,7 +483,7 @@ class Gateway:
         except KernelError as error:
             note(log, logging.WARNING, "addresses_not_read", why=error)
             return
-        inside = {home.interface for home in self._homes.values()}
+        inside = self._inside
         hosts = dict.fromkeys(each.address.ip for each in every if each.interface not in inside)
         reachable = [host for host in hosts if not (host.is_loopback or host.is_link_local)]
         self.feed(LocalAddresses(self._transport.served(reachable)))

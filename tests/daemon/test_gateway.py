@@ -11,20 +11,23 @@ from typing import Any
 import pytest
 
 from edgevpn.config.model import Config
+from edgevpn.daemon import gateway
 from edgevpn.daemon.keeper import NotUp
 from edgevpn.daemon.options import StartFailed
+from edgevpn.ike.contract import FindPath, Input, MovePath
 from edgevpn.kernel.contract import Features
 from edgevpn.kernel.errors import KernelError
-from edgevpn.kernel.events import Acquire, Expire
+from edgevpn.kernel.events import Acquire, Expire, RouteChanged
 from edgevpn.kernel.memory import EVERYTHING, MemoryKernel
-from edgevpn.kernel.network_spec import LinkSpec
+from edgevpn.kernel.network_spec import LinkSpec, Path, RouteSpec
 from edgevpn.kernel.spec import OURS_IF_ID, SaKey, Selector
 from tests.support.configs import Table
 from tests.support.configs import config as configured
 from tests.support.gateways import Running, running, until
 from tests.support.ports import free_ports
 
-LEFT, RIGHT = "127.0.0.1", "127.0.0.2"
+LEFT, RIGHT, ELSEWHERE = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+LAN = ip_address("10.2.0.1")
 KEY = {"psk": "a long and random text, as all should be"}
 TO_RIGHT: Table = KEY | {
     "remote": RIGHT,
@@ -131,6 +134,54 @@ async def test_packet_brings_it_up() -> None:
         await here.until("right", "up")
 
 
+async def test_moves_when_routes_lead_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address was there before: only a route has changed."""
+    one = configured({"listen": [LEFT, ELSEWHERE]}, right=TO_RIGHT)
+    monkeypatch.setattr(gateway, "source_for", lambda remote: ip_address(ELSEWHERE))
+    async with two(one, right()) as (here, there):
+        await here.until("right", "up")
+        assert peer_of(there) == ELSEWHERE
+
+        monkeypatch.undo()
+        here.kernel.emit(RouteChanged(RouteSpec(destination=ip_network("0.0.0.0/0"), interface="eth9")))
+        await until(lambda: peer_of(there) == LEFT)
+
+
+async def test_no_way_through_its_own_tunnel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the uplink is away, the kernel would send IKE to an address of the peer's LAN into the tunnel."""
+    async with two(left(), right()) as (here, _there):
+        await here.until("right", "up")
+        (sa,) = here.gateway.sas_of("right")
+        fed: list[Input] = []
+        monkeypatch.setattr(here.gateway, "feed", fed.append)
+        monkeypatch.setattr(gateway, "source_for", lambda remote: ip_address(LEFT) if remote == LAN else None)
+
+        here.gateway.find_path(FindPath(sa.spi, "right", sa.path, (LAN,)))
+        assert fed == [MovePath(sa.spi, ip_address(LEFT), LAN)]
+        fed.clear()
+        here.kernel.set_path(ip_network("10.2.0.0/24"), Path("evpn-right", ip_address(LEFT), None, 1400))
+        here.gateway.find_path(FindPath(sa.spi, "right", sa.path, (LAN,)))
+        assert fed == []
+        monkeypatch.undo()
+
+
+async def test_stays_where_its_owner_has_tied_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with two(left(local=LEFT), right()) as (here, _there):
+        await here.until("right", "up")
+        (sa,) = here.gateway.sas_of("right")
+        fed: list[Input] = []
+        monkeypatch.setattr(here.gateway, "feed", fed.append)
+        monkeypatch.setattr(gateway, "source_for", lambda remote: ip_address(ELSEWHERE))
+        here.gateway.find_path(FindPath(sa.spi, "right", sa.path, ()))
+        assert fed == []
+        monkeypatch.undo()
+
+
+def peer_of(running: Running) -> str:
+    """From where a gateway's only site is reached now."""
+    return running.gateway.site_status("left")["ike"][0]["remote"].rpartition(":")[0]
+
+
 async def test_expired_sa_is_rekeyed() -> None:
     """The kernel says that a byte limit is near: the child gets a successor."""
     async with two(left(), right()) as (here, _):
@@ -205,3 +256,58 @@ async def test_names_resolve_to_what_is_served() -> None:
         assert await here.gateway.resolve("127.0.0.9") == (ip_address("127.0.0.9"),)
         with pytest.raises(OSError, match="no address of an IP version"):
             await here.gateway.resolve("::1")
+
+
+async def test_what_would_drop() -> None:
+    """Sites that are up and do not outlive the change; who is down has nothing to drop."""
+    ports = free_ports()
+    sites = {"right": TO_RIGHT, "other": OTHER}
+    async with running(right(), ports), running(configured({"listen": LEFT}, **sites), ports) as here:
+        await here.until("right", "up")
+        drops = here.gateway.would_drop
+        assert drops(configured({"listen": LEFT}, **sites)) == ()
+        assert drops(configured({"listen": LEFT}, right=TO_RIGHT | {"esp_rekey_time": "30m"}, other=OTHER)) == ()
+        assert drops(configured({"listen": LEFT}, right=TO_RIGHT | {"local_id": "x.example"}, other=OTHER)) == (
+            "right",
+        )
+        assert drops(configured({"listen": LEFT}, other=OTHER)) == ("right",)
+        assert drops(configured({"listen": LEFT}, right=TO_RIGHT)) == ()
+        assert here.state("right") == "up"
+
+
+async def test_changes_of_a_site_are_told() -> None:
+    ports = free_ports()
+    async with running(right(), ports) as there, running(left(start="wait"), ports) as here:
+        there.gateway.news.take()
+        keeper = here.gateway.keeper("right")
+        assert keeper is not None
+        await keeper.up()
+        assert here.gateway.news.take().sites == ("right",)
+        await there.until("left", "up")
+        assert there.gateway.news.take().sites == ("left",)
+        keeper.down()
+        await there.until("left", "down")
+        assert there.gateway.news.take().sites == ("left",)
+
+
+async def test_what_has_gone_through_and_how_the_handshake_went() -> None:
+    async with two(left(), right()) as (here, there):
+        await here.until("right", "up")
+        state = next(each for each in here.kernel.list_sas() if str(each.spec.destination) == LEFT)
+        here.kernel.set_sa(state.spec.key, octets=700)
+        here.gateway.tick()
+        ((child, amount),) = here.gateway.meter.children.items()
+        assert (child, amount.received) == (("right", "right"), 700)
+        await there.until("left", "up")
+        assert here.gateway.tally.handshakes.cumulated[-1] == there.gateway.tally.handshakes.cumulated[-1] == 1
+
+
+async def test_the_status_of_many_is_read_at_once() -> None:
+    async with two(left(), right()) as (here, _):
+        await here.until("right", "up")
+        state = next(each for each in here.kernel.list_sas() if str(each.spec.destination) == LEFT)
+        here.kernel.set_sa(state.spec.key, octets=700)
+        ask = here.gateway.survey()
+        here.kernel.fail_next("get_sa", KernelError("read SA", 1, "nobody is to ask"))
+        (ike,) = here.gateway.site_status("right", ask)["ike"]
+        assert ike["children"][0]["bytes_in"] == 700
