@@ -240,7 +240,7 @@ def read_replay(info: Values, attributes: Values) -> tuple[int, Sequence]:
     """The replay window, and how far the numbers went."""
     if esn := attributes.get("XFRMA_REPLAY_ESN_VAL"):
         sent, received = esn["oseq_hi"] << 32 | esn["oseq"], esn["seq_hi"] << 32 | esn["seq"]
-        return esn["replay_window"], Sequence(sent, received, esn["bmp"][: 4 * esn["bmp_len"]])
+        return esn["replay_window"], Sequence(sent, received, esn["bmp"])
     if short := attributes.get("XFRMA_REPLAY_VAL"):
         bitmap = short["bitmap"].to_bytes(4, "little")
         return info["replay_window"], Sequence(short["oseq"], short["seq"], bitmap)

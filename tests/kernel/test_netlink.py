@@ -213,11 +213,12 @@ def test_batch(sock: NetlinkSocket, wire: Wire) -> None:
 
 def test_sequence_numbers_start_again(sock: NetlinkSocket, wire: Wire) -> None:
     """0 is not among them: what the kernel sends unasked has it."""
-    sock._next_sequence = MAX_SEQUENCE
-    wire.answer(ack(MAX_SEQUENCE), ack(1))
-    sock.do(ASK)
-    sock.do(ASK)
-    assert [sent.sequence for sent in wire.sent()] == [MAX_SEQUENCE, 1]
+    numbers = [MAX_SEQUENCE - 1, MAX_SEQUENCE, 1]
+    sock._next_sequence = numbers[0]
+    wire.answer(*map(ack, numbers))
+    for _ in numbers:
+        sock.do(ASK)
+    assert [sent.sequence for sent in wire.sent()] == numbers
 
 
 # Dumps

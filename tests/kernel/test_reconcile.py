@@ -137,6 +137,14 @@ def test_names_are_exchanged() -> None:
     ]
 
 
+def test_proxy_goes_with_its_link() -> None:
+    on_it, old = replace(PROXY, interface="evpn-a"), replace(LINK_STATE, if_id=IF_ID + 1)
+    found = Found(links=(old,), proxies=(on_it,))
+    assert reconcile(Desired(), found).operations == (Delete(old),)
+    again = Desired(links=(LINK,), proxies=frozenset({on_it}))
+    assert reconcile(again, found).operations == (Delete(old), Add(LINK), Add(on_it))
+
+
 def test_mtu_of_no_concern() -> None:
     desired = Desired(links=(replace(LINK, mtu=None),))
     assert plan(desired, Found(links=(replace(LINK_STATE, mtu=1280),))) == []
