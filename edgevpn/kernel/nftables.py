@@ -221,7 +221,7 @@ def clearance(wanted: Table, present: Present) -> Iterator[Command]:
     for name in old:
         yield Command("delete", "chain", {"name": name})
     used = {name for chain in present.chains if is_owners(chain) for name in present.chains[chain].references}
-    for name in present.sets.keys() - {each.name for each in wanted.sets}:
+    for name in sorted(present.sets.keys() - {each.name for each in wanted.sets}):
         if not is_owners(name):  # the owner's rules keep a set alive, but not what was in it
             yield Command("flush" if name in used else "delete", "set", {"name": name})
 
