@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from edgevpn.config.model import Auth, Config, Pki
 from edgevpn.daemon.keyring import Keyring, open_keyring, prepare
@@ -14,6 +15,8 @@ from edgevpn.daemon.logs import note
 from edgevpn.pki.errors import PkiError
 from edgevpn.pki.office import Lifetimes, Office
 from edgevpn.pki.store import Store
+
+T = TypeVar("T")
 
 EVERY = 3600.0
 """Seconds between two looks at files and at what is due."""
@@ -46,6 +49,7 @@ class Certificates:
         """Set while all that the configuration names has been read, or has been found to be of no use."""
         self._turn = asyncio.Lock()
         self._told: set[str] = set()
+        self._replaced = False
         self.office: Office | None = None
 
     def apply(self, config: Config) -> None:
@@ -83,13 +87,37 @@ class Certificates:
         if config is self._config:
             self._changed(keyring)
 
+    async def ask(self, question: Callable[[Office, datetime], T]) -> T:
+        """Have the CA look something up, in a thread. Raises PkiError."""
+        config = self._config
+        assert config is not None
+        async with self._turn:
+            return await asyncio.to_thread(lambda: question(self._open(config.pki), datetime.now(UTC)))
+
+    async def have(self, done: Callable[[Office, datetime], T]) -> T:
+        """Have the CA do something, in a thread; what that changes holds when this returns. Raises PkiError."""
+        result = await self.ask(done)
+        await self.renew()
+        return result
+
+    def reopen(self) -> None:
+        """The files have been replaced: read them again."""
+        self._replaced = True
+        self._wanted.set()
+
     def _work(self, config: Config) -> Keyring:
         """In a thread."""
         now = datetime.now(UTC)
-        if self.office is None:
-            self.office = Office(Store(self._folder), lifetimes(config.pki))
-        prepare(self.office, config.pki, now)
-        return open_keyring(config, self.office, now)
+        office = self._open(config.pki)
+        prepare(office, config.pki, now)
+        return open_keyring(config, office, now)
+
+    def _open(self, pki: Pki) -> Office:
+        """In a thread, with the turn."""
+        if self.office is None or self._replaced:
+            self._replaced = False
+            self.office = Office(Store(self._folder), lifetimes(pki))
+        return self.office
 
     def _tell(self, fault: PkiError) -> None:
         """Once: it will be tried again every hour."""

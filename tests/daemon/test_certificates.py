@@ -10,6 +10,10 @@ import pytest
 from edgevpn.config.model import Config
 from edgevpn.daemon.certificates import Certificates, needs_certificates
 from edgevpn.daemon.keyring import POOLS, Keyring
+from edgevpn.pki.certificate import fingerprint
+from edgevpn.pki.errors import PkiError
+from edgevpn.pki.keys import KeyKind
+from edgevpn.pki.records import Holder
 from tests.support.configs import OFFICE
 from tests.support.configs import config as configured
 from tests.support.gateways import until
@@ -56,6 +60,25 @@ async def test_nothing_is_made_for_keys_alone(tmp_path: Path) -> None:
         for _ in range(10):
             await asyncio.sleep(0)
     assert not (tmp_path / "pki").exists()
+
+
+async def test_what_the_ca_has_done_holds_at_once(tmp_path: Path) -> None:
+    async with tended(tmp_path / "pki", gateway()) as (certificates, keyrings):
+        await until(lambda: bool(keyrings))
+        bundle = await certificates.have(lambda office, at: office.enrol_device("laptop", "laptop@example.org", at))
+        assert keyrings[-1].holders == {fingerprint(bundle.certificate): "laptop"}
+        assert await certificates.ask(lambda office, _: len(office.ledger.of(Holder.DEVICE, "laptop"))) == 1
+        with pytest.raises(PkiError):
+            await certificates.have(lambda office, at: office.init("again", KeyKind.ECDSA_P256, at))
+
+
+async def test_files_that_were_replaced_are_read_again(tmp_path: Path) -> None:
+    async with tended(tmp_path / "pki", gateway()) as (certificates, keyrings):
+        await until(lambda: bool(keyrings))
+        office = certificates.office
+        certificates.reopen()
+        await until(lambda: len(keyrings) == 2)
+        assert certificates.office is not office
 
 
 async def test_faults_are_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
