@@ -21,10 +21,10 @@ ANY_PEER = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
 
 
 def authority(
-    subject: str, issuer: Made | None = None, *, path_length: int | None = None, begins: datetime = BEGIN
+    subject: str, issuer: Made | None = None, *, path_length: int | None = None, ends: datetime = END
 ) -> Made:
     """A CA; a root unless another signs it."""
-    return support.ca(subject, issuer, path_length=path_length, begins=begins, ends=END)
+    return support.ca(subject, issuer, path_length=path_length, begins=BEGIN, ends=ends)
 
 
 def holder(
@@ -74,6 +74,11 @@ class Cabinet:
         path = self.folder / f"{root.certificate.serial_number}-ca.pem"
         path.write_bytes(pem(root))
         return path
+
+    @property
+    def crls(self) -> tuple[Path, ...]:
+        """All CRLs that are there."""
+        return tuple(sorted(self.folder.glob("*.crl")))
 
     def crl(self, issuer: Made, *revoked: Made) -> Path:
         """The issuer's CRL."""

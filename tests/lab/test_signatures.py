@@ -159,3 +159,24 @@ def test_signature_of_openiked(tunnels: Tunnels, cabinet: Cabinet, root: Made, s
     tunnel.up()
 
     tunnel.assert_carries()
+
+
+def below_two(cabinet: Cabinet, root: Made, site: Connection, scheme: str) -> tuple[Connection, Connection]:
+    """Both sides with certificates that two CAs stand between and the root."""
+    upper = authority("Upper CA", root)
+    lower = authority("Lower CA", upper)
+    ours = cabinet.proof(root, holder("a.example", lower, key=KEYS["p256"]()), lower, upper)
+    theirs = cabinet.proof(root, holder("b.example", lower, key=KEYS["p256"]()), lower, upper, scheme=scheme)
+    return replace(site, auth=ours), replace(site.mirrored(), auth=theirs)
+
+
+@pytest.mark.parametrize(
+    ("peer", "scheme"), [("strongswan", ""), ("libreswan", "ecdsa")], indirect=["peer"], ids=["strongswan", "libreswan"]
+)
+def test_chain(tunnels: Tunnels, cabinet: Cabinet, root: Made, site: Connection, scheme: str) -> None:
+    """Each side knows the root alone, and sends along what is between."""
+    tunnel = tunnels.between(*below_two(cabinet, root, site, scheme))
+
+    tunnel.up()
+
+    tunnel.assert_carries()

@@ -193,6 +193,7 @@ def _proof(name: str, auth: Auth) -> dict[str, str]:
                 "authby": SIGNATURES[scheme],
                 "leftcert": name,
                 "leftsendcert": "always",
+                "sendca": "all",
                 "leftrsasigkey": "%cert",
                 "rightrsasigkey": "%cert",
             }

@@ -1,0 +1,139 @@
+"""A peer whose certificates are no good stays out, whoever calls, and our log says which of them and why."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
+
+from edgevpn.pki.errors import Reason
+from tests.lab import xfrm
+from tests.lab.conftest import Peers, Role
+from tests.lab.network import Node
+from tests.lab.peers.connection import Certificate, Connection
+from tests.lab.peers.edgevpn import site_table
+from tests.lab.peers.peer import eventually
+from tests.lab.proofs import FAR_OFF, LONG_OVER, Cabinet, authority, holder
+from tests.support.certificates import Made
+
+NAME = "b.example"
+OF_NOBODY = ObjectIdentifier("1.3.6.1.4.1.99999.1")
+
+
+def expired(cabinet: Cabinet, root: Made) -> Certificate:
+    return cabinet.proof(root, holder(NAME, root, ends=LONG_OVER))
+
+
+def not_yet_valid(cabinet: Cabinet, root: Made) -> Certificate:
+    return cabinet.proof(root, holder(NAME, root, begins=FAR_OFF))
+
+
+def for_signing_code(cabinet: Cabinet, root: Made) -> Certificate:
+    return cabinet.proof(root, holder(NAME, root, purposes=[ExtendedKeyUsageOID.CODE_SIGNING]))
+
+
+def of_another(cabinet: Cabinet, root: Made) -> Certificate:
+    return cabinet.proof(root, holder("stranger.example", root))
+
+
+def of_another_root(cabinet: Cabinet, root: Made) -> Certificate:
+    other = authority("Another root")
+    return replace(cabinet.proof(other, holder(NAME, other)), authority=cabinet.authority(root))
+
+
+def asks_for_what_nobody_knows(cabinet: Cabinet, root: Made) -> Certificate:
+    return cabinet.proof(root, holder(NAME, root, [(x509.UnrecognizedExtension(OF_NOBODY, b"\5\0"), True)]))
+
+
+def below_too_many(cabinet: Cabinet, root: Made) -> Certificate:
+    """The upper CA may have none below it."""
+    upper = authority("Upper CA", root, path_length=0)
+    lower = authority("Lower CA", upper)
+    return cabinet.proof(root, holder(NAME, lower), lower, upper)
+
+
+def below_an_expired_one(cabinet: Cabinet, root: Made) -> Certificate:
+    between = authority("Expired CA", root, ends=LONG_OVER)
+    return cabinet.proof(root, holder(NAME, between), between)
+
+
+def without_the_one_between(cabinet: Cabinet, root: Made) -> Certificate:
+    return cabinet.proof(root, holder(NAME, authority("Unseen CA", root)))
+
+
+def revoked(cabinet: Cabinet, root: Made) -> Certificate:
+    owner = holder(NAME, root)
+    cabinet.crl(root, owner)
+    return cabinet.proof(root, owner)
+
+
+def below_a_revoked_one(cabinet: Cabinet, root: Made) -> Certificate:
+    between = authority("Revoked CA", root)
+    cabinet.crl(root, between)
+    cabinet.crl(between)
+    return cabinet.proof(root, holder(NAME, between), between)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What the peer shows, what is wrong with it, and of which certificate the log is to speak."""
+
+    shown: Callable[[Cabinet, Made], Certificate]
+    reason: Reason
+    subject: str = f"CN={NAME}"
+
+
+FAULTS = (
+    Fault(expired, Reason.EXPIRED),
+    Fault(not_yet_valid, Reason.NOT_YET_VALID),
+    Fault(for_signing_code, Reason.WRONG_EKU),
+    Fault(of_another, Reason.WRONG_NAME, "CN=stranger.example"),
+    Fault(of_another_root, Reason.UNKNOWN_ISSUER),
+    Fault(asks_for_what_nobody_knows, Reason.UNKNOWN_CRITICAL_EXTENSION),
+    Fault(below_too_many, Reason.PATH_TOO_LONG, "CN=Upper CA"),
+    Fault(below_an_expired_one, Reason.EXPIRED, "CN=Expired CA"),
+    Fault(without_the_one_between, Reason.UNKNOWN_ISSUER),
+    Fault(revoked, Reason.REVOKED_LEAF),
+    Fault(below_a_revoked_one, Reason.REVOKED_INTERMEDIATE, "CN=Revoked CA"),
+)
+
+
+@pytest.fixture
+def cabinet(peers: Peers) -> Cabinet:
+    return Cabinet(peers.state / "certificates")
+
+
+@pytest.fixture(scope="module")
+def root() -> Made:
+    return authority("Lab root")
+
+
+def pki_table(crls: Iterable[Path]) -> str:
+    """`[pki]` of edgevpn, with these CRLs."""
+    files = [str(crl) for crl in crls]
+    return f"[pki]\ncrl_files = {files}\n" if files else ""
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[fault.shown.__name__ for fault in FAULTS])
+def test_refused(
+    peers: Peers,
+    role: Role,
+    cabinet: Cabinet,
+    root: Made,
+    site: Connection,
+    gateway_a: Node,
+    gateway_b: Node,
+    fault: Fault,
+) -> None:
+    a = replace(site, auth=cabinet.proof(root, holder("a.example", root)))
+    b = replace(site.mirrored(), auth=fault.shown(cabinet, root))
+    ours = peers.edgevpn(gateway_a, pki_table(cabinet.crls) + site_table(a, start="wait"))
+    theirs = peers.strongswan(gateway_b, b, options="x509 {\nenforce_critical = no\n}")
+
+    (ours if role == "initiator" else theirs).begin()
+
+    ours.logged(f"{fault.subject} {fault.reason.value}")
+    eventually(lambda: not ours.status() and not theirs.status(), within=10, what="no IKE SA")
+    assert not xfrm.spis(gateway_a)
