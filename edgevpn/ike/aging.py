@@ -5,21 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgevpn.ike.contract import (
-    Directive,
     Effect,
     Env,
     InstallOutbound,
     QueryTraffic,
-    Reauthenticate,
     RemoveChild,
     Send,
-    Step,
 )
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.exchange import informational
 from edgevpn.ike.exchange.child_sa import ends
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.state import ChildSa, CreateChild, DeleteChild, Established, Phase, Probe, RekeyChild, RekeyIke
+from edgevpn.ike.steps import Directive, Reauthenticate, Step
 
 KEEPALIVE = b"\xff"  # RFC 3948 §2.3
 

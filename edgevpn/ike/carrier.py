@@ -13,32 +13,14 @@ from dataclasses import replace
 
 from edgevpn.ike.contract import (
     Ask,
-    Call,
-    CallOpen,
-    Directive,
     Effect,
     Env,
-    Event,
-    Followed,
-    IkeSa,
     IkeSaDown,
     IkeSaUp,
-    Inherit,
     Initiate,
     Level,
-    NotFollowed,
-    Reauthenticate,
-    Respond,
-    Secure,
     SetTimer,
-    Spawn,
-    Step,
     StopTimer,
-    Supersede,
-    Superseded,
-    Suspect,
-    TakeUp,
-    Tell,
     Terminate,
     report,
 )
@@ -47,6 +29,26 @@ from edgevpn.ike.machine import step
 from edgevpn.ike.peer import NEVER, IpAddress
 from edgevpn.ike.questions import Release
 from edgevpn.ike.state import Closed, Closing, Contending, Established, Probe, Rekeyed
+from edgevpn.ike.steps import (
+    Call,
+    CallOpen,
+    Directive,
+    Event,
+    Followed,
+    IkeSa,
+    Inherit,
+    NotFollowed,
+    Reauthenticate,
+    Respond,
+    Secure,
+    Spawn,
+    Step,
+    Supersede,
+    Superseded,
+    Suspect,
+    TakeUp,
+    Tell,
+)
 from edgevpn.ike.table import Slot, Table, WithPeer
 from edgevpn.ike.window import Seal, Window
 from edgevpn.ike.wire.payloads import Identification

@@ -15,15 +15,10 @@ from edgevpn.ike.carrier import Carrier
 from edgevpn.ike.clients import recognise_init
 from edgevpn.ike.contract import (
     Ask,
-    CallOpen,
     ChildExpired,
     Datagram,
-    Doubtful,
-    Due,
     Effect,
     Env,
-    Event,
-    IkeSa,
     Initiate,
     Input,
     InstallFailed,
@@ -36,11 +31,9 @@ from edgevpn.ike.contract import (
     Response,
     Send,
     Settings,
-    Step,
     Terminate,
     TimerFired,
     Traffic,
-    Unanswered,
     refused,
     report,
 )
@@ -60,6 +53,15 @@ from edgevpn.ike.questions import (
     Signed,
 )
 from edgevpn.ike.state import Established, HalfOpen, Initiating, Path
+from edgevpn.ike.steps import (
+    CallOpen,
+    Doubtful,
+    Due,
+    Event,
+    IkeSa,
+    Step,
+    Unanswered,
+)
 from edgevpn.ike.table import Slot, Table
 from edgevpn.ike.table import WithPeer as WithPeer
 from edgevpn.ike.window import Window

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgevpn.ike.contract import IkeSa
 from edgevpn.ike.peer import NEVER, IpAddress
 from edgevpn.ike.proving import Answering, Calling
 from edgevpn.ike.state import (
@@ -19,6 +18,7 @@ from edgevpn.ike.state import (
     Initiating,
     Rekeyed,
 )
+from edgevpn.ike.steps import IkeSa
 from edgevpn.ike.window import Window
 
 WithPeer = Initiating | Authenticating | Calling | Established | Contending | Rekeyed | Closing

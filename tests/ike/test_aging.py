@@ -8,18 +8,16 @@ import pytest
 
 from edgevpn.ike.aging import KEEPALIVE, followed, on_due, on_expired, on_traffic
 from edgevpn.ike.contract import (
-    Call,
     IkeSaDown,
     InstallOutbound,
     QueryTraffic,
-    Reauthenticate,
     RemoveChild,
     Send,
     Settings,
-    Step,
 )
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.state import Closing, CreateChild, DeleteChild, Established, Phase, Probe, RekeyChild, RekeyIke
+from edgevpn.ike.steps import Call, Reauthenticate, Step
 from tests.support.handshake import LEFT_PATH, an_env, kinds
 from tests.support.pair import connected
 from tests.support.peers import TO_RIGHT

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from edgevpn.ike.contract import Env, KeysDerived, Level, Report, Request, Secure, Send, Settings, report
+from edgevpn.ike.contract import (
+    Env,
+    KeysDerived,
+    Level,
+    Report,
+    Request,
+    Send,
+    Settings,
+    report,
+)
 from edgevpn.ike.errors import InvalidSyntax
 from edgevpn.ike.iana import ExchangeType, NotifyType
+from edgevpn.ike.steps import Secure
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import KeyExchange, Nonce
 from tests.support.handshake import LEFT_PATH

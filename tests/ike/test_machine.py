@@ -10,29 +10,16 @@ import pytest
 from edgevpn.ike.clients import UNKNOWN
 from edgevpn.ike.contract import (
     Ask,
-    Call,
     ChildExpired,
     ChildFailed,
-    Due,
-    Event,
-    IkeSa,
     IkeSaDown,
-    Inherit,
     InstallFailed,
-    Redundant,
     RemoveChild,
     Report,
     Request,
-    Respond,
     Response,
-    RivalGone,
-    Step,
-    Superseded,
-    TakeUp,
-    Tell,
     Terminate,
     Traffic,
-    Unanswered,
 )
 from edgevpn.ike.crypto.signature import RSA_SHA1
 from edgevpn.ike.errors import Cause, ChildSaNotFound, Discard, InvalidSyntax, NoProposalChosen, TemporaryFailure
@@ -85,6 +72,21 @@ from edgevpn.ike.state import (
     RekeyIke,
     RekeyingIke,
     Rival,
+)
+from edgevpn.ike.steps import (
+    Call,
+    Due,
+    Event,
+    IkeSa,
+    Inherit,
+    Redundant,
+    Respond,
+    RivalGone,
+    Step,
+    Superseded,
+    TakeUp,
+    Tell,
+    Unanswered,
 )
 from edgevpn.ike.wire.mschapv2 import ChallengeResponse
 from edgevpn.ike.wire.notify import Notify

@@ -13,23 +13,25 @@ from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from edgevpn.ike.contract import (
-    Call,
-    CallOpen,
-    Directive,
     Effect,
     Env,
     Initiate,
     Request,
-    Respond,
     Response,
     Send,
-    Step,
 )
 from edgevpn.ike.exchange import ike_auth, ike_auth_initiator, ike_sa_init
 from edgevpn.ike.iana import ExchangeType
 from edgevpn.ike.peer import Peer
 from edgevpn.ike.questions import Answer, Question
 from edgevpn.ike.state import Address, Authenticating, HalfOpen, Initiating, Path
+from edgevpn.ike.steps import (
+    Call,
+    CallOpen,
+    Directive,
+    Respond,
+    Step,
+)
 from edgevpn.ike.wire.message import Header, Payload, decode_message
 from edgevpn.ike.wire.notify import Notify
 from tests.support.world import World

@@ -25,7 +25,6 @@ from edgevpn.ike.contract import (
     Datagram,
     Effect,
     FindPath,
-    IkeSa,
     IkeSaDown,
     IkeSaMoved,
     IkeSaUp,
@@ -58,6 +57,7 @@ from edgevpn.ike.questions import (
     VerifyCertificates,
 )
 from edgevpn.ike.state import Address, ChildSa, Established, Path, Phase, Secured, Task
+from edgevpn.ike.steps import IkeSa
 from tests.support.chance import Chance
 from tests.support.chart import Chart
 from tests.support.ledger import Ledger
@@ -74,7 +74,8 @@ DELAY = 0.01  # seconds that a datagram travels
 class Side:
     """One gateway: its endpoint, what its kernel holds, and all that it has reported.
 
-    `world` answers what the endpoint asks, at once, or when the test says so: then it waits in `open`.
+    `world` answers what the endpoint asks, at once, or when the test says so: then it waits in `open`. `saw` and `did`
+    are told of every input and every effect.
     """
 
     host: IpAddress
@@ -89,6 +90,8 @@ class Side:
     holds: bool = False
     open: list[Question] = field(default_factory=list)
     inputs: deque[Input] = field(default_factory=deque)
+    saw: Callable[[Input], None] = lambda _: None
+    did: Callable[[Effect], None] = lambda _: None
 
     def __post_init__(self) -> None:
         self.endpoint = Endpoint(self.peers, self.chance, self.pair.settings)
@@ -107,8 +110,10 @@ class Side:
         if len(self.inputs) > 1:
             return  # an effect has brought this one; it has its turn after that effect's fellows
         while self.inputs:
+            self.saw(self.inputs[0])
             for effect in self.endpoint.handle(self.inputs[0], self.pair.now):
                 self.carry_out(effect)
+                self.did(effect)
             self.inputs.popleft()
         if not self.holds:
             self.answer()

@@ -9,17 +9,12 @@ from dataclasses import replace
 
 from edgevpn.ike.clients import adapted
 from edgevpn.ike.contract import (
-    Directive,
     Effect,
     Env,
     IkeSaUp,
     InstallInbound,
     InstallOutbound,
     Request,
-    Respond,
-    Step,
-    Supersede,
-    Suspect,
     refused,
 )
 from edgevpn.ike.errors import AuthenticationFailed, Cause, FailedCpRequired, IkeError, InternalAddressFailure
@@ -34,6 +29,13 @@ from edgevpn.ike.proving import Claim, LeasingAddress, Proven
 from edgevpn.ike.questions import Lease, Leased
 from edgevpn.ike.session import NOTHING, Given, Session
 from edgevpn.ike.state import Established
+from edgevpn.ike.steps import (
+    Directive,
+    Respond,
+    Step,
+    Supersede,
+    Suspect,
+)
 from edgevpn.ike.wire.configuration import Configuration
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify

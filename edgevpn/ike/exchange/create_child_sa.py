@@ -18,10 +18,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgevpn.ike.contract import (
-    Call,
     ChildClosed,
     ChildFailed,
-    Directive,
     Effect,
     Env,
     InstallInbound,
@@ -30,9 +28,7 @@ from edgevpn.ike.contract import (
     RemoveChild,
     Report,
     Request,
-    Respond,
     Response,
-    Step,
     report,
 )
 from edgevpn.ike.errors import Cause, ChildSaNotFound, InvalidSyntax, TemporaryFailure
@@ -65,6 +61,7 @@ from edgevpn.ike.state import (
     RekeyingIke,
     Rival,
 )
+from edgevpn.ike.steps import Call, Directive, Respond, Step
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import Nonce, SecurityAssociation

@@ -24,7 +24,7 @@ from dataclasses import replace
 from types import UnionType
 
 from edgevpn.ike.clients import recognise_auth
-from edgevpn.ike.contract import Env, Level, Request, Step, report
+from edgevpn.ike.contract import Env, Level, Request, report
 from edgevpn.ike.crypto.signature import SIGNATURE_METHODS, KeyKind, SignatureScheme
 from edgevpn.ike.errors import AuthenticationFailed, Cause, IkeError
 from edgevpn.ike.evidence import Names, Verdict, Ways
@@ -72,6 +72,7 @@ from edgevpn.ike.questions import (
 )
 from edgevpn.ike.session import BY_KEY, BySignature, Proof
 from edgevpn.ike.state import HalfOpen
+from edgevpn.ike.steps import Step
 from edgevpn.ike.wire.payloads import Authentication, IdI, IdR
 
 

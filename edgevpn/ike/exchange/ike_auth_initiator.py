@@ -9,9 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from edgevpn.ike.contract import (
-    Call,
     ChildFailed,
-    Directive,
     Effect,
     Env,
     IkeSaDown,
@@ -20,7 +18,6 @@ from edgevpn.ike.contract import (
     InstallOutbound,
     Level,
     Response,
-    Step,
     refused,
     report,
 )
@@ -60,6 +57,7 @@ from edgevpn.ike.questions import (
 )
 from edgevpn.ike.session import BY_KEY, NOTHING, ByEap, BySignature, Proof, Session
 from edgevpn.ike.state import Authenticating, Closed, CreateChild, Established, Initiating, Nat, Opening, Path, Secured
+from edgevpn.ike.steps import Call, Directive, Step
 from edgevpn.ike.wire.configuration import Configuration
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify

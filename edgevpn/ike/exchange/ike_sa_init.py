@@ -17,8 +17,6 @@ from dataclasses import dataclass, field, replace
 
 from edgevpn.ike.clients import recognise_init
 from edgevpn.ike.contract import (
-    CallOpen,
-    Directive,
     Effect,
     Env,
     IkeSaDown,
@@ -26,9 +24,7 @@ from edgevpn.ike.contract import (
     KeysDerived,
     Request,
     Response,
-    Secure,
     Send,
-    Step,
     refused,
 )
 from edgevpn.ike.crypto import dh
@@ -43,6 +39,7 @@ from edgevpn.ike.iana import ExchangeType, Flag, HashAlgorithm, Ke, NotifyType, 
 from edgevpn.ike.negotiate import check_answer, choose, methods, proposals
 from edgevpn.ike.peer import Offer, Peer
 from edgevpn.ike.state import Closed, HalfOpen, Initiating, Opening, Secured
+from edgevpn.ike.steps import CallOpen, Directive, Secure, Step
 from edgevpn.ike.wire.message import Header, encode_message
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import KeyExchange, Nonce, SecurityAssociation, VendorId

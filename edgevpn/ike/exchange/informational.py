@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgevpn.ike.contract import (
-    Call,
     ChildClosed,
     Effect,
     Env,
@@ -20,9 +19,7 @@ from edgevpn.ike.contract import (
     RemoveChild,
     RemoveOutbound,
     Request,
-    Respond,
     Response,
-    Step,
     report,
 )
 from edgevpn.ike.errors import Cause
@@ -41,6 +38,7 @@ from edgevpn.ike.state import (
     Rekeyed,
     RekeyingChild,
 )
+from edgevpn.ike.steps import Call, Respond, Step
 from edgevpn.ike.wire.payloads import Delete
 
 # Our own bound.
@@ -158,7 +156,7 @@ def given_up(sa: Closing) -> Step:
 
 
 def _down(sa: Closing) -> tuple[Effect, ...]:
-    cause = Cause.ASKED if sa.asked else sa.cause
+    cause = sa.cause or (Cause.ASKED if sa.asked else None)
     return () if sa.silent else (IkeSaDown(sa.spi, sa.peer.name, sa.reason, sa.asked, cause),)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgevpn.ike.contract import Env, Request, Respond, Step
+from edgevpn.ike.contract import Env, Request
 from edgevpn.ike.errors import AuthenticationFailed, Cause
 from edgevpn.ike.exchange import eap
 from edgevpn.ike.exchange.admission import admit
@@ -19,6 +19,7 @@ from edgevpn.ike.proving import Claim, Confirming, EapAsking, EapLookingUp, EapP
 from edgevpn.ike.questions import FindPassword, PasswordFound
 from edgevpn.ike.session import ByEap, Proof
 from edgevpn.ike.state import Closed
+from edgevpn.ike.steps import Respond, Step
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.payloads import Authentication, Eap
 

@@ -17,8 +17,6 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 from edgevpn.ike.contract import (
-    Call,
-    Directive,
     Effect,
     Env,
     FindPath,
@@ -26,9 +24,7 @@ from edgevpn.ike.contract import (
     LocalAddresses,
     MovePath,
     Request,
-    Respond,
     Response,
-    Step,
     report,
 )
 from edgevpn.ike.errors import Cause
@@ -49,6 +45,7 @@ from edgevpn.ike.state import (
     Update,
     Updating,
 )
+from edgevpn.ike.steps import Call, Directive, Respond, Step
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
 

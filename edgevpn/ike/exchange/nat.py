@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgevpn.ike.contract import Effect, Env, IkeSaMoved, MoveChild, Request, Response, Settings, Step
+from edgevpn.ike.contract import (
+    Effect,
+    Env,
+    IkeSaMoved,
+    MoveChild,
+    Request,
+    Response,
+    Settings,
+)
 from edgevpn.ike.crypto.keymat import nat_detection_hash
 from edgevpn.ike.exchange.child_sa import ends
 from edgevpn.ike.iana import NotifyType
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.state import Address, Established, Nat, Path
+from edgevpn.ike.steps import Step
 from edgevpn.ike.wire.notify import Notify
 
 Spis = tuple[bytes, bytes]

@@ -17,9 +17,7 @@ from edgevpn.ike.contract import (
     Level,
     Redirected,
     Request,
-    Respond,
     Response,
-    Step,
     report,
 )
 from edgevpn.ike.errors import Cause, InvalidSyntax
@@ -27,6 +25,7 @@ from edgevpn.ike.exchange import informational
 from edgevpn.ike.iana import NotifyType
 from edgevpn.ike.peer import IpAddress, Peer
 from edgevpn.ike.state import Closed, CreateChild, Established, Initiating
+from edgevpn.ike.steps import Respond, Step
 from edgevpn.ike.wire.buffer import Reader
 from edgevpn.ike.wire.notify import Notify
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgevpn.ike.contract import Level, Report, Request, Respond, Step, refused
+from edgevpn.ike.contract import Level, Report, Request, refused
 from edgevpn.ike.errors import Cause, IkeError
 from edgevpn.ike.evidence import Unfollowed
 from edgevpn.ike.proving import (
@@ -15,6 +15,7 @@ from edgevpn.ike.proving import (
     Refusing,
 )
 from edgevpn.ike.state import Closed, HalfOpen
+from edgevpn.ike.steps import Respond, Step
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import IdI
 

@@ -16,21 +16,12 @@ from dataclasses import replace
 
 from edgevpn.ike.clients import rekey_method
 from edgevpn.ike.contract import (
-    Call,
-    Directive,
     Effect,
     Env,
     IkeSaUp,
-    Inherit,
     KeysDerived,
-    Redundant,
     Request,
-    Respond,
     Response,
-    RivalGone,
-    Spawn,
-    Step,
-    Tell,
     Terminate,
 )
 from edgevpn.ike.crypto import dh
@@ -51,6 +42,17 @@ from edgevpn.ike.state import (
     RekeyingIke,
     Rival,
     Secured,
+)
+from edgevpn.ike.steps import (
+    Call,
+    Directive,
+    Inherit,
+    Redundant,
+    Respond,
+    RivalGone,
+    Spawn,
+    Step,
+    Tell,
 )
 from edgevpn.ike.wire.payloads import KeyExchange, Nonce, SecurityAssociation
 

@@ -13,10 +13,7 @@ from edgevpn.ike.contract import (
     InstallOutbound,
     KeysDerived,
     Report,
-    Respond,
     Settings,
-    Step,
-    Supersede,
 )
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.errors import Cause
@@ -39,6 +36,7 @@ from edgevpn.ike.proving import LeasingAddress
 from edgevpn.ike.questions import Configured, Lease, Leased, Release
 from edgevpn.ike.session import Given
 from edgevpn.ike.state import Closed, Established, Nat, RekeyIke
+from edgevpn.ike.steps import Respond, Step, Supersede
 from edgevpn.ike.wire.configuration import Attribute, Configuration
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import (

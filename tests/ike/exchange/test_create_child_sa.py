@@ -8,10 +8,8 @@ import pytest
 
 from edgevpn.ike.contract import (
     Ask,
-    Call,
     ChildClosed,
     ChildFailed,
-    Due,
     InstallInbound,
     InstallOutbound,
     KeysDerived,
@@ -19,10 +17,8 @@ from edgevpn.ike.contract import (
     RemoveOutbound,
     Report,
     Request,
-    Respond,
     Response,
     Settings,
-    Step,
 )
 from edgevpn.ike.errors import ChildSaNotFound, InvalidSyntax, TemporaryFailure
 from edgevpn.ike.exchange import create_child_sa
@@ -42,6 +38,7 @@ from edgevpn.ike.state import (
     RekeyingChild,
     Rival,
 )
+from edgevpn.ike.steps import Call, Due, Respond, Step
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import KeyExchange, TrafficSelectorsI, TrafficSelectorsR

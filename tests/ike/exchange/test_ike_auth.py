@@ -4,15 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from edgevpn.ike.contract import (
-    IkeSaUp,
-    InstallInbound,
-    InstallOutbound,
-    Report,
-    Respond,
-    Step,
-    Supersede,
-)
+from edgevpn.ike.contract import IkeSaUp, InstallInbound, InstallOutbound, Report
 from edgevpn.ike.crypto.signature import RSA_SHA1, Algorithm, KeyKind
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.exchange import ike_auth
@@ -33,6 +25,7 @@ from edgevpn.ike.questions import (
 )
 from edgevpn.ike.session import BY_KEY, BySignature
 from edgevpn.ike.state import Closed, Established
+from edgevpn.ike.steps import Respond, Step, Supersede
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import (
     Authentication,

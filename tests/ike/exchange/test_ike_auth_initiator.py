@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from edgevpn.ike.contract import (
-    Call,
     ChildFailed,
     IkeSaDown,
     IkeSaUp,
@@ -29,6 +28,7 @@ from edgevpn.ike.proving import CheckingResponder, EapAnswering, EapProven, Prep
 from edgevpn.ike.questions import CertificatesRefused, CertificatesVerified, Leased, Sign, Signed, VerifyCertificates
 from edgevpn.ike.session import BY_KEY
 from edgevpn.ike.state import Authenticating, Closed, CreateChild, Established, RekeyIke
+from edgevpn.ike.steps import Call
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import (
     Authentication,

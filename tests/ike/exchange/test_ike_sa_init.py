@@ -5,13 +5,21 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from edgevpn.ike.contract import Call, CallOpen, IkeSaDown, Initiate, KeysDerived, Report, Secure, Send, Settings
+from edgevpn.ike.contract import (
+    IkeSaDown,
+    Initiate,
+    KeysDerived,
+    Report,
+    Send,
+    Settings,
+)
 from edgevpn.ike.errors import Cause, IkeError, InvalidKePayload, InvalidMajorVersion, InvalidSyntax, NoProposalChosen
 from edgevpn.ike.exchange import ike_sa_init
 from edgevpn.ike.exchange.ike_sa_init import MAX_TRIES, NO_SPI, Cookies
 from edgevpn.ike.iana import ExchangeType, Flag, Ke, NotifyType
 from edgevpn.ike.peer import Manners, Offer
 from edgevpn.ike.state import Address, Authenticating, Closed, HalfOpen, Initiating, Nat, Path
+from edgevpn.ike.steps import Call, CallOpen, Secure
 from edgevpn.ike.wire.message import Header, Payload, decode_message, encode_message
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import KeyExchange, Nonce, SecurityAssociation, VendorId

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from edgevpn.ike.contract import (
-    Call,
     ChildClosed,
     IkeSaDown,
     InstallOutbound,
@@ -15,10 +14,8 @@ from edgevpn.ike.contract import (
     RemoveOutbound,
     Report,
     Request,
-    Respond,
     Response,
     Settings,
-    Step,
 )
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.exchange import informational
@@ -35,6 +32,7 @@ from edgevpn.ike.state import (
     Probing,
     Rekeyed,
 )
+from edgevpn.ike.steps import Call, Respond, Step
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import Delete

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgevpn.ike.contract import Env, Report, Request, Respond, Step, Terminate
+from edgevpn.ike.contract import Env, Report, Request, Terminate
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.exchange import ike_auth
@@ -15,6 +15,7 @@ from edgevpn.ike.proving import AskedIdentity, Confirming, EapAnswering, EapAski
 from edgevpn.ike.questions import FindPassword, PasswordFound
 from edgevpn.ike.session import ByEap, BySignature
 from edgevpn.ike.state import Closed
+from edgevpn.ike.steps import Respond, Step
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.mschapv2 import ChallengeResponse
 from edgevpn.ike.wire.notify import Notify

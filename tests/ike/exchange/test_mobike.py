@@ -9,7 +9,6 @@ import pytest
 
 from edgevpn.ike.contract import (
     Ask,
-    Call,
     Endpoints,
     Env,
     FindPath,
@@ -19,9 +18,7 @@ from edgevpn.ike.contract import (
     MovePath,
     Report,
     Request,
-    Respond,
     Response,
-    Step,
 )
 from edgevpn.ike.exchange import mobike
 from edgevpn.ike.exchange.mobike import MAX_ADDRESSES, MAX_TRIES
@@ -46,6 +43,7 @@ from edgevpn.ike.state import (
     Update,
     Updating,
 )
+from edgevpn.ike.steps import Call, Respond, Step
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import Delete

@@ -7,12 +7,20 @@ from ipaddress import ip_address
 
 import pytest
 
-from edgevpn.ike.contract import Datagram, Endpoints, IkeSaMoved, MoveChild, Request, Settings, Step
+from edgevpn.ike.contract import (
+    Datagram,
+    Endpoints,
+    IkeSaMoved,
+    MoveChild,
+    Request,
+    Settings,
+)
 from edgevpn.ike.exchange.child_sa import ends
 from edgevpn.ike.exchange.nat import detected, detection, floated, followed, mapping_changed, moved, seen_as
 from edgevpn.ike.iana import ExchangeType, NotifyType
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.state import Address, Established, Mobility, Nat, Path, Phase, Probe, RekeyChild
+from edgevpn.ike.steps import Step
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
 from tests.support.handshake import LEFT_PATH, RIGHT_PATH, an_env, from_port, kinds, the

@@ -9,15 +9,11 @@ from typing import Any
 import pytest
 
 from edgevpn.ike.contract import (
-    Call,
-    CallOpen,
     IkeSaDown,
     Initiate,
     Redirected,
     Report,
     Request,
-    Respond,
-    Step,
 )
 from edgevpn.ike.errors import InvalidSyntax
 from edgevpn.ike.exchange import ike_auth_initiator, ike_sa_init
@@ -26,6 +22,7 @@ from edgevpn.ike.iana import ExchangeType, Flag, NotifyType, ProtocolId
 from edgevpn.ike.machine import step
 from edgevpn.ike.peer import IpAddress
 from edgevpn.ike.state import Closed, Closing, CreateChild, Initiating, Phase, Probing
+from edgevpn.ike.steps import Call, CallOpen, Respond, Step
 from edgevpn.ike.wire.message import Header, encode_message
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import Delete, SecurityAssociation, TrafficSelectorsI

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from edgevpn.ike.clients import UNKNOWN, WINDOWS
-from edgevpn.ike.contract import Level, Report, Request, Respond
+from edgevpn.ike.contract import Level, Report, Request
 from edgevpn.ike.errors import AuthenticationFailed, Cause, InvalidSyntax
 from edgevpn.ike.evidence import Unfollowed
 from edgevpn.ike.exchange import ike_auth
@@ -25,6 +25,7 @@ from edgevpn.ike.proving import (
 )
 from edgevpn.ike.session import BY_KEY, Proof
 from edgevpn.ike.state import Closed
+from edgevpn.ike.steps import Respond
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import Delete

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from edgevpn.ike.contract import Ask, Call, Report, Request, Respond, Response, Settings, Step
+from edgevpn.ike.contract import (
+    Ask,
+    Report,
+    Request,
+    Response,
+    Settings,
+)
 from edgevpn.ike.errors import InvalidKePayload, InvalidSyntax, TemporaryFailure
 from edgevpn.ike.exchange import rekey_ike
 from edgevpn.ike.exchange.child_sa import make_offer
@@ -30,6 +36,7 @@ from edgevpn.ike.state import (
     RekeyingChild,
     RekeyingIke,
 )
+from edgevpn.ike.steps import Call, Respond, Step
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import KeyExchange
 from tests.support.chart import without_numbers
