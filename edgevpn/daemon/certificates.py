@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -49,6 +49,7 @@ class Certificates:
         """Set while all that the configuration names has been read, or has been found to be of no use."""
         self._turn = asyncio.Lock()
         self._told: set[str] = set()
+        self._announced: Set[str] = frozenset()
         self._replaced = False
         self.office: Office | None = None
 
@@ -86,6 +87,7 @@ class Certificates:
             self._tell(fault)
         if config is self._config:
             self._changed(keyring)
+            self._announce(keyring)
 
     async def ask(self, question: Callable[[Office, datetime], T]) -> T:
         """Have the CA look something up, in a thread. Raises PkiError."""
@@ -118,6 +120,12 @@ class Certificates:
             self._replaced = False
             self.office = Office(Store(self._folder), lifetimes(pki))
         return self.office
+
+    def _announce(self, keyring: Keyring) -> None:
+        """Once for each change: making keys takes a slow router its time, and nobody comes in by them before."""
+        if keyring.keys.keys() != self._announced:
+            self._announced = keyring.keys.keys()
+            note(log, logging.INFO, "certificates_ready", ours=", ".join(sorted(self._announced)))
 
     def _tell(self, fault: PkiError) -> None:
         """Once: it will be tried again every hour."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -51,6 +52,14 @@ async def test_another_name_another_certificate(tmp_path: Path) -> None:
     before, after = (keyring.proofs[POOLS].signing.credentials[0] for keyring in keyrings)
     assert before.chain != after.chain
     assert before.authority == after.authority
+
+
+async def test_said_once_when_they_are_there(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with tended(tmp_path / "pki", gateway()) as (certificates, keyrings):
+        await until(lambda: bool(keyrings))
+        await certificates.renew()
+    assert [record.message for record in caplog.records] == ['certificates_ready ours="gateway ecdsa-p256"']
 
 
 async def test_nothing_is_made_for_keys_alone(tmp_path: Path) -> None:
