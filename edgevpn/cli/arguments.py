@@ -65,6 +65,10 @@ def _add_daemon(verbs: Verbs) -> None:
     )
     rekey.add_argument("site", metavar="SITE")
     rekey.add_argument("--ike", action="store_true", help="the IKE SA instead")
+    diagnose = verbs.add_parser("diagnose", parents=[daemon, _json()], help="say why somebody could not connect")
+    diagnose.add_argument(
+        "peer", nargs="?", metavar="PEER", help="a site, pool, identity or address; last for whoever came last"
+    )
     verbs.add_parser("reload", parents=[daemon], help="have the daemon read its file again")
     web = verbs.add_parser("web", parents=[daemon], help="serve the panel, in the foreground")
     web.add_argument("--port", type=_port, metavar="PORT", help="TCP port, instead of the file's")

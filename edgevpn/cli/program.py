@@ -39,8 +39,10 @@ def _carry_out(options: argparse.Namespace, run: Run | None) -> int:
     """Only what the verb needs is loaded: a router takes its time over every module."""
     if options.verb in FILE_VERBS:
         return _edit(options)
-    from edgevpn.cli import daemon, panel
+    from edgevpn.cli import daemon, diagnose, panel
 
+    if options.verb in diagnose.VERBS:
+        return diagnose.VERBS[options.verb](options)
     if options.verb in panel.VERBS:
         return panel.VERBS[options.verb](options)
     return daemon.run_daemon(options, run) if options.verb == "run" else daemon.VERBS[options.verb](options)

@@ -55,7 +55,10 @@ class Shown:
 
 
 class Answers:
-    """What is known: devices, keys and addresses of the running configuration. `feed` takes answers to the core."""
+    """What is known: devices, keys and addresses of the running configuration. `feed` takes answers to the core.
+
+    `on_refused` is told of devices that may not come in, with the SPI of their IKE SA.
+    """
 
     def __init__(self, feed: Callable[[Input], None], begin: Begin) -> None:
         self._feed = feed
@@ -64,6 +67,7 @@ class Answers:
         self.devices: Devices
         self.keyring: Keyring
         self.leases: Leases
+        self.on_refused: Callable[[bytes, Refusal], None] = lambda spi, why: None
         self._shown: dict[bytes, Shown] = {}
         self._tries = Tries(time.monotonic)
 
@@ -90,6 +94,7 @@ class Answers:
                 found = self._found(spi, peers, user.encode())
                 if found and not self._tries.allow(found.device.name):
                     note(log, logging.WARNING, "device_refused", shown=user, why=Refusal.TOO_MANY_TRIES.value)
+                    self.on_refused(spi, Refusal.TOO_MANY_TRIES)
                     found = None
                 nt_hash = nt_hash_of(found.device) if found else None
                 self._feed(PasswordFound(spi, found.peer if found else peers[0], nt_hash))
@@ -107,6 +112,7 @@ class Answers:
                 return found
             case Refusal() as why:
                 note(log, logging.INFO, "device_refused", shown=shown.decode("utf-8", "replace"), why=why.value)
+                self.on_refused(spi, why)
         return None
 
     def _lease(self, question: Lease) -> None:

@@ -44,9 +44,12 @@ from edgevpn.daemon.usage import Amount
 from edgevpn.daemon.visitors import Visitors
 from edgevpn.daemon.wall import Wall, is_managed, lans, uplinks
 from edgevpn.daemon.wall import wanted as wanted_firewall
+from edgevpn.daemon.witness import Witness
+from edgevpn.diagnosis.attempts import Attempts
 from edgevpn.ike.contract import (
     ChildExpired,
     Datagram,
+    Effect,
     FindPath,
     Input,
     KeysDerived,
@@ -129,6 +132,9 @@ class Gateway:
         self._transport = Transport(kernel, ports, self._on_datagram)
         self._answers = Answers(self.feed, self._begin)
         self._answers.keyring = NONE
+        self.attempts = Attempts()
+        self._witness = Witness(self.attempts, ports.nat, self._clock)
+        self._answers.on_refused = self._witness.refused
         self.visitors = Visitors(folders.state, self._answers, self.feed, self._touch_wall, self.news)
         self.certificates = Certificates(folders.pki, self._on_keyring)
         settings = Settings(
@@ -150,7 +156,7 @@ class Gateway:
             reception,
             self,
             self._clock,
-            observe=self.tally.hear,
+            observe=self._observe,
             guard=guard,
         )
 
@@ -325,7 +331,12 @@ class Gateway:
 
     def feed(self, event: Input) -> None:
         """Give the core an input."""
+        self._witness.saw(event)
         self._runner.feed(event)
+
+    def _observe(self, effect: Effect) -> None:
+        self.tally.hear(effect)
+        self._witness.did(effect)
 
     def ask(self, question: Question) -> None:
         """Answer the core, now or later."""

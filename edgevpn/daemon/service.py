@@ -18,11 +18,13 @@ from edgevpn.api import API_VERSION, ErrorCode, Reloaded, RpcError, Status
 from edgevpn.config.errors import ConfigError
 from edgevpn.config.model import Config, LogLevel
 from edgevpn.config.reader import load
+from edgevpn.daemon.book import attempt_record, attempt_records
 from edgevpn.daemon.control import ControlError, ControlServer, Method, Params, listen, may_control
 from edgevpn.daemon.gateway import Folders, Gateway
 from edgevpn.daemon.keeper import Keeper, NotUp
 from edgevpn.daemon.logs import note
 from edgevpn.daemon.options import KernelKind, RunOptions, StartFailed
+from edgevpn.diagnosis.attempts import Attempt
 from edgevpn.ike.contract import KeysDerived
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import KernelError
@@ -35,6 +37,7 @@ LEVELS = {
     LogLevel.ERROR: logging.ERROR,
 }
 OPENWRT = Path("/etc/openwrt_release")
+TOPICS = frozenset({"attempt"})
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 log = logging.getLogger("edgevpn")
@@ -57,6 +60,7 @@ class Service:
         self._started = time.monotonic()
         self._stopping = asyncio.Event()
         self._gateway: Gateway
+        self._control: ControlServer
 
     @property
     def methods(self) -> Mapping[str, Method]:
@@ -64,6 +68,7 @@ class Service:
         return {
             "version": self.version,
             "status": self.status,
+            "attempts": self.attempts,
             "site.up": self.site_up,
             "site.down": self.site_down,
             "site.rekey": self.site_rekey,
@@ -77,13 +82,13 @@ class Service:
             listener = listen(self._options.socket, gid)
         except ControlError as error:
             raise StartFailed(str(error)) from error
-        control = ControlServer(self.methods, frozenset(), partial(may_control, gid=gid), _report_fault)
+        self._control = ControlServer(self.methods, TOPICS, partial(may_control, gid=gid), _report_fault)
         loop = asyncio.get_running_loop()
         for stop in STOPPING:
             loop.add_signal_handler(stop, self._stopping.set)
         try:
             async with asyncio.TaskGroup() as tasks:
-                serving = tasks.create_task(control.serve(listener))
+                serving = tasks.create_task(self._control.serve(listener))
                 working = tasks.create_task(self._work())
                 await self._stopping.wait()
                 working.cancel()
@@ -104,6 +109,7 @@ class Service:
         self._gateway = Gateway(
             self._kernel(), self._options.ports, folders, self._config.gateway, self._key_log(), self._nft()
         )
+        self._gateway.attempts.told = self._tell_attempt
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._gateway.run(self._config, started))
             await started.wait()
@@ -160,6 +166,19 @@ class Service:
             sites=[self._gateway.site_status(name) for name in self._gateway.site_names],
             devices=[self._gateway.device_status(device) for device in self._gateway.devices],
         )
+
+    async def attempts(self, params: Params) -> object:
+        """The `attempts` method."""
+        match params:
+            case {"peer": str(peer), **rest} if not rest:
+                return attempt_records(self._gateway.attempts, peer, _epoch())
+            case {**rest} if not rest:
+                return attempt_records(self._gateway.attempts, "", _epoch())
+        raise RpcError(ErrorCode.INVALID_PARAMS, "this method takes peer, the name of somebody, or nothing")
+
+    def _tell_attempt(self, attempt: Attempt) -> None:
+        """The `attempt` topic."""
+        self._control.publish("attempt", attempt_record(attempt, _epoch()))
 
     async def site_up(self, params: Params) -> object:
         """The `site.up` method."""
@@ -233,6 +252,11 @@ class Service:
             note(log, logging.ERROR, "not_reloaded", why=error)
         else:
             note(log, logging.INFO, "reloaded", **reloaded)
+
+
+def _epoch() -> float:
+    """The Unix time at which the monotonic clock was zero, by the clock as it is set now."""
+    return time.time() - time.monotonic()
 
 
 def _leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:

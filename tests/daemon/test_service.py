@@ -61,7 +61,7 @@ def running(options: RunOptions) -> Iterator[subprocess.Popen[bytes]]:
 def test_answers_as_described_until_told_to_stop(options: RunOptions) -> None:
     with running(options) as daemon:
         with Client(options.socket) as client:
-            for method in ("version", "status", "reload"):
+            for method in ("version", "status", "attempts", "reload"):
                 assert misfits(client.call(method), METHODS[method].result) == []
             assert [(site["name"], site["state"]) for site in client.status()["sites"]] == [("office", "down")]
         daemon.send_signal(signal.SIGTERM)
@@ -129,3 +129,23 @@ def test_hangup_reads_the_file_again(options: RunOptions) -> None:
         options.config.write_text("[site.office]\nremote = 3\n")
         daemon.send_signal(signal.SIGHUP)
         assert b"config_invalid" in daemon.stderr.readline()
+
+
+def test_attempts_are_told(options: RunOptions) -> None:
+    """A site that nobody answers for: its cause is asked for by name, and told to who listens."""
+    options.config.write_text(HEAD + IMPATIENT + SITE.replace("192.0.2.1", "127.0.0.9"))
+    with running(options), Client(options.socket) as client, Client(options.socket) as listener:
+        assert listener.call("subscribe", topics=["attempt"]) == {"topics": ["attempt"]}
+        with pytest.raises(RpcError):
+            client.site_up("office")
+        event = next(listener.events("attempt"))
+        (attempt,) = client.call("attempts", peer="office")
+        assert event == {"topic": "attempt", "data": attempt | {"at": event["data"]["at"]}}
+        assert (attempt["cause"], attempt["peer"]) == ("no-answer", "office")
+        assert client.call("attempts", peer="nobody") == []
+        with pytest.raises(RpcError) as refusal:
+            client.call("attempts", peer=7)
+    assert refusal.value.code == ErrorCode.INVALID_PARAMS
+
+
+IMPATIENT = 'retransmit_time = "1s"\nretransmit_tries = 1\n'

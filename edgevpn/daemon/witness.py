@@ -1,0 +1,183 @@
+"""Sees everything that the core is told and does, and keeps the book of attempts to connect.
+
+An attempt is all that one peer tries on one IKE SA: IKE_SA_INIT with its cookies, IKE_AUTH with the rounds of EAP, the
+first child. What strangers send is kept as values alone, and only as long as the core keeps their IKE SA.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from edgevpn.daemon.devices import Refusal as DeviceRefusal
+from edgevpn.daemon.findings import About, finding_of, identity_text, moved
+from edgevpn.diagnosis.attempts import Attempt, Attempts, Stage
+from edgevpn.diagnosis.entry import Finding
+from edgevpn.ike.contract import (
+    ChildFailed,
+    Datagram,
+    Effect,
+    IkeSaDown,
+    IkeSaMoved,
+    IkeSaUp,
+    Initiate,
+    Input,
+    Reconfigure,
+    Report,
+)
+from edgevpn.ike.errors import Cause
+from edgevpn.ike.evidence import Offers, Selectors
+from edgevpn.ike.peer import Peer
+
+MOST_OPEN = 1000
+"""Our SPIs of IKE SAs that were seen on the port for NAT, and refusals of devices, that are remembered."""
+
+GOING_ON = frozenset({Cause.OTHER_KE})
+"""Refusals after which the peer asks again, in another way."""
+OF_NO_INTEREST = frozenset({Cause.ASKED, Cause.REPLACED, Cause.REDIRECTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who is at the other end of an IKE SA that is up."""
+
+    peer: str
+    remote: str
+    identity: str
+    client: str
+
+
+class Witness:
+    """Writes down what it sees. `clock` gives the time in which attempts are kept."""
+
+    def __init__(self, attempts: Attempts, nat_port: int, clock: Callable[[], float]) -> None:
+        self._attempts = attempts
+        self._nat_port = nat_port
+        self._clock = clock
+        self._peers: dict[str, Peer] = {}
+        self._called: dict[str, str] = {}  # where each peer was called last
+        self._up: dict[bytes, Party] = {}
+        self._on_nat_port: dict[bytes, None] = {}
+        self._refusals: dict[bytes, DeviceRefusal] = {}
+
+    def saw(self, event: Input) -> None:
+        """The core is about to be told this."""
+        match event:
+            case Datagram(path, octets) if path.local.port == self._nat_port:
+                _remember(self._on_nat_port, octets[8:16], None)
+            case Initiate(peer=peer, path=path):
+                self._called[peer] = str(path.remote.host)
+            case Reconfigure(peers):
+                self._peers = {peer.name: peer for peer in peers}
+
+    def did(self, effect: Effect) -> None:
+        """The core wants this done."""
+        match effect:
+            case Report(cause=Cause() as cause) if cause not in GOING_ON:
+                self._on_report(effect, cause)
+            case IkeSaUp():
+                self._on_up(effect)
+            case IkeSaDown(cause=Cause()):
+                self._on_down(effect)
+            case IkeSaMoved():
+                self._on_moved(effect)
+            case ChildFailed():
+                self._on_child_failed(effect)
+
+    def refused(self, spi: bytes, refusal: DeviceRefusal) -> None:
+        """A device that is known may not come in on this IKE SA."""
+        _remember(self._refusals, spi, refusal)
+
+    # --- below ---
+
+    def _on_report(self, report: Report, cause: Cause) -> None:
+        fields = dict(report.fields)
+        spi = _octets(fields.get("spi"))
+        party = self._up.get(spi)
+        if party is not None and not isinstance(report.evidence, Offers | Selectors) and not _is_of_child(cause):
+            return  # what becomes of an IKE SA that is up is told when it ends
+        if party is None and report.event in ("request_refused", "answer_refused"):
+            return  # the same comes again, with more, when the IKE SA ends
+        about = self._about(fields, spi, party)
+        stage = Stage.CHILD if party else Stage.IKE_AUTH if fields.get("identity") is not None else Stage.IKE_SA_INIT
+        client = party.client if party else _text(fields.get("client"))
+        self._note(finding_of(cause, report.evidence, about), about, stage, client)
+        self._refusals.pop(spi, None)
+
+    def _about(self, fields: dict[str, object], spi: bytes, party: Party | None) -> About:
+        peers = fields.get("peers") or ((fields["peer"],) if fields.get("peer") else ())
+        named = tuple(each for each in peers if isinstance(each, str)) if isinstance(peers, tuple) else ()
+        called = self._called.get(named[0], "") if named else ""
+        return About(
+            peers=named,
+            remote=_text(fields.get("remote")) or (party.remote if party else called),
+            identity=_text(fields.get("user"))
+            or identity_text(fields.get("identity"))
+            or (party.identity if party else ""),
+            why=_text(fields.get("why")),
+            refusal=self._refusals.get(spi),
+            seen_on_nat_port=spi in self._on_nat_port,
+            known=self._peers,
+        )
+
+    def _on_up(self, up: IkeSaUp) -> None:
+        session, before = up.session, self._up.pop(up.replaces, None) if up.replaces else None
+        identity = session.user or str(up.remote_id)
+        party = Party(up.peer, str(up.path.remote.host), identity, session.client.name)
+        self._up[up.spi] = party
+        if before is None:
+            self._attempts.note(Attempt(self._clock(), party.remote, up.peer, party.identity, party.client, Stage.UP))
+
+    def _on_down(self, down: IkeSaDown) -> None:
+        party = self._up.pop(down.spi, None)
+        if down.cause is None or down.cause in OF_NO_INTEREST:
+            return
+        if down.cause is Cause.REFUSED_BY_PEER and down.evidence is None:
+            return  # told when it came
+        remote = party.remote if party else self._called.get(down.peer, "")
+        identity = party.identity if party else ""
+        about = About((down.peer,), remote, identity, down.reason, known=self._peers)
+        stage = Stage.UP if party else Stage.IKE_AUTH
+        self._note(finding_of(down.cause, down.evidence, about), about, stage, party.client if party else "")
+
+    def _on_moved(self, news: IkeSaMoved) -> None:
+        party = self._up.get(news.spi)
+        if party is None or party.remote == str(news.path.remote.host):
+            return
+        party = self._up[news.spi] = replace(party, remote=str(news.path.remote.host))
+        about = About((news.peer,), party.remote, party.identity)
+        self._note(moved(about), about, Stage.UP, party.client)
+
+    def _on_child_failed(self, failed: ChildFailed) -> None:
+        party = self._up.get(failed.spi)
+        remote = party.remote if party else self._called.get(failed.peer, "")
+        about = About((failed.peer,), remote, party.identity if party else "", failed.reason, known=self._peers)
+        finding = finding_of(Cause.REFUSED_BY_PEER, failed.evidence, about)
+        self._note(finding, about, Stage.CHILD, party.client if party else "")
+
+    def _note(self, finding: Finding | None, about: About, stage: Stage, client: str) -> None:
+        if finding is None:
+            return
+        peer = about.peers[0] if len(about.peers) == 1 else ""
+        self._attempts.note(Attempt(self._clock(), about.remote, peer, about.identity, client, stage, finding))
+
+
+def _is_of_child(cause: Cause) -> bool:
+    return cause in (Cause.NO_ADDRESS, Cause.ADDRESS_NOT_ASKED, Cause.NOT_CHILDLESS)
+
+
+def _remember(book: dict[bytes, None] | dict[bytes, DeviceRefusal], key: bytes, value: object) -> None:
+    """Put something into a book that must not grow for ever; the oldest goes."""
+    book.pop(key, None)
+    book[key] = value  # type: ignore[assignment]
+    if len(book) > MOST_OPEN:
+        del book[next(iter(book))]
+
+
+def _octets(shown: object) -> bytes:
+    """An SPI from its hexadecimal form in a report."""
+    return bytes.fromhex(shown) if isinstance(shown, str) else b""
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

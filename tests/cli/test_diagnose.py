@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgevpn.api.records import Attempt
+from edgevpn.cli import main
+from edgevpn.cli.diagnose import attempt_text
+from edgevpn.cli.output import FAILED, GOOD
+from edgevpn.daemon.control import Method, Params
+from tests.support.daemon import control_server
+
+WRONG_KEY: Attempt = {
+    "at": 100.0,
+    "peer": "office",
+    "remote": "198.51.100.7",
+    "identity": "b.example",
+    "client": "strongSwan",
+    "stage": "ike_auth",
+    "cause": "wrong-key",
+    "sentence": "site.office.psk: b.example is known, but its pre-shared key is another one than ours.",
+    "cure": "Write the same key on both sides.",
+}
+UP: Attempt = {**WRONG_KEY, "at": 50.0, "peer": "branch", "stage": "up", "cause": "", "sentence": "", "cure": ""}
+BEFORE: Attempt = {**WRONG_KEY, "at": 20.0, "sentence": "something else"}
+
+
+async def attempts(params: Params) -> object:
+    peer = params.get("peer")
+    return [each for each in (WRONG_KEY, UP, BEFORE) if peer in (None, each["peer"])]
+
+
+METHODS: dict[str, Method] = {"attempts": attempts}
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the command line looks for the daemon."""
+    path = tmp_path / "control.sock"
+    monkeypatch.setenv("EDGEVPN_SOCKET", str(path))
+    return path
+
+
+TEXT = """\
+site.office.psk: b.example is known, but its pre-shared key is another one than ours.
+  What helps: Write the same key on both sides.
+  peer office, b.example, from 198.51.100.7, looks like strongSwan, came as far as ike_auth, 5 seconds ago"""
+
+
+def test_setting_comes_first() -> None:
+    assert attempt_text(WRONG_KEY, 105.0) == TEXT
+
+
+def test_success_is_said() -> None:
+    assert attempt_text(UP, 50.0).startswith("b.example has connected; nothing is wrong.\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [((), 2), (("last",), 1), (("office",), 1), (("branch",), 1)],
+)
+def test_of_whom(words: tuple[str, ...], count: int, socket: Path, capsys: Output) -> None:
+    """The newest of each."""
+    with control_server(socket, METHODS):
+        assert main(["diagnose", *words]) == GOOD
+    shown = capsys.readouterr().out
+    assert shown.count("came as far as") == count
+    assert "something else" not in shown
+
+
+def test_for_programs(socket: Path, capsys: Output) -> None:
+    """All of them, the newest first."""
+    with control_server(socket, METHODS):
+        assert main(["diagnose", "office", "--json"]) == GOOD
+    told: Any = json.loads(capsys.readouterr().out)
+    assert told == [WRONG_KEY, BEFORE]
+
+
+def test_nothing_was_seen(socket: Path, capsys: Output) -> None:
+    with control_server(socket, METHODS):
+        assert main(["diagnose", "nobody"]) == FAILED
+    assert capsys.readouterr().err == (
+        "edgevpn: no attempt to connect of nobody has been seen since the daemon was started\n"
+    )
