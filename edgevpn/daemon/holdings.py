@@ -25,7 +25,7 @@ CONFIG, SECRETS = "edgevpn.toml", "secrets.toml"
 PKI = ("ca.pem", "server*.pem", "issued.json", "ca.crl", "*.previous", "trusted/*.pem", "crls/*.crl")
 STATE = ("leases.json", "usage.json", "panel/ca.pem", "panel/server*.pem", "panel/issued.json", "panel/ca.crl")
 PRIVATE = 0o600
-LARGEST = 64 << 20
+LARGEST = 16 << 20
 """Octets of all files together."""
 
 Files = Mapping[str, bytes]
