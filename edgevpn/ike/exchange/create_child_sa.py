@@ -203,6 +203,8 @@ def _made(sa: Established, doing: CreatingChild | RekeyingChild, response: Respo
         return Step(sa, (InstallInbound(lost, ends(sa)), *exported(sa.secured, lost, env)))
     if rival is not None:
         sa = _replaced(sa, rival, env)  # the peer deletes what it asked for
+        if isinstance(doing, CreatingChild):  # if it knows: it may have had its child before it saw our request
+            sa = sa.then(DeleteChild(rival.spi_in))
     if isinstance(doing, RekeyingChild) and (old := sa.child(doing.task.spi_in)) is not None:
         sa = _replaced(sa, old, env).then(DeleteChild(old.spi_in))
     effects = (InstallInbound(child, ends(sa)), InstallOutbound(child, ends(sa)))

@@ -678,6 +678,24 @@ def test_both_make_the_same_new_child(loser: str, nth: int) -> None:
     assert sorted(child.name for child in pair.left.sa.children) == ["dmz", "lan"]
 
 
+@LOSER
+def test_both_make_the_same_new_child_and_one_does_not_know(loser: str) -> None:
+    """Left has its answer before right's request comes: only right sees that one pair is enough."""
+    pair = connected(WITH_DMZ, None, None, "lan")
+    late = len(pair.sent) + 1
+    pair.fate = lambda number, octets: (5 * DELAY,) if number == late else (DELAY,)
+    for end in pair.sides:
+        if end is side(pair, loser):
+            with end.chance.low():
+                end.ask(CreateChild("dmz"))
+        else:
+            end.ask(CreateChild("dmz"))
+    pair.run(20)
+    assert pair.agree()
+    assert sorted(child.name for child in pair.left.sa.children) == ["dmz", "lan"]
+    assert pair.chart().count("request") - 2 == 1
+
+
 def test_two_different_children_at_the_same_time() -> None:
     other = replace(DMZ, name="voice", ts_local=selectors("10.1.8.0/24"), ts_remote=selectors("10.2.8.0/24"))
     pair = connected(replace(TO_RIGHT, children=(LAN, DMZ, other)), None, None, "lan")
