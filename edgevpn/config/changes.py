@@ -11,7 +11,7 @@ from datetime import datetime
 
 from edgevpn.config.edit import add_table, set_value, unset
 from edgevpn.config.errors import Path, Refused, RefusedItems, dotted, shown
-from edgevpn.config.nouns import DEVICE, SITE, Noun, setting_at
+from edgevpn.config.nouns import DEVICE, SITE, Noun, noun_at, setting_at
 from edgevpn.config.source import toml
 from edgevpn.config.values import EXPIRY
 
@@ -50,19 +50,7 @@ def add_device(documents: Documents, name: str, keys: Keys, secrets: Mapping[str
 
 def set_device(documents: Documents, name: str, keys: Keys, secrets: Mapping[str, str], now: datetime) -> Documents:
     """Change keys of a device. Secrets of a way to log in that it no longer has are forgotten."""
-    path = _existing(documents, DEVICE, name)
-    _check_expiry(path, keys, now)
-    for key, value in keys.items():
-        if value is not None:
-            documents = set_key(documents, (*path, key), value)
-        elif _has(documents.config, (*path, key)):
-            documents = unset_key(documents, (*path, key))
-    if secrets:
-        documents = _forget(documents, DEVICE, path)
-        documents = _keep(documents, path, secrets)
-    elif "login" in keys:
-        documents = _forget(documents, DEVICE, path)
-    return documents
+    return _set(documents, DEVICE, name, keys, secrets, now, forgets="login")
 
 
 def remove_device(documents: Documents, name: str) -> Documents:
@@ -73,6 +61,11 @@ def remove_device(documents: Documents, name: str) -> Documents:
 def add_site(documents: Documents, name: str, keys: Keys, secrets: Mapping[str, str], now: datetime) -> Documents:
     """Add a site; its secrets go to secrets.toml."""
     return _add(documents, SITE, name, keys, secrets, now)
+
+
+def set_site(documents: Documents, name: str, keys: Keys, secrets: Mapping[str, str], now: datetime) -> Documents:
+    """Change keys of a site. Secrets of a way to prove itself that it no longer has are forgotten."""
+    return _set(documents, SITE, name, keys, secrets, now, forgets="auth")
 
 
 def remove_site(documents: Documents, name: str) -> Documents:
@@ -88,13 +81,64 @@ def _add(
     if not noun.naming.shape.fullmatch(name) or not name.isprintable():
         raise Refused(f"{shown(name)} is no name for a {noun.path[0]}", f"allowed: {noun.naming.allowed}")
     written = {key: value for key, value in keys.items() if value is not None}
-    for key, value in written.items():
+    below = {key: value for key, value in written.items() if isinstance(value, Mapping) and _is_table((*path, key))}
+    own = {key: value for key, value in written.items() if key not in below}
+    for key, value in own.items():
         setting_at((*path, key))
         _check((*path, key), value)
-    _check_expiry(path, written, now)
+    _check_expiry(path, own, now)
     documents = _forget(documents, noun, path)  # what a table of the same name has left
-    documents = replace(documents, config=add_table(documents.config, path, written))
+    documents = replace(documents, config=add_table(documents.config, path, own))
+    return _keep(_set_keys(documents, path, below), path, secrets)
+
+
+def _set(
+    documents: Documents,
+    noun: Noun,
+    name: str,
+    keys: Keys,
+    secrets: Mapping[str, str],
+    now: datetime,
+    *,
+    forgets: str,
+) -> Documents:
+    path = _existing(documents, noun, name)
+    _check_expiry(path, keys, now)
+    before = _value(documents.config, noun, path, forgets)
+    documents = _set_keys(documents, path, keys)
+    if secrets or _value(documents.config, noun, path, forgets) != before:
+        documents = _forget(documents, noun, path)
     return _keep(documents, path, secrets)
+
+
+def _set_keys(documents: Documents, path: Path, keys: Keys) -> Documents:
+    """Change keys of a table, and of the tables below it; None takes a key out, or a table below."""
+    for key, value in keys.items():
+        below = (*path, key)
+        if isinstance(value, Mapping) and _is_table(below):
+            documents = _set_keys(documents, below, value)
+        elif value is not None:
+            documents = set_key(documents, below, value)
+        elif _is_table(below):
+            documents = replace(documents, config=unset(documents.config, below))
+        elif any(_has(text, below) for text in (documents.config, documents.secrets)):
+            documents = unset_key(documents, below)
+        else:
+            setting_at(below)
+    return documents
+
+
+def _value(document: str, noun: Noun, path: Path, key: str) -> object:
+    """What a key of a table says, written or not."""
+    table = toml(document, "")
+    for part in path:
+        table = table[part]
+    return table.get(key, noun.settings[key].written)
+
+
+def _is_table(path: Path) -> bool:
+    """Whether tables may stand there, or a table whose name is the owner's."""
+    return any(noun_at((*path, *more)) is not None for more in ((), ("x",)))
 
 
 def _remove(documents: Documents, noun: Noun, name: str) -> Documents:

@@ -13,6 +13,7 @@ from edgevpn.config.changes import (
     remove_site,
     set_device,
     set_key,
+    set_site,
     unset_key,
 )
 from edgevpn.config.credential import NtHash, Psk
@@ -133,6 +134,14 @@ def test_a_new_secret_takes_the_place_of_the_old() -> None:
     assert (made.secrets, devices(made)["anna"].credential) == ("", None)
 
 
+def test_the_same_way_to_log_in_keeps_its_secret() -> None:
+    made = set_device(START, "anna", {"login": "password", "owner": "Anna"}, {}, NOW)
+    assert devices(made)["anna"].credential == devices(START)["anna"].credential
+    gone = set_device(START, "anna", {"login": "certificate"}, {}, NOW)
+    assert devices(gone)["anna"].credential is None
+    assert devices(set_device(gone, "anna", {"login": None}, HASH, NOW))["anna"].credential is not None
+
+
 def test_devices_that_are_not_there() -> None:
     assert refused(lambda: set_device(START, "ben", {}, {}, NOW)) == 'there is no device "ben"'
     assert refused(lambda: remove_device(START, "ben")) == 'there is no device "ben"'
@@ -156,6 +165,24 @@ def test_a_site() -> None:
     assert refused(lambda: add_site(START, "head office", keys, {}, NOW)) == (
         '"head office" is no name for a site; allowed: 1 to 32 letters, digits, - and _'
     )
+
+
+def test_a_site_with_children() -> None:
+    """A table below is written as a table, changed as one, and taken out as one."""
+    lan, guests = {"remote_networks": "10.2.0.0/24"}, {"remote_networks": "10.3.0.0/24", "start": None}
+    keys = {"remote": "a.example", "local_networks": "10.1.0.0/24", "child": {"lan": lan, "guests": guests}}
+    made = add_site(START, "office", keys, {"psk": "a long and random text"}, NOW)
+    written = '[site.office.child.lan]\nremote_networks = "10.2.0.0/24"\n'
+    assert written in made.config
+    assert set(tomli.loads(made.config)["site"]["office"]["child"]) == {"lan", "guests"}
+
+    made = set_site(made, "office", {"child": {"lan": {"start": "wait"}, "guests": None}, "mtu": 1400}, {}, NOW)
+    assert tomli.loads(made.config)["site"]["office"]["child"] == {"lan": lan | {"start": "wait"}}
+    assert tomli.loads(made.secrets)["site"]["office"] == {"psk": "a long and random text"}
+    assert "office.child.lan.pond is not a key" in refused(
+        lambda: set_site(made, "office", {"child": {"lan": {"pond": 1}}}, {}, NOW)
+    )
+    assert "pond is not a key" in refused(lambda: set_site(made, "office", {"pond": None}, {}, NOW))
 
 
 def test_a_site_goes_with_its_children() -> None:
