@@ -122,8 +122,8 @@ ENTRIES = (
         Side.BOTH,
         Severity.ERROR,
         Text(
-            "{setting}: the peer knows no tunnel between these networks (TS_UNACCEPTABLE).",
-            "{setting}: 相手はこのネットワーク間のトンネルを知りません(TS_UNACCEPTABLE)。",
+            "{setting} or local_networks: the peer knows no tunnel between these networks (TS_UNACCEPTABLE).",
+            "{setting} または local_networks: 相手はこのネットワーク間のトンネルを知りません。",
         ),
         Text(
             "Compare local_networks and remote_networks with the peer's, which has them the other way round.",

@@ -244,12 +244,13 @@ ENTRIES = (
         Side.THEIRS,
         Severity.ERROR,
         Text(
-            "{setting}: the peer does not accept who we are ({detail}): our ID, or our key, is not what it expects.",
-            "{setting}: 相手がこちらを認めません({detail})。こちらの ID か鍵が相手の設定と違います。",
+            "{setting}, local_id or remote_id: the peer does not accept who we are, or is not called as we call it"
+            " ({detail}).",
+            "{setting}、local_id または remote_id: 相手がこちらを認めないか、名前が違います({detail})。",
         ),
         Text(
-            "Compare our local_id and {setting} with what the peer has for us; its log says which of them it is.",
-            "local_id と {setting} を相手側の設定と比べてください。どちらかは相手のログで分かります。",
+            "Compare the three with what the peer has for us; its log says which of them it is.",
+            "三つを相手側の設定と比べてください。どれかは相手のログで分かります。",
         ),
         "RFC 7296 §2.21.2: AUTHENTICATION_FAILED says nothing more",
     ),
