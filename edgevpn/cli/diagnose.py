@@ -1,4 +1,4 @@
-"""`edgevpn diagnose`: why somebody could not connect. The first line names the setting at fault."""
+"""`edgevpn diagnose`: why somebody could not connect. `edgevpn doctor`: whether we are well ourselves."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import os
 import time
 from collections.abc import Callable, Sequence
 
-from edgevpn.api.records import Attempt
-from edgevpn.cli.output import GOOD, as_json, fail
+from edgevpn.api.records import Attempt, Health
+from edgevpn.cli.output import FAILED, GOOD, as_json, fail
 from edgevpn.client import Client, socket_path
 
 LAST = "last"
+GRAVITY = {"bad": 0, "warning": 1, "good": 2}
+LOOKING = 60.0
+"""Seconds for all checks: names are looked up, certificates read."""
 
 
 def diagnose(options: argparse.Namespace) -> int:
-    """The last attempt of everybody, of one peer, or of whoever came last."""
+    """The last attempt of everybody, of one peer, or of whoever came last; the first line names the setting."""
     with Client(socket_path(options.socket, os.environ)) as client:
-        attempts: list[Attempt] = client.call("attempts", **_of(options.peer))
+        attempts = _attempts(client, options.peer)
     if options.peer == LAST:
         attempts = attempts[:1]
     if options.json:
@@ -28,6 +31,23 @@ def diagnose(options: argparse.Namespace) -> int:
         return fail(f"no attempt to connect{whom} has been seen since the daemon was started")
     print("\n\n".join(attempt_text(each, time.time()) for each in _latest(attempts)))
     return GOOD
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """The gateway's own health: what is wrong first. Fails if anything is bad."""
+    with Client(socket_path(options.socket, os.environ)) as client:
+        checks: list[Health] = client.call("health", LOOKING)
+    if options.json:
+        print(as_json(checks))
+    else:
+        print("\n".join(map(check_text, sorted(checks, key=lambda check: GRAVITY[check["level"]]))))
+    return FAILED if any(check["level"] == "bad" for check in checks) else GOOD
+
+
+def check_text(check: Health) -> str:
+    """What was found, and what helps."""
+    cure = f"\n  What helps: {check['cure']}" if check["cure"] else ""
+    return f"{check['level']:7}  {check['message']}{cure}"
 
 
 def attempt_text(attempt: Attempt, now: float) -> str:
@@ -54,8 +74,9 @@ def _latest(attempts: Sequence[Attempt]) -> list[Attempt]:
     return list(newest.values())
 
 
-def _of(peer: str | None) -> dict[str, str]:
-    return {} if peer in (None, LAST) else {"peer": str(peer)}
+def _attempts(client: Client, peer: str | None) -> list[Attempt]:
+    found: list[Attempt] = client.call("attempts") if peer in (None, LAST) else client.call("attempts", peer=peer)
+    return found
 
 
-VERBS: dict[str, Callable[[argparse.Namespace], int]] = {"diagnose": diagnose}
+VERBS: dict[str, Callable[[argparse.Namespace], int]] = {"diagnose": diagnose, "doctor": doctor}

@@ -23,7 +23,7 @@ from edgevpn.config.diff import difference
 from edgevpn.config.model import Config, Device, Site
 from edgevpn.config.model import Gateway as GatewaySettings
 from edgevpn.daemon.answers import Answers
-from edgevpn.daemon.certificates import NONE, Certificates
+from edgevpn.daemon.certificates import NONE, Certificates, needs_certificates
 from edgevpn.daemon.dataplane import Dataplane
 from edgevpn.daemon.device_status import device_status, session_status
 from edgevpn.daemon.guard import UNGUARDED, Guard
@@ -79,6 +79,7 @@ from edgevpn.kernel.events import (
 )
 from edgevpn.kernel.firewall import FirewallSpec
 from edgevpn.kernel.nft import Nft
+from edgevpn.pki.office import Standing
 
 GOODBYE_PATIENCE = 1.0
 """Seconds in which peers may answer our Deletes."""
@@ -326,6 +327,23 @@ class Gateway:
     def site_names(self) -> tuple[str, ...]:
         """All sites, in the order of the file."""
         return tuple(site.name for site in self._config.sites) if self._config else ()
+
+    # --- what a doctor asks ---
+
+    def features(self) -> Features:
+        """What this kernel can do."""
+        return self._kernel.features()
+
+    def served(self) -> tuple[IpAddress, ...]:
+        """Our addresses that can be spoken to."""
+        every = self._kernel.list_all_addresses(foreign=True)
+        return self._transport.served(dict.fromkeys(each.address.ip for each in every))
+
+    async def standing(self) -> tuple[Standing, ...]:
+        """How our certificates stand; none if nobody needs any. Raises PkiError."""
+        if self._config is None or not needs_certificates(self._config):
+            return ()
+        return await self.certificates.ask(lambda office, at: office.standing(at))
 
     # --- what keepers and the core ask ---
 

@@ -20,6 +20,7 @@ from edgevpn.config.model import Config, LogLevel
 from edgevpn.config.reader import load
 from edgevpn.daemon.book import attempt_record, attempt_records
 from edgevpn.daemon.control import ControlError, ControlServer, Method, Params, listen, may_control
+from edgevpn.daemon.doctor import Doctor
 from edgevpn.daemon.gateway import Folders, Gateway
 from edgevpn.daemon.keeper import Keeper, NotUp
 from edgevpn.daemon.logs import note
@@ -69,6 +70,7 @@ class Service:
             "version": self.version,
             "status": self.status,
             "attempts": self.attempts,
+            "health": self.health,
             "site.up": self.site_up,
             "site.down": self.site_down,
             "site.rekey": self.site_rekey,
@@ -175,6 +177,14 @@ class Service:
             case {**rest} if not rest:
                 return attempt_records(self._gateway.attempts, "", _epoch())
         raise RpcError(ErrorCode.INVALID_PARAMS, "this method takes peer, the name of somebody, or nothing")
+
+    async def health(self, params: Params) -> object:
+        """The `health` method."""
+        if params:
+            raise RpcError(ErrorCode.INVALID_PARAMS, "this method takes nothing")
+        state = self._options.state or self._options.config.parent / "state"
+        carries_traffic = self._options.kernel is not KernelKind.MEMORY
+        return await Doctor(self._gateway, self._gateway.standing, state, carries_traffic).examine(self._config)
 
     def _tell_attempt(self, attempt: Attempt) -> None:
         """The `attempt` topic."""

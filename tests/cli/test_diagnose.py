@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edgevpn.api.records import Attempt
+from edgevpn.api.records import Attempt, Health
 from edgevpn.cli import main
 from edgevpn.cli.diagnose import attempt_text
 from edgevpn.cli.output import FAILED, GOOD
@@ -86,3 +86,30 @@ def test_nothing_was_seen(socket: Path, capsys: Output) -> None:
     assert capsys.readouterr().err == (
         "edgevpn: no attempt to connect of nobody has been seen since the daemon was started\n"
     )
+
+
+WELL: Health = {"id": "clock", "level": "good", "message": "The clock is right.", "cure": ""}
+ILL: Health = {"id": "wan", "level": "bad", "message": "The provider shares its address.", "cure": "Ask for one."}
+
+
+async def health(params: Params) -> object:
+    return [WELL, ILL]
+
+
+async def good_health(params: Params) -> object:
+    return [WELL]
+
+
+def test_doctor(socket: Path, capsys: Output) -> None:
+    """What is wrong comes first."""
+    with control_server(socket, {"health": health}):
+        assert main(["doctor"]) == FAILED
+    assert capsys.readouterr().out == (
+        "bad      The provider shares its address.\n  What helps: Ask for one.\ngood     The clock is right.\n"
+    )
+
+
+def test_doctor_finds_nothing(socket: Path, capsys: Output) -> None:
+    with control_server(socket, {"health": good_health}):
+        assert main(["doctor", "--json"]) == GOOD
+    assert json.loads(capsys.readouterr().out) == [WELL]

@@ -61,7 +61,7 @@ def running(options: RunOptions) -> Iterator[subprocess.Popen[bytes]]:
 def test_answers_as_described_until_told_to_stop(options: RunOptions) -> None:
     with running(options) as daemon:
         with Client(options.socket) as client:
-            for method in ("version", "status", "attempts", "reload"):
+            for method in ("version", "status", "attempts", "health", "reload"):
                 assert misfits(client.call(method), METHODS[method].result) == []
             assert [(site["name"], site["state"]) for site in client.status()["sites"]] == [("office", "down")]
         daemon.send_signal(signal.SIGTERM)

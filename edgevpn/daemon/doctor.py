@@ -1,0 +1,113 @@
+"""Looks at the gateway and at the machine that it runs on, and gathers the facts that `health` judges."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Protocol
+
+from edgevpn.api import SiteStatus
+from edgevpn.api.records import Health
+from edgevpn.config.model import Config
+from edgevpn.config.values import Address
+from edgevpn.daemon.health import Ends, Facts, Lookup, Silent, judged
+from edgevpn.kernel.contract import Features
+from edgevpn.kernel.errors import KernelError
+from edgevpn.pki.errors import PkiError
+from edgevpn.pki.office import Standing
+
+FAR = (ip_address("198.41.0.4"), ip_address("2001:503:ba3e::2:30"))
+"""A root name server, of each IP version: packets to it leave by the way to the internet. None is sent."""
+WORTH_AN_ANSWER = 10_000
+"""Octets one way, after which something should have come the other way."""
+PATIENCE = 5.0
+"""Seconds for a name to be looked up."""
+
+
+class Patient(Protocol):
+    """What is examined: the gateway, as far as that matters here."""
+
+    def features(self) -> Features: ...
+
+    def served(self) -> tuple[Address, ...]: ...
+
+    def source_for(self, remote: Address) -> Address | None: ...
+
+    async def resolve(self, name: str) -> tuple[Address, ...]: ...
+
+    @property
+    def site_names(self) -> tuple[str, ...]: ...
+
+    def site_status(self, name: str) -> SiteStatus: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Doctor:
+    """Examines a gateway. `standing` tells how our certificates stand, `state` is where state is kept."""
+
+    patient: Patient
+    standing: Callable[[], Awaitable[Sequence[Standing]]]
+    state: Path
+    carries_traffic: bool
+
+    async def examine(self, config: Config) -> list[Health]:
+        """All checks, with this configuration."""
+        return judged(await self._facts(config))
+
+    async def _facts(self, config: Config) -> Facts:
+        sites = self._sites()
+        certificates, faults = await self._certificates()
+        return Facts(
+            now=datetime.now(UTC),
+            features=self.patient.features(),
+            carries_traffic=self.carries_traffic,
+            served=self.patient.served(),
+            outside=tuple(found for far in FAR if (found := self.patient.source_for(far)) is not None),
+            lookups=tuple([await self._lookup(name) for name in config.pki.public_name]),
+            certificates=certificates,
+            faults=faults,
+            space=_space(self.state),
+            silent=tuple(_silent(sites)),
+            down=tuple(site["name"] for site in sites if site["state"] == "down" and site["why"]),
+        )
+
+    def _sites(self) -> list[SiteStatus]:
+        try:
+            return [self.patient.site_status(name) for name in self.patient.site_names]
+        except KernelError:
+            return []  # the check of the kernel says more
+
+    async def _lookup(self, name: str | Address) -> Lookup:
+        if not isinstance(name, str):
+            return Lookup(str(name), (name,))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return Lookup(name, await self.patient.resolve(name))
+        except (OSError, TimeoutError, UnicodeError):
+            return Lookup(name, ())
+
+    async def _certificates(self) -> tuple[tuple[Ends, ...], tuple[str, ...]]:
+        try:
+            return tuple(Ends(each.what, each.ends) for each in await self.standing()), ()
+        except PkiError as error:
+            return (), (str(error),)
+
+
+def _space(folder: Path) -> int:
+    """Octets that are free where this folder is, or will be."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    return shutil.disk_usage(there).free
+
+
+def _silent(sites: Iterable[SiteStatus]) -> Iterable[Silent]:
+    for site in sites:
+        for ike in site["ike"]:
+            for child in ike["children"]:
+                received, sent = child["bytes_in"], child["bytes_out"]
+                if max(received, sent) >= WORTH_AN_ANSWER and min(received, sent) == 0:
+                    yield Silent(f"{site['name']} ({child['name']})", received, sent)

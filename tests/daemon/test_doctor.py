@@ -1,0 +1,37 @@
+"""edgevpn.daemon.doctor: a gateway on loopback is examined."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgevpn.daemon.doctor import Doctor
+from edgevpn.pki.errors import PkiError, Reason
+from tests.support.gateways import running, until
+from tests.support.ports import free_ports
+from tests.support.visitors import gateway
+
+LOCAL = {"public_name": "127.0.0.1", "key_type": "ecdsa256"}
+
+
+async def test_running_gateway(tmp_path: Path) -> None:
+    config = gateway(pki=LOCAL)
+    async with running(config, free_ports(), folder=tmp_path) as here:
+        await until(lambda: here.gateway.knows("road/password"))
+        doctor = Doctor(here.gateway, here.gateway.standing, tmp_path / "state", carries_traffic=True)
+        found = {each["id"]: each for each in await doctor.examine(config)}
+    assert {"kernel", "ports", "wan", "name", "clock", "certificates", "space"} <= found.keys()
+    assert found["ports"]["message"] == "UDP ports are open on 127.0.0.1."
+    assert found["name"]["level"] == "good"
+    assert found["certificates"]["level"] == "good"
+
+
+async def test_certificates_that_cannot_be_read(tmp_path: Path) -> None:
+    async def damaged() -> tuple[()]:
+        raise PkiError(Reason.DAMAGED, "ca.pem")
+
+    config = gateway(pki=LOCAL)
+    async with running(config, free_ports(), folder=tmp_path) as here:
+        found = await Doctor(here.gateway, damaged, tmp_path / "not yet", carries_traffic=False).examine(config)
+    (fault,) = (each for each in found if each["id"] == "certificates")
+    assert (fault["level"], fault["message"]) == ("bad", "ca.pem is damaged")
+    assert found[0]["level"] == "bad"
