@@ -80,10 +80,11 @@ def note(log: logging.Logger, level: int, event: str, **fields: object) -> None:
 
 
 def note_report(log: logging.Logger, report: Report) -> None:
-    """Log what the core has reported."""
+    """Log what the core has reported, with the cause as a word to search for."""
     level = LEVELS[report.level]
     if log.isEnabledFor(level):
-        log.log(level, Entry(report.event, report.fields))
+        cause = (("cause", report.cause.value),) if report.cause else ()
+        log.log(level, Entry(report.event, (*report.fields, *cause)))
 
 
 def _plain(value: object) -> object:

@@ -4,7 +4,8 @@ import logging
 import pytest
 
 from edgevpn.daemon.logs import LONGEST_VALUE, Entry, formatter, line, note, note_report, value_text
-from edgevpn.ike.contract import Level, report
+from edgevpn.ike.contract import Level, refused, report
+from edgevpn.ike.errors import Cause
 
 VALUES: dict[str, tuple[object, str]] = {
     "word": ("office", "office"),
@@ -41,10 +42,12 @@ def test_levels(caplog: pytest.LogCaptureFixture) -> None:
     note(log, logging.DEBUG, "unseen")
     note_report(log, report(Level.DEBUG, "unseen"))
     note(log, logging.INFO, "up", peer="office")
-    note_report(log, report(Level.WARNING, "refused", why="no key"))
+    note_report(log, report(Level.WARNING, "odd", why="no key"))
+    note_report(log, refused("refused", Cause.WRONG_KEY, why="no key"))
     assert caplog.record_tuples == [
         ("edgevpn.test", logging.INFO, "up peer=office"),
-        ("edgevpn.test", logging.WARNING, 'refused why="no key"'),
+        ("edgevpn.test", logging.WARNING, 'odd why="no key"'),
+        ("edgevpn.test", logging.WARNING, 'refused why="no key" cause=wrong-key'),
     ]
 
 
