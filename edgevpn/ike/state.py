@@ -19,294 +19,49 @@
 Changing state is building the next record, so an exception changes nothing. Every record says at which time
 it wants to be looked at again (`due`); the endpoint makes that one timer, so no timer outlives its reason.
 All times are seconds of the caller's monotonic clock; `NEVER` is a time that does not come.
+
+What the records are made of is in `sa` and `tasks`; who uses a state finds all of it here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from enum import Enum, auto
 from typing import Self
 
 from edgevpn.ike.clients import UNKNOWN, Client
 from edgevpn.ike.crypto.dh import KeyPair
-from edgevpn.ike.crypto.keymat import ChildKeys, IkeKeys
-from edgevpn.ike.crypto.suite import ChildSuite, IkeSuite
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.iana import HashAlgorithm, Ke
-from edgevpn.ike.peer import NEVER, ChildPolicy, IpAddress, Mode, Peer
+from edgevpn.ike.peer import NEVER, IpAddress, Peer
+from edgevpn.ike.sa import Address as Address
+from edgevpn.ike.sa import ChildSa as ChildSa
+from edgevpn.ike.sa import Nat as Nat
+from edgevpn.ike.sa import Path as Path
+from edgevpn.ike.sa import Phase as Phase
+from edgevpn.ike.sa import Secured as Secured
 from edgevpn.ike.session import BY_KEY, BY_KEYS, Proof, Session
+from edgevpn.ike.tasks import Announce as Announce
+from edgevpn.ike.tasks import Announcing as Announcing
+from edgevpn.ike.tasks import CheckingPath as CheckingPath
+from edgevpn.ike.tasks import CheckPath as CheckPath
+from edgevpn.ike.tasks import ChildOffer as ChildOffer
+from edgevpn.ike.tasks import Close as Close
+from edgevpn.ike.tasks import CreateChild as CreateChild
+from edgevpn.ike.tasks import CreatingChild as CreatingChild
+from edgevpn.ike.tasks import DeleteChild as DeleteChild
+from edgevpn.ike.tasks import Deleting as Deleting
+from edgevpn.ike.tasks import Doing as Doing
+from edgevpn.ike.tasks import Probe as Probe
+from edgevpn.ike.tasks import Probing as Probing
+from edgevpn.ike.tasks import RekeyChild as RekeyChild
+from edgevpn.ike.tasks import RekeyIke as RekeyIke
+from edgevpn.ike.tasks import RekeyingChild as RekeyingChild
+from edgevpn.ike.tasks import RekeyingIke as RekeyingIke
+from edgevpn.ike.tasks import Rival as Rival
+from edgevpn.ike.tasks import Task as Task
+from edgevpn.ike.tasks import Update as Update
+from edgevpn.ike.tasks import Updating as Updating
 from edgevpn.ike.wire.payloads import Identification
-from edgevpn.ike.wire.selector import TrafficSelector
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where one end of IKE sits: host and UDP port."""
-
-    host: IpAddress
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class Path:
-    """Our address and the peer's."""
-
-    local: Address
-    remote: Address
-
-
-@dataclass(frozen=True, slots=True)
-class Nat:
-    """Who sits behind a NAT, by the hashes of RFC 7296 §2.23; either makes ESP travel in UDP.
-
-    `supported`: the peer knows of NATs at all.
-    """
-
-    local: bool = False
-    remote: bool = False
-    supported: bool = True
-
-    def __bool__(self) -> bool:
-        return self.local or self.remote
-
-
-@dataclass(frozen=True, slots=True)
-class Secured:
-    """What both sides share once keys are agreed (RFC 7296 §2.14). `initiator`: whether we began this IKE SA.
-
-    `fragments`: both know how to put a long message together again (RFC 7383 §2.3).
-    """
-
-    spi_i: bytes
-    spi_r: bytes
-    initiator: bool
-    suite: IkeSuite
-    keys: IkeKeys = field(repr=False)
-    fragments: bool = False
-
-    @property
-    def spi(self) -> bytes:
-        """The SPI that we chose, by which this IKE SA is known here."""
-        return self.spi_i if self.initiator else self.spi_r
-
-    @property
-    def sk_p_local(self) -> bytes:
-        """The key that covers our identity in AUTH."""
-        return self.keys.sk_pi if self.initiator else self.keys.sk_pr
-
-    @property
-    def sk_p_remote(self) -> bytes:
-        """The key that covers the peer's identity in AUTH."""
-        return self.keys.sk_pr if self.initiator else self.keys.sk_pi
-
-
-class Phase(Enum):
-    """How far the life of a CHILD SA has come."""
-
-    INBOUND = auto()  # we answered its rekey: receives; sends when the old pair goes (RFC 7296 §2.8)
-    ACTIVE = auto()
-    REPLACED = auto()  # a newer pair carries the traffic; a Delete will come, or go at the latest when it is due
-    DELETING = auto()  # our Delete waits for its answer
-    LINGERING = auto()  # deleted by both sides; receives late packets for a few seconds
-
-
-@dataclass(frozen=True, slots=True)
-class ChildSa:
-    """A pair of ESP SAs. `initiator`: whether we asked for it, which tells whose keys are whose.
-
-    `due` is when its phase ends by itself: ACTIVE -> rekey, INBOUND -> send, REPLACED -> delete, LINGERING -> gone.
-    `rekey_at` is when an ACTIVE one will be due, for a pair that is not there yet.
-    """
-
-    name: str
-    spi_in: bytes
-    spi_out: bytes
-    suite: ChildSuite
-    keys: ChildKeys = field(repr=False)
-    initiator: bool
-    ts_local: tuple[TrafficSelector, ...]
-    ts_remote: tuple[TrafficSelector, ...]
-    mode: Mode = Mode.TUNNEL
-    phase: Phase = Phase.ACTIVE
-    due: float = NEVER
-    rekey_at: float = NEVER
-    replaces: bytes | None = None  # spi_in of the pair that this one was made to follow
-
-    @property
-    def lives(self) -> bool:
-        """Whether it is there to carry traffic, now or as soon as the pair before it goes."""
-        return self.phase in (Phase.INBOUND, Phase.ACTIVE)
-
-    def turned(self, phase: Phase, due: float = NEVER) -> ChildSa:
-        """The same pair, further on in its life."""
-        return replace(self, phase=phase, due=due)
-
-
-# What waits for its turn.
-
-
-# Of the first three, `ke` is how to do it after the peer refused our guess: with this method, or NONE for without any.
-
-
-@dataclass(frozen=True, slots=True)
-class CreateChild:
-    """A child of this policy is wanted; `packet` is the local and remote selector of the packet that wants it."""
-
-    name: str
-    ke: Ke | None = None
-    packet: tuple[TrafficSelector, TrafficSelector] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RekeyChild:
-    """The child with this inbound SPI is to be followed by a new one."""
-
-    spi_in: bytes
-    ke: Ke | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RekeyIke:
-    """This IKE SA is to be followed by a new one."""
-
-    ke: Ke | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteChild:
-    """The child with this inbound SPI is to go."""
-
-    spi_in: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """The peer is to show that it lives."""
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """The peer is to know that this IKE SA goes over another path now (RFC 4555 §3.5). `tries` counts refusals."""
-
-    tries: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class CheckPath:
-    """The peer is to show that it receives what is sent to where it says to be (RFC 4555 §3.7)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Announce:
-    """The peer is to know at which other addresses we can be reached (RFC 4555 §3.6)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """The IKE SA is to go. `asked`: somebody here wants it."""
-
-    reason: str
-    asked: bool
-
-
-Task = CreateChild | RekeyChild | RekeyIke | DeleteChild | Probe | Update | CheckPath | Announce | Close
-
-
-# What we may be in the middle of asking; one at a time (window of one, RFC 7296 §2.3).
-
-
-@dataclass(frozen=True, slots=True)
-class ChildOffer:
-    """What must be remembered of our offer of a CHILD SA until it is answered."""
-
-    policy: ChildPolicy
-    spi_in: bytes
-    ni: bytes = field(repr=False)
-    ke: Ke = Ke.NONE
-    key_pair: KeyPair | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Rival:
-    """The SA that the peer made for the same purpose while our request for one was on its way (RFC 7296 §2.8.1).
-
-    `lowest` is the smaller of its two nonces, `spi` what we know the new SA by.
-    """
-
-    spi: bytes
-    lowest: bytes = field(repr=False)
-
-
-# `gone` are the SPIs of children that the peer has deleted and we do not know: the answer that is on its way to us may
-# have been about one of them.
-
-
-@dataclass(frozen=True, slots=True)
-class CreatingChild:
-    """CREATE_CHILD_SA for a new child is unanswered."""
-
-    task: CreateChild
-    offer: ChildOffer
-    rival: Rival | None = None
-    gone: frozenset[bytes] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class RekeyingChild:
-    """CREATE_CHILD_SA for a child in the place of another is unanswered."""
-
-    task: RekeyChild
-    offer: ChildOffer
-    rival: Rival | None = None
-    gone: frozenset[bytes] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class RekeyingIke:
-    """CREATE_CHILD_SA for a new IKE SA is unanswered; `spi` is what we will know it by."""
-
-    task: RekeyIke
-    spi: bytes
-    ni: bytes = field(repr=False)
-    ke: Ke
-    key_pair: KeyPair = field(repr=False)
-    rival: Rival | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Deleting:
-    """Delete of the children with these inbound SPIs is unanswered."""
-
-    spis: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Probing:
-    """An empty INFORMATIONAL asks whether the peer is there (RFC 7296 §2.4)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Updating:
-    """UPDATE_SA_ADDRESSES for this path is unanswered; the answer must bear the same COOKIE2."""
-
-    task: Update
-    path: Path
-    cookie2: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class CheckingPath:
-    """An INFORMATIONAL request with a COOKIE2 is unanswered."""
-
-    cookie2: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Announcing:
-    """Our other addresses are on their way."""
-
-
-Doing = CreatingChild | RekeyingChild | RekeyingIke | Deleting | Probing | Updating | CheckingPath | Announcing
 
 
 @dataclass(frozen=True, slots=True)

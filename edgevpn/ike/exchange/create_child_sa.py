@@ -303,8 +303,8 @@ def _otherwise(
     if error.notify_type == NotifyType.INVALID_KE_PAYLOAD:
         wanted = Ke(int.from_bytes(error.data, "big"))
     elif error.notify_type == NotifyType.NO_PROPOSAL_CHOSEN:
-        # it will not have a key exchange, or must have one, and does not say which
-        others = methods(offers) or (Ke.NONE,)
+        # it will not have a key exchange, or must have one, and does not say which: most likely that of the IKE SA
+        others = sorted(methods(offers) or (Ke.NONE,), key=lambda method: method != sa.secured.suite.ke)
         wanted = next((method for method in others if (method == Ke.NONE) != (asked == Ke.NONE)), None)
     return replace(task, ke=wanted) if wanted in methods(offers) and wanted != asked else None
 

@@ -1,0 +1,36 @@
+"""edgevpn.ike.sa."""
+
+from __future__ import annotations
+
+from edgevpn.ike.peer import NEVER
+from edgevpn.ike.sa import Nat, Phase
+from tests.support.states import SPI_I, SPI_R, a_child, secured
+
+
+def test_each_side_knows_it_by_its_own_spi() -> None:
+    assert secured(initiator=True).spi == SPI_I
+    assert secured(initiator=False).spi == SPI_R
+
+
+def test_identities_are_covered_by_the_sender_s_key() -> None:
+    left, right = secured(initiator=True), secured(initiator=False)
+    assert left.sk_p_local == right.sk_p_remote == left.keys.sk_pi
+    assert left.sk_p_remote == right.sk_p_local == left.keys.sk_pr
+
+
+def test_either_side_behind_a_nat_is_a_nat() -> None:
+    assert not Nat()
+    assert Nat(local=True)
+    assert Nat(remote=True)
+
+
+def test_child_grows_older() -> None:
+    """Each phase has its own end, or none."""
+    older = a_child(due=5.0).turned(Phase.LINGERING, 12.0)
+    assert older == a_child(phase=Phase.LINGERING, due=12.0)
+    assert a_child(due=5.0).turned(Phase.REPLACED).due == NEVER
+
+
+def test_child_that_carries_traffic() -> None:
+    """Now, or as soon as the one before it goes."""
+    assert [phase for phase in Phase if a_child(phase=phase).lives] == [Phase.INBOUND, Phase.ACTIVE]
