@@ -56,7 +56,12 @@ METHODS: Mapping[str, MethodSpec] = {
     "version": MethodSpec("Which edgevpn answers.", Version),
     "status": MethodSpec("Everything that is up, coming up or down.", Status),
     "health": MethodSpec("Look at everything that must be right, and say how it stands.", list[Health]),
-    "attempts": MethodSpec("The last attempts to connect, the newest first.", list[Attempt], {}, {"peer": str}),
+    "attempts": MethodSpec(
+        "The last attempts to connect, the newest first.",
+        list[Attempt],
+        {},
+        {"peer": str, "language": Literal["en", "ja"]},
+    ),
     "log.recent": MethodSpec("The last lines of the log, the oldest first.", list[LogLine], {}, {"limit": int}),
     "metrics": MethodSpec("Counters as Prometheus reads them.", str),
     "subscribe": MethodSpec("Hear of these topics, and no longer of others.", Subscription, {"topics": list[str]}),

@@ -69,6 +69,7 @@ def _add_daemon(verbs: Verbs) -> None:
     diagnose.add_argument(
         "peer", nargs="?", metavar="PEER", help="a site, pool, identity or address; last for whoever came last"
     )
+    diagnose.add_argument("--language", choices=("en", "ja"), help="instead of that of the environment")
     verbs.add_parser("doctor", parents=[daemon, _json()], help="look whether everything is as it must be")
     verbs.add_parser("reload", parents=[daemon], help="have the daemon read its file again")
     web = verbs.add_parser("web", parents=[daemon], help="serve the panel, in the foreground")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from edgevpn.api.records import Attempt, Health
 from edgevpn.cli.output import FAILED, GOOD, as_json, fail
@@ -20,7 +20,7 @@ LOOKING = 60.0
 def diagnose(options: argparse.Namespace) -> int:
     """The last attempt of everybody, of one peer, or of whoever came last; the first line names the setting."""
     with Client(socket_path(options.socket, os.environ)) as client:
-        attempts = _attempts(client, options.peer)
+        attempts = _attempts(client, options.peer, options.language or language_of(os.environ))
     if options.peer == LAST:
         attempts = attempts[:1]
     if options.json:
@@ -50,6 +50,12 @@ def check_text(check: Health) -> str:
     return f"{check['level']:7}  {check['message']}{cure}"
 
 
+def language_of(environ: Mapping[str, str]) -> str:
+    """What the user's environment asks for, of the languages that we have; POSIX, chapter 8."""
+    chosen = next(filter(None, (environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    return "ja" if chosen.startswith("ja") else "en"
+
+
 def attempt_text(attempt: Attempt, now: float) -> str:
     """What happened, what helps, and who it was; `now` is a Unix time in seconds."""
     who = attempt["identity"] or attempt["peer"]
@@ -74,8 +80,9 @@ def _latest(attempts: Sequence[Attempt]) -> list[Attempt]:
     return list(newest.values())
 
 
-def _attempts(client: Client, peer: str | None) -> list[Attempt]:
-    found: list[Attempt] = client.call("attempts") if peer in (None, LAST) else client.call("attempts", peer=peer)
+def _attempts(client: Client, peer: str | None, language: str) -> list[Attempt]:
+    asked = "" if peer in (None, LAST) else peer
+    found: list[Attempt] = client.call("attempts", peer=asked, language=language)
     return found
 
 

@@ -53,6 +53,12 @@ class Devices:
                 return self.refusal(device) or Found(device, peer)
         return Refusal.UNKNOWN
 
+    def name_of(self, peers: Iterable[str], shown: str) -> str:
+        """The name of the device that shows itself so, by one of these peers, may it come in or not; "" if none."""
+        key = folded(shown.encode("utf-8", "replace"))
+        found = (self._by_key.get((peer, key)) for peer in peers)
+        return next((device.name for device in found if device is not None), "")
+
     def holder(self, peer: str, name: str) -> Found | Refusal:
         """The device of that name, which has shown a certificate that we have given it."""
         device = self._by_name.get(name)

@@ -6,7 +6,7 @@ Everything here is mapped from codes and records; no text of an error is looked 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgevpn.daemon.devices import Refusal as DeviceRefusal
 from edgevpn.daemon.status import selector_text
@@ -75,6 +75,7 @@ PLAIN: Mapping[Cause, tuple[Code, str]] = {
     # Causes that say all by themselves, with the key that has to do with them.
     Cause.MALFORMED: (Code.MALFORMED, ""),
     Cause.ADDRESS_UNKNOWN: (Code.ADDRESS_UNKNOWN, "remote"),
+    Cause.NO_COMMON_PROPOSAL: (Code.IKE_PROPOSAL_REFUSED, "ike_proposals"),
     Cause.NO_ADDRESS: (Code.NO_ADDRESS_LEFT, "v4"),
     Cause.ADDRESS_NOT_ASKED: (Code.ADDRESS_NOT_ASKED, "v4"),
     Cause.ADDRESS_NOT_GIVEN: (Code.ADDRESS_NOT_GIVEN, "virtual_ips"),
@@ -118,16 +119,17 @@ class About:
     refusal: DeviceRefusal | None = None
     seen_on_nat_port: bool = False
     known: Mapping[str, Peer] | None = None
+    device: str = ""
 
     def setting(self, key: str, child: str = "") -> str:
         """The full name of a key where this is about one noun; with `*` where it may be several."""
         nouns = dict.fromkeys(_noun(peer) for peer in self.peers)
         pools = [each for each in nouns if each.startswith("pool.")]
         if key in OF_DEVICES and (pools or not nouns):
-            return f"device.{self.identity or '*'}.{key}"
+            return f"device.{self.device or '*'}.{key}"
         noun = next(iter(nouns), "") if len(nouns) == 1 else pools[0] if pools else "site.*"
         if noun.startswith("pool.") and key == "psk":
-            return f"device.{self.identity or '*'}.psk"
+            return f"device.{self.device or '*'}.psk"
         if noun.startswith("pool.") and key in OF_THE_PKI:
             return OF_THE_PKI[key]
         within = f".child.{child}" if child and f"site.{child}" != noun else ""
@@ -196,18 +198,14 @@ def _noun(peer: str) -> str:
 
 def _of(about: About, peers: tuple[str, ...]) -> About:
     """The same, about these peers if there are any."""
-    return (
-        about
-        if not peers
-        else About(peers, about.remote, about.identity, about.why, about.refusal, about.seen_on_nat_port, about.known)
-    )
+    return replace(about, peers=peers) if peers else about
 
 
 def _device(refusal: DeviceRefusal | None, about: About) -> Finding | None:
     if refusal not in REFUSALS:
         return None
     code, key = REFUSALS[refusal]
-    fields = {Field.SETTING: f"device.{about.identity or '*'}.{key}"}
+    fields = {Field.SETTING: f"device.{about.device or '*'}.{key}"}
     return _found(code, key, about, fields)
 
 
@@ -349,3 +347,8 @@ def _unfollowed(evidence: Unfollowed, about: About) -> Finding:
 def identity_text(identity: object) -> str:
     """Who a peer says to be, in words; "" if it has not said."""
     return str(identity) if isinstance(identity, Identification) else ""
+
+
+def name_of(identity: object) -> str:
+    """The same as a device would show it, whatever its type."""
+    return identity.data.decode("utf-8", "replace") if isinstance(identity, Identification) else ""

@@ -134,7 +134,7 @@ class Gateway:
         self._answers = Answers(self.feed, self._begin)
         self._answers.keyring = NONE
         self.attempts = Attempts()
-        self._witness = Witness(self.attempts, ports.nat, self._clock)
+        self._witness = Witness(self.attempts, ports.nat, self._clock, self._device_of)
         self._answers.on_refused = self._witness.refused
         self.visitors = Visitors(folders.state, self._answers, self.feed, self._touch_wall, self.news)
         self.certificates = Certificates(folders.pki, self._on_keyring)
@@ -344,6 +344,9 @@ class Gateway:
         if self._config is None or not needs_certificates(self._config):
             return ()
         return await self.certificates.ask(lambda office, at: office.standing(at))
+
+    def _device_of(self, peers: tuple[str, ...], identity: str) -> str:
+        return self._answers.devices.name_of(peers, identity)
 
     # --- what keepers and the core ask ---
 

@@ -10,11 +10,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import sdnotify
 
 from edgevpn import __version__
-from edgevpn.api import API_VERSION, ErrorCode, Reloaded, RpcError, Status
+from edgevpn.api import API_VERSION, METHODS, ErrorCode, Reloaded, RpcError, Status
 from edgevpn.config.errors import ConfigError
 from edgevpn.config.model import Config, LogLevel
 from edgevpn.config.reader import load
@@ -25,7 +26,9 @@ from edgevpn.daemon.gateway import Folders, Gateway
 from edgevpn.daemon.keeper import Keeper, NotUp
 from edgevpn.daemon.logs import note
 from edgevpn.daemon.options import KernelKind, RunOptions, StartFailed
+from edgevpn.daemon.parameters import checked
 from edgevpn.diagnosis.attempts import Attempt
+from edgevpn.diagnosis.entry import Language
 from edgevpn.ike.contract import KeysDerived
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import KernelError
@@ -171,17 +174,13 @@ class Service:
 
     async def attempts(self, params: Params) -> object:
         """The `attempts` method."""
-        match params:
-            case {"peer": str(peer), **rest} if not rest:
-                return attempt_records(self._gateway.attempts, peer, _epoch())
-            case {**rest} if not rest:
-                return attempt_records(self._gateway.attempts, "", _epoch())
-        raise RpcError(ErrorCode.INVALID_PARAMS, "this method takes peer, the name of somebody, or nothing")
+        given: dict[str, Any] = checked("attempts", METHODS["attempts"], params)
+        language = Language(given.get("language", "en"))
+        return attempt_records(self._gateway.attempts, given.get("peer", ""), _epoch(), language)
 
     async def health(self, params: Params) -> object:
         """The `health` method."""
-        if params:
-            raise RpcError(ErrorCode.INVALID_PARAMS, "this method takes nothing")
+        checked("health", METHODS["health"], params)
         state = self._options.state or self._options.config.parent / "state"
         carries_traffic = self._options.kernel is not KernelKind.MEMORY
         return await Doctor(self._gateway, self._gateway.standing, state, carries_traffic).examine(self._config)

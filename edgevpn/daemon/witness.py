@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from edgevpn.daemon.devices import Refusal as DeviceRefusal
-from edgevpn.daemon.findings import About, finding_of, identity_text, moved
+from edgevpn.daemon.findings import About, finding_of, identity_text, moved, name_of
 from edgevpn.diagnosis.attempts import Attempt, Attempts, Stage
 from edgevpn.diagnosis.entry import Finding
 from edgevpn.ike.contract import (
@@ -45,15 +45,23 @@ class Party:
     remote: str
     identity: str
     client: str
+    device: str = ""
 
 
 class Witness:
-    """Writes down what it sees. `clock` gives the time in which attempts are kept."""
+    """Writes down what it sees. `clock` gives the time in which attempts are kept, `device_of` the device of peers."""
 
-    def __init__(self, attempts: Attempts, nat_port: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        attempts: Attempts,
+        nat_port: int,
+        clock: Callable[[], float],
+        device_of: Callable[[tuple[str, ...], str], str] = lambda peers, identity: "",
+    ) -> None:
         self._attempts = attempts
         self._nat_port = nat_port
         self._clock = clock
+        self._device_of = device_of
         self._peers: dict[str, Peer] = {}
         self._called: dict[str, str] = {}  # where each peer was called last
         self._up: dict[bytes, Party] = {}
@@ -108,25 +116,31 @@ class Witness:
         peers = fields.get("peers") or ((fields["peer"],) if fields.get("peer") else ())
         named = tuple(each for each in peers if isinstance(each, str)) if isinstance(peers, tuple) else ()
         called = self._called.get(named[0], "") if named else ""
+        user, claimed = _text(fields.get("user")), fields.get("identity")
         return About(
             peers=named,
             remote=_text(fields.get("remote")) or (party.remote if party else called),
-            identity=_text(fields.get("user"))
-            or identity_text(fields.get("identity"))
-            or (party.identity if party else ""),
+            identity=user or identity_text(claimed) or (party.identity if party else ""),
             why=_text(fields.get("why")),
             refusal=self._refusals.get(spi),
             seen_on_nat_port=spi in self._on_nat_port,
             known=self._peers,
+            device=party.device if party else self._device_of(self._may_be(named), user or name_of(claimed)),
         )
+
+    def _may_be(self, named: tuple[str, ...]) -> tuple[str, ...]:
+        """The peers that somebody may be who has not come far enough to tell."""
+        return named or tuple(self._peers)
 
     def _on_up(self, up: IkeSaUp) -> None:
         session, before = up.session, self._up.pop(up.replaces, None) if up.replaces else None
         identity = session.user or str(up.remote_id)
-        party = Party(up.peer, str(up.path.remote.host), identity, session.client.name)
+        device = self._device_of((up.peer,), session.user or name_of(up.remote_id))
+        party = Party(up.peer, str(up.path.remote.host), identity, session.client.name, device)
         self._up[up.spi] = party
         if before is None:
-            self._attempts.note(Attempt(self._clock(), party.remote, up.peer, party.identity, party.client, Stage.UP))
+            seen = Attempt(self._clock(), party.remote, up.peer, identity, party.client, Stage.UP, device=device)
+            self._attempts.note(seen)
 
     def _on_down(self, down: IkeSaDown) -> None:
         party = self._up.pop(down.spi, None)
@@ -135,8 +149,7 @@ class Witness:
         if down.cause is Cause.REFUSED_BY_PEER and down.evidence is None:
             return  # told when it came
         remote = party.remote if party else self._called.get(down.peer, "")
-        identity = party.identity if party else ""
-        about = About((down.peer,), remote, identity, down.reason, known=self._peers)
+        about = self._about_party(down.peer, remote, party, down.reason)
         stage = Stage.UP if party else Stage.IKE_AUTH
         self._note(finding_of(down.cause, down.evidence, about), about, stage, party.client if party else "")
 
@@ -145,13 +158,13 @@ class Witness:
         if party is None or party.remote == str(news.path.remote.host):
             return
         party = self._up[news.spi] = replace(party, remote=str(news.path.remote.host))
-        about = About((news.peer,), party.remote, party.identity)
+        about = self._about_party(news.peer, party.remote, party, "")
         self._note(moved(about), about, Stage.UP, party.client)
 
     def _on_child_failed(self, failed: ChildFailed) -> None:
         party = self._up.get(failed.spi)
         remote = party.remote if party else self._called.get(failed.peer, "")
-        about = About((failed.peer,), remote, party.identity if party else "", failed.reason, known=self._peers)
+        about = self._about_party(failed.peer, remote, party, failed.reason)
         finding = finding_of(Cause.REFUSED_BY_PEER, failed.evidence, about)
         self._note(finding, about, Stage.CHILD, party.client if party else "")
 
@@ -159,7 +172,12 @@ class Witness:
         if finding is None:
             return
         peer = about.peers[0] if len(about.peers) == 1 else ""
-        self._attempts.note(Attempt(self._clock(), about.remote, peer, about.identity, client, stage, finding))
+        seen = Attempt(self._clock(), about.remote, peer, about.identity, client, stage, finding, device=about.device)
+        self._attempts.note(seen)
+
+    def _about_party(self, peer: str, remote: str, party: Party | None, why: str) -> About:
+        identity, device = (party.identity, party.device) if party else ("", "")
+        return About((peer,), remote, identity, why, known=self._peers, device=device)
 
 
 def _is_of_child(cause: Cause) -> bool:

@@ -33,8 +33,8 @@ class Stage(Enum):
 class Attempt:
     """Somebody's attempt to connect, or what became of a connection. `at` is the caller's time, in seconds.
 
-    `peer` is our name for who it is, "" if that is not known; `tries` counts attempts that came to the same. An attempt
-    without a finding has succeeded.
+    `peer` is our name for who it is, "" if that is not known, and so is `device`; `tries` counts attempts that came to
+    the same. An attempt without a finding has succeeded.
     """
 
     at: float
@@ -45,6 +45,12 @@ class Attempt:
     stage: Stage = Stage.IKE_SA_INIT
     finding: Finding | None = None
     tries: int = 1
+    device: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """By what it can be asked for; a peer of a pool is called by the pool and by how it logs in."""
+        return self.device, self.peer, self.peer.partition("/")[0], self.identity, self.remote
 
     def repeats(self, other: Attempt) -> bool:
         """Whether this is the same once more."""
@@ -64,8 +70,8 @@ class Attempts:
         return iter(sorted((*self._known, *self._strangers), key=lambda each: each.at, reverse=True))
 
     def of(self, peer: str) -> Iterator[Attempt]:
-        """Those of one peer, by our name for it, its address or the identity that it gives."""
-        return (each for each in self if peer in (each.peer, each.remote, each.identity))
+        """Those of one site, device or pool, of an identity or an address."""
+        return (each for each in self if peer in each.names)
 
     def note(self, attempt: Attempt) -> None:
         """Write an attempt down; one that repeats the last of its address only counts."""

@@ -8,7 +8,7 @@ import pytest
 
 from edgevpn.api.records import Attempt, Health
 from edgevpn.cli import main
-from edgevpn.cli.diagnose import attempt_text
+from edgevpn.cli.diagnose import attempt_text, language_of
 from edgevpn.cli.output import FAILED, GOOD
 from edgevpn.daemon.control import Method, Params
 from tests.support.daemon import control_server
@@ -29,10 +29,12 @@ BEFORE: Attempt = {**WRONG_KEY, "at": 20.0, "sentence": "something else"}
 
 
 async def attempts(params: Params) -> object:
-    peer = params.get("peer")
-    return [each for each in (WRONG_KEY, UP, BEFORE) if peer in (None, each["peer"])]
+    if params["language"] == "ja":
+        return [WRONG_KEY | {"sentence": JAPANESE}]
+    return [each for each in (WRONG_KEY, UP, BEFORE) if params["peer"] in ("", each["peer"])]
 
 
+JAPANESE = "site.office.psk: 事前共有鍵が一致しません。"
 METHODS: dict[str, Method] = {"attempts": attempts}
 Output = pytest.CaptureFixture[str]
 
@@ -42,6 +44,7 @@ def socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the command line looks for the daemon."""
     path = tmp_path / "control.sock"
     monkeypatch.setenv("EDGEVPN_SOCKET", str(path))
+    monkeypatch.setenv("LC_ALL", "C")
     return path
 
 
@@ -70,6 +73,20 @@ def test_of_whom(words: tuple[str, ...], count: int, socket: Path, capsys: Outpu
     shown = capsys.readouterr().out
     assert shown.count("came as far as") == count
     assert "something else" not in shown
+
+
+@pytest.mark.parametrize(
+    ("environ", "language"),
+    [({}, "en"), ({"LANG": "ja_JP.UTF-8"}, "ja"), ({"LC_ALL": "C", "LANG": "ja_JP.UTF-8"}, "en"), ({"LANG": ""}, "en")],
+)
+def test_language_of_the_environment(environ: dict[str, str], language: str) -> None:
+    assert language_of(environ) == language
+
+
+def test_in_japanese(socket: Path, capsys: Output) -> None:
+    with control_server(socket, METHODS):
+        assert main(["diagnose", "last", "--language", "ja"]) == GOOD
+    assert capsys.readouterr().out.startswith(JAPANESE)
 
 
 def test_for_programs(socket: Path, capsys: Output) -> None:

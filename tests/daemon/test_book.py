@@ -7,7 +7,7 @@ import pytest
 from edgevpn.daemon.book import attempt_record, attempt_records
 from edgevpn.diagnosis.attempts import Attempt, Attempts, Stage
 from edgevpn.diagnosis.codes import Code
-from edgevpn.diagnosis.entry import Field, Finding
+from edgevpn.diagnosis.entry import Field, Finding, Language
 
 FIELDS = {Field.SETTING: "site.office.psk", Field.IDENTITY: "b.example\x1b[2J"}
 WRONG_KEY = Finding(Code.WRONG_KEY, FIELDS)
@@ -22,6 +22,13 @@ def test_attempt_that_failed() -> None:
     assert (record["stage"], record["client"], record["remote"]) == ("ike_auth", "strongSwan", "192.0.2.1")
     assert record["cure"]
     assert "\x1b" not in str(record)
+
+
+def test_in_japanese() -> None:
+    book = Attempts()
+    book.note(OFFICE)
+    (record,) = attempt_records(book, "", 0.0, Language.JAPANESE)
+    assert record["sentence"].endswith("事前共有鍵が一致しません。")
 
 
 def test_attempt_that_succeeded() -> None:

@@ -45,6 +45,12 @@ def test_disabled() -> None:
     assert devices(enabled=False).find(PEERS, b"phone") is Refusal.DISABLED
 
 
+def test_name_of_who_shows_itself() -> None:
+    """Also of one that may not come in: its owner is told of it."""
+    assert devices(enabled=False).name_of(PEERS, "Phone") == "phone"
+    assert devices().name_of(("road/psk",), "phone") == ""
+
+
 def test_expired() -> None:
     """Until the end of its last day."""
     assert isinstance(devices(expires="2030-06-01").find(PEERS, b"phone"), Found)

@@ -9,6 +9,7 @@ from edgevpn.daemon.devices import Refusal
 from edgevpn.daemon.witness import MOST_OPEN, Witness
 from edgevpn.diagnosis.attempts import Attempts, Stage
 from edgevpn.diagnosis.codes import Code
+from edgevpn.diagnosis.entry import Field
 from edgevpn.ike.contract import Datagram
 from edgevpn.ike.iana import IdType, Ke
 from edgevpn.ike.peer import Offer, Psk
@@ -16,7 +17,7 @@ from edgevpn.ike.state import Address, Path, RekeyIke
 from edgevpn.ike.wire.payloads import Identification
 from tests.support.pair import LEFT, RIGHT
 from tests.support.peers import ECP256, GCM, PRF_SHA256, TO_RIGHT, X25519
-from tests.support.provocations import BY_PASSWORD, KNOWING, OFFICE, PHONE, STAFF, Watched
+from tests.support.provocations import BY_PASSWORD, KNOWING, OFFICE, PHONE, STAFF, Watched, of_household
 
 
 def test_success_is_an_attempt_too() -> None:
@@ -66,6 +67,15 @@ def test_hostile_identity_is_a_value() -> None:
     (attempt,) = Watched(replace(TO_RIGHT, local_id=hostile)).call(10).right
     assert attempt.finding is not None
     assert attempt.finding.code is Code.IDENTITY_UNKNOWN
+
+
+def test_device_is_called_by_its_name() -> None:
+    """As its owner calls it, whatever it calls itself."""
+    watched = of_household(enabled=False).call()
+    (attempt,) = watched.right
+    assert (attempt.device, attempt.identity) == ("phone-of-alice", "alice")
+    assert attempt.finding is not None
+    assert attempt.finding.get(Field.SETTING) == "device.phone-of-alice.enabled"
 
 
 def test_strangers_leave_little_behind() -> None:

@@ -100,8 +100,8 @@ class Watched:
         self.left, self.right = (self._watch(side) for side in self.pair.sides)
 
     def _watch(self, side: Side) -> Attempts:
-        attempts = Attempts()
-        witness = Witness(attempts, IKE_NAT_PORT, lambda: self.pair.now)
+        attempts, world = Attempts(), side.world
+        witness = Witness(attempts, IKE_NAT_PORT, lambda: self.pair.now, _device_of(world))
         side.saw, side.did = witness.saw, witness.did
         witness.saw(Reconfigure(side.peers))
         if isinstance(side.world, Household):
@@ -113,6 +113,10 @@ class Watched:
         self.pair.left.initiate("right", *children)
         self.pair.run(seconds)
         return self
+
+
+def _device_of(world: World) -> Callable[[tuple[str, ...], str], str]:
+    return world.answers.devices.name_of if isinstance(world, Household) else lambda peers, identity: ""
 
 
 Seen = list[Attempt]
@@ -292,7 +296,7 @@ class Household(World):
 
 def of_household(**device: Any) -> Watched:
     """Alice's phone calls, and is this device."""
-    config = gateway({"alice": {"password": PASSWORD} | device})
+    config = gateway({"phone-of-alice": {"id": "alice", "password": PASSWORD} | device})
     return Watched(BY_PASSWORD, STAFF, (PHONE, Household(config)))
 
 
