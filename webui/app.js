@@ -44,6 +44,7 @@ function context(word, names) {
 
 async function route() {
 	const turn = ++shown;
+	main.setAttribute('aria-busy', 'true');
 	const [word, ...names] = location.hash.replace(/^#\/?/, '').split('/').map(decoded);
 	const view = panel.csrf ? VIEWS[word] ?? home : panel.setup ? setup : login;
 	leaving.forEach(leave => leave());
@@ -64,6 +65,8 @@ async function route() {
 	if (turn !== shown)
 		return;
 	fill(main, content);
+	main.removeAttribute('aria-busy');
+	main.dataset.place = location.hash;
 	markPlace(word);
 	const heading = main.querySelector('h1');
 	document.title = [heading?.textContent, panel.title || 'edgevpn'].filter(Boolean).join(' – ');

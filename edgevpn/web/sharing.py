@@ -56,6 +56,7 @@ class Sharing:
             web.get(f"{API}/events", self.events, allow_head=False),
             web.get(f"{API}/audit", self.audit, allow_head=False),
             web.post(API + "/devices/{name}/link", self.link),
+            web.post(f"{API}/certificates/ca/link", self.ca_link),
             web.get(LINK + "{token}/{file}", self.fetch, allow_head=False),
         ]
 
@@ -89,10 +90,18 @@ class Sharing:
         if not given.pop("unencrypted", False) and not self._place.https:
             raise Refused(409, "unencrypted", "without HTTPS everybody in the LAN can read what the link leads to")
         artifact: Artifact = await self._calls("device.export", name=name, **given)
-        token = self._links.make(name, artifact, self._clock())
+        self._audit.note(remote_of(request), "link_made", name)
+        return self._linked(request, name, artifact)
+
+    async def ca_link(self, request: web.Request) -> web.Response:
+        """A link by which a phone gets the CA's certificate, which is no secret."""
+        fitting(await body_of(request), {}, {})
+        return self._linked(request, "", await self._calls("pki.ca", form="pem"))
+
+    def _linked(self, request: web.Request, device: str, artifact: Artifact) -> web.Response:
+        token = self._links.make(device, artifact, self._clock())
         host = self._place.reachable_host(request.headers["Host"])
         url = f"{self._place.origin(host)}{LINK}{token}/{file_name(artifact)}"
-        self._audit.note(remote_of(request), "link_made", name)
         return answer({"url": url, "seconds": int(LIFE), "qr": qr.rows(url)})
 
     async def fetch(self, request: web.Request) -> web.Response:

@@ -34,7 +34,11 @@ class Person:
     def go(self, place: str = "/") -> None:
         """To a place of the panel, once it is shown."""
         self.page.goto(f"{self.base}/#{place}")
-        self.page.wait_for_function("document.querySelector('main h1, main .notice') !== null")
+        self.arrive(place)
+
+    def arrive(self, place: str) -> None:
+        """Waits until the view of this place is shown, and no other is under way."""
+        self.page.locator(f'main[data-place="#{place}"]:not([aria-busy])').wait_for()
 
     def log_in(self, password: str = PASSWORD) -> None:
         self.go()
@@ -43,6 +47,7 @@ class Person:
         )
         self.page.keyboard.press("Enter")
         self.page.locator("nav").wait_for()
+        self.arrive("/")
 
     def see(self, text: str) -> None:
         """Waits until this is on the page."""

@@ -142,6 +142,7 @@ class StandIn:
         self.sites: dict[str, Any] = {"office": OFFICE, "branch": BRANCH}
         self.attempts_seen: list[dict[str, Any]] = [attempt("tablet")]
         self.health_seen = [FINE]
+        self.lines: list[dict[str, Any]] = [{"at": STARTED, "level": "info", "text": "started version=0.1.0 sites=2"}]
         self.values: dict[str, Any] = {}
         self.text = "# edgevpn\n"
         self.refusals: dict[str, RpcError] = {}
@@ -182,7 +183,7 @@ class StandIn:
         return [each for each in self.attempts_seen if not peer or each["peer"] == peer]
 
     def log_recent(self, limit: int = 100) -> object:
-        return [{"at": STARTED, "level": "info", "text": "started version=0.1.0 sites=2"}][:limit]
+        return self.lines[:limit]
 
     def metrics(self) -> object:
         return "edgevpn_sites_up 1\n"

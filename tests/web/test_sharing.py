@@ -72,6 +72,13 @@ async def test_no_link_without_a_device(owner: Browser) -> None:
     assert (await owner.post("/devices/phone/link", {"form": "nonsense", "unencrypted": True})).code == "invalid"
 
 
+async def test_the_ca_is_no_secret(panel: Stage, owner: Browser) -> None:
+    """A link to its certificate may be made without HTTPS too."""
+    made = (await owner.post("/certificates/ca/link")).json
+    answer = await fetched(panel, made["url"])
+    assert (answer.status, answer.body) == (200, b"-----BEGIN")
+
+
 async def test_who_made_and_who_fetched_a_link_is_noted(panel: Stage, owner: Browser) -> None:
     made = (await owner.post("/devices/phone/link", LINK)).json
     await fetched(panel, made["url"])

@@ -69,9 +69,28 @@ function filePart(device, form, options) {
 }
 
 function cardPart(device, form, options) {
+	return [needsCa(device) && caPart(), fieldsPart(device, options(form).secret)];
+}
+
+/* Who knows the gateway by its certificate has to have our CA's first; scripts and profiles bring it along. */
+function needsCa(device) {
+	return device.login !== 'psk' && device.platform !== 'windows';
+}
+
+function caPart() {
 	const place = h('div', {});
 	const where = notice();
-	const { secret } = options(form);
+	const show = async () => {
+		const link = await post('/certificates/ca/link');
+		fill(place, h('div', { class: 'share' }, qrCode(link.qr, t('link.code')), h('div', {}, copyable(t('link.address'), link.url))));
+	};
+	fill(place, button(t('card.ca'), show, { where }));
+	return h('div', { class: 'field' }, place, where.node);
+}
+
+function fieldsPart(device, secret) {
+	const place = h('div', {});
+	const where = notice();
 	post(at('devices', device.name, 'card'), secret ? { secret } : {}).then(
 		fields => fill(place, fields.map(each => copyable(each.label, each.value))), where.fail);
 	return [place, where.node];
