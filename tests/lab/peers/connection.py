@@ -30,11 +30,12 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Eap:
-    """The client proves itself by EAP-MSCHAPv2, the gateway by a certificate that `authority` has signed."""
+    """The client proves itself by EAP, the gateway by a certificate that `authority` has signed."""
 
     user: str
     password: str
     authority: Path
+    method: str = "mschapv2"
 
 
 Auth = Psk | Certificate | Eap

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edgevpn.api import SOCKET_VARIABLE, RpcError, SiteStatus, Status
+from edgevpn.api.records import DeviceStatus
 from edgevpn.client import UP_TIMEOUT, Client, DaemonUnreachable
 from tests.lab.namespace import Sandbox
 from tests.lab.network import Node
@@ -138,6 +139,10 @@ class EdgeVpn(Peer):
     def site(self, name: str = "site") -> SiteStatus:
         """A site's part of the status."""
         return next(site for site in self.report()["sites"] if site["name"] == name)
+
+    def device(self, name: str) -> DeviceStatus:
+        """A device's part of the status."""
+        return next(device for device in self.report()["devices"] if device["name"] == name)
 
     def close(self) -> None:
         try:

@@ -17,7 +17,8 @@ from tests.lab.peers.peer import IkeSaStatus, Peer, tree
 # Explicit: with all of them, af-alg alone costs ten seconds of an emulated machine.
 PLUGINS = (
     "random nonce openssl curve25519 chapoly hmac kdf xcbc cmac gcm sha1 sha2 aes x509 revocation constraints pubkey"
-    " pkcs1 pkcs8 pkcs12 pem kernel-netlink socket-default vici updown attr eap-identity eap-md5 eap-mschapv2 eap-tls"
+    " pkcs1 pkcs8 pkcs12 pem kernel-netlink socket-default vici updown attr resolve eap-identity eap-md5"
+    " eap-mschapv2 eap-tls"
 )
 COMMAND_LIMIT = 30.0  # seconds
 
@@ -126,6 +127,15 @@ class StrongSwan(Peer):
         with self._session() as session:
             return [item for event in session.list_sas() for item in event.items()]
 
+    def name_servers(self) -> list[str]:
+        """The name servers that gateways have told."""
+        lines = self.place.call(Path("/etc/resolv.conf").read_text).splitlines()
+        return [line.split()[1] for line in lines if line.endswith("# by strongSwan")]
+
+    def addresses(self, name: str = "site") -> list[str]:
+        """The virtual addresses that it was given."""
+        return [address.decode() for known, sa in self.sas() if known == name for address in sa.get("local-vips", ())]
+
     @contextmanager
     def _session(self) -> Iterator[vici.Session]:
         with socket.socket(socket.AF_UNIX) as channel:
@@ -203,8 +213,8 @@ def _local(connection: Connection) -> dict[str, object]:
         case Certificate(scheme=scheme) as shown:
             own, *_ = _pem_blocks(shown.certificate)
             return {"auth": f"ike:{scheme}" if scheme else "pubkey", "id": connection.local_id, "certs": [own]}
-        case Eap(user=user):
-            return {"auth": "eap-mschapv2", "id": connection.local_id, "eap_id": user}
+        case Eap(user=user, method=method):
+            return {"auth": f"eap-{method}", "id": connection.local_id, "eap_id": user}
 
 
 def _remote(connection: Connection, auth: Auth) -> dict[str, object]:
@@ -215,8 +225,8 @@ def _remote(connection: Connection, auth: Auth) -> dict[str, object]:
             return {"auth": "pubkey", "id": connection.remote_id, "cacerts": [authority.read_text()]}
         case Eap(authority=authority) if connection.auth is auth:  # we are the client
             return {"auth": "pubkey", "id": connection.remote_id, "cacerts": [authority.read_text()]}
-        case Eap():
-            return {"auth": "eap-mschapv2", "id": connection.remote_id, "eap_id": "%any"}
+        case Eap(method=method):
+            return {"auth": f"eap-{method}", "id": connection.remote_id, "eap_id": "%any"}
 
 
 def _pem_blocks(file: Path) -> list[str]:
