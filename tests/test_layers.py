@@ -22,9 +22,10 @@ PARTS: dict[str, set[str]] = {
     "ike": set(),
     "kernel": set(),
     "pki": {"files"},
+    "simulate": {"ike", "pki"},
     "daemon": {"ike", "kernel", "pki", "config", "diagnosis", "api", "files"},
     "web": {"client", "api"},
-    "cli": {"daemon", "web", "client", "api", "config", "pki"},
+    "cli": {"daemon", "web", "client", "api", "config", "pki", "simulate"},
 }
 
 # Part -> part that it may import inside a function alone, so that it is loaded only when it is needed.
@@ -89,6 +90,14 @@ ORDERS = {
         {"entry"},
         {"codes"},
     ),
+    "simulate": (
+        {"trial"},
+        {"conversation"},
+        {"judge", "story"},
+        {"user"},
+        {"clients"},
+        {"offers", "wire"},
+    ),
     "config": (
         {"store"},
         {"reader", "changes", "diff"},
@@ -120,6 +129,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "ike": {"cryptography"},
     "kernel": {"pyroute2"},
     "pki": {"cryptography", "segno"},
+    "simulate": {"cryptography"},
     "daemon": {"sdnotify", "cryptography"},
     "diagnosis": set(),
     "web": {"aiohttp", "segno"},
@@ -150,7 +160,7 @@ VALUE_MODULES = {
     "warnings",  # only to still one that importing cryptography gives
 }
 
-WITH_ASYNCIO = {"daemon", "kernel", "web", "client", "cli"}
+WITH_ASYNCIO = {"daemon", "kernel", "web", "client", "cli", "simulate"}
 
 # Modules without a test of their own, and why.
 WITHOUT_TWIN = {

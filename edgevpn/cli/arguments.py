@@ -13,6 +13,9 @@ DEFAULT_FILE = Path("/etc/edgevpn/edgevpn.toml")
 FILE_VERBS = ("check", "config", "device", "site")
 """The verbs that read and change the configuration file, whether the daemon runs or not."""
 
+SIMULATED = ("windows11", "ios", "macos", "android11", "android12")
+"""The clients that can be played."""
+
 Verbs = Any  # what argparse returns has a private name
 
 KEYS = "KEY=VALUE ...; lists with commas, KEY= takes a key out; edgevpn config explain {} says which there are"
@@ -28,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     _add_config(verbs)
     _add_device(verbs)
     _add_site(verbs)
+    _add_simulate(verbs)
     verbs.add_parser("version", help="print the version")
     return top
 
@@ -119,6 +123,30 @@ def _add_site(verbs: Verbs) -> None:
     add.add_argument("keys", nargs="*", metavar="KEY=VALUE", help=KEYS.format("site"))
     add.add_argument("--secret", choices=("-",), help="read the pre-shared key; else one is made")
     actions.add_parser("remove", parents=[_file(), _json()], help="forget one").add_argument("name", metavar="NAME")
+
+
+def _add_simulate(verbs: Verbs) -> None:
+    simulate = verbs.add_parser("simulate", help="play a phone or laptop, and tell how far it comes")
+    simulate.add_argument("client", choices=SIMULATED)
+    simulate.add_argument("--server", required=True, metavar="NAME", help="what its user types as the server")
+    simulate.add_argument(
+        "--address", metavar="ADDRESS", help="where the gateway is; else the server's name is looked up"
+    )
+    simulate.add_argument("--user", default="", metavar="USER")
+    simulate.add_argument("--password-file", type=Path, metavar="FILE", help="log in by password")
+    simulate.add_argument("--psk-file", type=Path, metavar="FILE", help="log in by pre-shared key")
+    simulate.add_argument(
+        "--certificate", type=Path, metavar="FILE", help="log in by this one and its key: PEM or PKCS #12"
+    )
+    simulate.add_argument("--certificate-password-file", type=Path, metavar="FILE", help="opens that file")
+    simulate.add_argument(
+        "--id", default="", metavar="TEXT", help="its identifier, as phones ask for it; else the user"
+    )
+    simulate.add_argument("--ca", type=Path, metavar="FILE", help="the CA that it trusts")
+    simulate.add_argument("--by-hand", action="store_true", help="it ran no script of ours, and has no profile")
+    simulate.add_argument("--rekey", action="store_true", help="have it give both SAs new keys")
+    simulate.add_argument("--stay", type=float, default=0.0, metavar="SECONDS", help="stay connected so long")
+    simulate.add_argument("--ports", type=_ports, metavar="IKE,NAT", default="500,4500", help="the gateway's UDP ports")
 
 
 def _add_listing(actions: Verbs, noun: str) -> None:

@@ -39,6 +39,10 @@ def _carry_out(options: argparse.Namespace, run: Run | None) -> int:
     """Only what the verb needs is loaded: a router takes its time over every module."""
     if options.verb in FILE_VERBS:
         return _edit(options)
+    if options.verb == "simulate":
+        from edgevpn.cli.simulate import simulate
+
+        return simulate(options)
     from edgevpn.cli import daemon, diagnose, panel
 
     if options.verb in diagnose.VERBS:

@@ -157,6 +157,20 @@ def test_keys_are_told_if_wanted() -> None:
     assert told.child is not None
 
 
+def test_keys_of_a_pair_that_has_lost_are_told_too() -> None:
+    """Packets may come on it before it goes."""
+    sa = rekeying(a_child(2, phase=Phase.INBOUND, replaces=b"in_1"))
+    assert isinstance(sa.doing, RekeyingChild)
+    sa = replace(sa, doing=replace(sa.doing, rival=Rival(b"in_2", b"\xff" * 32)))
+    call = the(Call, create_child_sa.rekey_child(an_sa(a_child()), RekeyChild(b"in_1"), an_env()))
+    request = Request(ExchangeType.CREATE_CHILD_SA, 0, call.payloads, RIGHT_PATH)
+    right = create_child_sa.on_request(the_other(an_sa(a_child())), request, an_env(seed=2))
+    response = Response(ExchangeType.CREATE_CHILD_SA, the(Respond, right).payloads, LEFT_PATH)
+    done = step(sa, response, replace(an_env(), settings=Settings(export_keys=True)))
+    assert kinds(done)[:2] == [InstallInbound, KeysDerived]
+    assert established(done).child(b"in_2") == a_child(2, phase=Phase.INBOUND, replaces=b"in_1")
+
+
 # --- rekeying --------------------------------------------------------------------------------------------------------
 
 
@@ -348,6 +362,14 @@ def test_refused_without_key_exchange_we_ask_with() -> None:
     assert [p.method for p in the(Call, again).payloads if isinstance(p, KeyExchange)] == [Ke.CURVE25519]
     named = answered(rekeying(peer=peer), Notify(NotifyType.INVALID_KE_PAYLOAD, Ke.CURVE25519.to_bytes(2, "big")))
     assert [p.method for p in the(Call, named).payloads if isinstance(p, KeyExchange)] == [Ke.CURVE25519]
+
+
+def test_refused_without_key_exchange_we_guess_the_one_of_the_ike_sa() -> None:
+    """Clients that insist on one mostly have one group for everything, and a second guess is not made."""
+    sa = rekeying(peer=with_offers(TO_RIGHT, Offer((GCM, NO_KE, ECP256, X25519, NO_ESN))))
+    assert sa.secured.suite.ke == Ke.CURVE25519
+    again = answered(sa, NO_PROPOSAL)
+    assert [p.method for p in the(Call, again).payloads if isinstance(p, KeyExchange)] == [Ke.CURVE25519]
 
 
 def test_refused_and_the_policy_is_gone() -> None:
