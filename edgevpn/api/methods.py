@@ -123,7 +123,19 @@ METHODS: Mapping[str, MethodSpec] = {
     "config.versions": MethodSpec("The versions that can be gone back to.", list[SavedVersion]),
     # certificates
     "pki.show": MethodSpec("The CA and the gateway's own certificates.", list[CertificateStatus]),
+    "pki.init": MethodSpec(
+        "Make the CA, where there is none yet: the first public name makes it as well.",
+        list[CertificateStatus],
+        {},
+        {"name": str},
+    ),
     "pki.renew": MethodSpec("Issue the gateway's certificates anew.", list[CertificateStatus]),
+    "pki.import": MethodSpec(
+        "Take a CA that there is already, in the place of ours: PEM, or the Base64 of a file with key and certificate.",
+        list[CertificateStatus],
+        {"content": str},
+        {"password": str},
+    ),
     "pki.ca": MethodSpec(
         "The CA's certificate, for whoever has to trust it.", Artifact, {}, {"form": Literal["pem", "der"]}
     ),

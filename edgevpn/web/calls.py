@@ -9,8 +9,9 @@ from typing import Any
 from edgevpn.client import TIMEOUT, UP_TIMEOUT, AsyncClient
 
 MOST_CALLS = 8
-SLOW = {"site.up": UP_TIMEOUT, "site.rekey": UP_TIMEOUT, "pki.renew": 60.0, "backup.create": 60.0}
+SLOW = {"site.up": UP_TIMEOUT, "site.rekey": UP_TIMEOUT, "backup.create": 60.0}
 """Seconds for methods that answer when the work is done; making keys takes a small router long."""
+SLOW |= dict.fromkeys(("pki.init", "pki.renew", "pki.import", "site.snippet"), 60.0)
 SLOW |= dict.fromkeys(("device.add", "device.export", "web.settings", "health", "backup.restore"), 60.0)
 
 

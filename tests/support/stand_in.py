@@ -336,6 +336,12 @@ class StandIn:
         ca = {"what": "ca", "subject": "CN=edgevpn CA", "fingerprint": "AB:CD", "ends": STARTED, "days_left": 3650}
         return [ca, {**ca, "what": "server", "subject": "CN=vpn.example.org", "days_left": 300}]
 
+    def pki_init(self, name: str = "") -> object:
+        return self.pki_show()
+
+    def pki_import(self, content: str, password: str = "") -> object:
+        return self.pki_show()
+
     def pki_renew(self) -> object:
         return self.pki_show()
 

@@ -29,6 +29,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "config.apply": {"text": "# new\n[web]\n"},
     "config.plan": {"text": "# new\n"},
     "config.rollback": {"number": 1},
+    "pki.init": {"name": "Home CA"},
+    "pki.import": {"content": "-----BEGIN PRIVATE KEY-----", "password": "long enough"},
     "backup.create": {"password": "long enough"},
     "backup.restore": {"content": "c2VhbGVk", "password": "long enough"},
 }
