@@ -69,11 +69,14 @@ def _add_daemon(verbs: Verbs) -> None:
     )
     rekey.add_argument("site", metavar="SITE")
     rekey.add_argument("--ike", action="store_true", help="the IKE SA instead")
-    diagnose = verbs.add_parser("diagnose", parents=[daemon, _json()], help="say why somebody could not connect")
+    diagnose = verbs.add_parser(
+        "diagnose", parents=[daemon, _file(), _json()], help="say why somebody could not connect"
+    )
     diagnose.add_argument(
         "peer", nargs="?", metavar="PEER", help="a site, pool, identity or address; last for whoever came last"
     )
     diagnose.add_argument("--language", choices=("en", "ja"), help="instead of that of the environment")
+    diagnose.add_argument("--bundle", action="store_true", help="print all that helps to help, without secrets")
     verbs.add_parser("doctor", parents=[daemon, _json()], help="look whether everything is as it must be")
     verbs.add_parser("reload", parents=[daemon], help="have the daemon read its file again")
     web = verbs.add_parser("web", parents=[daemon], help="serve the panel, in the foreground")

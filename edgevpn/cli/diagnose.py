@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from edgevpn.api.records import Attempt, Health
-from edgevpn.cli.output import FAILED, GOOD, as_json, fail
+from edgevpn.cli.output import FAILED, GOOD, as_json, bad_config, fail
 from edgevpn.client import Client, socket_path
 
 LAST = "last"
@@ -19,6 +19,8 @@ LOOKING = 60.0
 
 def diagnose(options: argparse.Namespace) -> int:
     """The last attempt of everybody, of one peer, or of whoever came last; the first line names the setting."""
+    if options.bundle:
+        return _bundle(options)
     with Client(socket_path(options.socket, os.environ)) as client:
         attempts = _attempts(client, options.peer, options.language or language_of(os.environ))
     if options.peer == LAST:
@@ -31,6 +33,17 @@ def diagnose(options: argparse.Namespace) -> int:
         return fail(f"no attempt to connect{whom} has been seen since the daemon was started")
     print("\n\n".join(attempt_text(each, time.time()) for each in _latest(attempts)))
     return GOOD
+
+
+def _bundle(options: argparse.Namespace) -> int:
+    """Loaded only when it is wanted, with all that reads configurations."""
+    from edgevpn.cli.bundle import print_bundle
+    from edgevpn.config.errors import ConfigError
+
+    try:
+        return print_bundle(options)
+    except ConfigError as error:
+        return bad_config(error.problems)
 
 
 def doctor(options: argparse.Namespace) -> int:

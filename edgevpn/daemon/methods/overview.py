@@ -1,0 +1,120 @@
+"""The whole at a glance: status, health, attempts, log, counters."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgevpn import __version__
+from edgevpn.api import API_VERSION
+from edgevpn.api.records import Attempt, CertificateStatus, Health, LogLine, Status, Version
+from edgevpn.daemon import metrics
+from edgevpn.daemon.book import attempt_records
+from edgevpn.daemon.configuration import Configuration
+from edgevpn.daemon.doctor import Doctor
+from edgevpn.daemon.gateway import Gateway
+from edgevpn.daemon.methods.certificates import standing
+from edgevpn.daemon.methods.names import at_most
+from edgevpn.daemon.methods.table import Served
+from edgevpn.daemon.options import KernelKind
+from edgevpn.daemon.pool_status import pool_status
+from edgevpn.daemon.recent import KEPT, Recent
+from edgevpn.diagnosis.entry import Language
+from edgevpn.kernel.errors import KernelError
+from edgevpn.pki.errors import PkiError
+
+LINES = 200
+"""Of the log, where nobody says how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """This daemon: how it was started, when (monotonic seconds), where it keeps state, how many faults it survived."""
+
+    kernel: KernelKind
+    started: float
+    state: Path
+    faults: Callable[[], int]
+
+
+class OverviewMethods:
+    """All about the whole."""
+
+    def __init__(self, gateway: Gateway, configuration: Configuration, recent: Recent, instance: Instance) -> None:
+        self._gateway = gateway
+        self._configuration = configuration
+        self._recent = recent
+        self._instance = instance
+
+    @property
+    def methods(self) -> Mapping[str, Served]:
+        """By their names in the API."""
+        return {
+            "version": self.version,
+            "status": self.status,
+            "health": self.health,
+            "attempts": self.attempts,
+            "log.recent": self.log,
+            "metrics": self.metrics,
+        }
+
+    async def version(self) -> Version:
+        return Version(version=__version__, api=API_VERSION)
+
+    async def status(self) -> Status:
+        """The kernel is asked once, however many tunnels there are."""
+        ask = self._gateway.survey()
+        return Status(
+            version=__version__,
+            started=epoch() + self._instance.started,
+            kernel=self._instance.kernel.value,
+            sites=[self._gateway.site_status(name, ask) for name in self._gateway.site_names],
+            devices=[self._gateway.device_status(device, ask) for device in self._gateway.devices],
+        )
+
+    async def health(self) -> list[Health]:
+        carries_traffic = self._instance.kernel is not KernelKind.MEMORY
+        doctor = Doctor(self._gateway, self._gateway.standing, self._instance.state, carries_traffic)
+        return await doctor.examine(self._configuration.running)
+
+    async def attempts(self, peer: str = "", language: str = Language.ENGLISH.value) -> list[Attempt]:
+        return attempt_records(self._gateway.attempts, peer, epoch(), Language(language))
+
+    async def log(self, limit: int = LINES) -> list[LogLine]:
+        return self._recent.last(at_most("limit", limit, KEPT))
+
+    async def metrics(self) -> str:
+        """All counters; what cannot be read now is left out."""
+        gateway, config = self._gateway, self._configuration.running
+        ask = gateway.survey()
+        gateway.meter.look(ask)
+        families = [
+            *metrics.of_process(__version__, epoch() + self._instance.started, self._instance.faults()),
+            *metrics.of_sites([gateway.site_status(name, ask) for name in gateway.site_names], gateway.meter),
+            *metrics.of_pools(
+                [pool_status(pool, gateway.leases) for pool in config.pools],
+                Counter(visit.pool for visit in gateway.visitors.sessions),
+                gateway.meter,
+            ),
+            *metrics.of_protocol(gateway.tally, *gateway.ike_sas),
+        ]
+        with suppress(KernelError):
+            families += metrics.of_kernel(gateway.kernel.statistics())
+        with suppress(PkiError, OSError):
+            families += metrics.of_certificates(await self._certificates())
+        return metrics.exposition(families)
+
+    async def _certificates(self) -> list[CertificateStatus]:
+        if not await self._gateway.standing():
+            return []
+        config = self._configuration.running
+        return await self._gateway.certificates.ask(lambda office, at: standing(office, config, at))
+
+
+def epoch() -> float:
+    """The Unix time at which the monotonic clock was zero, by the clock as it is set now."""
+    return time.time() - time.monotonic()
