@@ -173,8 +173,7 @@ def on_request(sa: Established, request: Request, env: Env) -> Step:
         told = report(Level.WARNING, "addresses_refused", peer=sa.peer.name, notify=fault.name)
         return Step(sa, (Respond(request, (Notify(fault), *_cookie2(request))), told))
     done = informational.on_request(sa, request, env)
-    if not isinstance(done.sa, Established):
-        return done
+    assert isinstance(done.sa, Established)  # a message that closes it has not come here
     sa, news = _with_addresses(done.sa, request)
     answers: tuple[Payload, ...] = _cookie2(request)
     if request.notify(NotifyType.NAT_DETECTION_SOURCE_IP) is not None:

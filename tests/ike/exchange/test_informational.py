@@ -19,11 +19,14 @@ from edgevpn.ike.contract import (
 )
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.exchange import informational
+from edgevpn.ike.exchange.create_child_sa import create_child
+from edgevpn.ike.exchange.informational import MAX_UNKNOWN
 from edgevpn.ike.iana import ExchangeType, NotifyType, ProtocolId
 from edgevpn.ike.state import (
     Closed,
     Closing,
     CreateChild,
+    CreatingChild,
     DeleteChild,
     Deleting,
     Established,
@@ -136,6 +139,19 @@ def test_peer_deletes_what_is_not_there() -> None:
     for children in ((), (a_child(phase=Phase.LINGERING, due=12.0),)):
         request = asks(Delete(ESP, (b"out1",)))
         assert informational.on_request(an_sa(*children), request, NOW) == Step(an_sa(*children), (Respond(request),))
+
+
+@pytest.mark.parametrize(("number", "kept"), [(MAX_UNKNOWN, MAX_UNKNOWN), (MAX_UNKNOWN + 1, 0)])
+def test_deleted_before_we_know_it(number: int, kept: int) -> None:
+    """Remembered while an answer is on its way that may be about it; but there is only one answer."""
+    creating = create_child(an_sa(), CreateChild("lan"), an_env()).sa
+    assert isinstance(creating, Established)
+    spis = tuple(at.to_bytes(4, "big") for at in range(number))
+    step = informational.on_request(creating, asks(Delete(ESP, spis)), NOW)
+    assert kinds(step) == [Respond]
+    doing = established(step).doing
+    assert isinstance(doing, CreatingChild)
+    assert len(doing.gone) == kept
 
 
 def test_both_delete_one_child() -> None:
