@@ -220,7 +220,7 @@ def _answering(effects: Effects, payloads: tuple[Payload, ...]) -> Effects:
 def on_response(sa: Established, response: Response, env: Env) -> Step:
     """What became of the update, the check or the probe."""
     doing = sa.doing
-    if isinstance(doing, Updating | CheckingPath) and not _bears(response, doing.cookie2):
+    if isinstance(doing, Updating | CheckingPath) and _bears_another(response, doing.cookie2):
         reason = "the answer bears another COOKIE2 (RFC 4555)"
         return informational.close(replace(sa, doing=None), reason, asked=False, cause=Cause.MALFORMED)
     match doing:
@@ -243,10 +243,10 @@ def _updated(sa: Established, task: Update, response: Response, env: Env) -> Ste
     return Step(sa, (told, _find_path(sa)))
 
 
-def _bears(response: Response, cookie2: bytes) -> bool:
-    """Whether an answer shows that its sender saw the request; an error need not (§3.5)."""
+def _bears_another(response: Response, cookie2: bytes) -> bool:
+    """Whether an answer shows that its sender did not see the request. Some peers show nothing, though they must."""
     shown = response.notify(NotifyType.COOKIE2)
-    return shown.data == cookie2 if shown else response.error() is not None
+    return shown is not None and shown.data != cookie2
 
 
 # --- both ----------------------------------------------------------------------------------------------------------
