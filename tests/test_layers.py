@@ -82,7 +82,7 @@ ORDERS = {
         {"dataplane", "pool", "state_file"},
         {"homes", "logs", "neighbours"},
         {"esp", "mtu", "peers"},
-        {"options", "passwords", "holdings", "news", "guard"},
+        {"dhcp", "options", "passwords", "holdings", "news", "guard"},
     ),
     "diagnosis": (
         {"attempts", "catalogue"},
