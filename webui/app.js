@@ -6,17 +6,19 @@ import { fill, h } from './dom.js';
 import { chooseLanguage, currentLanguage, languages, loadLanguage, t } from './i18n.js';
 import * as live from './live.js';
 import { button, errorText, state } from './parts.js';
-import * as addDevice from './views/add_device.js';
-import * as addSite from './views/add_site.js';
-import * as device from './views/device.js';
-import * as home from './views/home.js';
-import * as login from './views/login.js';
-import * as logs from './views/logs.js';
-import * as settings from './views/settings.js';
-import * as setup from './views/setup.js';
-import * as site from './views/site.js';
 
-const VIEWS = { '': home, 'add-device': addDevice, device, 'add-site': addSite, site, settings, logs, welcome: setup };
+/* Each view is fetched when it is wanted: the first page is there at once. */
+const VIEWS = {
+	'': () => import('./views/home.js'),
+	'add-device': () => import('./views/add_device.js'),
+	'add-site': () => import('./views/add_site.js'),
+	device: () => import('./views/device.js'),
+	login: () => import('./views/login.js'),
+	logs: () => import('./views/logs.js'),
+	settings: () => import('./views/settings.js'),
+	site: () => import('./views/site.js'),
+	welcome: () => import('./views/setup.js')
+};
 const NAVIGATION = [['', 'nav.home'], ['settings', 'nav.settings'], ['logs', 'nav.logs']];
 
 const main = h('main', { id: 'main', tabindex: '-1' });
@@ -46,12 +48,13 @@ async function route() {
 	const turn = ++shown;
 	main.setAttribute('aria-busy', 'true');
 	const [word, ...names] = location.hash.replace(/^#\/?/, '').split('/').map(decoded);
-	const view = panel.csrf ? VIEWS[word] ?? home : panel.setup ? setup : login;
+	const wanted = panel.csrf ? (Object.hasOwn(VIEWS, word) ? word : '') : panel.setup ? 'welcome' : 'login';
 	leaving.forEach(leave => leave());
 	leaving = [];
 	const page = context(word, names);
 	let content;
 	try {
+		const view = await VIEWS[wanted]();
 		const data = await view.load(page);
 		if (turn !== shown)
 			return;

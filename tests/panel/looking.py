@@ -42,6 +42,10 @@ class Person:
 
     def log_in(self, password: str = PASSWORD) -> None:
         self.go()
+        self.log_in_here(password)
+
+    def log_in_here(self, password: str = PASSWORD) -> None:
+        """The same, where the page is there already."""
         self.page.get_by_label("Password", exact=True).or_(self.page.get_by_label("パスワード", exact=True)).fill(
             password
         )

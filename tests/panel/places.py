@@ -56,6 +56,7 @@ class Staged:
 
     daemon: StandIn
     base: str
+    pid: int
     socket: Path
     _loop: Loop
     _control: Daemon
@@ -75,9 +76,11 @@ def staged(folder: Path, **settings: object) -> Iterator[Staged]:
     control = stand_in(socket, daemon)
     try:
         opened = loop.run(control.__aenter__())
-        with web_process(socket) as base:
-            yield Staged(daemon, base, socket, loop, opened)
-        loop.run(control.__aexit__(None, None, None))
+        try:
+            with web_process(socket) as (base, pid):
+                yield Staged(daemon, base, pid, socket, loop, opened)
+        finally:
+            loop.run(control.__aexit__(None, None, None))
     finally:
         loop.close()
 
@@ -103,7 +106,7 @@ def process(*words: str, until: str) -> Iterator[tuple[subprocess.Popen[str], st
 
 
 @contextmanager
-def web_process(socket: Path, *words: str) -> Iterator[str]:
-    """`edgevpn web`: the address that it is at."""
-    with process("web", "--socket", str(socket), *words, until="listening url=") as (_, line):
-        yield line.partition("url=")[2].rstrip("/")
+def web_process(socket: Path, *words: str) -> Iterator[tuple[str, int]]:
+    """`edgevpn web`: the address that it is at, and which process it is."""
+    with process("web", "--socket", str(socket), *words, until="listening url=") as (started, line):
+        yield line.partition("url=")[2].rstrip("/"), started.pid

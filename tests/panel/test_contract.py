@@ -33,7 +33,8 @@ LAST = ("totp", "totp/remove", "password", "setup", "login", "ticket", "logout")
 
 def operations() -> list[Any]:
     schema = schemathesis.openapi.from_path(str(FILE))
-    found = [each.ok() for each in schema.get_all_operations()]
+    results: list[Any] = list(schema.get_all_operations())
+    found = [each.ok() for each in results]
     wanted = [each for each in found if not each.path.endswith(ENDLESS)]
     return sorted(
         wanted, key=lambda each: next((at for at, word in enumerate(LAST) if each.path.endswith(f"v1/{word}")), -1)

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page
 from tests.panel.looking import Person, person
 from tests.panel.places import Staged, staged
 from tests.panel.test_screens import PLACES
-from tests.support.stand_in import STARTED, attempt, device, session
-from tests.support.statuses import OFFICE
+from tests.support.stand_in import attempt, device, session
+from tests.support.statuses import OFFICE, STARTED
 
 MARKUP = '"><img src=x onerror="window.broken=1"><script>window.broken=1</script><svg onload="window.broken=1">'
 IDENTITIES = {

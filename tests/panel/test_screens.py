@@ -10,7 +10,8 @@ from playwright.sync_api import Browser
 
 from tests.panel.looking import Person, person
 from tests.panel.places import Staged, staged
-from tests.support.stand_in import FINE, STARTED, device, session
+from tests.support.stand_in import FINE, device, session
+from tests.support.statuses import STARTED
 
 LOOKS = {
     "light-1280": {"color_scheme": "light", "viewport": {"width": 1280, "height": 800}},
