@@ -74,6 +74,7 @@ REFUSALS = {
 PLAIN: Mapping[Cause, tuple[Code, str]] = {
     # Causes that say all by themselves, with the key that has to do with them.
     Cause.MALFORMED: (Code.MALFORMED, ""),
+    Cause.OLD_VERSION: (Code.OLD_VERSION, ""),
     Cause.ADDRESS_UNKNOWN: (Code.ADDRESS_UNKNOWN, "remote"),
     Cause.NO_COMMON_PROPOSAL: (Code.IKE_PROPOSAL_REFUSED, "ike_proposals"),
     Cause.NO_ADDRESS: (Code.NO_ADDRESS_LEFT, "v4"),

@@ -214,4 +214,18 @@ ENTRIES = (
         Text("Update the peer's software.", "相手側のソフトウェアを更新してください。"),
         "RFC 7296 §2.21: INVALID_SYNTAX",
     ),
+    Entry(
+        Code.OLD_VERSION,
+        Side.THEIRS,
+        Severity.ERROR,
+        Text(
+            "IKE version: {remote} speaks IKEv1, as L2TP and old tunnels do; here only IKEv2 is spoken.",
+            "IKE バージョン: {remote} は IKEv1(L2TP や古いトンネル)です。こちらは IKEv2 のみ対応です。",
+        ),
+        Text(
+            "Choose IKEv2 on the device (not L2TP), or set the peer to IKEv2 (strongSwan: version = 2).",
+            "端末で(L2TP ではなく)IKEv2 を選ぶか、相手を IKEv2 にしてください(strongSwan なら version = 2)。",
+        ),
+        "RFC 9395: IKEv1 is deprecated; strangers on the Internet look for it, too",
+    ),
 )

@@ -25,6 +25,7 @@ class Code(Enum):
     ADDRESS_NOT_GIVEN = "address-not-given"
     KERNEL_REFUSED = "kernel-refused"
     MALFORMED = "malformed"
+    OLD_VERSION = "old-version"
 
     # Who is it?
     ADDRESS_UNKNOWN = "address-unknown"

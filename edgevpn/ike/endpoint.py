@@ -27,6 +27,7 @@ from edgevpn.ike.contract import (
     MappingChanged,
     MovePath,
     Reconfigure,
+    Report,
     Request,
     Response,
     Send,
@@ -37,7 +38,7 @@ from edgevpn.ike.contract import (
     refused,
     report,
 )
-from edgevpn.ike.errors import Discard, IkeError, InvalidMajorVersion
+from edgevpn.ike.errors import Cause, Discard, IkeError, InvalidMajorVersion, OldVersion
 from edgevpn.ike.exchange import ike_sa_init, nat
 from edgevpn.ike.exchange.ike_sa_init import Cookies
 from edgevpn.ike.iana import ExchangeType
@@ -142,6 +143,9 @@ class Endpoint:
                 yield from self._on_init_response(header, datagram, env)
             else:
                 yield from self._on_init_request(header, datagram, env)
+        except OldVersion as why:
+            told = (("remote", datagram.path.remote.host), ("why", str(why)))
+            yield Report(Level.DEBUG, "discarded", told, Cause.OLD_VERSION)
         except (Discard, IkeError) as why:
             yield report(Level.DEBUG, "discarded", remote=datagram.path.remote.host, why=str(why))
 

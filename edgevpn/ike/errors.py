@@ -13,6 +13,7 @@ class Cause(Enum):
 
     # What both must agree on.
     MALFORMED = "malformed"
+    OLD_VERSION = "old-version"  # IKEv1, which has no answer here
     ADDRESS_UNKNOWN = "address-unknown"  # no peer may come from there
     NO_COMMON_PROPOSAL = "no-common-proposal"
     OTHER_KE = "other-ke"
@@ -64,6 +65,10 @@ class Cause(Enum):
 
 class Discard(Exception):
     """The datagram is dropped: no answer, no change of state. For anything wrong before the ICV is verified."""
+
+
+class OldVersion(Discard):
+    """The datagram is of IKEv1 (RFC 9395), and gets no answer: IKEv1 has none that would say so (RFC 7296 §2.5)."""
 
 
 class IkeError(Exception):

@@ -191,6 +191,14 @@ def malformed() -> Seen:
     return ours(watched)
 
 
+def ikev1() -> Seen:
+    """The header of a Main Mode message (RFC 2408 §3.1)."""
+    watched = Watched()
+    header = b"a stranger"[:8] + bytes(8) + bytes.fromhex("01 10 02 00 00000000 0000001c")
+    watched.pair.right.tell(Datagram(watched.pair.right.path(), header))
+    return ours(watched)
+
+
 # --- who is it -----------------------------------------------------------------------------------------------------
 
 AUTHORITY = b"A" * 20
@@ -452,6 +460,7 @@ PROVOCATIONS: Mapping[Code, Callable[[], Seen]] = {
     Code.ADDRESS_NOT_GIVEN: lambda: calling(ASKING, POOL),
     Code.KERNEL_REFUSED: kernel_refuses,
     Code.MALFORMED: malformed,
+    Code.OLD_VERSION: ikev1,
     Code.ADDRESS_UNKNOWN: lambda: called_by(TO_RIGHT, replace(OFFICE, remote_networks=(ip_network("10.0.0.0/8"),))),
     Code.IDENTITY_UNKNOWN: lambda: called_by(replace(TO_RIGHT, local_id=Identification(IdType.FQDN, b"who.example"))),
     Code.OTHER_IDENTITY: lambda: calling(

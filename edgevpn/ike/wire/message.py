@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from struct import Struct
 from typing import Self
 
-from edgevpn.ike.errors import Discard, InvalidMajorVersion, InvalidSyntax, UnsupportedCriticalPayload
+from edgevpn.ike.errors import Discard, InvalidMajorVersion, InvalidSyntax, OldVersion, UnsupportedCriticalPayload
 from edgevpn.ike.iana import ExchangeType, Flag, PayloadType
 from edgevpn.ike.wire.buffer import Reader
 from edgevpn.ike.wire.configuration import Configuration
@@ -153,7 +153,7 @@ class Header:
         if self.major > MAJOR_VERSION:
             raise InvalidMajorVersion(f"IKE version {self.major}.{self.minor}")
         if self.major < MAJOR_VERSION:
-            raise Discard(f"IKE version {self.major}.{self.minor}")
+            raise OldVersion(f"IKE version {self.major}.{self.minor}")
 
 
 def encode_message(header: Header, payloads: Sequence[Payload]) -> bytes:
