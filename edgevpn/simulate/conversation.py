@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv6Address
 from types import TracebackType
 from typing import Self
 
@@ -24,6 +23,7 @@ from edgevpn.ike.contract import (
     Initiate,
     Input,
     InstallOutbound,
+    MovePath,
     QueryTraffic,
     Redirected,
     RemoveChild,
@@ -36,9 +36,10 @@ from edgevpn.ike.contract import (
     Traffic,
 )
 from edgevpn.ike.endpoint import Endpoint
+from edgevpn.ike.peer import IpAddress
 from edgevpn.ike.questions import Configured, FindPassword, FindPsk, Lease, Sign, VerifyCertificates
 from edgevpn.ike.session import Given
-from edgevpn.ike.state import ChildSa, Initiating, RekeyChild, RekeyIke
+from edgevpn.ike.state import ChildSa, Established, Initiating, RekeyChild, RekeyIke
 from edgevpn.simulate import story
 from edgevpn.simulate.clients import SimulatedClient
 from edgevpn.simulate.judge import answer
@@ -63,7 +64,7 @@ class Conversation:
         self,
         client: SimulatedClient,
         typed: Typed,
-        gateway: IPv4Address | IPv6Address,
+        gateway: IpAddress,
         ports: tuple[int, int],
         tell: Tell = lambda step: None,
     ) -> None:
@@ -91,11 +92,7 @@ class Conversation:
         self.children: dict[bytes, ChildSa] = {}
 
     async def __aenter__(self) -> Self:
-        gateway, ports = self._place
-        try:
-            self._wire = Wire(gateway, ports, lambda path, octets: self._feed(Datagram(path, octets)))
-        except OSError as error:
-            raise Unable(f"{gateway} cannot be reached from here: {error.strerror or error}") from error
+        self._wire = self._open(None)
         return self
 
     async def __aexit__(
@@ -127,6 +124,16 @@ class Conversation:
         before = self._keys(ike)
         await self._until(lambda: self._keys(ike) > before)
 
+    async def move(self, local: IpAddress) -> None:
+        """Go on from another address of this machine, as a phone that leaves its Wi-Fi."""
+        if not self._client.mobike:
+            raise Unable(f"{self._client.words} cannot move (RFC 4555): it connects anew")
+        self._tell(f"moves to {local}")
+        before, self._wire = self._wire, self._open(local)
+        before.close()
+        self._feed(MovePath(self._spi, local, self._place[0]))
+        await self._until(self._is_idle)
+
     async def lost(self) -> str:
         """Wait until the gateway closes, or is gone; why."""
         with suppress(Unable):
@@ -141,6 +148,18 @@ class Conversation:
             await self._until(lambda: not self._endpoint.sas, within=PATIENCE_AT_THE_END)
 
     # --- below ---
+
+    def _open(self, local: IpAddress | None) -> Wire:
+        gateway, ports = self._place
+        try:
+            return Wire(gateway, ports, lambda path, octets: self._feed(Datagram(path, octets)), local)
+        except OSError as error:
+            raise Unable(f"{gateway} cannot be reached from here: {error.strerror or error}") from error
+
+    def _is_idle(self) -> bool:
+        """Whether the gateway has answered all that was asked of it."""
+        sa = self._endpoint.sa(self._spi)
+        return isinstance(sa, Established) and sa.doing is None and not sa.todo
 
     def _keys(self, ike: bool) -> int:
         return self._ike_keys if ike else self._child_keys

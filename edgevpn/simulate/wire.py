@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 
+from edgevpn.ike.peer import IpAddress
 from edgevpn.ike.state import Address, Path
 
 NON_ESP_MARKER = bytes(4)
@@ -23,16 +24,19 @@ Deliver = Callable[[Path, bytes], None]
 class Wire:
     """The sockets; `deliver` gets each IKE message without its marker. `ports`: the gateway's, for IKE and behind NAT.
 
-    Raises OSError where nothing leads to the gateway.
+    `local` is the address to speak from, None for the one that the system takes. Raises OSError where nothing leads to
+    the gateway.
     """
 
-    def __init__(self, gateway: IPv4Address | IPv6Address, ports: tuple[int, int], deliver: Deliver) -> None:
+    def __init__(
+        self, gateway: IpAddress, ports: tuple[int, int], deliver: Deliver, local: IpAddress | None = None
+    ) -> None:
         self._ports = ports
         self._deliver = deliver
         self._socks: dict[int, socket.socket] = {}
         try:
             for port in ports:
-                self._socks[port] = _connected(gateway, port)
+                self._socks[port] = _connected(gateway, port, local)
         except OSError:
             self.close()
             raise
@@ -75,10 +79,12 @@ class Wire:
         self._deliver(self._path(port), octets)
 
 
-def _connected(gateway: IPv4Address | IPv6Address, port: int) -> socket.socket:
+def _connected(gateway: IpAddress, port: int, local: IpAddress | None) -> socket.socket:
     family = socket.AF_INET if gateway.version == 4 else socket.AF_INET6
     sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
+        if local is not None:
+            sock.bind((str(local), 0))
         sock.connect((str(gateway), port))
     except OSError:
         sock.close()

@@ -32,7 +32,7 @@ ALL = [
     for way in client.ways
     for by_hand in ([False, True] if client.exported and client.name != "windows11" else [False])
 ]
-ANDROID_12, WINDOWS = CLIENTS["android12"], CLIENTS["windows11"]
+ANDROID_11, ANDROID_12, WINDOWS = CLIENTS["android11"], CLIENTS["android12"], CLIENTS["windows11"]
 
 
 def established(here: Running, way: Way) -> Established:
@@ -83,6 +83,30 @@ async def test_from_first_to_last(tmp_path: Path, made: Path, client: SimulatedC
             await conversation.disconnect()
             await until(lambda: len(sessions) == 0)
             assert here.kernel.list_sas() == ()
+
+
+@pytest.mark.parametrize("client", [each for each in CLIENTS.values() if each.mobike], ids=lambda each: each.name)
+async def test_moves(tmp_path: Path, made: Path, client: SimulatedClient) -> None:
+    """The same session goes on from another address, and keeps what it was given."""
+    elsewhere = IPv4Address("127.0.0.2")
+    async with (
+        home(tmp_path, free_ports(), made) as at,
+        at.conversation(client, at.typed(Way.PASSWORD)) as conversation,
+    ):
+        given = await conversation.connect()
+        await conversation.move(elsewhere)
+        (visit,) = at.here.gateway.visitors.sessions.of("phone")
+        assert (visit.path.remote.host, visit.ike.lent.addresses) == (elsewhere, given.addresses)
+        await conversation.rekey()
+
+
+async def test_connects_anew_where_it_cannot_move(tmp_path: Path, made: Path) -> None:
+    async with home(tmp_path, free_ports(), made) as at:
+        for _ in range(2):
+            async with at.conversation(ANDROID_11, at.typed(Way.PASSWORD)) as conversation:
+                assert len((await conversation.connect()).addresses) == 2
+                with pytest.raises(Unable, match="Android 11 cannot move"):
+                    await conversation.move(IPv4Address("127.0.0.2"))
 
 
 async def test_windows_is_left_to_rekey_itself(tmp_path: Path, made: Path) -> None:
