@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from edgevpn.api.records import Applied, Plan, Reloaded, SavedVersion
 from edgevpn.config.changes import Documents
@@ -21,6 +22,7 @@ from edgevpn.config.diff import difference
 from edgevpn.config.errors import ConfigError
 from edgevpn.config.model import Config
 from edgevpn.config.reader import load
+from edgevpn.config.source import toml
 from edgevpn.config.store import Change, Prepared, Store
 from edgevpn.daemon import plans
 from edgevpn.daemon.holdings import Files, Holdings
@@ -89,6 +91,20 @@ class Configuration:
                         self._give_up()
 
     # --- reading ---
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._store.path
+
+    @property
+    def waits(self) -> bool:
+        """Whether a change waits to be confirmed."""
+        return self._pending is not None
+
+    def tables(self) -> dict[str, Any]:
+        """The tables of what is in force, as they are written."""
+        return toml(self._documents.config, "")
 
     def text(self) -> str:
         """The file as it is written. Raises ConfigError."""

@@ -30,6 +30,7 @@ from edgevpn.daemon.guard import UNGUARDED, Guard
 from edgevpn.daemon.homes import Home, homes, site_home
 from edgevpn.daemon.keeper import IpAddress, Keeper
 from edgevpn.daemon.keyring import Keyring
+from edgevpn.daemon.leases import Leases
 from edgevpn.daemon.logs import note
 from edgevpn.daemon.meter import Ask, Meter, Owner
 from edgevpn.daemon.news import News
@@ -233,6 +234,11 @@ class Gateway:
         self.certificates.apply(config)
         self._touch_wall()
 
+    def reopen(self) -> None:
+        """Certificates and what is kept have been replaced on the disk: they are read again."""
+        self.certificates.reopen()
+        self.visitors.reload()
+
     def would_drop(self, config: Config) -> tuple[str, ...]:
         """The sites and devices whose tunnels would go if this were the configuration."""
         dropped = _dropped(self._config, config) if self._config else set()
@@ -327,6 +333,31 @@ class Gateway:
     def site_names(self) -> tuple[str, ...]:
         """All sites, in the order of the file."""
         return tuple(site.name for site in self._config.sites) if self._config else ()
+
+    def is_up(self, site: str) -> bool:
+        """Whether a site has an IKE SA."""
+        return bool(self._established(site))
+
+    @property
+    def ike_sas(self) -> tuple[int, int]:
+        """How many IKE SAs are up, and how many are coming up."""
+        up = sum(isinstance(sa, Established) for sa in self._endpoint.sas)
+        return up, len(self._endpoint.sas) - up
+
+    @property
+    def leases(self) -> Leases:
+        """Which addresses are lent."""
+        return self._answers.leases
+
+    @property
+    def kernel(self) -> Kernel:
+        """What carries the traffic."""
+        return self._kernel
+
+    def uplinks(self) -> frozenset[str]:
+        """The interfaces to the Internet. Raises KernelError."""
+        assert self._config is not None
+        return uplinks(self._config, self._kernel)
 
     # --- what a doctor asks ---
 

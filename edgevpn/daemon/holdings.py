@@ -45,7 +45,7 @@ class Holdings:
     """The files of one gateway. Every method may raise OSError; ValueError for a name that is none of ours."""
 
     def __init__(self, places: Places) -> None:
-        self._places = places
+        self.places = places
         self._beside = places.config.parent
 
     def read(self) -> dict[str, bytes]:
@@ -126,20 +126,20 @@ class Holdings:
         for name in (CONFIG, SECRETS):
             if (path := self._path(name)).is_file():
                 yield name, path
-        for prefix, folder, patterns in (("pki", self._places.pki, PKI), ("state", self._places.state, STATE)):
+        for prefix, folder, patterns in (("pki", self.places.pki, PKI), ("state", self.places.state, STATE)):
             for path in _matching(folder, patterns):
                 yield f"{prefix}/{path.relative_to(folder).as_posix()}", path
 
     def _path(self, name: str) -> Path:
         """Where a file of that name is. Raises ValueError."""
         if name == CONFIG:
-            return self._places.config
+            return self.places.config
         if name == SECRETS:
-            return self._places.config.with_name(SECRETS)
+            return self.places.config.with_name(SECRETS)
         folder, _, rest = name.partition("/")
         if not is_ours(name):
             raise ValueError(f"{name[:40]!r} is no file of a gateway")
-        return (self._places.pki if folder == "pki" else self._places.state) / rest
+        return (self.places.pki if folder == "pki" else self.places.state) / rest
 
 
 def is_ours(name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
@@ -18,6 +19,14 @@ VERSION = 1
 
 Key = tuple[str, int]
 """A pool's name and an IP version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fullness:
+    """Of a pool: how many addresses there are, and how many are in use."""
+
+    size: int = 0
+    used: int = 0
 
 
 class Leases:
@@ -51,6 +60,11 @@ class Leases:
             self._owners[address] = addresses
             taken.append(address)
         return tuple(taken)
+
+    def fullness(self, pool: str, version: int) -> Fullness:
+        """How many addresses of an IP version a pool has, and how many of them are in use."""
+        addresses = self._pools.get((pool, version))
+        return Fullness(addresses.size, len(addresses.in_use)) if addresses else Fullness()
 
     def give_back(self, addresses: Iterable[IpAddress]) -> None:
         """The holder is gone; the addresses are kept for it. Those that nobody has are passed over."""

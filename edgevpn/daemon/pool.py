@@ -73,6 +73,13 @@ class Pool:
                 self._homes[lease.holder] = address
 
     @property
+    def size(self) -> int:
+        """How many addresses there are to give: those inside that are nobody's are none."""
+        inside = {address for address in self._closed if any(address in span for span in self._spans)}
+        whole = sum(int(span.last) - int(span.first) + 1 for span in self._spans)
+        return whole - len(inside - {*self._fixed.values()})
+
+    @property
     def in_use(self) -> Mapping[IpAddress, str]:
         """Who has which address now."""
         return self._in_use

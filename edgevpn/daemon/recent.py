@@ -20,15 +20,15 @@ Level = Literal["debug", "info", "warning", "error"]
 class Recent(logging.Handler):
     """Keeps what is logged. `told` hears of each line, in the thread that logs it."""
 
-    def __init__(self, told: Callable[[LogLine], None], kept: int = KEPT) -> None:
+    def __init__(self, told: Callable[[LogLine], None] = lambda line: None, kept: int = KEPT) -> None:
         super().__init__()
         self._lines: deque[LogLine] = deque(maxlen=kept)
-        self._told = told
+        self.told = told
 
     def emit(self, record: logging.LogRecord) -> None:
         made = LogLine(at=record.created, level=_level(record.levelno), text=_text(record))
         self._lines.append(made)
-        self._told(made)
+        self.told(made)
 
     def last(self, limit: int) -> list[LogLine]:
         """The last lines, the oldest first."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import grp
 import logging
+import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,70 +16,119 @@ from typing import Any
 import sdnotify
 
 from edgevpn import __version__
-from edgevpn.api import API_VERSION, METHODS, ErrorCode, Reloaded, RpcError, Status
+from edgevpn.api import TOPICS
+from edgevpn.api.records import LogLine
 from edgevpn.config.errors import ConfigError
-from edgevpn.config.model import Config, LogLevel
+from edgevpn.config.model import Config
 from edgevpn.config.reader import load
-from edgevpn.daemon.book import attempt_record, attempt_records
-from edgevpn.daemon.control import ControlError, ControlServer, Method, Params, listen, may_control
-from edgevpn.daemon.doctor import Doctor
+from edgevpn.config.store import Store
+from edgevpn.daemon.configuration import Configuration, recover
+from edgevpn.daemon.control import ControlError, ControlServer, listen, may_control
 from edgevpn.daemon.gateway import Folders, Gateway
-from edgevpn.daemon.keeper import Keeper, NotUp
+from edgevpn.daemon.holdings import Holdings, Places
+from edgevpn.daemon.logbook import Logbook
 from edgevpn.daemon.logs import note
+from edgevpn.daemon.methods.all import Methods
+from edgevpn.daemon.methods.overview import Instance, epoch
 from edgevpn.daemon.options import KernelKind, RunOptions, StartFailed
-from edgevpn.daemon.parameters import checked
-from edgevpn.diagnosis.attempts import Attempt
-from edgevpn.diagnosis.entry import Language
+from edgevpn.daemon.supervisor import Supervisor
+from edgevpn.daemon.telling import Telling
 from edgevpn.ike.contract import KeysDerived
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.nft import Nft
 
-LEVELS = {
-    LogLevel.DEBUG: logging.DEBUG,
-    LogLevel.INFO: logging.INFO,
-    LogLevel.WARNING: logging.WARNING,
-    LogLevel.ERROR: logging.ERROR,
-}
 OPENWRT = Path("/etc/openwrt_release")
-TOPICS = frozenset({"attempt"})
 STOPPING = (signal.SIGTERM, signal.SIGINT)
+RESTART = 5.0
+"""Seconds until work that has failed is begun again."""
+MOST_TRACES = 32
+"""Faults whose whole trace is logged, each once; of all others there is a line."""
 
 log = logging.getLogger("edgevpn")
 
 
 def run(options: RunOptions) -> int:
     """Run the gateway until it is told to stop. Raises ConfigError and StartFailed."""
+    try:
+        undone = recover(_holdings(options))
+    except OSError as error:
+        raise StartFailed(f"{error.filename}: {error.strerror}; make room, and start again") from error
     config = load(options.config)
-    logging.basicConfig(format="%(levelname)s %(message)s", level=LEVELS[options.log_level or config.gateway.log_level])
-    asyncio.run(Service(options, config).serve())
+    logbook = Logbook(logging.getLogger(), options.log_level)
+    logbook.apply(config.gateway)
+    if undone:
+        note(log, logging.WARNING, "not_confirmed", meaning="what was in force before the last change is so again")
+    try:
+        asyncio.run(Service(options, config, logbook).serve())
+    finally:
+        logbook.close()
     return 0
+
+
+class Faults:
+    """Our own faults: caught here and nowhere else, logged with what they were about, and counted."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._traced: set[tuple[object, ...]] = set()
+
+    def call(self, work: Callable[[], None], what: str, spi: Callable[[], bytes] = lambda: b"") -> bool:
+        """Do the work; whether that went well."""
+        try:
+            work()
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the other conversations go on
+            self.report(what, fault, spi())
+            return False
+        return True
+
+    async def wait(self, work: Awaitable[None], what: str) -> bool:
+        """Wait for the work; whether that went well."""
+        try:
+            await work
+        except Exception as fault:  # noqa: BLE001 - the same
+            self.report(what, fault)
+            return False
+        return True
+
+    async def keep(self, work: Callable[[], Awaitable[None]], what: str) -> None:
+        """Work that goes on for ever: after a fault it is begun again."""
+        while True:
+            if await self.wait(work(), what):
+                return
+            await asyncio.sleep(RESTART)
+
+    def report(self, what: str, fault: BaseException, spi: bytes = b"") -> None:
+        """Log a fault; where it was raised, the first time that it was raised there."""
+        self.count += 1
+        place = (type(fault), *_where(fault))
+        is_new = place not in self._traced and len(self._traced) < MOST_TRACES
+        self._traced |= {place} if is_new else set()
+        about = {"spi": spi} if spi else {}
+        note(log, logging.ERROR, "fault", doing=what, kind=type(fault).__name__, **about)
+        if is_new:
+            log.error("fault_trace doing=%s", what, exc_info=fault)
+
+    def of_loop(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What a callback has raised that nobody was asked to guard."""
+        fault = context.get("exception")
+        if fault is not None:
+            self.report("callback", fault)
+        else:
+            note(log, logging.ERROR, "fault", doing=context.get("message", "callback"))
 
 
 class Service:
     """One daemon: its configuration, its gateway, and who may talk to it."""
 
-    def __init__(self, options: RunOptions, config: Config) -> None:
+    def __init__(self, options: RunOptions, config: Config, logbook: Logbook) -> None:
         self._options = options
         self._config = config
-        self._started = time.monotonic()
+        self._logbook = logbook
+        self._faults = Faults()
         self._stopping = asyncio.Event()
-        self._gateway: Gateway
-        self._control: ControlServer
-
-    @property
-    def methods(self) -> Mapping[str, Method]:
-        """What the control socket offers; edgevpn/api.py says what each takes and answers."""
-        return {
-            "version": self.version,
-            "status": self.status,
-            "attempts": self.attempts,
-            "health": self.health,
-            "site.up": self.site_up,
-            "site.down": self.site_down,
-            "site.rekey": self.site_rekey,
-            "reload": self.reload,
-        }
+        self._ready = asyncio.Event()
+        self._supervisor = Supervisor(_notifier(), os.environ, os.getpid())
 
     async def serve(self) -> None:
         """Until SIGTERM or SIGINT. SIGHUP reads the configuration again. Raises StartFailed."""
@@ -87,15 +137,17 @@ class Service:
             listener = listen(self._options.socket, gid)
         except ControlError as error:
             raise StartFailed(str(error)) from error
-        self._control = ControlServer(self.methods, TOPICS, partial(may_control, gid=gid), _report_fault)
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._faults.of_loop)
         for stop in STOPPING:
             loop.add_signal_handler(stop, self._stopping.set)
         try:
+            self._put_together(partial(may_control, gid=gid))
             async with asyncio.TaskGroup() as tasks:
                 serving = tasks.create_task(self._control.serve(listener))
                 working = tasks.create_task(self._work())
                 await self._stopping.wait()
+                self._supervisor.stopping()
                 working.cancel()
                 await asyncio.wait([working])
                 serving.cancel()
@@ -106,20 +158,47 @@ class Service:
             raise StartFailed(str(_leaf(known))) from None
         log.info("stopped")
 
-    async def _work(self) -> None:
-        """The gateway, until cancelled."""
-        started = asyncio.Event()
-        beside = self._options.config.parent
-        folders = Folders(pki=beside / "pki", state=self._options.state or beside / "state")
+    def _put_together(self, admits: Callable[..., bool]) -> None:
+        """All parts, each told of those that it needs. Raises StartFailed."""
+        options, holdings, recent = self._options, _holdings(self._options), self._logbook.recent
+        places = holdings.places
         self._gateway = Gateway(
-            self._kernel(), self._options.ports, folders, self._config.gateway, self._key_log(), self._nft()
+            self._kernel(),
+            options.ports,
+            Folders(pki=places.pki, state=places.state),
+            self._config.gateway,
+            self._key_log(),
+            self._nft(),
+            self._faults,
         )
-        self._gateway.attempts.told = self._tell_attempt
+        self._configuration = Configuration(Store(places.config), holdings, self._gateway, self._config)
+        instance = Instance(options.kernel, time.monotonic(), places.state, lambda: self._faults.count)
+        methods = Methods(self._gateway, self._configuration, holdings, recent, instance)
+        self._control = ControlServer(
+            methods.table(self._ready),
+            frozenset(TOPICS),
+            admits,
+            lambda method, fault: self._faults.report(f"method {method}", fault),
+            guards=methods.guards,
+            subscribed=lambda: self._telling.subscribed(),
+        )
+        self._telling = Telling(self._gateway, self._control, epoch)
+        self._configuration.told = self._on_configuration
+        loop = asyncio.get_running_loop()
+        recent.told = partial(_in_loop, loop, self._telling.log)
+
+    async def _work(self) -> None:
+        """The gateway and all that goes on beside it, until cancelled."""
+        loop, keep = asyncio.get_running_loop(), self._faults.keep
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._gateway.run(self._config, started))
-            await started.wait()
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload_and_log)
-            sdnotify.SystemdNotifier().notify("READY=1")
+            tasks.create_task(self._gateway.run(self._config, self._ready))
+            await self._ready.wait()
+            loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(self._reload()))
+            tasks.create_task(keep(self._configuration.run, "confirmation"))
+            tasks.create_task(keep(self._telling.tell_news, "news"))
+            tasks.create_task(keep(self._telling.tell_traffic, "traffic"))
+            self._supervisor.ready(self._status())
+            tasks.create_task(keep(lambda: self._supervisor.run(self._status), "supervisor"))
             note(log, logging.INFO, "started", version=__version__, sites=len(self._config.sites))
 
     def _kernel(self) -> Kernel:
@@ -143,129 +222,67 @@ class Service:
         return Nft()
 
     def _key_log(self) -> Callable[[KeysDerived], None] | None:
-        if self._options.export_keys is None:
+        """Raises StartFailed."""
+        folder = self._options.export_keys
+        if folder is None:
             return None
-        note(
-            log,
-            logging.WARNING,
-            "keys_exported",
-            to=self._options.export_keys,
-            meaning="who reads them reads all traffic",
-        )
         from edgevpn.daemon.key_log import KeyLog
 
-        return KeyLog(self._options.export_keys).note
-
-    # --- methods of the control socket ---
-
-    async def version(self, params: Params) -> object:
-        """The `version` method."""
-        return {"version": __version__, "api": API_VERSION}
-
-    async def status(self, params: Params) -> object:
-        """The `status` method."""
-        return Status(
-            version=__version__,
-            started=time.time() - (time.monotonic() - self._started),
-            kernel=self._options.kernel.value,
-            sites=[self._gateway.site_status(name) for name in self._gateway.site_names],
-            devices=[self._gateway.device_status(device) for device in self._gateway.devices],
-        )
-
-    async def attempts(self, params: Params) -> object:
-        """The `attempts` method."""
-        given: dict[str, Any] = checked("attempts", METHODS["attempts"], params)
-        language = Language(given.get("language", "en"))
-        return attempt_records(self._gateway.attempts, given.get("peer", ""), _epoch(), language)
-
-    async def health(self, params: Params) -> object:
-        """The `health` method."""
-        checked("health", METHODS["health"], params)
-        state = self._options.state or self._options.config.parent / "state"
-        carries_traffic = self._options.kernel is not KernelKind.MEMORY
-        return await Doctor(self._gateway, self._gateway.standing, state, carries_traffic).examine(self._config)
-
-    def _tell_attempt(self, attempt: Attempt) -> None:
-        """The `attempt` topic."""
-        self._control.publish("attempt", attempt_record(attempt, _epoch()))
-
-    async def site_up(self, params: Params) -> object:
-        """The `site.up` method."""
-        keeper = self._keeper(params)
-        return await self._done(keeper, keeper.up())
-
-    async def site_rekey(self, params: Params) -> object:
-        """The `site.rekey` method."""
-        match params:
-            case {"what": "ike" | "child" as what, **rest}:
-                keeper = self._keeper(rest)
-                return await self._done(keeper, keeper.rekey(what == "ike"))
-        raise RpcError(ErrorCode.INVALID_PARAMS, 'this method takes name, and what: "ike" or "child"')
-
-    async def _done(self, keeper: Keeper, work: Awaitable[None]) -> object:
-        """The site after some work on it. Raises RpcError if that failed."""
         try:
-            await work
-        except NotUp as reason:
-            raise RpcError(ErrorCode.FAILED, f"{keeper.site.name}: {reason}") from reason
-        return self._gateway.site_status(keeper.site.name)
-
-    async def site_down(self, params: Params) -> object:
-        """The `site.down` method."""
-        self._keeper(params).down()
-        return None
-
-    async def reload(self, params: Params) -> object:
-        """The `reload` method: a bad file changes nothing."""
-        try:
-            return self._reload()
-        except ConfigError as error:
-            problems = [str(problem) for problem in error.problems]
-            raise RpcError(
-                ErrorCode.CONFIG_INVALID, "the configuration is bad; nothing was changed", problems
+            exported = KeyLog(folder)
+        except OSError as error:
+            raise StartFailed(
+                f"keys cannot be exported to {folder}: {error.strerror}; choose another with --export-keys"
             ) from error
-        except StartFailed as error:
-            raise RpcError(ErrorCode.FAILED, str(error)) from error
+        note(log, logging.WARNING, "keys_exported", to=folder, meaning="who reads them reads all traffic")
+        return exported.note
 
-    def _keeper(self, params: Params) -> Keeper:
-        match params:
-            case {"name": str(name), **rest} if not rest:
-                if keeper := self._gateway.keeper(name):
-                    return keeper
-                known = ", ".join(self._gateway.site_names) or "none"
-                raise RpcError(ErrorCode.NOT_FOUND, f"there is no site {name[:40]!r}; configured: {known}")
-        raise RpcError(ErrorCode.INVALID_PARAMS, "this method takes name, the name of a site")
+    def _status(self) -> str:
+        """A line for whoever supervises."""
+        names = self._gateway.site_names
+        up = sum(self._gateway.is_up(name) for name in names)
+        return f"{up} of {len(names)} sites up, {len(self._gateway.visitors.sessions)} devices in"
 
-    def _reload(self) -> Reloaded:
-        old, new = self._config, load(self._options.config)
-        self._gateway.apply(new)
-        self._config = new
-        before = {site.name: site for site in old.sites}
-        after = {site.name: site for site in new.sites}
-        both = before.keys() & after.keys()
-        return Reloaded(
-            added=sorted(after.keys() - both),
-            changed=sorted(name for name in both if before[name] != after[name]),
-            removed=sorted(before.keys() - both),
-            unchanged=sorted(name for name in both if before[name] == after[name]),
-            warnings=[str(warning) for warning in new.warnings],
-        )
+    def _on_configuration(self, reloaded: Any) -> None:
+        """Another configuration is in force."""
+        self._logbook.apply(self._configuration.running.gateway)
+        note(log, logging.INFO, "reloaded", **reloaded)
+        self._telling.config(reloaded)
 
-    def _reload_and_log(self) -> None:
+    async def _reload(self) -> None:
+        """What SIGHUP asks for: a bad file changes nothing."""
         try:
-            reloaded = self._reload()
+            await self._configuration.reload()
         except ConfigError as error:
             for problem in error.problems:
                 note(log, logging.ERROR, "config_invalid", problem=problem)
         except StartFailed as error:
             note(log, logging.ERROR, "not_reloaded", why=error)
-        else:
-            note(log, logging.INFO, "reloaded", **reloaded)
 
 
-def _epoch() -> float:
-    """The Unix time at which the monotonic clock was zero, by the clock as it is set now."""
-    return time.time() - time.monotonic()
+def _holdings(options: RunOptions) -> Holdings:
+    """Everything is beside the configuration file, unless the options say otherwise."""
+    config = options.config.resolve()
+    return Holdings(Places(config, config.parent / "pki", options.state or config.parent / "state"))
+
+
+def _notifier() -> Callable[[str], None]:
+    """Takes messages to systemd, where that supervises."""
+    return sdnotify.SystemdNotifier().notify if os.environ.get("NOTIFY_SOCKET") else lambda message: None
+
+
+def _in_loop(loop: asyncio.AbstractEventLoop, tell: Callable[[LogLine], None], line: LogLine) -> None:
+    """Lines are logged in threads too, events are told in one."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(tell, line)
+
+
+def _where(fault: BaseException) -> tuple[object, ...]:
+    """The file and line that raised it."""
+    trace = fault.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return (trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace else ()
 
 
 def _leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -281,7 +298,3 @@ def _group_id(name: str | None) -> int | None:
         return grp.getgrnam(name).gr_gid
     except KeyError as error:
         raise StartFailed(f"there is no group {name}: create it, or change control_group") from error
-
-
-def _report_fault(method: str, fault: BaseException) -> None:
-    log.error("control_fault method=%s", method, exc_info=fault)

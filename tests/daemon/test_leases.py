@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from edgevpn.daemon.leases import Leases
+from edgevpn.daemon.leases import Fullness, Leases
 from edgevpn.daemon.pool import IpAddress
 from edgevpn.daemon.state_file import Content
 from edgevpn.ike.peer import Wants
@@ -90,3 +90,14 @@ ODD = [
 @pytest.mark.parametrize("content", ODD)
 def test_odd_content_is_forgotten(content: Content) -> None:
     assert leases(content).take("road", "phone", V4) == addresses("10.9.0.2")
+
+
+def test_how_full_a_pool_is() -> None:
+    """Our own address is none to give; a fixed one is."""
+    known = leases(phone=PHONE | {"v4": "10.9.0.77"}, tablet=TABLET)
+    assert known.fullness("road", 4) == Fullness(253, 0)
+    known.take("road", "phone", BOTH)
+    known.take("road", "tablet", V4)
+    assert known.fullness("road", 4) == Fullness(253, 2)
+    assert known.fullness("road", 6) == Fullness(2**64 - 2, 1)
+    assert known.fullness("gone", 4) == Fullness()
