@@ -14,7 +14,9 @@ from edgevpn.daemon.logs import note
 from edgevpn.files import replace_file
 
 QUIET = 60.0
-"""Seconds between two writes, at least."""
+"""Seconds between two writes, as a rule."""
+SOON = 1.0
+"""Seconds until what must not be forgotten is written, together with what comes meanwhile."""
 
 log = logging.getLogger("edgevpn.state")
 
@@ -24,11 +26,14 @@ Content = dict[str, Any]
 class StateFile:
     """One file. `collect` gives what is to be written when the time has come."""
 
-    def __init__(self, path: Path, version: int, collect: Callable[[], Content], quiet: float = QUIET) -> None:
+    def __init__(
+        self, path: Path, version: int, collect: Callable[[], Content], quiet: float = QUIET, soon: float = SOON
+    ) -> None:
         self._path = path
         self._version = version
         self._collect = collect
         self._quiet = quiet
+        self._soon = soon
         self._timer: asyncio.TimerHandle | None = None
         self._failing = False
 
@@ -44,10 +49,15 @@ class StateFile:
             return self._put_aside(f"it is not of version {self._version}")
         return content
 
-    def touch(self) -> None:
-        """Something has changed: it will be written before long."""
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._quiet, self.write)
+    def touch(self, *, soon: bool = False) -> None:
+        """Something has changed: it will be written before long; `soon` is for what a power cut must not undo."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + (self._soon if soon else self._quiet)
+        if self._timer is not None and self._timer.when() <= due:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(due, self.write)
 
     def write(self) -> None:
         """Write now. A full disk is said once, and the service goes on."""

@@ -21,6 +21,7 @@ from edgevpn.daemon.state_file import StateFile
 from edgevpn.daemon.status import place
 from edgevpn.daemon.usage import Amount, Usage
 from edgevpn.ike.contract import IkeSaDown, IkeSaMoved, IkeSaUp, Input, Terminate
+from edgevpn.ike.peer import IpAddress
 from edgevpn.ike.questions import Release
 from edgevpn.ike.state import ChildSa
 
@@ -54,6 +55,7 @@ class Visitors:
         self._usage_file = StateFile(state / "usage.json", using.VERSION, lambda: self.usage.content())
         self.usage = Usage(self._usage_file.load())
         self._config: Config | None = None
+        self._kept: set[tuple[str | None, tuple[IpAddress, ...]]] = set()  # addresses, with who has had them
 
     # --- configuration and time ---
 
@@ -127,6 +129,7 @@ class Visitors:
             self.usage.saw(visit.device, time.time(), place(visit.path.remote))
             self._usage_file.touch()
         self._make_room(visit)
+        self._keep_addresses(visit)
         self._tell(visit)
         if up.replaces is None:
             note(
@@ -173,6 +176,13 @@ class Visitors:
         self._leases_file.touch()
 
     # --- below ---
+
+    def _keep_addresses(self, visit: Visit) -> None:
+        """What a device is lent for the first time is written soon: after a power cut it is still its own."""
+        lent = visit.device, visit.ike.lent.addresses
+        if lent not in self._kept:
+            self._kept.add(lent)
+            self._leases_file.touch(soon=True)
 
     def _make_room(self, visit: Visit) -> None:
         """A device that may be in once only is in anew."""

@@ -69,6 +69,17 @@ async def test_many_changes_one_write(tmp_path: Path) -> None:
     assert path.exists()
 
 
+async def test_what_must_not_be_forgotten_does_not_wait(tmp_path: Path) -> None:
+    """It takes along what was to be written later."""
+    content = Counted()
+    file = StateFile(tmp_path / "leases.json", 1, content, quiet=3600.0, soon=0.01)
+    file.touch()
+    file.touch(soon=True)
+    file.touch()
+    await asyncio.wait_for(content.is_asked.wait(), 5)
+    assert content.asked == 1
+
+
 async def test_disk_that_takes_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Said once; written when it is possible again."""
     folder = tmp_path / "state"

@@ -174,6 +174,13 @@ async def test_usage_is_counted(tmp_path: Path) -> None:
         assert len(again.gateway.visitors.usage.of("tablet").days) == 1
 
 
+async def test_a_new_lease_is_written_soon(tmp_path: Path) -> None:
+    """A power cut would else give the address to another."""
+    async with home(tmp_path) as (_, ports), visiting(by_psk(), ports):
+        kept = tmp_path / "state" / "leases.json"
+        await until(lambda: kept.exists() and '"10.9.0.2"' in kept.read_text())
+
+
 async def test_the_same_address_after_a_restart(tmp_path: Path) -> None:
     devices = {"tablet": TABLET, "phone": PHONE}
     async with home(tmp_path, gateway(devices)) as (_, ports), visiting(by_psk(), ports):
