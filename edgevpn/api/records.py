@@ -254,7 +254,11 @@ class SavedVersion(TypedDict):
 
 
 class Attempt(TypedDict):
-    """How somebody tried to connect, and how far it came; `cause` is for programs, sentence and cure are for people."""
+    """How somebody tried to connect, and how far it came; `cause` is for programs, sentence and cure are for people.
+
+    `side` is where the cure is to be applied, `fact` what the sentence rests on; all of these are "" for a success.
+    `tries` counts attempts that came to the same.
+    """
 
     at: float
     peer: str
@@ -265,6 +269,9 @@ class Attempt(TypedDict):
     cause: str
     sentence: str
     cure: str
+    side: Literal["ours", "theirs", "both", "path", ""]
+    fact: str
+    tries: int
 
 
 class LogLine(TypedDict):

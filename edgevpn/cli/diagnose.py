@@ -12,6 +12,7 @@ from edgevpn.cli.output import FAILED, GOOD, as_json, bad_config, fail
 from edgevpn.client import Client, socket_path
 
 LAST = "last"
+WHERE = {"ours": "here", "theirs": "at the peer", "both": "here or at the peer", "path": "between the two"}
 GRAVITY = {"bad": 0, "warning": 1, "good": 2}
 LOOKING = 60.0
 """Seconds for all checks: names are looked up, certificates read."""
@@ -78,10 +79,16 @@ def attempt_text(attempt: Attempt, now: float) -> str:
         f"from {attempt['remote']}" if attempt["remote"] else "",
         f"looks like {attempt['client']}" if attempt["client"] not in ("", "unknown") else "",
         f"came as far as {attempt['stage']}",
+        f"{attempt['tries']} times" if attempt["tries"] > 1 else "",
         f"{max(0, int(now - attempt['at']))} seconds ago",
     ]
     what = attempt["sentence"] or f"{who or attempt['remote']} has connected; nothing is wrong."
-    lines = [what, f"  What helps: {attempt['cure']}" if attempt["cure"] else "", "  " + ", ".join(filter(None, known))]
+    lines = [
+        what,
+        f"  What helps: {attempt['cure']}" if attempt["cure"] else "",
+        f"  Where: {WHERE[attempt['side']]} ({attempt['fact']})" if attempt["side"] else "",
+        "  " + ", ".join(filter(None, known)),
+    ]
     return "\n".join(filter(None, lines))
 
 

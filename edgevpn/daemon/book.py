@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgevpn.api.records import Attempt as Record
 from edgevpn.diagnosis.attempts import Attempt, Attempts
-from edgevpn.diagnosis.catalogue import cure, sentence
+from edgevpn.diagnosis.catalogue import CATALOGUE, cure, sentence
 from edgevpn.diagnosis.entry import Language, shown
 
 
@@ -22,6 +22,9 @@ def attempt_record(attempt: Attempt, epoch: float, language: Language = Language
         cause=finding.code.value if finding else "",
         sentence=sentence(finding, language) if finding else "",
         cure=cure(finding, language) if finding else "",
+        side=CATALOGUE[finding.code].side.value if finding else "",
+        fact=CATALOGUE[finding.code].fact if finding else "",
+        tries=attempt.tries,
     )
 
 

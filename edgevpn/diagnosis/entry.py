@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from string import Formatter
+from typing import Literal
 
 from edgevpn.diagnosis.codes import Code
 
@@ -23,6 +24,12 @@ class Side(Enum):
     THEIRS = "theirs"
     BOTH = "both"
     PATH = "path"
+
+    @property
+    def value(self) -> Literal["ours", "theirs", "both", "path"]:
+        """As programs know it."""
+        known: Literal["ours", "theirs", "both", "path"] = self._value_
+        return known
 
 
 class Severity(Enum):

@@ -23,8 +23,12 @@ WRONG_KEY: Attempt = {
     "cause": "wrong-key",
     "sentence": "site.office.psk: b.example is known, but its pre-shared key is another one than ours.",
     "cure": "Write the same key on both sides.",
+    "side": "both",
+    "fact": "RFC 7296 §2.15",
+    "tries": 3,
 }
-UP: Attempt = {**WRONG_KEY, "at": 50.0, "peer": "branch", "stage": "up", "cause": "", "sentence": "", "cure": ""}
+NOTHING: Any = {"cause": "", "sentence": "", "cure": "", "side": "", "fact": "", "tries": 1}
+UP: Attempt = {**WRONG_KEY, "at": 50.0, "peer": "branch", "stage": "up", **NOTHING}
 BEFORE: Attempt = {**WRONG_KEY, "at": 20.0, "sentence": "something else"}
 
 
@@ -51,7 +55,8 @@ def socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 TEXT = """\
 site.office.psk: b.example is known, but its pre-shared key is another one than ours.
   What helps: Write the same key on both sides.
-  peer office, b.example, from 198.51.100.7, looks like strongSwan, came as far as ike_auth, 5 seconds ago"""
+  Where: here or at the peer (RFC 7296 §2.15)
+  peer office, b.example, from 198.51.100.7, looks like strongSwan, came as far as ike_auth, 3 times, 5 seconds ago"""
 
 
 def test_setting_comes_first() -> None:

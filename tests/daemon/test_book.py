@@ -21,6 +21,7 @@ def test_attempt_that_failed() -> None:
     assert (record["at"], record["peer"], record["cause"]) == (1005.0, "office", "wrong-key")
     assert (record["stage"], record["client"], record["remote"]) == ("ike_auth", "strongSwan", "192.0.2.1")
     assert record["cure"]
+    assert (record["side"], record["fact"], record["tries"]) == ("both", "RFC 7296 §2.15: AUTH by a shared key", 1)
     assert "\x1b" not in str(record)
 
 

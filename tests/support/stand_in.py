@@ -127,6 +127,9 @@ def attempt(peer: str, **given: object) -> dict[str, Any]:
         "cause": "wrong_password",
         "sentence": f"{peer} gave a wrong password.",
         "cure": "Type the password again, or give the device a new one.",
+        "side": "theirs",
+        "fact": "RFC 2759 §6",
+        "tries": 1,
         **given,
     }
 
