@@ -68,12 +68,11 @@ def _aged(sa: Established, child: ChildSa) -> tuple[Established, Effects]:
 
 def on_traffic(sa: Established, seen: float | None, env: Env) -> Step:
     """Ask whether the peer is there, unless something of it came through; close what nobody uses."""
-    if sa.idle_at == NEVER:
-        sa = replace(sa, idle_at=env.now if seen is None else seen + sa.peer.idle)
-        if sa.peer.idle == NEVER:
-            sa = replace(sa, idle_at=NEVER)
-        elif sa.idle_at <= env.now:
+    if sa.idle_at == NEVER and sa.peer.idle != NEVER:  # that is why it was asked
+        idle_at = env.now if seen is None else seen + sa.peer.idle
+        if idle_at <= env.now:
             return informational.close(sa, "nothing has come through for long", cause=Cause.IDLE)
+        sa = replace(sa, idle_at=idle_at)
     heard = max(sa.heard, seen or sa.heard)
     probe_at = heard + sa.peer.liveness
     if probe_at > env.now:

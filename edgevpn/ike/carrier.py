@@ -195,17 +195,13 @@ class Carrier:
     def _settle(self, spi: bytes, slot: Slot, env: Env) -> Iterator[Effect]:
         """See to it that there is no other for the same purpose."""
         if isinstance(slot.sa, Established):
-            yield from self._settle_crossing(spi, slot.since, env)
+            yield from self._settle_crossing(spi, slot.sa, slot.since, env)
         if slot.follows and isinstance(slot.sa, Established | Closed):
             event = Followed() if isinstance(slot.sa, Established) else NotFollowed()
             yield from self.tell(slot.follows, event, env)
 
-    def _settle_crossing(self, spi: bytes, began: float, env: Env) -> Iterator[Effect]:
+    def _settle_crossing(self, spi: bytes, fresh: Established, began: float, env: Env) -> Iterator[Effect]:
         """Both sides have called each other at the same time: one IKE SA is enough, the one with the higher SPIi."""
-        slot = self._table.get(spi)
-        if slot is None or not isinstance(slot.sa, Established):
-            return
-        fresh = slot.sa
         for other, sa in self._same(spi, fresh.peer.name, fresh.identity):
             if sa.began != fresh.began and sa.since >= began:
                 lower = min((sa.secured.spi_i, other), (fresh.secured.spi_i, spi))[1]

@@ -6,6 +6,7 @@ from edgevpn.ike.peer import NEVER
 from edgevpn.ike.state import (
     Closed,
     Closing,
+    Contending,
     CreateChild,
     DeleteChild,
     Phase,
@@ -20,7 +21,8 @@ from tests.support.states import SPI_I, a_child, an_sa, secured
 def test_states_without_a_time_of_their_own() -> None:
     """What the window repeats, or nothing at all, ends them."""
     opened = open_sa(TO_RIGHT, (TO_LEFT,))
-    states = (initiated(TO_RIGHT), opened.authenticating, Closing(secured(), TO_RIGHT, LEFT_PATH), Closed("told to"))
+    ends = (Closing(secured(), TO_RIGHT, LEFT_PATH), Closed("told to"))
+    states = (initiated(TO_RIGHT), opened.authenticating, Contending(secured(), TO_RIGHT, LEFT_PATH, b"old"), *ends)
     assert {state.due for state in states} == {NEVER}
 
 
@@ -28,6 +30,7 @@ def test_every_state_that_stands_has_its_spi() -> None:
     opened = open_sa(TO_RIGHT, (TO_LEFT,))
     assert initiated(TO_RIGHT).spi == opened.authenticating.spi == opened.half_open.opening.request[:8]
     assert opened.half_open.spi == opened.half_open.secured.spi_r
+    assert Contending(secured(), TO_RIGHT, LEFT_PATH, b"old").spi == SPI_I
     assert an_sa().spi == Rekeyed(secured(), TO_RIGHT, LEFT_PATH, 60.0).spi == SPI_I
     assert Closing(secured(), TO_RIGHT, LEFT_PATH).spi == SPI_I
 
@@ -39,6 +42,10 @@ def test_established_is_due_at_the_earliest_of_its_times() -> None:
     assert an_sa(a_child(due=9.0), rekey_at=5.0).due == 5.0
     assert an_sa(a_child(due=9.0), wake=4.0).due == 4.0
     assert an_sa(a_child(due=9.0), keepalive_at=3.0).due == 3.0
+    assert an_sa(a_child(due=9.0), expire_at=2.0).due == 2.0
+    assert an_sa(a_child(due=9.0), reauth_at=1.5).due == 1.5
+    assert an_sa(a_child(due=9.0), auth_until=1.0).due == 1.0
+    assert an_sa(a_child(due=9.0), idle_at=0.5).due == 0.5
 
 
 def test_child_by_either_spi() -> None:

@@ -21,6 +21,7 @@ from edgevpn.ike.iana import ExchangeType, NotifyType
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.state import Address, Established, Mobility, Nat, Path, Phase, Probe, RekeyChild
 from edgevpn.ike.steps import Step
+from edgevpn.ike.wire.buffer import Reader
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
 from tests.support.handshake import LEFT_PATH, RIGHT_PATH, an_env, from_port, kinds, the
@@ -70,7 +71,9 @@ def test_peer_that_knows_nothing_of_it(left_out: int) -> None:
 
 def test_udp_is_forced() -> None:
     """Both sides believe in a NAT, so ESP goes in UDP where nothing else passes."""
-    forced = told(RIGHT_PATH, *detection(SPIS, LEFT_PATH, force=True))
+    hashes = detection(SPIS, LEFT_PATH, force=True)
+    assert [Notify.decode(Reader(notify.encode())) for notify in hashes] == list(hashes)
+    forced = told(RIGHT_PATH, *hashes)
     assert detected(forced, SPIS, RIGHT_PATH) == Nat(remote=True)
     assert detected(told(RIGHT_PATH, *detection(SPIS, LEFT_PATH)), SPIS, RIGHT_PATH, force=True) == Nat(local=True)
 
