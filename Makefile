@@ -6,7 +6,9 @@ SHELL := /bin/bash
 
 K ?=
 PYTHON := .venv/bin/python
-GUEST := $(PYTHON) -m tests.lab.guest run --
+# Guests side by side for `make lab`; each has one CPU, and half of the tests if there are two.
+SHARDS ?= 1
+GUEST = $(PYTHON) -m tests.lab.guest run
 PYTEST := $(PYTHON) -m pytest
 # Without what CPUs of routers have no compiler for.
 PURE = AIOHTTP_NO_EXTENSIONS=1 FROZENLIST_NO_EXTENSIONS=1 MULTIDICT_NO_EXTENSIONS=1 YARL_NO_EXTENSIONS=1
@@ -49,7 +51,7 @@ soak: venv ## two endpoints through ten thousand operations: a minute, no root
 	$(PYTEST) -q -m soak tests/ike
 
 lab: venv vendor ## tests against a kernel data plane and real peers, as root: make lab K='psk and not openiked'
-	$(GUEST) $(PYTEST) -p no:cacheprovider -m "lab or netns" $(if $(K),-k "$(K)") $(LAB_TESTS)
+	$(GUEST) --shards $(SHARDS) -- $(PYTEST) -p no:cacheprovider -m "lab or netns" $(if $(K),-k "$(K)") $(LAB_TESTS)
 
 panel-test: venv ## the panel in a browser, before a real daemon: make panel-test K='device and not japanese'
 	tests/lab/install browser
@@ -58,13 +60,14 @@ panel-test: venv ## the panel in a browser, before a real daemon: make panel-tes
 lab-kernel: ## build the fast guest (User-Mode Linux), once: some minutes
 	tests/lab/install uml
 
+test: SHARDS = 2
 test: check soak panel-test fast-guest lab ## everything, from nothing, on a fresh Debian 12, as root
 
 fast-guest: venv
 	$(PYTHON) -m tests.lab.guest hasten
 
 demo: venv ## two routers, a road warrior and their traffic through the kernel
-	$(GUEST) $(PYTHON) -m tests.lab.demo
+	$(GUEST) -- $(PYTHON) -m tests.lab.demo
 
 clean: ## remove what was made in this tree (.venv and the guests' kernels stay)
 	rm -rf build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

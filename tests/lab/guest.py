@@ -221,7 +221,10 @@ def main() -> int:
     verbs.add_parser("kind", help="print the kind of guest that would be used")
     verbs.add_parser("hasten", help="build a fast guest where there would only be a slow one")
     runner = verbs.add_parser("run", help="run a command in the guest")
-    runner.add_argument("--timeout", type=float, default=1800, help="seconds (%(default)s)")
+    runner.add_argument("--timeout", type=float, default=3600, help="seconds (%(default)s)")
+    runner.add_argument(
+        "--shards", type=int, default=1, help="so many guests side by side; each finds its part in $EDGEVPN_LAB_SHARD"
+    )
     runner.add_argument("--results", type=Path, default=TREE / "build" / "lab", help="folder for results (%(default)s)")
     runner.add_argument("command", nargs="+")
     arguments = parser.parse_args()
@@ -235,9 +238,38 @@ def main() -> int:
             case "hasten":
                 hasten()
                 return 0
-        return run_and_tell(arguments.command, arguments.results.resolve(), arguments.timeout)
+        results = arguments.results.resolve()
+        if arguments.shards > 1:
+            return run_shards(arguments.command, results, arguments.timeout, arguments.shards)
+        return run_and_tell(arguments.command, results, arguments.timeout)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+
+
+def run_shards(command: list[str], results: Path, timeout: float, shards: int) -> int:
+    """Run a command in several guests side by side; what the first prints comes at once, the rest one by one.
+
+    Returns the highest of their exit statuses; each has a folder of its own in `results`.
+    """
+    prepare(choose())  # once, rather than in each
+    outputs = [None, *(tempfile.TemporaryFile() for _ in range(shards - 1))]  # noqa: SIM115 - they end with us
+    children = []
+    for number, output in enumerate(outputs):
+        words = [sys.executable, "-m", "tests.lab.guest", "run", "--timeout", str(timeout)]
+        words += ["--results", str(results / str(number)), "--", *command]
+        variables = {**os.environ, "EDGEVPN_LAB_SHARD": f"{number}/{shards}"}
+        children.append(subprocess.Popen(words, env=variables, stdout=output, stderr=output))
+    try:
+        statuses = [child.wait() for child in children]
+    finally:
+        for child in children:
+            child.terminate()
+            child.wait()
+    for output in filter(None, outputs):
+        output.seek(0)
+        shutil.copyfileobj(output, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    return max(statuses)
 
 
 def run_and_tell(command: list[str], results: Path, timeout: float) -> int:

@@ -133,8 +133,10 @@ def pinging(namespace: Namespace, address: str, *, interval: float = 0.02, wait:
         pinger.finish(wait)
 
 
-def transfer(source: Namespace, target: Namespace, address: str, octets: int, *, limit: float = 60.0) -> float:
-    """Send octets over TCP from one namespace to an address of another; returns bits per second.
+def transfer(
+    source: Namespace, target: Namespace, address: str, octets: int, *, port: int = 0, limit: float = 20.0
+) -> float:
+    """Send octets over TCP from one namespace to an address (and port) of another; returns bits per second.
 
     Raises OSError when it takes more than `limit` seconds, AssertionError when something else arrives.
     """
@@ -142,7 +144,7 @@ def transfer(source: Namespace, target: Namespace, address: str, octets: int, *,
     received = hashlib.sha256()
     with target.socket(family, socket.SOCK_STREAM) as listener, source.socket(family, socket.SOCK_STREAM) as sender:
         listener.settimeout(limit)
-        listener.bind((address, 0))
+        listener.bind((address, port))
         listener.listen()
         thread = threading.Thread(target=_drain, args=(listener, limit, received.update), daemon=True)
         thread.start()
@@ -167,7 +169,7 @@ def _pour(sender: socket.socket, octets: int) -> bytes:
 
 
 def _drain(listener: socket.socket, limit: float, update: Callable[[bytes], None]) -> None:
-    with listener.accept()[0] as connection:
+    with suppress(OSError), listener.accept()[0] as connection:  # what is missing then is missed by the sender
         connection.settimeout(limit)
         while chunk := connection.recv(CHUNK):
             update(chunk)
