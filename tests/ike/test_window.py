@@ -124,6 +124,15 @@ def test_repeated_request_gets_the_same_answer() -> None:
     assert right.answer_again(elsewhere) == (Send(elsewhere, response),)
 
 
+def test_other_numbers_are_no_repetition() -> None:
+    left, right = windows()
+    left, (request,) = ask(left)
+    header = Header.decode(request)
+    right, _ = hear(right, request)
+    right, _ = answer(right)
+    assert [right.is_repeat(replace(header, message_id=number)) for number in range(3)] == [True, False, False]
+
+
 def test_forged_repetition_gets_nothing() -> None:
     left, right = windows()
     left, (request,) = ask(left)
@@ -187,6 +196,32 @@ def test_request_is_repeated_further_and_further_apart() -> None:
     assert left.resend(replace(env, now=left.due)) is None
 
 
+def test_request_follows_an_ike_sa_that_moves() -> None:
+    """RFC 4555 §3.5: it is repeated over the new path."""
+    left, (request,) = ask(windows()[0])
+    elsewhere = from_port(LEFT_PATH, 1024)
+    resent = left.on_path(elsewhere).resend(an_env(now=2.0))
+    assert resent is not None
+    assert resent[1] == (Send(elsewhere, request),)
+    assert left.on_path(LEFT_PATH) is left
+    assert windows()[0].on_path(elsewhere) == windows()[0]
+
+
+def test_tries_are_counted() -> None:
+    left, _ = ask(windows()[0])
+    assert (windows()[0].tries, left.tries) == (0, 0)
+    resent = left.resend(an_env(now=2.0))
+    assert resent is not None
+    assert resent[0].tries == 1
+    assert resent[0].answered().tries == 0
+
+
+def test_datagrams_are_not_shown() -> None:
+    """They could be anything, and they are long."""
+    left, _ = Window().call_open(b"octets", LEFT_PATH, an_env())
+    assert "octets" not in repr(replace(left, answer=(b"octets",)))
+
+
 def test_jitter_differs() -> None:
     """Two gateways that lose each other at the same time do not come back in step."""
     assert len({ask(windows()[0], env=an_env(seed=seed))[0].due for seed in range(10)}) > 5
@@ -231,9 +266,11 @@ def test_long_message_in_pieces() -> None:
     left, right = windows(fragments=True)
     left, request = ask(left, LONG)
     assert [len(datagram) <= 1248 for datagram in request] == [True] * 3
-    for datagram in request[:-1]:
+    assert right.pieces == (0, 0)
+    for number, datagram in enumerate(request[:-1], 1):
         right, message = hear(right, datagram)
         assert message is None
+        assert right.pieces == (number, 3)
     right, message = hear(right, request[-1])
     assert read(message) == LONG
     right, response = answer(right, LONG)

@@ -309,6 +309,24 @@ def test_nat_is_forbidden(path: Path) -> None:
     assert bool(all_of(Report, done)) is spoiled
 
 
+@pytest.mark.parametrize(
+    ("path", "octets"),
+    [
+        (LEFT_PATH, "c0000201 c6336401 01f4 01f4"),
+        (
+            Path(Address(V6, 4500), Address(V6_RIGHT, 500)),
+            "20010db8000100000000000000000001 20010db8000200000000000000000001 1194 01f4",
+        ),
+    ],
+    ids=["IPv4", "IPv6"],
+)
+def test_octets_of_the_prohibition(path: Path, octets: str) -> None:
+    """§4.2.6: source, destination, and their ports."""
+    call = the(Call, mobike.announce(mobile(nat=NO_NATS, path=path), an_env()))
+    (data,) = [p.data for p in call.payloads if isinstance(p, Notify) and p.notify_type == NotifyType.NO_NATS_ALLOWED]
+    assert data == bytes.fromhex(octets)
+
+
 def test_only_who_began_decides() -> None:
     """An update from the other side is answered, and nothing moves."""
     request = asks(UPDATE, *detection(SPIS, RIGHT_PATH), COOKIE2, path=replace(LEFT_PATH, remote=Address(THIRD, 500)))
