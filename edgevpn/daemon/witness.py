@@ -34,6 +34,8 @@ MOST_OPEN = 1000
 
 GOING_ON = frozenset({Cause.OTHER_KE})
 """Refusals after which the peer asks again, in another way."""
+NEVER_OF_USE = frozenset({Cause.LEFT_UNCONVINCED, Cause.ADDRESS_NOT_GIVEN})
+"""Ends of IKE SAs that were up to one side only, or for nothing."""
 OF_NO_INTEREST = frozenset({Cause.ASKED, Cause.REPLACED, Cause.REDIRECTED})
 
 
@@ -150,7 +152,7 @@ class Witness:
             return  # told when it came
         remote = party.remote if party else self._called.get(down.peer, "")
         about = self._about_party(down.peer, remote, party, down.reason)
-        stage = Stage.UP if party else Stage.IKE_AUTH
+        stage = Stage.UP if party and down.cause not in NEVER_OF_USE else Stage.IKE_AUTH
         self._note(finding_of(down.cause, down.evidence, about), about, stage, party.client if party else "")
 
     def _on_moved(self, news: IkeSaMoved) -> None:

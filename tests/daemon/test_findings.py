@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgevpn.diagnosis.attempts import Attempt
+from edgevpn.diagnosis.attempts import Attempt, Stage
 from edgevpn.diagnosis.catalogue import CATALOGUE, cure, sentence
 from edgevpn.diagnosis.codes import Code
 from edgevpn.diagnosis.entry import Field
@@ -85,3 +85,8 @@ def test_client_that_leaves_without_a_word(passing: int) -> None:
     (attempt,) = watched.right
     assert attempt.finding is not None
     assert attempt.finding.code is Code.LEFT_UNCONVINCED
+
+
+@pytest.mark.parametrize("code", [Code.LEFT_UNCONVINCED, Code.ADDRESS_NOT_GIVEN])
+def test_peer_that_leaves_at_once_never_connected(code: Code) -> None:
+    assert provoked(code).stage is Stage.IKE_AUTH

@@ -182,7 +182,7 @@ class StandIn:
     def health(self) -> object:
         return self.health_seen
 
-    def attempts(self, peer: str = "") -> object:
+    def attempts(self, peer: str = "", language: str = "en") -> object:
         return [each for each in self.attempts_seen if not peer or each["peer"] == peer]
 
     def log_recent(self, limit: int = 100) -> object:
