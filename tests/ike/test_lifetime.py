@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
 
 from edgevpn.ike.contract import Settings
 from edgevpn.ike.lifetime import established, renewed, soon
 from edgevpn.ike.peer import NEVER
-from edgevpn.ike.state import DeleteChild, Nat, Probing, RekeyIke
+from edgevpn.ike.state import DeleteChild, Mobility, Nat, Probing, RekeyIke
 from tests.support.handshake import LEFT_PATH, an_env
 from tests.support.peers import RIGHT_ID, TO_RIGHT
 from tests.support.states import a_child, an_sa, secured
@@ -63,6 +64,13 @@ def test_renewed() -> None:
         expire_at=1150.0,
     )
     assert 950.0 <= new.rekey_at <= 1050.0
+
+
+def test_how_we_are_seen_is_unknown_to_the_new_one() -> None:
+    """The hash has SPIs in it (RFC 4555 §3.8); where else the peer is has nothing to do with keys."""
+    addresses = (ip_address("203.0.113.5"),)
+    old = an_sa(mobility=Mobility(addresses, seen_as=b"hash"))
+    assert renewed(old, secured(), an_env()).mobility == Mobility(addresses)
 
 
 def test_soon() -> None:
