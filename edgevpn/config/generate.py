@@ -9,7 +9,7 @@ Entropy = Callable[[int], bytes]
 ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 """32 characters that are not taken for one another, on one page of a phone's keyboard or two."""
 
-PSK_LENGTH, PASSWORD_LENGTH = 32, 16
+PSK_LENGTH, PASSWORD_LENGTH = 32, 20
 GROUP = 4
 
 
@@ -19,7 +19,7 @@ def new_psk(entropy: Entropy) -> str:
 
 
 def new_password(entropy: Entropy) -> str:
-    """A password of 80 bits, in groups of four."""
+    """A password of 100 bits, in groups of four: 24 characters with the hyphens."""
     characters = _characters(PASSWORD_LENGTH, entropy)
     return "-".join(characters[start : start + GROUP] for start in range(0, PASSWORD_LENGTH, GROUP))
 

@@ -183,7 +183,7 @@ def _new_secret(login: Login) -> dict[str, str]:
         case Login.PSK:
             return {"psk": new_psk(os.urandom)}
         case Login.CERTIFICATE:
-            return {"password": make_password(os.urandom)}
+            return {"password": make_password(os.urandom, 25)}
 
 
 def _stored(secret: Mapping[str, str], login: Login) -> Mapping[str, str]:

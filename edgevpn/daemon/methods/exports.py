@@ -126,7 +126,7 @@ def _enrolled(config: Config, device: Device, form: str, secret: str, office: Of
         )
     seen = _seen(config, office, at)
     bundle = office.enrol_device(device.name, identity_text(device.id), at, ends=device.expires)
-    return _profile(config, device, CertificateLogin(bundle, secret or make_password(os.urandom)), seen)
+    return _profile(config, device, CertificateLogin(bundle, secret or make_password(os.urandom, 25)), seen)
 
 
 def _files(made: Profile, form: str, demand: OnDemand) -> Sequence[Artifact]:

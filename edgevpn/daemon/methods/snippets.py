@@ -83,7 +83,7 @@ def _with_certificate(here: End, there: End, target: PeerTarget, office: Office,
         names = ServerNames(addresses=(ip_address(here.identity),))
     except ValueError:
         names = ServerNames(hosts=(here.identity,))
-    password = make_password(os.urandom)
+    password = make_password(os.urandom, 25)
     bundle = office.enrol_site(here.name, names, at)
     files = export_site(
         SitePeer(here, there, CertificateLogin(bundle, password), pem_of(office.authority.root)), target
