@@ -69,7 +69,8 @@ def on_leased(sa: LeasingAddress, leased: Leased, env: Env) -> Step:
 
 
 def _begins_anew(claim: Claim) -> bool:
-    return claim.asked.notify(NotifyType.INITIAL_CONTACT) is not None
+    """The peer knows of no earlier IKE SA (RFC 7296 §2.4). A device says so for itself alone: others have its name."""
+    return claim.peers[0].pool is None and claim.asked.notify(NotifyType.INITIAL_CONTACT) is not None
 
 
 def _establish(claim: Claim, proven: Proven, request: Request, given: Given, env: Env) -> Step:

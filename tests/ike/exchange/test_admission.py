@@ -213,6 +213,17 @@ def test_second_is_refused() -> None:
     assert isinstance(opened.answered().sa, Established)
 
 
+def test_another_device_of_the_same_name() -> None:
+    """It says INITIAL_CONTACT, as every device does, and knows nothing of the first one, which is told that it goes."""
+    replacing = leased(both(CLIENT, replace(POOL, unique=Unique.REPLACE)), V4)
+    assert the(Supersede, replacing) == Supersede("left", LEFT_ID, silently=False)
+
+    opened = both(CLIENT, replace(POOL, unique=Unique.REFUSE))
+    env = replace(opened.right, stands=lambda peer, identity: (peer, identity) == ("left", LEFT_ID))
+    step = ike_auth.on_request(opened.half_open, opened.request(), env)
+    assert the(Report, step).cause is Cause.SECOND_REFUSED
+
+
 # --- two endpoints -------------------------------------------------------------------------------------------------
 
 
