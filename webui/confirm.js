@@ -18,7 +18,7 @@ export function confirmBar() {
 export function applied(result) {
 	if (result?.confirm_before) {
 		sessionStorage.setItem(KEPT, String(result.confirm_before));
-		ask(result.confirm_before);
+		ask(result.confirm_before, result.plan.drops);
 	}
 	return result;
 }
@@ -30,13 +30,13 @@ export function resume() {
 		ask(before);
 }
 
-function ask(before) {
+function ask(before, drops = []) {
 	clearInterval(timer);
 	const left = h('strong', {});
 	const where = notice();
 	const keep = button(t('confirm.keep'), async () => { await post('/config/confirm'); close(); }, { kind: 'main', where });
 	const undo = button(t('confirm.undo'), async () => { await post('/config/rollback', { number: 1 }); close(); changed(); }, { where });
-	fill(bar, h('p', {}, t('confirm.question'), ' ', left), h('div', { class: 'actions' }, keep, undo), where.node);
+	fill(bar, h('p', {}, t('confirm.question'), ' ', left), drops.length > 0 && h('p', {}, t('plan.drops', { names: drops.join(', ') })), h('div', { class: 'actions' }, keep, undo), where.node);
 	bar.setAttribute('aria-label', t('confirm.title'));
 	bar.hidden = false;
 	const tick = () => {

@@ -38,7 +38,8 @@ class Person:
 
     def arrive(self, place: str) -> None:
         """Waits until the view of this place is shown, and no other is under way."""
-        self.page.locator(f'main[data-place="#{place}"]:not([aria-busy])').wait_for()
+        mark = f"#{place}" if place else ""
+        self.page.locator(f'main[data-place="{mark}"]:not([aria-busy])').wait_for()
 
     def log_in(self, password: str = PASSWORD) -> None:
         self.go()

@@ -68,6 +68,7 @@ export const english = {
 	'attempt.title': 'What went wrong of late',
 	'attempt.none': 'Nobody has been turned away.',
 	'attempt.unknown': 'somebody unknown',
+	'attempt.up': '{who} has connected.',
 	'attempt.cure': 'What helps:',
 
 	'devices': 'Devices',
@@ -148,6 +149,9 @@ export const english = {
 	'wait.in': '{name} is connected.',
 	'wait.refused': 'It did not work yet. Still waiting…',
 	'secret.title': 'Keep this',
+	'secret.password': 'Password',
+	'secret.certificate': 'Opens the file with its certificate',
+	'secret.psk': 'Pre-shared key',
 	'secret.once': 'It is shown now and never again. Should it get lost, a new one can be made on the page of the device.',
 	'profile.title': 'Profile for the device',
 	'profile.certificate': 'A new profile brings a new certificate. The old one is good until it is revoked.',

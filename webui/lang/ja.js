@@ -68,6 +68,7 @@ export const japanese = {
 	'attempt.title': '最近の失敗',
 	'attempt.none': '接続を拒否された端末はありません。',
 	'attempt.unknown': '不明な相手',
+	'attempt.up': '{who} が接続しました。',
 	'attempt.cure': '対処：',
 
 	'devices': '端末',
@@ -148,6 +149,9 @@ export const japanese = {
 	'wait.in': '{name} が接続しました。',
 	'wait.refused': 'まだ接続できていません。引き続き待っています…',
 	'secret.title': '保管してください',
+	'secret.password': 'パスワード',
+	'secret.certificate': '証明書のファイルを開くパスワード',
+	'secret.psk': '事前共有鍵',
 	'secret.once': '今だけ表示され、二度と表示されません。なくした場合は端末のページで新しく作れます。',
 	'profile.title': '端末用のプロファイル',
 	'profile.certificate': '新しいプロファイルには新しい証明書が入ります。古い証明書は失効させるまで有効です。',

@@ -3,9 +3,9 @@
 import { get, post } from '../api.js';
 import { fill, h } from '../dom.js';
 import { t } from '../i18n.js';
-import { card, copyable, field, fold, form, select, state, tiles } from '../parts.js';
-import { attemptItem } from './attempts.js';
-import { ways } from './share.js';
+import { field, fold, form, select, state, tiles } from '../parts.js';
+import { attemptItem, failed, whenAttempted } from './attempts.js';
+import { secretCard, ways } from './share.js';
 
 const PLATFORMS = ['ios', 'android', 'windows', 'macos', 'linux', 'other'];
 const LOGINS = ['password', 'certificate', 'psk'];
@@ -54,7 +54,7 @@ function result(made, place, page) {
 	fill(place,
 		h('h1', { tabindex: '-1' }, t('device.ready', { name: device.name })),
 		waiting(device, page),
-		secret && card(t('secret.title'), h('p', {}, t('secret.once')), copyable(t(made.password ? 'password' : 'psk'), secret)),
+		secretCard(made),
 		ways(device, options),
 		h('div', { class: 'actions' }, h('a', { class: 'button', href: `#/device/${encodeURIComponent(device.name)}` }, t('device.open')), h('a', { class: 'button', href: '#/' }, t('nav.home'))));
 	place.querySelector('h1').focus();
@@ -64,9 +64,11 @@ function result(made, place, page) {
 function waiting(device, page) {
 	const line = h('p', {}, state('wait', t('wait.waiting', { name: device.name })));
 	const why = h('ul', { class: 'list' });
+	let inside = false;
 	page.on('device', now => {
 		if (now.name !== device.name || !now.sessions.length)
 			return;
+		inside = true;
 		fill(line, state('good', t('wait.in', { name: device.name })));
 		fill(why);
 	});
@@ -74,8 +76,9 @@ function waiting(device, page) {
 		if (name === device.name && line.textContent === t('wait.waiting', { name }))
 			fill(line, state('wait', t('wait.fetched', { name })));
 	});
-	page.on('attempt', attempt => {
-		if (attempt.peer !== device.name && attempt.identity !== device.id && attempt.peer !== '')
+	whenAttempted(page, attempt => {
+		const ours = attempt.peer === device.name || attempt.identity === device.id || (!attempt.peer && !inside);
+		if (!failed(attempt) || !ours)
 			return;
 		fill(line, state('bad', t('wait.refused', { name: device.name })));
 		fill(why, attemptItem(attempt));

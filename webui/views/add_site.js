@@ -6,7 +6,7 @@ import { fill, h } from '../dom.js';
 import { listed } from '../format.js';
 import { t } from '../i18n.js';
 import { button, card, field, fold, form, notice, save, secretField, state, tiles } from '../parts.js';
-import { attemptItem } from './attempts.js';
+import { attemptItem, failed, whenAttempted } from './attempts.js';
 
 const PEERS = ['edgevpn', 'strongswan', 'routeros', 'card'];
 const KEY = 'ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789';
@@ -77,7 +77,7 @@ export function testCard(name, page) {
 	const steps = h('ul', { class: 'health' });
 	const why = h('ul', { class: 'list' });
 	const where = notice();
-	page.on('attempt', attempt => attempt.peer === name && fill(why, attemptItem(attempt)));
+	whenAttempted(page, attempt => attempt.peer === name && failed(attempt) && fill(why, attemptItem(attempt)));
 	page.on('site', site => {
 		if (site.name !== name)
 			return;

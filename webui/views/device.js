@@ -5,13 +5,13 @@ import { bars } from '../chart.js';
 import { fill, h } from '../dom.js';
 import { ago, day, listed, moment, octets } from '../format.js';
 import { t } from '../i18n.js';
-import { button, card, copyable, facts, field, fold, form, notice, select, sure, toggle } from '../parts.js';
-import { attemptList } from './attempts.js';
+import { button, card, facts, field, fold, form, notice, select, sure, toggle } from '../parts.js';
+import { attemptList, attemptsPath, failed } from './attempts.js';
 import { deviceState } from './rows.js';
-import { ways } from './share.js';
+import { secretCard, ways } from './share.js';
 
 export async function load(page) {
-	const [detail, attempts] = await Promise.all([get(at('devices', page.name)), get(`/attempts?peer=${encodeURIComponent(page.name)}`)]);
+	const [detail, attempts] = await Promise.all([get(at('devices', page.name)), get(attemptsPath(page.name))]);
 	return { detail, attempts };
 }
 
@@ -27,13 +27,13 @@ export function render({ detail, attempts }, page) {
 		h('h1', {}, device.name),
 		where.node,
 		h('div', { 'aria-live': 'polite' }, now),
-		attempts.length > 0 && card(t('attempt.title'), attemptList(attempts.slice(0, 3))),
+		attempts.some(failed) && card(t('attempt.title'), attemptList(attempts)),
 		usage(detail),
 		card(t('device.settings'), settings(detail, page)),
 		h('section', { class: 'profile' }, profile(device)),
 		certificates(detail.certificates),
 		card(t('device.end'), h('div', { class: 'actions' },
-			sure(t('device.revoke'), t('device.revoke.sure'), async () => {
+			device.login === 'certificate' && sure(t('device.revoke'), t('device.revoke.sure'), async () => {
 				await post(at('devices', device.name, 'revoke'));
 				where.say(t('device.revoked'));
 			}, where),
@@ -116,9 +116,8 @@ function profile(device) {
 		...(form === 'mobileconfig' && demand.value !== 'off' ? { on_demand: demand.value, networks: lines(networks), domains: listed(domains.value) } : {})
 	});
 	const again = async () => {
-		const made = device.login === 'certificate' ? { password: '', psk: '' } : await post(at('devices', device.name, 'reset'));
-		const secret = made.password || made.psk;
-		fill(place, secret && card(t('secret.title'), h('p', {}, t('secret.once')), copyable(t(made.password ? 'password' : 'psk'), secret)), ways(device, options(secret)));
+		const made = await post(at('devices', device.name, 'reset'));
+		fill(place, secretCard(made), ways(device, options(made.password || made.psk)));
 	};
 	return [card(t('profile.title'), h('p', {}, t(`profile.${device.login}`)),
 		apple && [demand.node, networks.node, domains.node],

@@ -4,14 +4,14 @@ import { get } from '../api.js';
 import { fill, h } from '../dom.js';
 import { t } from '../i18n.js';
 import { card, notice } from '../parts.js';
-import { attemptItem, attemptList } from './attempts.js';
+import { attemptItem, attemptList, attemptsPath, failed, whenAttempted } from './attempts.js';
 import { healthStrip } from './health.js';
 import { deviceRow, rows, siteRow } from './rows.js';
 
 const LAST = 5;
 
 export async function load() {
-	const [status, attempts] = await Promise.all([get('/status'), get('/attempts')]);
+	const [status, attempts] = await Promise.all([get('/status'), get(attemptsPath())]);
 	return { status, attempts };
 }
 
@@ -21,8 +21,8 @@ export function render({ status, attempts }, page) {
 	get('/health').then(checks => fill(health, healthStrip(checks)), error => fill(health, h('p', {}, error.message)));
 	const sites = rows(siteRow, status.sites, where);
 	const devices = rows(deviceRow, status.devices, where);
-	const failures = h('div', {}, attemptList(attempts.slice(0, LAST)));
-	follow(page, sites, devices, failures, attempts.slice(0, LAST));
+	const failures = h('div', {}, attemptList(attempts, LAST));
+	follow(page, sites, devices, failures, attempts.filter(failed).slice(0, LAST));
 	return h('div', {},
 		h('h1', { class: 'hidden' }, t('nav.home')),
 		status.kernel === 'memory' && h('div', { class: 'notice warning' }, h('p', {}, t('home.memory'))),
@@ -47,7 +47,9 @@ function follow(page, sites, devices, failures, last) {
 	page.on('site', sites.set);
 	page.on('device', devices.set);
 	page.on('traffic', () => { sites.tick(); devices.tick(); });
-	page.on('attempt', attempt => {
+	whenAttempted(page, attempt => {
+		if (!failed(attempt))
+			return;
 		last.unshift(attempt);
 		fill(failures, h('ul', { class: 'list' }, last.slice(0, LAST).map(attemptItem)));
 	});

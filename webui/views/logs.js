@@ -5,7 +5,7 @@ import { h } from '../dom.js';
 import { moment } from '../format.js';
 import { t, told } from '../i18n.js';
 import { card, field, select } from '../parts.js';
-import { attemptItem } from './attempts.js';
+import { attemptItem, attemptsPath, whenAttempted } from './attempts.js';
 
 const PAGES = ['log', 'attempts', 'audit'];
 const LEVELS = ['debug', 'info', 'warning', 'error'];
@@ -13,7 +13,7 @@ const MOST = 500;
 
 export async function load(page) {
 	const chosen = PAGES.includes(page.name) ? page.name : 'log';
-	return { chosen, content: await get({ log: `/log?limit=${MOST}`, attempts: '/attempts', audit: '/audit' }[chosen]) };
+	return { chosen, content: await get({ log: `/log?limit=${MOST}`, attempts: attemptsPath(), audit: '/audit' }[chosen]) };
 }
 
 export function render({ chosen, content }, page) {
@@ -47,7 +47,7 @@ function item(line) {
 
 function attempts(content, page) {
 	const list = h('ul', { class: 'list' }, content.map(attemptItem));
-	page.on('attempt', attempt => list.prepend(attemptItem(attempt)));
+	whenAttempted(page, attempt => list.prepend(attemptItem(attempt)));
 	return h('div', { class: 'card' }, content.length ? list : [h('p', { class: 'hint' }, t('attempt.none')), list]);
 }
 

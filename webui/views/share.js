@@ -4,7 +4,7 @@ import { at, post } from '../api.js';
 import { qrCode } from '../chart.js';
 import { fill, h } from '../dom.js';
 import { t } from '../i18n.js';
-import { button, copyable, notice, save, toggle } from '../parts.js';
+import { button, card, copyable, notice, save, toggle } from '../parts.js';
 
 /* How each platform gets its profile: by link, as a file, as a card; the first one is what most will want. */
 export const WAYS = {
@@ -15,6 +15,14 @@ export const WAYS = {
 	linux: [['file', 'networkmanager'], ['file', 'swanctl'], ['card', 'card']],
 	other: [['card', 'card'], ['file', 'p12'], ['file', 'swanctl']]
 };
+
+/* Told this once: what the device proves itself by, or what opens the file that its certificate comes in. */
+export function secretCard(made) {
+	const { login, platform } = made.device;
+	const profileHoldsIt = login === 'certificate' && platform in { ios: 1, macos: 1, windows: 1, linux: 1 };
+	const secret = made.password || made.psk;
+	return secret && !profileHoldsIt && card(t('secret.title'), h('p', {}, t('secret.once')), copyable(t(`secret.${login}`), secret));
+}
 
 export function ways(device, options) {
 	return WAYS[device.platform]

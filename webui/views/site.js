@@ -9,11 +9,11 @@ import { t } from '../i18n.js';
 import { ratesOf } from '../live.js';
 import { button, card, facts, field, fold, form, notice, secretField, select, sure } from '../parts.js';
 import { snippetCard, testCard } from './add_site.js';
-import { attemptList } from './attempts.js';
+import { attemptList, attemptsPath, failed } from './attempts.js';
 import { siteState } from './rows.js';
 
 export async function load(page) {
-	const [status, config, attempts] = await Promise.all([get('/status'), get('/config?defaults=true'), get(`/attempts?peer=${encodeURIComponent(page.name)}`)]);
+	const [status, config, attempts] = await Promise.all([get('/status'), get('/config?defaults=true'), get(attemptsPath(page.name))]);
 	const site = status.sites.find(each => each.name === page.name);
 	return { site, keys: config.site?.[page.name] ?? {}, attempts };
 }
@@ -38,7 +38,7 @@ export function render({ site, keys, attempts }, page) {
 		h('a', { class: 'back', href: '#/' }, `← ${t('sites')}`),
 		h('h1', {}, site.name), where.node, now,
 		h('div', { class: 'card' }, graph),
-		attempts.length > 0 && card(t('attempt.title'), attemptList(attempts.slice(0, 3))),
+		attempts.some(failed) && card(t('attempt.title'), attemptList(attempts)),
 		testCard(site.name, page),
 		card(t('site.settings'), settings(site, keys, page)),
 		snippetCard(site.name, ''),
