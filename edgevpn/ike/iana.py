@@ -272,6 +272,14 @@ class ConfigAttribute(Open):
     INTERNAL_DNSSEC_TA = 26
 
 
+class GatewayIdentityType(Open):
+    """IKEv2 Gateway Identity Types (RFC 5685 §9.2)."""
+
+    IPV4_ADDRESS = 1
+    IPV6_ADDRESS = 2
+    FQDN = 3
+
+
 class EapCode(IntEnum):
     """EAP codes (RFC 3748 §4); closed."""
 

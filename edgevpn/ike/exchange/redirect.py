@@ -22,7 +22,7 @@ from edgevpn.ike.contract import (
 )
 from edgevpn.ike.errors import Cause, InvalidSyntax
 from edgevpn.ike.exchange import informational
-from edgevpn.ike.iana import NotifyType
+from edgevpn.ike.iana import GatewayIdentityType, NotifyType
 from edgevpn.ike.peer import IpAddress, Peer
 from edgevpn.ike.state import Closed, CreateChild, Established, Initiating
 from edgevpn.ike.steps import Respond, Step
@@ -30,14 +30,14 @@ from edgevpn.ike.wire.buffer import Reader
 from edgevpn.ike.wire.notify import Notify
 
 # From the RFC.
-IPV4, IPV6, FQDN = 1, 2, 3  # GW Ident Type, §9.2
 MAX_REDIRECTS = 5  # within 300 seconds, §7; whoever calls us counts them
 
 
 def announced(peer: Peer, came_from: IpAddress | None) -> tuple[Notify, ...]:
     """What goes into our IKE_SA_INIT request (§3)."""
     if came_from is not None:
-        kind = IPV4 if came_from.version == 4 else IPV6
+        is_v4 = came_from.version == 4
+        kind = GatewayIdentityType.IPV4_ADDRESS if is_v4 else GatewayIdentityType.IPV6_ADDRESS
         return (Notify(NotifyType.REDIRECTED_FROM, bytes([kind, len(came_from.packed)]) + came_from.packed),)
     return (Notify(NotifyType.REDIRECT_SUPPORTED),) if peer.redirects else ()
 
@@ -81,13 +81,15 @@ def _leave(sa: Established, message: Request | Response) -> Step:
 def _gateway(notify: Notify) -> tuple[IpAddress | str, bytes]:
     """Where to, and the nonce behind it; InvalidSyntax for what is no address and no name (§9.2)."""
     reader = Reader(notify.data)
-    kind, size = reader.u8(), reader.u8()
+    kind, size = reader.member(GatewayIdentityType), reader.u8()
     octets, nonce = reader.take(size), reader.rest()
     match kind, size:
-        case 1, 4:
+        case GatewayIdentityType.IPV4_ADDRESS, 4:
             return IPv4Address(octets), nonce
-        case 2, 16:
+        case GatewayIdentityType.IPV6_ADDRESS, 16:
             return IPv6Address(octets), nonce
-        case 3, _ if octets.isascii() and octets.decode("ascii").isprintable() and b" " not in octets and octets:
-            return octets.decode("ascii"), nonce
-    raise InvalidSyntax(f"REDIRECT to {size} octets of type {kind}")
+        case GatewayIdentityType.FQDN, _ if octets and octets.isascii():
+            name = octets.decode("ascii")
+            if name.isprintable() and " " not in name:
+                return name, nonce
+    raise InvalidSyntax(f"REDIRECT to {size} octets of type {kind.name}")

@@ -65,6 +65,13 @@ def test_whichever_comes_first(ours: float, theirs: int | None, until: float) ->
         assert (until - 300) * 0.9 <= after.reauth_at <= until - 300
 
 
+@pytest.mark.parametrize(("seconds", "at"), [(600, 540.0), (36000, 35700.0)])
+def test_some_time_is_left_for_it(seconds: int, at: float) -> None:
+    """A tenth of the lifetime, five minutes at most."""
+    env = replace(an_env(), entropy=bytes)
+    assert timed(an_sa(), told(lifetime(seconds)), env).reauth_at == at
+
+
 def test_not_as_often_as_any_peer_would_like() -> None:
     assert SHORTEST * 0.9 <= timed(an_sa(), told(lifetime(1)), an_env()).reauth_at <= SHORTEST
 
