@@ -2,6 +2,7 @@
 
 from tests.lab import xfrm
 from tests.lab.namespace import Namespace
+from tests.lab.peers.peer import eventually
 
 
 def holdings(node: Namespace) -> frozenset[str]:
@@ -19,6 +20,17 @@ def holdings(node: Namespace) -> frozenset[str]:
     lines += [f"address {line}" for line in _addresses(node)]
     lines += [f"nftables {line}" for line in node.run("nft", "list", "tables").splitlines()]
     return frozenset(line.strip() for line in lines if "fe80:" not in line)
+
+
+def assert_holds(node: Namespace, expected: frozenset[str], *, within: float = 5.0) -> None:
+    """Wait until a kernel holds this and nothing else; the difference is in the AssertionError."""
+    try:
+        eventually(lambda: holdings(node) == expected, within=within, what="all as it was")
+    except AssertionError as late:
+        found = holdings(node)
+        raise AssertionError(
+            f"{node.name}: too much {sorted(found - expected)}, missing {sorted(expected - found)}"
+        ) from late
 
 
 def _addresses(node: Namespace) -> list[str]:

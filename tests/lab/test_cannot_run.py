@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.lab.conftest import Peers
-from tests.lab.holdings import holdings
+from tests.lab.holdings import assert_holds, holdings
 from tests.lab.network import Node
 from tests.lab.peers.connection import Connection
 from tests.lab.peers.edgevpn import EdgeVpn, site_table
@@ -32,7 +32,7 @@ def assert_refuses(edgevpn: EdgeVpn, *wrapper: str, why: str, cure: str) -> None
     assert output.count("\n") == 1, output
     assert why in output
     assert cure in output
-    assert holdings(edgevpn.node) == before
+    assert_holds(edgevpn.node, before)
 
 
 @pytest.mark.parametrize("right", ["net_admin", "net_bind_service"])

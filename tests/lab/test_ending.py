@@ -6,7 +6,7 @@ import pytest
 
 from tests.lab import xfrm
 from tests.lab.conftest import Peers, Tunnels
-from tests.lab.holdings import holdings
+from tests.lab.holdings import assert_holds, holdings
 from tests.lab.network import Node
 from tests.lab.peers.connection import Connection
 from tests.lab.peers.edgevpn import IMPATIENT, site_table
@@ -35,7 +35,7 @@ def test_stopped(tunnels: Tunnels, site: Connection, gateway_a: Node) -> None:
 
     tunnel.ours.stop()
 
-    assert holdings(gateway_a) == before
+    assert_holds(gateway_a, before)
     tunnel.theirs.wait_down()
 
 
@@ -51,7 +51,7 @@ def test_killed_and_started_again(peers: Peers, site: Connection, gateway_a: Nod
     assert xfrm.spis(gateway_a) == old
     ours.start()
 
-    assert holdings(gateway_a) == fresh
+    assert_holds(gateway_a, fresh)
     ours.initiate()
     assert len(xfrm.spis(gateway_a)) == PAIR
     eventually(lambda: len(theirs.status()) == 1, within=10, what="one IKE SA at the peer")
@@ -70,7 +70,7 @@ def test_killed_and_started_with_nothing_to_do(
     ours.configure("")
     ours.start()
 
-    assert holdings(gateway_a) == before
+    assert_holds(gateway_a, before)
 
 
 @pytest.mark.parametrize("role", ["initiator"], indirect=True)

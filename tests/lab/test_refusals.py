@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.lab.conftest import Tunnels
-from tests.lab.holdings import holdings
+from tests.lab.holdings import assert_holds, holdings
 from tests.lab.network import Node
 from tests.lab.peers.connection import Connection, Psk
 from tests.lab.peers.peer import eventually
@@ -20,7 +20,7 @@ def assert_refused(tunnel: Tunnel, node: Node, reason: str) -> None:
 
     tunnel.initiator.logged(reason)
     eventually(lambda: not any(sa.children for sa in tunnel.ours.status()), within=5, what="no CHILD SA")
-    eventually(lambda: holdings(node) == before, within=5, what="all as before the call")
+    assert_holds(node, before)
 
 
 def test_wrong_key(tunnels: Tunnels, site: Connection, gateway_a: Node) -> None:

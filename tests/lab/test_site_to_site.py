@@ -37,6 +37,18 @@ def test_suite(tunnels: Tunnels, site: Connection, gateway_a: Node, ike: str, es
     assert all(algorithm in state.algorithms for state in xfrm.states(gateway_a))
 
 
+@pytest.mark.parametrize("peer", ["openiked"], indirect=True)
+def test_openiked(tunnels: Tunnels, site: Connection) -> None:
+    """With what it can on Linux."""
+    tunnel = tunnels.between(replace(site, esp="aes128-sha512-x25519"))
+
+    tunnel.up()
+
+    tunnel.assert_carries()
+    tunnel.ours.terminate()
+    tunnel.wait_gone()
+
+
 @pytest.mark.parametrize("outer", [4, 6])
 @pytest.mark.parametrize("inner", [4, 6])
 def test_families(tunnels: Tunnels, network: Network, outer: Family, inner: Family) -> None:
