@@ -9,11 +9,14 @@ from edgevpn.diagnosis.entry import Language, shown
 
 
 def attempt_record(attempt: Attempt, epoch: float, language: Language = Language.ENGLISH) -> Record:
-    """One attempt. `epoch`: the Unix time, in seconds, at which the attempt's clock was zero."""
+    """One attempt. `epoch`: the Unix time, in seconds, at which the attempt's clock was zero.
+
+    It is rounded, so that an attempt has the same time whenever it is told.
+    """
     finding = attempt.finding
     pool, slash, _ = attempt.peer.partition("/")
     return Record(
-        at=attempt.at + epoch,
+        at=attempt.at + round(epoch, 1),
         peer=shown(attempt.device or attempt.identity or pool if slash else attempt.device or attempt.peer),
         remote=attempt.remote,
         identity=shown(attempt.identity),

@@ -25,6 +25,11 @@ def test_attempt_that_failed() -> None:
     assert "\x1b" not in str(record)
 
 
+def test_same_time_whenever_it_is_told() -> None:
+    """Two clocks that are read one after the other are never quite as far apart as before."""
+    assert attempt_record(OFFICE, 1000.000_01)["at"] == attempt_record(OFFICE, 1000.000_03)["at"]
+
+
 def test_in_japanese() -> None:
     book = Attempts()
     book.note(OFFICE)
