@@ -28,7 +28,7 @@ def print_bundle(options: argparse.Namespace) -> int:
 
 
 def bundle(client: Client, file: Path) -> dict[str, Any]:
-    """Versions, configuration without its secrets, what is up, how we are, and the attempts; the newest first."""
+    """Versions, configuration without its secrets, what is up, how we are, the attempts and the log."""
     machine = platform.uname()
     return {
         "edgevpn": client.version(),
@@ -42,4 +42,5 @@ def bundle(client: Client, file: Path) -> dict[str, Any]:
         "status": client.status(),
         "health": client.call("health", LOOKING),
         "attempts": client.call("attempts"),
+        "log": client.call("log.recent"),
     }

@@ -22,6 +22,7 @@ METHODS: dict[str, Method] = {
     "status": answering(STATUS),
     "health": answering([HEALTH]),
     "attempts": answering([ATTEMPT]),
+    "log.recent": answering([]),
 }
 Output = pytest.CaptureFixture[str]
 
@@ -47,7 +48,7 @@ def test_all_but_secrets(tmp_path: Path, socket: Path, capsys: Output) -> None:
         assert main(["diagnose", "--bundle", "-c", file]) == GOOD
     text = capsys.readouterr().out
     told: Any = json.loads(text)
-    assert told.keys() == {"edgevpn", "machine", "configuration", "status", "health", "attempts"}
+    assert told.keys() == {"edgevpn", "machine", "configuration", "status", "health", "attempts", "log"}
     assert told["attempts"] == [ATTEMPT]
     assert told["configuration"]["site"]["office"]["remote"] == OFFICE["remote"]
     for secret in (OFFICE["psk"], PHONE["password"]):
