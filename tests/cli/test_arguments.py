@@ -51,7 +51,7 @@ def choices(of: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Argumen
 
 def test_every_verb_is_carried_out_by_somebody() -> None:
     verbs = dict(choices(parser()))
-    assert verbs.keys() == {"run", *FILE_VERBS, *daemon.VERBS, *diagnose.VERBS, *panel.VERBS}
+    assert verbs.keys() == {"run", "simulate", *FILE_VERBS, *daemon.VERBS, *diagnose.VERBS, *panel.VERBS}
     for verb, group in (("config", config.VERBS), ("device", device.VERBS), ("site", site.VERBS)):
         assert dict(choices(verbs[verb])).keys() == group.keys()
 
