@@ -55,7 +55,7 @@ class Family:
 def exposition(families: Iterable[Family]) -> str:
     """The text, a line for each number."""
     lines: list[str] = []
-    for family in families:
+    for family in (each for each in families if each.samples):
         lines += [f"# HELP {family.name} {family.help}", f"# TYPE {family.name} {family.kind.value}"]
         lines += [_line(family.name + sample.suffix, sample) for sample in family.samples]
     return "\n".join(lines) + "\n"

@@ -87,7 +87,8 @@ async def test_every_method_answers_as_the_contract_says(tmp_path: Path) -> None
 async def test_every_method_refuses_what_it_does_not_take(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         for name, method in served.methods.items():
-            for params in ({"strange": 1}, *({each: object()} for each in METHODS[name].params)):
+            wrong: list[dict[str, object]] = [{"strange": 1}, *({each: object()} for each in METHODS[name].params)]
+            for params in wrong:
                 with pytest.raises(RpcError) as refusal:
                     await method(params)
                 assert refusal.value.code == ErrorCode.INVALID_PARAMS

@@ -67,7 +67,14 @@ async def test_set(served: Served) -> None:
     assert "AAAA" not in text
     await served.ask("config.set", values={"gateway.log_level": None, "web.port": None})
     assert "log_level" not in served.path.read_text()
-    for values in ({"gateway.pond": 1}, {"gateway": {}}, {"": 1}, {"a b": 1}, {"gateway.log_level": []}):
+    refused: tuple[dict[str, object], ...] = (
+        {"gateway.pond": 1},
+        {"gateway": {}},
+        {"": 1},
+        {"a b": 1},
+        {"gateway.log_level": []},
+    )
+    for values in refused:
         with pytest.raises(RpcError) as refusal:
             await served.ask("config.set", values=values)
         assert refusal.value.code == ErrorCode.CONFIG_INVALID

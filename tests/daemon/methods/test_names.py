@@ -29,7 +29,10 @@ def test_a_name_that_is_taken() -> None:
 
 def test_numbers() -> None:
     assert (within(0), within(LONGEST_WAIT), at_most("limit", 3, 3)) == (0, LONGEST_WAIT, 3)
-    for refuse in (lambda: within(-1), lambda: within(LONGEST_WAIT + 1), lambda: at_most("limit", 4, 3)):
-        with pytest.raises(RpcError, match="allowed: 0 to") as refusal:
-            refuse()
+    for number, most in ((-1, 3), (4, 3)):
+        with pytest.raises(RpcError, match="limit: allowed: 0 to 3") as refusal:
+            at_most("limit", number, most)
         assert refusal.value.code == ErrorCode.INVALID_PARAMS
+    for seconds in (-1, LONGEST_WAIT + 1):
+        with pytest.raises(RpcError, match="confirm: allowed: 0 to 3600 seconds"):
+            within(seconds)
