@@ -176,6 +176,7 @@ class Gateway:
                 self.apply(config)
                 self._group.create_task(self._guard.keep(self.certificates.run, "certificates"))
                 if self._wall:
+                    await self._wall.settle()  # it stands before anybody is told that we are there
                     self._group.create_task(self._guard.keep(self._wall.run, "firewall"))
                 started.set()
                 while True:

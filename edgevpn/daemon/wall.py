@@ -107,11 +107,15 @@ class Wall:
         while True:
             await self._changed.wait()
             await asyncio.sleep(QUIET)
-            self._changed.clear()
-            try:
-                await asyncio.to_thread(self._settle, self._ask())
-            except KernelError as error:
-                self._tell(error)
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Bring the table to what is wanted now; what goes wrong is logged."""
+        self._changed.clear()
+        try:
+            await asyncio.to_thread(self._settle, self._ask())
+        except KernelError as error:
+            self._tell(error)
 
     def close(self) -> None:
         """Take down what we have put up."""

@@ -61,9 +61,12 @@ def test_killed_and_started_with_nothing_to_do(
     peers: Peers, site: Connection, gateway_a: Node, gateway_b: Node
 ) -> None:
     """A site that is no longer configured leaves no trace either."""
-    before = holdings(gateway_a)
-    ours = peers.edgevpn(gateway_a, site_table(site, start="wait"))
     peers.strongswan(gateway_b, site.mirrored())
+    ours = peers.edgevpn(gateway_a, "")
+    before = holdings(gateway_a)
+    ours.stop()
+    ours.configure(site_table(site, start="wait"))
+    ours.start()
     ours.initiate()
 
     ours.kill()
