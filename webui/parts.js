@@ -51,7 +51,7 @@ export function sure(label, question, work, where) {
 	const place = h('span', { class: 'sure' });
 	const ask = button(label, () => {
 		const no = button(t('no'), reset);
-		fill(place, h('span', {}, question), button(t('yes'), async () => { await work(); }, { kind: 'danger', where }), no);
+		fill(place, h('span', {}, question), button(t('yes'), async () => { await work(); reset(); }, { kind: 'danger', where }), no);
 		no.focus();
 	}, { kind: 'danger quiet' });
 	const reset = () => { fill(place, ask); ask.focus(); };

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgevpn.client import Client
-from tests.panel.places import START, process, web_process
+from tests.panel.places import HASH, START, process, web_process
 from tests.support.panel import free_port
 from tests.support.ports import free_ports
 
@@ -28,13 +28,16 @@ listen = ["127.0.0.1"]
 port = {port}
 title = "{title}"
 """
-POOL = f"""
+"""The table `[web]` goes on with what a test adds."""
+SET_UP = f"""password_hash = "{HASH}"
+
 [pki]
 public_name = "{NAME}"
 
 [pool.home]
 v4 = "10.89.0.0/24"
 """
+"""A password, a name, a pool: what the first run leaves."""
 
 
 @dataclass(frozen=True, slots=True)

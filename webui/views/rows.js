@@ -52,14 +52,16 @@ export function deviceRow(first, where) {
 	const node = h('li', { class: 'item' },
 		h('div', {}, h('div', { class: 'name' }, h('a', { href: `#${at('device', name)}` }, name)), place, detail),
 		moving.node, h('div', { class: 'end' }, enabled.node));
+	let known = first;
 	const update = device => {
+		known = device;
 		node.classList.toggle('idle', !device.sessions.length);
 		fill(place, deviceState(device), ' ', h('span', {}, t(`platform.${device.platform}`)));
 		detail.textContent = deviceDetail(device);
 		enabled.input.checked = device.enabled;
 	};
 	update(first);
-	return { node, update, tick: moving.update };
+	return { node, update, tick: () => { moving.update(); fill(place, deviceState(known), ' ', h('span', {}, t(`platform.${known.platform}`))); } };
 }
 
 const KINDS = { up: 'good', connecting: 'wait', down: 'off' };
