@@ -228,11 +228,17 @@ class Nat:
         self.upstream.forget_flows()
 
 
-def home_network() -> Network:
-    """The network with the home router's NAT and IPv6 prefix in place."""
-    network = Network()
+def home_network(*more: Uplink) -> Network:
+    """The network with the home router's NAT and IPv6 prefix in place; `more` are hosts behind it, see `guest_uplink`."""
+    network = Network((*UPLINKS, *more))
     home, internet = network["home"], network["internet"]
     internet.ip(f"route add 2001:db8:c1::/48 via {home.wan.v6}")
-    for name in ("phone", "laptop"):
+    for name in ("phone", "laptop", *(uplink.node for uplink in more)):
         Nat(network, name, forward=False)
     return network
+
+
+def guest_uplink(number: int) -> Uplink:
+    """One more host behind the home router: guest_1, guest_2, and so on."""
+    v4, v6 = f"10.9.{100 + number}.0/24", f"2001:db8:c1:{100 + number}::/64"
+    return Uplink(f"guest_{number}", "wan", "home", f"guest_{number}", v4, v6)

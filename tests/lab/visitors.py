@@ -12,6 +12,7 @@ from tests.lab.conftest import Peers
 from tests.lab.network import Node
 from tests.lab.peers.connection import ANY_V4, ANY_V6, Auth, Certificate, Connection, Eap, Psk
 from tests.lab.peers.edgevpn import EdgeVpn
+from tests.lab.peers.peer import Peer, eventually
 
 Table = dict[str, Any]
 
@@ -25,6 +26,7 @@ PHONE: Table = {"password": PASSWORD}
 TABLET: Table = {"login": "psk", "psk": PSK}
 DEVICES: dict[str, Table] = {"phone": PHONE, "tablet": TABLET}
 
+READY, CHILD_UP = "certificates_ready", "child_up"
 EVERYTHING = ("0.0.0.0/0", "::/0")
 
 
@@ -38,8 +40,22 @@ def gateway_table(devices: Mapping[str, Table] = DEVICES, pool: Table | None = N
 def opened(peers: Peers, node: Node, toml: str) -> EdgeVpn:
     """A gateway that devices can come to."""
     gateway = peers.edgevpn(node, toml)
-    gateway.logged("certificates_ready", within=60)
+    gateway.logged(READY, within=60)
     return gateway
+
+
+def reopened(gateway: EdgeVpn) -> None:
+    """Start it again, and wait until devices can come to it."""
+    before = gateway.log().count(READY)
+    gateway.start()
+    eventually(lambda: gateway.log().count(READY) > before, within=60, what="devices can come again")
+
+
+def come_in(client: Peer, gateway: EdgeVpn) -> None:
+    """The device calls and is let in; when this returns, both ends can send."""
+    before = gateway.log().count(CHILD_UP)
+    client.initiate("road")
+    eventually(lambda: gateway.log().count(CHILD_UP) > before, within=5, what=f"{client} has come in")
 
 
 def authority_of(gateway: EdgeVpn) -> Path:

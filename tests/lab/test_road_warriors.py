@@ -1,0 +1,272 @@
+"""Phones and laptops of strongSwan's make, behind the home router: addresses, routes, and several of them at once."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.lab.capture import Kind, capturing
+from tests.lab.conftest import Peers
+from tests.lab.network import Network, Node, guest_uplink, home_network
+from tests.lab.peers.edgevpn import EdgeVpn
+from tests.lab.peers.peer import eventually
+from tests.lab.peers.strongswan import StrongSwan
+from tests.lab.traffic import ping, transfer
+from tests.lab.visitors import (
+    EVERYTHING,
+    PASSWORD,
+    PHONE,
+    PSK,
+    by_password,
+    by_psk,
+    come_in,
+    gateway_table,
+    opened,
+    reopened,
+)
+
+GUESTS = range(1, 11)
+OCTETS = 200_000
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[Network]:
+    """With ten more hosts behind the home router."""
+    network = home_network(*map(guest_uplink, GUESTS))
+    yield network
+    network.close()
+
+
+@pytest.fixture
+def gateway(peers: Peers, gateway_a: Node) -> EdgeVpn:
+    return opened(peers, gateway_a, gateway_table())
+
+
+def test_ten_behind_one_nat(peers: Peers, network: Network, gateway_a: Node, host_a: Node) -> None:
+    """Half of them with a password, half with a key of their own; all move traffic at the same time."""
+    with_key = {f"guest_{number}": {"login": "psk", "psk": f"{PSK}, of guest {number}"} for number in GUESTS[5:]}
+    with_password = {f"guest_{number}": {"password": f"{PASSWORD} {number}"} for number in GUESTS[:5]}
+    gateway = opened(peers, gateway_a, gateway_table(with_key | with_password))
+    clients = {
+        name: peers.strongswan(
+            network[name],
+            by_psk(gateway, name, with_key[name]["psk"])
+            if name in with_key
+            else by_password(gateway, name, with_password[name]["password"]),
+        )
+        for name in (f"guest_{number}" for number in GUESTS)
+    }
+    with ThreadPoolExecutor(len(clients)) as threads:
+        list(threads.map(lambda client: client.initiate("road"), clients.values()))
+        list(threads.map(lambda name: transfer(network[name], host_a, host_a.lan.v4, OCTETS), clients))
+        list(threads.map(lambda name: transfer(network[name], host_a, host_a.lan.v6, OCTETS), clients))
+
+    sessions = [session for name in clients for session in gateway.device(name)["sessions"]]
+    assert len({session["remote"] for session in sessions}) == len(clients)
+    assert {session["remote"].partition(":")[0] for session in sessions} == {network["home"].wan.v4}
+    assert all(session["bytes_in"] > 2 * OCTETS for session in sessions)
+    assert len({address for session in sessions for address in session["addresses"]}) == 2 * len(clients)
+
+
+# --- the same device twice -----------------------------------------------------------------------------------------
+
+
+def twice(peers: Peers, phone: Node, laptop: Node, gateway: EdgeVpn) -> tuple[StrongSwan, StrongSwan]:
+    """Two clients that say they are the same device; the first is in."""
+    first, second = (peers.strongswan(node, by_password(gateway)) for node in (phone, laptop))
+    come_in(first, gateway)
+    return first, second
+
+
+def test_both_are_kept(peers: Peers, gateway_a: Node, phone: Node, laptop: Node, host_a: Node) -> None:
+    """Each has addresses of its own. That each says that it is the first of its name changes nothing."""
+    gateway = opened(peers, gateway_a, gateway_table(pool={"unique": "keep"}))
+    first, second = twice(peers, phone, laptop, gateway)
+    first.logged("N(INIT_CONTACT)")
+
+    come_in(second, gateway)
+
+    assert len(gateway.device("phone")["sessions"]) == 2
+    assert not set(first.addresses("road")) & set(second.addresses("road"))
+    assert ping(phone, host_a.lan.v4).passed
+    assert ping(laptop, host_a.lan.v4).passed
+
+
+def test_the_new_one_replaces_the_old(peers: Peers, gateway_a: Node, phone: Node, laptop: Node, host_a: Node) -> None:
+    gateway = opened(peers, gateway_a, gateway_table(pool={"unique": "replace"}))
+    first, second = twice(peers, phone, laptop, gateway)
+
+    come_in(second, gateway)
+
+    first.wait_down("road")
+    assert len(gateway.device("phone")["sessions"]) == 1
+    assert ping(laptop, host_a.lan.v4).passed
+
+
+def test_the_new_one_is_refused(peers: Peers, gateway_a: Node, phone: Node, laptop: Node, host_a: Node) -> None:
+    gateway = opened(peers, gateway_a, gateway_table(pool={"unique": "refuse"}))
+    first, second = twice(peers, phone, laptop, gateway)
+
+    with pytest.raises(AssertionError):
+        come_in(second, gateway)
+
+    gateway.logged("second-refused")
+    assert first.is_up("road")
+    assert ping(phone, host_a.lan.v4).passed
+
+
+# --- routes --------------------------------------------------------------------------------------------------------
+
+
+def test_split_tunnel(
+    peers: Peers, gateway_a: Node, gateway_b: Node, phone: Node, host_a: Node, internet: Node
+) -> None:
+    """The client asks for everything and is told what goes through the tunnel; the rest stays outside."""
+    networks = [gateway_a.lan.net4, gateway_a.lan.net6]
+    gateway = opened(peers, gateway_a, gateway_table(pool={"mode": "split", "networks": networks}))
+    client = peers.strongswan(phone, by_password(gateway))
+
+    come_in(client, gateway)
+
+    assert remote_selectors(client) == set(networks)
+    assert ping(phone, host_a.lan.v4).passed
+    assert ping(phone, host_a.lan.v6).passed
+    with capturing(internet, "a") as seen:
+        assert ping(phone, gateway_b.wan.v4).passed
+        assert ping(phone, gateway_b.wan.v6).passed
+    assert not seen.of(Kind.ESP_IN_UDP)
+
+
+def test_split_tunnel_of_one_device(peers: Peers, gateway_a: Node, phone: Node) -> None:
+    devices = {"phone": PHONE | {"mode": "split", "networks": [gateway_a.lan.net4]}}
+    gateway = opened(peers, gateway_a, gateway_table(devices))
+    client = peers.strongswan(phone, by_password(gateway))
+
+    come_in(client, gateway)
+
+    assert remote_selectors(client) == {gateway_a.lan.net4}
+
+
+def test_full_tunnel_to_the_internet(
+    peers: Peers, gateway: EdgeVpn, gateway_b: Node, phone: Node, internet: Node
+) -> None:
+    """Under the gateway's address, and nothing beside the tunnel."""
+    client = peers.strongswan(phone, by_password(gateway))
+    come_in(client, gateway)
+
+    with capturing(internet, "home") as outside, capturing(internet, "b") as beyond:
+        assert ping(phone, gateway_b.wan.v4).passed
+        assert ping(phone, gateway_b.wan.v6).passed
+
+    assert not outside.strays()
+    askers = {frame.source for frame in beyond.of(Kind.OTHER)}
+    assert askers == {gateway.node.wan.v4, gateway.node.wan.v6, gateway_b.wan.v4, gateway_b.wan.v6}
+
+
+def test_a_pool_without_ipv6_takes_it_all_the_same(peers: Peers, gateway_a: Node, gateway_b: Node, phone: Node) -> None:
+    """So that clients which route by selectors do not let it out beside the tunnel."""
+    gateway = opened(peers, gateway_a, gateway_table(pool={"v6": None}))
+    client = peers.strongswan(phone, by_password(gateway))
+
+    come_in(client, gateway)
+
+    assert client.addresses("road") == ["10.99.0.2"]
+    assert remote_selectors(client) == set(EVERYTHING)
+    assert ping(phone, gateway_b.wan.v4).passed
+
+
+# --- addresses -----------------------------------------------------------------------------------------------------
+
+
+def test_fixed_addresses(peers: Peers, gateway_a: Node, phone: Node) -> None:
+    devices = {"phone": PHONE | {"v4": "10.99.0.77", "v6": "fd99::77"}}
+    gateway = opened(peers, gateway_a, gateway_table(devices))
+    client = peers.strongswan(phone, by_password(gateway))
+
+    come_in(client, gateway)
+
+    assert client.addresses("road") == ["10.99.0.77", "fd99::77"]
+
+
+def test_a_lease_survives_a_restart(peers: Peers, gateway: EdgeVpn, phone: Node, laptop: Node) -> None:
+    first, second = (
+        peers.strongswan(phone, by_password(gateway)),
+        peers.strongswan(laptop, by_psk(gateway)),
+    )
+    come_in(first, gateway)
+    come_in(second, gateway)
+    before = first.addresses("road"), second.addresses("road")
+    assert before == (["10.99.0.2", "fd99::2"], ["10.99.0.3", "fd99::3"])
+
+    gateway.stop()
+    first.wait_down("road")
+    reopened(gateway)
+
+    come_in(second, gateway)
+    come_in(first, gateway)
+    assert (first.addresses("road"), second.addresses("road")) == before
+
+
+def test_a_lease_survives_a_power_cut(peers: Peers, gateway: EdgeVpn, phone: Node, laptop: Node) -> None:
+    """Nobody is told; what was written is read, though a later write was cut short."""
+    first = peers.strongswan(phone, by_password(gateway))
+    come_in(first, gateway)
+    assert first.addresses("road") == ["10.99.0.2", "fd99::2"]
+    leases = gateway.state / "state" / "leases.json"
+    eventually(lambda: leases.exists() and '"10.99.0.2"' in leases.read_text(), within=5, what="the lease is written")
+
+    gateway.kill()
+    first.kill()
+    phone.restore()
+    (leases.parent / "leases.json.new").write_text('{"version": 1, "poo')
+    reopened(gateway)
+
+    come_in(peers.strongswan(laptop, by_psk(gateway)), gateway)
+    first.start()
+    come_in(first, gateway)
+    assert first.addresses("road") == ["10.99.0.2", "fd99::2"]
+
+
+def test_a_pool_that_has_no_address_left(peers: Peers, gateway_a: Node, phone: Node, laptop: Node) -> None:
+    pool = {"v4": "10.99.0.10", "v6": None, "router": ["10.99.0.1"]}
+    gateway = opened(peers, gateway_a, gateway_table(pool=pool))
+    come_in(peers.strongswan(phone, by_password(gateway)), gateway)
+    late = peers.strongswan(laptop, by_psk(gateway))
+
+    with pytest.raises(AssertionError):
+        late.initiate("road")
+
+    late.logged("INTERNAL_ADDRESS_FAILURE")
+    gateway.logged("no-address")
+
+
+def test_addresses_inside_the_lan(peers: Peers, gateway_a: Node, phone: Node, host_a: Node) -> None:
+    """The gateway answers ARP and neighbour discovery for the device, while it is in."""
+    pool = {
+        "v4": "10.1.0.200-10.1.0.210",
+        "v6": "fd00:1::200-fd00:1::210",
+        "proxy": True,
+        "dns": [gateway_a.lan.v4],
+    }
+    gateway = opened(peers, gateway_a, gateway_table(pool=pool))
+    client = peers.strongswan(phone, by_password(gateway))
+
+    come_in(client, gateway)
+
+    assert client.addresses("road") == ["10.1.0.200", "fd00:1::200"]
+    assert ping(host_a, "10.1.0.200").passed
+    assert ping(host_a, "fd00:1::200").passed
+    assert ping(phone, host_a.lan.v4).passed
+    client.terminate("road")
+    host_a.ip("neighbour flush dev lan")
+    assert ping(host_a, "10.1.0.200", wait=0.5).lost == 3
+
+
+def remote_selectors(client: StrongSwan) -> set[str]:
+    """What goes through a client's tunnel."""
+    return {
+        selector.decode()
+        for _, sa in client.sas()
+        for child in sa["child-sas"].values()
+        for selector in child["remote-ts"]
+    }
