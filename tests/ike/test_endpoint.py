@@ -28,7 +28,7 @@ from edgevpn.ike.contract import (
     Traffic,
 )
 from edgevpn.ike.endpoint import Endpoint
-from edgevpn.ike.iana import ExchangeType, Flag, NotifyType
+from edgevpn.ike.iana import ExchangeType, Flag, NotifyType, PayloadType
 from edgevpn.ike.state import (
     Address,
     Authenticating,
@@ -39,10 +39,12 @@ from edgevpn.ike.state import (
     Phase,
     Probe,
 )
-from edgevpn.ike.wire.message import Header, decode_message, encode_message
+from edgevpn.ike.window import Seal
+from edgevpn.ike.wire.message import Header, Payload, decode_message, decode_payloads, encode_message
 from edgevpn.ike.wire.notify import Notify
-from edgevpn.ike.wire.payloads import Nonce
-from tests.support.handshake import LEFT_PATH, RIGHT, RIGHT_PATH, initiated
+from edgevpn.ike.wire.payloads import Nonce, UnknownPayload
+from edgevpn.ike.wire.protected import open_message
+from tests.support.handshake import LEFT_PATH, RIGHT, RIGHT_PATH, an_env, initiated
 from tests.support.pair import DELAY, Pair, connected
 from tests.support.peers import TO_LEFT, TO_RIGHT
 from tests.support.strategies import damaged
@@ -313,6 +315,37 @@ def test_request_that_overtakes_the_answer_to_ike_auth() -> None:
     assert pair.chart().count("<-- INFORMATIONAL request 0:") == 2
 
 
+def asked_by_left(pair: Pair, *payloads: Payload) -> tuple[Payload, ...]:
+    """What right answers to an INFORMATIONAL request that left, with keys and all, would not have sent."""
+    seal = Seal.of(pair.left.sa.secured)
+    path = pair.left.sa.path
+    _, (request,) = seal.close(INFORMATIONAL, 2, Flag(0), payloads, path, an_env())
+    effects = pair.right.endpoint.handle(Datagram(Path(path.remote, path.local), request), pair.now)
+    octets = the_send(list(effects))
+    return decode_payloads(*open_message(octets, Header.decode(octets), seal.incoming))
+
+
+def test_critical_payload_that_nobody_knows() -> None:
+    """RFC 7296 §2.5: its type is told; the IKE SA stands."""
+    pair = connected()
+    answer = asked_by_left(pair, UnknownPayload(PayloadType(200), True, b""))
+    assert answer == (Notify(NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD, bytes([200])),)
+    assert len(pair.right.sas) == 1
+
+
+def test_payload_that_nobody_knows() -> None:
+    """It is passed over (RFC 7296 §2.5)."""
+    assert asked_by_left(connected(), UnknownPayload(PayloadType(200), False, b"news")) == ()
+
+
+def test_request_that_cannot_be_read() -> None:
+    """RFC 7296 §2.21.3: the one who sent it is authenticated, so the IKE SA is at its end."""
+    pair = connected()
+    answer = asked_by_left(pair, UnknownPayload(PayloadType.DELETE, False, b"?"))
+    assert answer == (Notify(NotifyType.INVALID_SYNTAX),)
+    assert pair.right.endpoint.sas == ()
+
+
 def test_unanswered_requests_end_the_ike_sa() -> None:
     pair = connected()
     pair.fate = lambda number, octets: ()
@@ -395,6 +428,15 @@ def test_sas_by_spi_and_by_peer() -> None:
     assert pair.left.endpoint.sa(b"no such") is None
     assert pair.left.endpoint.sas_of("right") == (pair.left.sa,)
     assert pair.left.endpoint.sas_of("left") == ()
+
+
+def test_timer_that_fires_too_early_is_set_again() -> None:
+    """Clocks differ a little; a state that is not looked at any more would stay for ever."""
+    core = endpoint()
+    get(core, REQUEST)
+    (sa,) = core.sas
+    assert isinstance(sa, HalfOpen)
+    assert core.handle(TimerFired(sa.spi), 29.9) == (SetTimer(sa.spi, 30.0),)
 
 
 def test_no_timer_is_set_twice_for_the_same_time() -> None:

@@ -17,7 +17,7 @@ from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
 from tests.support.chart import without_numbers
 from tests.support.handshake import LEFT_PATH, RIGHT_PATH, an_env, open_sa
-from tests.support.pair import Pair
+from tests.support.pair import Pair, connected, in_order
 from tests.support.peers import LAN, TO_LEFT, TO_RIGHT, mirrored, selectors
 from tests.support.states import an_sa
 
@@ -93,6 +93,20 @@ def test_pieces_fare_badly(fate: str) -> None:
     pair.run(60)
     assert pair.agree()
     assert len(pair.left.sa.children) == 1
+
+
+def test_pieces_whose_rest_does_not_come_are_forgotten() -> None:
+    """Those of a request, and of an answer, for which the request goes on being repeated."""
+    for asks in ("left", "right"):
+        pair = connected(many_selectors(CUTS), None, SMALL)
+        end = pair.left if asks == "left" else pair.right
+        pair.lose(1, 5, 9, 13, 17, 21, 25)  # each time the second of four
+        end.ask(RekeyChild(end.child.spi_in))
+        pair.run(40)
+        pair.fate = in_order
+        pair.run(60)
+        assert pair.agree()
+        assert len(pair.left.sa.children) == 1
 
 
 @pytest.mark.parametrize(("left", "right"), [(CUTS, TO_RIGHT), (TO_RIGHT, CUTS)], ids=["only left", "only right"])
