@@ -103,22 +103,6 @@ def test_a_hub_joins_two_sites(
     assert not seen.strays()
 
 
-@pytest.mark.parametrize("peer", ["strongswan", "libreswan", "edgevpn"], indirect=True)
-def test_host_to_host(network: Network, tunnels: Tunnels, site: Connection, gateway_a: Node, gateway_b: Node) -> None:
-    """The two gateways alone: what they say to each other is protected, IKE itself is not lost in it."""
-    tunnel = tunnels.between(replace(site, local_ts=(f"{gateway_a.wan.v4}/32",), remote_ts=(f"{gateway_b.wan.v4}/32",)))
-
-    tunnel.up()
-
-    with capturing(network["internet"], "a") as seen:
-        assert ping(gateway_a, gateway_b.wan.v4).passed
-        assert ping(gateway_b, gateway_a.wan.v4).passed
-    assert not seen.strays()
-    old = tunnel.sas()
-    tunnel.theirs.rekey_child()
-    tunnel.wait_new_keys(old)
-
-
 def test_any_packet_that_is_routed_into_it(
     network: Network, peers: Peers, site: Connection, gateway_a: Node, gateway_b: Node, host_a: Node, host_b: Node
 ) -> None:
