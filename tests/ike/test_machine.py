@@ -56,6 +56,7 @@ from edgevpn.ike.questions import (
 )
 from edgevpn.ike.session import BY_KEY
 from edgevpn.ike.state import (
+    CheckingPath,
     Close,
     Closed,
     Closing,
@@ -64,6 +65,7 @@ from edgevpn.ike.state import (
     DeleteChild,
     Established,
     Initiating,
+    Mobility,
     Phase,
     Probe,
     Probing,
@@ -297,6 +299,27 @@ def test_nothing_is_left_of_what_is_contested() -> None:
     assert the(Tell, silent) == Tell(b"anotherr", Redundant())
     useless = disappointed(CONTESTED, NoProposalChosen("not what we offered"))
     assert the(Tell, useless) == Tell(b"anotherr", Terminate(b"anotherr"))
+
+
+def test_replaced_one_is_closed_once_it_has_its_answer() -> None:
+    """A probe of ours was under way when the peer rekeyed it."""
+    busy = replace(REKEYED, busy=True)
+    waiting = step(busy, Terminate(SPI_I), an_env())
+    assert Call not in kinds(waiting)
+    answered = step(busy, answers(ExchangeType.INFORMATIONAL), an_env())
+    assert answered == Step(REKEYED)
+    assert kinds(step(REKEYED, Terminate(SPI_I), an_env())) == [Call]
+
+
+def test_addresses_are_heard_of_by_who_speaks_mobike() -> None:
+    """An update of addresses moves nothing without MOBIKE, and a COOKIE2 comes back with it."""
+    told = asks(ExchangeType.INFORMATIONAL, Notify(NotifyType.COOKIE2, bytes(16)))
+    assert the(Respond, step(an_sa(), told, an_env())).payloads == ()
+    assert the(Respond, step(an_sa(mobility=Mobility()), told, an_env())).payloads == told.payloads
+    checking = an_sa(doing=CheckingPath(bytes(16)))
+    forged = Response(ExchangeType.INFORMATIONAL, (Notify(NotifyType.COOKIE2, b"x" * 16),), LEFT_PATH)
+    assert isinstance(step(replace(checking, mobility=Mobility()), forged, an_env()).sa, Closing)
+    assert step(checking, forged, an_env()) == Step(an_sa())
 
 
 def test_nobody_answers_any_more() -> None:
