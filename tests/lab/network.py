@@ -229,7 +229,7 @@ class Nat:
 
 
 def home_network(*more: Uplink) -> Network:
-    """The network with the home router's NAT and IPv6 prefix in place; `more` are hosts behind it, see `guest_uplink`."""
+    """The network with the home router's NAT and IPv6 prefix in place, and `more` hosts behind it: `guest_uplink`."""
     network = Network((*UPLINKS, *more))
     home, internet = network["home"], network["internet"]
     internet.ip(f"route add 2001:db8:c1::/48 via {home.wan.v6}")
