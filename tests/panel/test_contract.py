@@ -65,7 +65,7 @@ def asked() -> Iterator[Any]:
             yield pytest.param(each, GenerationMode.NEGATIVE, id=f"{each.label} wrongly")
 
 
-@pytest.mark.parametrize(("operation", "mode"), asked())
+@pytest.mark.parametrize(("operation", "mode"), list(asked()))
 def test_whatever_is_asked(base: str, session: requests.Session, operation: Any, mode: GenerationMode) -> None:
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
