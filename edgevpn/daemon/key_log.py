@@ -7,10 +7,12 @@ keys are written as comments.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from edgevpn.daemon.logs import note
 from edgevpn.ike.contract import KeysDerived
 from edgevpn.ike.iana import Encr, Integ
 from edgevpn.ike.state import ChildSa, Secured
@@ -59,6 +61,8 @@ ESP_ANY = "ANY 96 bit authentication [no checking]"
 # Addresses are not named, as they may change while an SA lives; its SPI tells it well enough.
 FAMILIES = ("IPv4", "IPv6")
 ANYWHERE = '"*","*"'
+
+log = logging.getLogger("edgevpn.keys")
 
 
 def ike_line(secured: Secured) -> str:
@@ -113,23 +117,28 @@ def _line(fields: tuple[str, ...], known: bool) -> str:
 
 
 class KeyLog:
-    """Adds to the tables in a folder, which is made, as they are, for the owner's eyes only.
-
-    OSError if the folder cannot be made or written to.
-    """
+    """Adds to the tables in a folder, which is made, as they are, for the owner's eyes only."""
 
     def __init__(self, folder: Path) -> None:
+        """Raises OSError if the folder cannot be made or written to."""
         self._folder = folder
+        self._is_working = True
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for table in (IKE_TABLE, ESP_TABLE):
             self._append(table, "")
 
     def note(self, effect: KeysDerived) -> None:
-        """Write down the keys that were derived."""
-        if effect.child is None:
-            self._append(IKE_TABLE, ike_line(effect.secured))
-        else:
-            self._append(ESP_TABLE, "".join(esp_lines(effect.child)))
+        """Write down the keys that were derived. Where that fails, this was the last time; the tunnels go on."""
+        if not self._is_working:
+            return
+        try:
+            if effect.child is None:
+                self._append(IKE_TABLE, ike_line(effect.secured))
+            else:
+                self._append(ESP_TABLE, "".join(esp_lines(effect.child)))
+        except OSError as error:
+            self._is_working = False
+            note(log, logging.ERROR, "keys_not_exported", to=self._folder, why=error.strerror or error)
 
     def _append(self, table: str, lines: str) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC

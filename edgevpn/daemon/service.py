@@ -133,6 +133,7 @@ class Service:
     async def serve(self) -> None:
         """Until SIGTERM or SIGINT. SIGHUP reads the configuration again. Raises StartFailed."""
         gid = _group_id(self._config.gateway.control_group)
+        self._put_together(partial(may_control, gid=gid))
         try:
             listener = listen(self._options.socket, gid)
         except ControlError as error:
@@ -142,7 +143,6 @@ class Service:
         for stop in STOPPING:
             loop.add_signal_handler(stop, self._stopping.set)
         try:
-            self._put_together(partial(may_control, gid=gid))
             async with asyncio.TaskGroup() as tasks:
                 serving = tasks.create_task(self._control.serve(listener))
                 working = tasks.create_task(self._work())

@@ -129,3 +129,17 @@ def test_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError):
         KeyLog(tmp_path / "file")
+
+
+def test_a_disk_that_is_full_ends_the_export_and_nothing_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Said once."""
+    exported = KeyLog(tmp_path / "keys")
+    table = tmp_path / "keys" / "ikev2_decryption_table"
+    table.unlink()
+    table.mkdir()
+    exported.note(KeysDerived(secured()))
+    exported.note(KeysDerived(secured()))
+    table.rmdir()
+    exported.note(KeysDerived(secured()))
+    assert caplog.text.count("keys_not_exported") == 1
+    assert not table.exists()
