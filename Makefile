@@ -61,7 +61,7 @@ lab-kernel: ## build the fast guest (User-Mode Linux), once: some minutes
 	tests/lab/install uml
 
 test: SHARDS = 2
-test: check soak panel-test fast-guest lab ## everything, from nothing, on a fresh Debian 12, as root
+test: check soak fast-guest lab ## all but the browser's tests, from nothing, on a fresh Debian 12, as root
 
 fast-guest: venv
 	$(PYTHON) -m tests.lab.guest hasten

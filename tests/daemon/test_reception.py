@@ -61,7 +61,7 @@ def test_of_nobody(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     assert not any(control in record.getMessage() for record in caplog.records for control in "\n\x1b")
 
 
-def test_visitors_have_their_own_book(desk: Desk) -> None:
+async def test_visitors_have_their_own_book(desk: Desk) -> None:
     desk.reception.ike_up(IkeSaUp(b"spi", "road/psk", HOSTILE, Path(HERE, THERE)))
     desk.reception.ike_moved(IkeSaMoved(b"spi", "road/psk", Path(HERE, HERE)))
     (visit,) = desk.visitors.sessions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -370,11 +371,13 @@ def calls(act: Callable[[], object]) -> int:
         count += event in ("call", "c_call")
 
     before = sys.getprofile()
+    gc.disable()  # its callbacks, where somebody has set any, are calls too
     sys.setprofile(profile)
     try:
         act()
     finally:
         sys.setprofile(before)
+        gc.enable()
     return count
 
 
