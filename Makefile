@@ -16,6 +16,10 @@ BUILT = aiohttp,charset-normalizer,frozenlist,multidict,yarl
 # Only these: in the guest, collecting the fast tests would cost more than it is worth.
 LAB_TESTS = tests/lab $(shell grep -rl --include='test_*.py' 'mark.netns' tests)
 
+# What `make test` runs of the lab; `make lab` runs all of it.
+CORE = $(addprefix tests/lab/test_,$(addsuffix .py,harness site_to_site starting negotiation packet_sizes eap \
+	road_warriors packaged diagnose moving))
+
 .PHONY: help venv vendor ipk feed apk deb check panel-test soak lab lab-kernel fast-guest test demo clean
 
 help: ## list the targets
@@ -60,8 +64,8 @@ panel-test: venv ## the panel in a browser, before a real daemon: make panel-tes
 lab-kernel: ## build the fast guest (User-Mode Linux), once: some minutes
 	tests/lab/install uml
 
-test: SHARDS = 2
-test: check soak fast-guest lab ## all but the browser's tests, from nothing, on a fresh Debian 12, as root
+test: LAB_TESTS = $(CORE)
+test: check soak fast-guest lab ## fast tests, soak and the core of the lab, from nothing, on a fresh Debian 12, as root
 
 fast-guest: venv
 	$(PYTHON) -m tests.lab.guest hasten
