@@ -18,7 +18,7 @@ LAB_TESTS = tests/lab $(shell grep -rl --include='test_*.py' 'mark.netns' tests)
 
 # What `make test` runs of the lab; `make lab` runs all of it.
 CORE = $(addprefix tests/lab/test_,$(addsuffix .py,harness site_to_site starting negotiation packet_sizes eap \
-	road_warriors packaged diagnose moving))
+	road_warriors packaged diagnose))
 
 .PHONY: help venv vendor ipk feed apk deb check panel-test soak lab lab-kernel fast-guest test demo clean
 
