@@ -8,27 +8,22 @@ from enum import Enum
 from ipaddress import IPv4Address
 from typing import Any
 
+from edgevpn.config import tunnel
 from edgevpn.config.kinds import DAY, FLAG, MINUTE, WEEK, choice, duration, integer, many
 from edgevpn.config.proposals import LEGACY_ESP, LEGACY_IKE, Proposal
 from edgevpn.config.ranges import Address, AddressRange, Network
 from edgevpn.config.services import Offload
 from edgevpn.config.setting import Effect, derived, optional, setting, several
 from edgevpn.config.tunnel import (
-    ESP_PROPOSALS,
     OWN_INTERFACE,
     Unique,
-    from_crypto,
     own_interface,
-    tenth_more,
 )
 from edgevpn.config.values import (
     DOMAIN,
-    ESP_PROPOSAL,
     HOST_ADDRESS,
-    IKE_PROPOSAL,
     INTERFACE,
     NETWORK,
-    ORDER,
     V4,
     V4_RANGE,
     V6_RANGE,
@@ -140,47 +135,20 @@ class Pool:
         False,
         effect=Effect.NEXT,
     )
-    ike_proposals: tuple[Proposal, ...] = setting(
-        many(IKE_PROPOSAL), "Algorithms for IKE, in order of preference.", IKE_PROPOSALS, effect=Effect.NEXT
-    )
-    esp_proposals: tuple[Proposal, ...] = setting(
-        many(ESP_PROPOSAL), "Algorithms for traffic, in order of preference.", ESP_PROPOSALS, effect=Effect.NEXT
-    )
-    cipher_order: tuple[str, ...] = derived(
-        ORDER, "Which cipher is chosen, as in [crypto].", "crypto.order", from_crypto("order"), effect=Effect.NEXT
-    )
-    offload: Offload = derived(
-        choice(Offload), "As in [crypto].", "crypto.offload", from_crypto("offload"), effect=Effect.NEXT
-    )
-    ike_rekey_time: int = setting(
-        duration(5 * MINUTE, WEEK, or_off=True), "After what time the IKE SA gets new keys.", "4h", effect=Effect.NEXT
-    )
-    ike_life_time: int = derived(
-        duration(5 * MINUTE, WEEK + DAY, or_off=True),
-        "After what time an IKE SA that could not be rekeyed is closed.",
-        "a tenth more than ike_rekey_time",
-        tenth_more("ike_rekey_time"),
-        effect=Effect.NEXT,
-    )
+    ike_proposals: tuple[Proposal, ...] = tunnel.ike_proposals(IKE_PROPOSALS)
+    esp_proposals: tuple[Proposal, ...] = tunnel.esp_proposals()
+    cipher_order: tuple[str, ...] = tunnel.cipher_order()
+    offload: Offload = tunnel.offload()
+    ike_rekey_time: int = tunnel.ike_rekey_time()
+    ike_life_time: int = tunnel.ike_life_time()
     esp_rekey_time: int = setting(
         duration(MINUTE, WEEK, or_off=True),
         "After what time the CHILD SA gets new keys. A client that takes no rekeying from us is left to do it.",
         "1h",
         effect=Effect.NEXT,
     )
-    esp_life_time: int = derived(
-        duration(MINUTE, WEEK + DAY, or_off=True),
-        "After what time a CHILD SA that could not be rekeyed is removed.",
-        "a tenth more than esp_rekey_time",
-        tenth_more("esp_rekey_time"),
-        effect=Effect.NEXT,
-    )
-    replay_window: int = setting(
-        integer(0, 4096, "packets, 0 for no replay check"),
-        "How far packets may overtake one another.",
-        256,
-        effect=Effect.NEXT,
-    )
+    esp_life_time: int = tunnel.esp_life_time()
+    replay_window: int = tunnel.replay_window()
     dpd_delay: int = setting(
         duration(1, DAY, or_off=True),
         "After what silence a device is asked whether it lives. Each question wakes a sleeping phone.",
@@ -190,9 +158,7 @@ class Pool:
     mobike: bool = setting(
         FLAG, "Let devices move to another address without a new login (RFC 4555).", True, effect=Effect.NEXT
     )
-    fragmentation: bool = setting(
-        FLAG, "Cut long IKE messages rather than let IP do it (RFC 7383).", True, effect=Effect.NEXT
-    )
+    fragmentation: bool = tunnel.fragmentation()
 
     @property
     def accepted_ike(self) -> tuple[Proposal, ...]:

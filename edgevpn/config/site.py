@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
 
+from edgevpn.config import tunnel
 from edgevpn.config.credential import Psk, Secret
 from edgevpn.config.identity import Identity, IdentityKind, address_identity
 from edgevpn.config.kinds import DAY, FLAG, MINUTE, WEEK, choice, duration, integer, many, size
@@ -16,22 +17,17 @@ from edgevpn.config.proposals import Proposal
 from edgevpn.config.services import Offload
 from edgevpn.config.setting import Effect, derived, optional, required, setting, several
 from edgevpn.config.tunnel import (
-    ESP_PROPOSALS,
     IKE_PROPOSALS,
     OWN_INTERFACE,
     Unique,
-    from_crypto,
     own_interface,
     tenth_more,
 )
 from edgevpn.config.values import (
     ADDRESS,
-    ESP_PROPOSAL,
     FILE,
     IDENTITY,
-    IKE_PROPOSAL,
     NETWORK,
-    ORDER,
     OWN_ADDRESS,
     PEER_IDENTITY,
     PORTS,
@@ -130,19 +126,11 @@ class Child:
         _default_action,
         effect=Effect.LIVE,
     )
-    esp_proposals: tuple[Proposal, ...] = setting(
-        many(ESP_PROPOSAL), "Algorithms for traffic, in order of preference.", ESP_PROPOSALS, effect=Effect.NEXT
-    )
+    esp_proposals: tuple[Proposal, ...] = tunnel.esp_proposals()
     esp_rekey_time: int = setting(
         duration(MINUTE, WEEK, or_off=True), "After what time the CHILD SA gets new keys.", "1h", effect=Effect.NEXT
     )
-    esp_life_time: int = derived(
-        duration(MINUTE, WEEK + DAY, or_off=True),
-        "After what time a CHILD SA that could not be rekeyed is removed.",
-        "a tenth more than esp_rekey_time",
-        tenth_more("esp_rekey_time"),
-        effect=Effect.NEXT,
-    )
+    esp_life_time: int = tunnel.esp_life_time()
     esp_rekey_bytes: int = setting(
         size(2**20), "After how much traffic the CHILD SA gets new keys.", 0, effect=Effect.NEXT
     )
@@ -166,12 +154,7 @@ class Child:
         tenth_more("esp_rekey_packets"),
         effect=Effect.NEXT,
     )
-    replay_window: int = setting(
-        integer(0, 4096, "packets, 0 for no replay check"),
-        "How far packets may overtake one another.",
-        256,
-        effect=Effect.NEXT,
-    )
+    replay_window: int = tunnel.replay_window()
     routes: bool = setting(FLAG, "Route the remote networks into the tunnel.", True, effect=Effect.LIVE)
 
 
@@ -221,19 +204,9 @@ class Site:
         "what the path and the cipher leave",
         effect=Effect.LIVE,
     )
-    ike_proposals: tuple[Proposal, ...] = setting(
-        many(IKE_PROPOSAL), "Algorithms for IKE, in order of preference.", IKE_PROPOSALS, effect=Effect.NEXT
-    )
-    ike_rekey_time: int = setting(
-        duration(5 * MINUTE, WEEK, or_off=True), "After what time the IKE SA gets new keys.", "4h", effect=Effect.NEXT
-    )
-    ike_life_time: int = derived(
-        duration(5 * MINUTE, WEEK + DAY, or_off=True),
-        "After what time an IKE SA that could not be rekeyed is closed.",
-        "a tenth more than ike_rekey_time",
-        tenth_more("ike_rekey_time"),
-        effect=Effect.NEXT,
-    )
+    ike_proposals: tuple[Proposal, ...] = tunnel.ike_proposals(IKE_PROPOSALS)
+    ike_rekey_time: int = tunnel.ike_rekey_time()
+    ike_life_time: int = tunnel.ike_life_time()
     dpd_delay: int = setting(
         duration(1, DAY, or_off=True),
         "After what silence the peer is asked whether it lives.",
@@ -241,9 +214,7 @@ class Site:
         effect=Effect.LIVE,
     )
     mobike: bool = setting(FLAG, "Let the tunnel move when an address changes (RFC 4555).", True, effect=Effect.NEXT)
-    fragmentation: bool = setting(
-        FLAG, "Cut long IKE messages rather than let IP do it (RFC 7383).", True, effect=Effect.NEXT
-    )
+    fragmentation: bool = tunnel.fragmentation()
     encap: bool = setting(FLAG, "Send ESP in UDP even where no NAT is found.", False)
     childless: Childless = setting(
         choice(Childless), "Whether the IKE SA may come up before any CHILD SA (RFC 6023).", "allow", effect=Effect.NEXT
@@ -255,12 +226,8 @@ class Site:
         "keep",
         effect=Effect.LIVE,
     )
-    cipher_order: tuple[str, ...] = derived(
-        ORDER, "Which cipher is chosen, as in [crypto].", "crypto.order", from_crypto("order"), effect=Effect.NEXT
-    )
-    offload: Offload = derived(
-        choice(Offload), "As in [crypto].", "crypto.offload", from_crypto("offload"), effect=Effect.NEXT
-    )
+    cipher_order: tuple[str, ...] = tunnel.cipher_order()
+    offload: Offload = tunnel.offload()
 
     @property
     def psk(self) -> Psk:

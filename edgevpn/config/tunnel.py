@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from edgevpn.config.kinds import text
-from edgevpn.config.setting import Default
+from edgevpn.config.kinds import DAY, FLAG, MINUTE, WEEK, choice, duration, integer, many, text
+from edgevpn.config.proposals import Proposal
+from edgevpn.config.services import Offload
+from edgevpn.config.setting import Default, Effect, derived, setting
+from edgevpn.config.values import ESP_PROPOSAL, IKE_PROPOSAL, ORDER
 
 INTERFACE_PREFIX = "evpn"
 INTERFACE_LENGTH = 15
@@ -48,3 +51,65 @@ def tenth_more(key: str) -> Default:
 def from_crypto(key: str) -> Default:
     """The default of what [crypto] decides for all."""
     return lambda given: getattr(given["crypto"], key)
+
+
+# --- keys that both have; what each says stands in its setting ----------------------------------------------------
+
+
+def ike_proposals(written: list[str]) -> tuple[Proposal, ...]:
+    return setting(many(IKE_PROPOSAL), "Algorithms for IKE, in order of preference.", written, effect=Effect.NEXT)
+
+
+def esp_proposals() -> tuple[Proposal, ...]:
+    return setting(
+        many(ESP_PROPOSAL), "Algorithms for traffic, in order of preference.", ESP_PROPOSALS, effect=Effect.NEXT
+    )
+
+
+def cipher_order() -> tuple[str, ...]:
+    return derived(
+        ORDER, "Which cipher is chosen, as in [crypto].", "crypto.order", from_crypto("order"), effect=Effect.NEXT
+    )
+
+
+def offload() -> Offload:
+    return derived(choice(Offload), "As in [crypto].", "crypto.offload", from_crypto("offload"), effect=Effect.NEXT)
+
+
+def ike_rekey_time() -> int:
+    return setting(
+        duration(5 * MINUTE, WEEK, or_off=True), "After what time the IKE SA gets new keys.", "4h", effect=Effect.NEXT
+    )
+
+
+def ike_life_time() -> int:
+    return derived(
+        duration(5 * MINUTE, WEEK + DAY, or_off=True),
+        "After what time an IKE SA that could not be rekeyed is closed.",
+        "a tenth more than ike_rekey_time",
+        tenth_more("ike_rekey_time"),
+        effect=Effect.NEXT,
+    )
+
+
+def esp_life_time() -> int:
+    return derived(
+        duration(MINUTE, WEEK + DAY, or_off=True),
+        "After what time a CHILD SA that could not be rekeyed is removed.",
+        "a tenth more than esp_rekey_time",
+        tenth_more("esp_rekey_time"),
+        effect=Effect.NEXT,
+    )
+
+
+def replay_window() -> int:
+    return setting(
+        integer(0, 4096, "packets, 0 for no replay check"),
+        "How far packets may overtake one another.",
+        256,
+        effect=Effect.NEXT,
+    )
+
+
+def fragmentation() -> bool:
+    return setting(FLAG, "Cut long IKE messages rather than let IP do it (RFC 7383).", True, effect=Effect.NEXT)
