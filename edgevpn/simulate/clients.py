@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from edgevpn.ike.crypto.signature import KeyKind
@@ -149,17 +149,7 @@ IOS = SimulatedClient(
     redirects=True,
     facts=APPLE_FACTS,
 )
-MACOS = SimulatedClient(
-    name="macos",
-    words="a Mac",
-    by_hand=MACOS_BY_HAND,
-    exported=APPLE_PROFILE,
-    ids=EVERY_TYPED,
-    manners=APPLE_MANNERS,
-    verifies=frozenset({KeyKind.RSA, KeyKind.P256, KeyKind.P384, KeyKind.P521}),
-    redirects=True,
-    facts=APPLE_FACTS,
-)
+MACOS = replace(IOS, name="macos", words="a Mac", by_hand=MACOS_BY_HAND)
 
 ANDROID_MANNERS = Manners(
     hashes=(HashAlgorithm.SHA1, HashAlgorithm.SHA2_256, HashAlgorithm.SHA2_384, HashAlgorithm.SHA2_512),
@@ -187,16 +177,12 @@ ANDROID_11_CLIENT = SimulatedClient(
     cure=ANDROID_CURE,
     facts=(*ANDROID_FACTS, "No MOBIKE before Android 12: AOSP's source."),
 )
-ANDROID_12_CLIENT = SimulatedClient(
+ANDROID_12_CLIENT = replace(
+    ANDROID_11_CLIENT,
     name="android12",
     words="Android 12 or later",
     by_hand=ANDROID_12,
-    exported=None,
-    ids=EVERY_TYPED,
-    manners=ANDROID_MANNERS,
-    verifies=frozenset({KeyKind.RSA}),
-    empty_eap_identity=True,
-    cure=ANDROID_CURE,
+    mobike=True,
     facts=(*ANDROID_FACTS, "MOBIKE from Android 12 on: AOSP's source."),
 )
 
