@@ -73,7 +73,7 @@ ORDERS = {
         {"service"},
         {"methods", "telling", "supervisor"},
         {"gateway", "configuration", "restoring", "panel_place", "logbook"},
-        {"backup", "plans"},
+        {"backup", "plans", "ways"},
         {"reception", "metrics", "doctor"},
         {"visitors", "wall", "runner", "certificates", "control", "key_log", "transport", "recent", "parameters"},
         {"meter", "tally"},

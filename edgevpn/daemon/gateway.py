@@ -45,6 +45,7 @@ from edgevpn.daemon.usage import Amount
 from edgevpn.daemon.visitors import Visitors
 from edgevpn.daemon.wall import Wall, is_managed, lans, uplinks
 from edgevpn.daemon.wall import wanted as wanted_firewall
+from edgevpn.daemon.ways import Ways
 from edgevpn.daemon.witness import Witness
 from edgevpn.diagnosis.attempts import Attempts
 from edgevpn.ike.contract import (
@@ -54,9 +55,7 @@ from edgevpn.ike.contract import (
     FindPath,
     Input,
     KeysDerived,
-    LocalAddresses,
     MappingChanged,
-    MovePath,
     Reconfigure,
     Settings,
     Terminate,
@@ -84,8 +83,6 @@ from edgevpn.pki.office import Standing
 
 GOODBYE_PATIENCE = 1.0
 """Seconds in which peers may answer our Deletes."""
-ROUTES_SETTLE = 0.2
-"""Seconds that routes are given to change together."""
 TICK = 60.0
 """Seconds between two looks at whose time is over and what was used."""
 
@@ -124,7 +121,6 @@ class Gateway:
         self._keepers: dict[str, Keeper] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._one_less = asyncio.Event()
-        self._routes_settle: asyncio.TimerHandle | None = None
         self._clock = time.monotonic
         self._guard = guard
         self.news = News()
@@ -132,6 +128,7 @@ class Gateway:
         self.meter = Meter(self._count)
         self._dataplane = Dataplane(kernel, self._clock)
         self._transport = Transport(kernel, ports, self._on_datagram)
+        self._ways = Ways(kernel, self._transport, self._keepers, self._homes, self.sas_of, self.feed)
         self._answers = Answers(self.feed, self._begin)
         self._answers.keyring = NONE
         self.attempts = Attempts()
@@ -186,8 +183,7 @@ class Gateway:
             self._guard.call(self.tick, "tick")
             await self._say_goodbye()
             loop.remove_reader(self._kernel.fileno())
-            if self._routes_settle:
-                self._routes_settle.cancel()
+            self._ways.close()
             self._runner.stop()
             self._transport.close()
             self.visitors.close()
@@ -367,9 +363,8 @@ class Gateway:
         return self._kernel.features()
 
     def served(self) -> tuple[IpAddress, ...]:
-        """Our addresses that can be spoken to."""
-        every = self._kernel.list_all_addresses(foreign=True)
-        return self._transport.served(dict.fromkeys(each.address.ip for each in every))
+        """Our addresses that can be spoken to. Raises KernelError."""
+        return self._ways.served()
 
     async def standing(self) -> tuple[Standing, ...]:
         """How our certificates stand; none if nobody needs any. Raises PkiError."""
@@ -396,37 +391,8 @@ class Gateway:
         self._answers.ask(question)
 
     def find_path(self, wanted: FindPath) -> None:
-        """Another way to a peer: from where packets to it leave now, if that is another place, or to another host."""
-        keeper = self._keepers.get(wanted.peer)
-        for remote in (wanted.path.remote.host, *wanted.others):
-            local = source_for(remote)
-            if local is None or local not in self._transport.served([local]) or self._is_inside(remote):
-                continue
-            if keeper is not None and keeper.site.local not in (None, local):
-                continue  # its owner has tied it to one address
-            if (local, remote) != (wanted.path.local.host, wanted.path.remote.host):
-                self.feed(MovePath(wanted.spi, local, remote))
-                return
-
-    def _is_inside(self, remote: IpAddress) -> bool:
-        """Whether packets to a host would go into one of our own tunnels: while an uplink is away, it may be so."""
-        try:
-            return self._kernel.path_to(remote).interface in self._inside
-        except KernelError:
-            return False
-
-    @property
-    def _inside(self) -> set[str]:
-        """Our own interfaces, those that tunnels end at."""
-        return {home.interface for home in self._homes.values()}
-
-    def _follow_routes(self) -> None:
-        """Packets to peers may leave from another address now: whoever may move does."""
-        self._routes_settle = None
-        for name in self.site_names:
-            for sa in self._established(name):
-                if sa.began and sa.mobility is not None:
-                    self.find_path(FindPath(sa.spi, name, sa.path, ()))
+        """Another way to a peer, if there is one."""
+        self._ways.find(wanted)
 
     def allow(self, peer: str, allowed: bool) -> None:
         """Let a site's peer in from now on, or no longer."""
@@ -488,7 +454,6 @@ class Gateway:
         config = self._config
         if config is None or not is_managed(config):
             return None
-        ours = self._inside
         mtus = {link.name: link.mtu for link in self._kernel.list_links()}
         wan = uplinks(config, self._kernel)
         devices = {
@@ -497,7 +462,7 @@ class Gateway:
             ]
             for device in config.devices
         }
-        return wanted_firewall(config, lans(config, self._kernel, wan, ours), wan, mtus, devices)
+        return wanted_firewall(config, lans(config, self._kernel, wan, self._ways.inside), wan, mtus, devices)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> object:
         return self._group.create_task(self._guard.wait(work, "answer"))
@@ -517,15 +482,9 @@ class Gateway:
         events = self._kernel.read_events()
         for event in events:
             self._on_kernel_event(event)
-        if any(isinstance(event, AddressChanged | EventsLost) for event in events):
-            self._tell_addresses()
-        if self._routes_settle is None and any(map(self._is_foreign_route, events)):
-            self._routes_settle = asyncio.get_running_loop().call_later(ROUTES_SETTLE, self._follow_routes)
+        self._ways.changed(events)
         if any(isinstance(event, AddressChanged | LinkChanged | RouteChanged | EventsLost) for event in events):
             self._touch_wall()
-
-    def _is_foreign_route(self, event: Event) -> bool:
-        return isinstance(event, RouteChanged) and event.route.interface not in self._inside
 
     def _on_kernel_event(self, event: Event) -> None:
         match event:
@@ -539,18 +498,6 @@ class Gateway:
             case SaMappingChanged(key=key, source=source, source_port=port):
                 if spi_in := self._dataplane.spi_in_of(key):
                     self.feed(MappingChanged(spi_in, Address(source, port)))
-
-    def _tell_addresses(self) -> None:
-        """At which of our addresses peers may reach us: those that are served, and not those inside tunnels."""
-        try:
-            every = self._kernel.list_all_addresses(foreign=True)
-        except KernelError as error:
-            note(log, logging.WARNING, "addresses_not_read", why=error)
-            return
-        inside = self._inside
-        hosts = dict.fromkeys(each.address.ip for each in every if each.interface not in inside)
-        reachable = [host for host in hosts if not (host.is_loopback or host.is_link_local)]
-        self.feed(LocalAddresses(self._transport.served(reachable)))
 
 
 def _dropped(old: Config, new: Config) -> set[str]:

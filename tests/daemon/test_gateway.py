@@ -11,15 +11,14 @@ from typing import Any
 import pytest
 
 from edgevpn.config.model import Config
-from edgevpn.daemon import gateway
+from edgevpn.daemon import gateway, ways
 from edgevpn.daemon.keeper import NotUp
 from edgevpn.daemon.options import StartFailed
-from edgevpn.ike.contract import FindPath, Input, MovePath
 from edgevpn.kernel.contract import Features
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.events import Acquire, Expire, RouteChanged
 from edgevpn.kernel.memory import EVERYTHING, MemoryKernel
-from edgevpn.kernel.network_spec import LinkSpec, Path, RouteSpec
+from edgevpn.kernel.network_spec import LinkSpec, RouteSpec
 from edgevpn.kernel.spec import OURS_IF_ID, SaKey, Selector
 from tests.support.configs import Table
 from tests.support.configs import config as configured
@@ -137,7 +136,8 @@ async def test_packet_brings_it_up() -> None:
 async def test_moves_when_routes_lead_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """The address was there before: only a route has changed."""
     one = configured({"listen": [LEFT, ELSEWHERE]}, right=TO_RIGHT)
-    monkeypatch.setattr(gateway, "source_for", lambda remote: ip_address(ELSEWHERE))
+    for module in (gateway, ways):
+        monkeypatch.setattr(module, "source_for", lambda remote: ip_address(ELSEWHERE))
     async with two(one, right()) as (here, there):
         await here.until("right", "up")
         assert peer_of(there) == ELSEWHERE
@@ -145,36 +145,6 @@ async def test_moves_when_routes_lead_elsewhere(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.undo()
         here.kernel.emit(RouteChanged(RouteSpec(destination=ip_network("0.0.0.0/0"), interface="eth9")))
         await until(lambda: peer_of(there) == LEFT)
-
-
-async def test_no_way_through_its_own_tunnel(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the uplink is away, the kernel would send IKE to an address of the peer's LAN into the tunnel."""
-    async with two(left(), right()) as (here, _there):
-        await here.until("right", "up")
-        (sa,) = here.gateway.sas_of("right")
-        fed: list[Input] = []
-        monkeypatch.setattr(here.gateway, "feed", fed.append)
-        monkeypatch.setattr(gateway, "source_for", lambda remote: ip_address(LEFT) if remote == LAN else None)
-
-        here.gateway.find_path(FindPath(sa.spi, "right", sa.path, (LAN,)))
-        assert fed == [MovePath(sa.spi, ip_address(LEFT), LAN)]
-        fed.clear()
-        here.kernel.set_path(ip_network("10.2.0.0/24"), Path("evpn-right", ip_address(LEFT), None, 1400))
-        here.gateway.find_path(FindPath(sa.spi, "right", sa.path, (LAN,)))
-        assert fed == []
-        monkeypatch.undo()
-
-
-async def test_stays_where_its_owner_has_tied_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with two(left(local=LEFT), right()) as (here, _there):
-        await here.until("right", "up")
-        (sa,) = here.gateway.sas_of("right")
-        fed: list[Input] = []
-        monkeypatch.setattr(here.gateway, "feed", fed.append)
-        monkeypatch.setattr(gateway, "source_for", lambda remote: ip_address(ELSEWHERE))
-        here.gateway.find_path(FindPath(sa.spi, "right", sa.path, ()))
-        assert fed == []
-        monkeypatch.undo()
 
 
 def peer_of(running: Running) -> str:
