@@ -347,8 +347,7 @@ class Dataplane:
             return None
 
     def _own_addresses(self) -> list[IpAddress]:
-        links = self._kernel.list_links(foreign=True)
-        return [each.ip for link in links for each in self._kernel.list_addresses(link.name)]
+        return [each.address.ip for each in self._kernel.list_all_addresses(foreign=True)]
 
 
 def _hosts(child: ChildSa) -> list[IpAddress]:
