@@ -149,6 +149,13 @@ VALUES = st.one_of(
 )
 
 
+GOOD: list[dict[str, object]] = [
+    {"gateway.log_level": "debug"},
+    {"device.phone.owner": "Anna", "site.office.mtu": 1400},
+    {"device.phone.owner": None},
+]
+
+
 async def test_two_hundred_edits_leave_a_file_that_is_good(tmp_path: Path) -> None:
     """What is in force is what is in the file, after each of them, and remarks stay."""
     async with serving(tmp_path) as served:
@@ -161,7 +168,7 @@ async def test_two_hundred_edits_leave_a_file_that_is_good(tmp_path: Path) -> No
 
         collect()
         done = 0
-        for values in edits:
+        for values in [*edits, *GOOD]:
             before = served.path.read_text()
             refused: RpcError | None = None
             try:
@@ -173,4 +180,4 @@ async def test_two_hundred_edits_leave_a_file_that_is_good(tmp_path: Path) -> No
             assert refused is None or refused.code in (ErrorCode.CONFIG_INVALID, ErrorCode.INVALID_PARAMS)
             assert "# ours" in served.path.read_text()
             assert load(served.path) == served.configuration.running
-        assert 0 < done < len(edits)
+        assert len(GOOD) <= done < len(edits)
