@@ -14,18 +14,21 @@ from tests.lab import xfrm
 from tests.lab.conftest import Peers
 from tests.lab.network import Node
 from tests.lab.peers.connection import Certificate, Connection
-from tests.lab.peers.edgevpn import EdgeVpn
+from tests.lab.peers.edgevpn import PROGRAM, EdgeVpn
 from tests.lab.peers.peer import eventually
 from tests.lab.peers.strongswan import StrongSwan
 from tests.lab.proofs import Cabinet, authority, holder
 from tests.lab.traffic import ping, pinging
 from tests.lab.tunnel import PAIR
 from tests.lab.visitors import (
+    PASSWORD,
     PHONE,
+    PUBLIC_NAME,
     ROUTER_V4,
     ROUTER_V6,
     TABLET,
     Table,
+    authority_of,
     by_certificate,
     by_password,
     by_psk,
@@ -158,7 +161,7 @@ def test_client(
         new_child_keys(them, gateway)
         new_ike_keys(them, gateway)
         new_child_keys(them, gateway)
-    assert echoes.lost == 0
+    assert echoes.lost == 0, f"gateway {xfrm.errors(gateway.node)}, client {xfrm.errors(phone)}"
     assert (session["client"], session["suite"]) == (client.known_as, client.suite)
     them.terminate("road")
     eventually(lambda: not xfrm.spis(gateway.node), within=5, what="nothing is left of it")
@@ -204,6 +207,22 @@ def test_untouched_windows_is_let_in_where_the_owner_wants_it(
     assert ping(phone, host_a.lan.v4).passed
 
 
+@pytest.mark.parametrize("name", ["windows11", "ios", "macos", "android11", "android12"])
+def test_simulated_client(gateway: EdgeVpn, phone: Node, name: str) -> None:
+    """`edgevpn simulate` behind the NAT: an empty EAP identity as Android has it, and more that strongSwan cannot do."""
+    password = gateway.state / "password"
+    password.touch(mode=0o600)
+    password.write_text(PASSWORD)
+
+    login = ("--user", "phone", "--password-file", str(password), "--ca", str(authority_of(gateway)))
+    address = ("--server", PUBLIC_NAME, "--address", gateway.node.wan.v4)
+    phone.run(str(PROGRAM), "simulate", name, *address, *login, "--rekey")
+
+    gateway.logged("device_in device=phone")
+    gateway.logged("device_out device=phone")
+    assert not xfrm.spis(gateway.node)
+
+
 def new_child_keys(client: StrongSwan, gateway: EdgeVpn) -> None:
     """The client rekeys its CHILD SA."""
     old = xfrm.spis(gateway.node)
@@ -212,7 +231,13 @@ def new_child_keys(client: StrongSwan, gateway: EdgeVpn) -> None:
 
 
 def new_ike_keys(client: StrongSwan, gateway: EdgeVpn) -> None:
-    """The client rekeys its IKE SA."""
-    before = gateway.log().count("ike_rekeyed")
+    """The client rekeys its IKE SA, and has its child with the new one."""
+    old, before = client.spis(), gateway.log().count("ike_rekeyed")
     client.rekey_ike("road")
     eventually(lambda: gateway.log().count("ike_rekeyed") > before, within=15, what="new IKE keys")
+    eventually(lambda: _is_alone(client, old), within=15, what="one IKE SA, a new one, with its child")
+
+
+def _is_alone(client: StrongSwan, old: set[str]) -> bool:
+    now = client.status()
+    return len(now) == 1 and now[0].established and now[0].children == 1 and now[0].spi not in old
