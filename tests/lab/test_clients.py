@@ -209,7 +209,7 @@ def test_untouched_windows_is_let_in_where_the_owner_wants_it(
 
 @pytest.mark.parametrize("name", ["windows11", "ios", "macos", "android11", "android12"])
 def test_simulated_client(gateway: EdgeVpn, phone: Node, name: str) -> None:
-    """`edgevpn simulate` behind the NAT: an empty EAP identity as Android has it, and more that strongSwan cannot do."""
+    """`edgevpn simulate` behind the NAT: an empty EAP identity as Android has it, and what strongSwan cannot do."""
     password = gateway.state / "password"
     password.touch(mode=0o600)
     password.write_text(PASSWORD)
