@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from edgevpn.pki.keys import PrivateKey
@@ -68,6 +68,17 @@ class Cabinet:
         key.touch(mode=0o600)
         key.write_bytes(owner.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return Certificate(certificate, key, self.authority(root), scheme)
+
+    def container(self, octets: bytes, password: str, authority: Path) -> Certificate:
+        """The same from a PKCS#12 file."""
+        key, own, _ = pkcs12.load_key_and_certificates(octets, password.encode())
+        assert own is not None
+        number = len(list(self.folder.iterdir()))
+        certificate, path = self.folder / f"{number}.pem", self.folder / f"{number}.key"
+        certificate.write_bytes(own.public_bytes(Encoding.PEM))
+        path.touch(mode=0o600)
+        path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))  # type: ignore[union-attr]
+        return Certificate(certificate, path, authority)
 
     def authority(self, root: Made) -> Path:
         """A root's certificate."""

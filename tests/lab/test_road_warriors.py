@@ -1,22 +1,27 @@
 """Phones and laptops of strongSwan's make, behind the home router: addresses, routes, and several of them at once."""
 
+from base64 import b64decode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from edgevpn.pki.errors import Reason
 from tests.lab.capture import Kind, capturing
 from tests.lab.conftest import Peers
 from tests.lab.network import Network, Node, guest_uplink, home_network
 from tests.lab.peers.edgevpn import EdgeVpn
 from tests.lab.peers.peer import eventually
 from tests.lab.peers.strongswan import StrongSwan
+from tests.lab.proofs import Cabinet
 from tests.lab.traffic import ping, transfer
 from tests.lab.visitors import (
     EVERYTHING,
     PASSWORD,
     PHONE,
     PSK,
+    authority_of,
+    by_certificate,
     by_password,
     by_psk,
     come_in,
@@ -113,6 +118,29 @@ def test_the_new_one_is_refused(peers: Peers, gateway_a: Node, phone: Node, lapt
     gateway.logged("second-refused")
     assert first.is_up("road")
     assert ping(phone, host_a.lan.v4).passed
+
+
+# --- certificates of the gateway's own CA --------------------------------------------------------------------------
+
+
+def test_revoked(peers: Peers, gateway_a: Node, phone: Node, host_a: Node) -> None:
+    """The session ends within a second, and the next try is refused for that reason."""
+    gateway = opened(peers, gateway_a, gateway_table({"laptop": {"login": "certificate", "id": "laptop.example"}}))
+    password = gateway.ask("device.reset", name="laptop")["password"]
+    file = gateway.ask("device.export", name="laptop", form="p12", secret=password)
+    cabinet = Cabinet(peers.state / "certificates")
+    proof = cabinet.container(b64decode(file["content"]), password, authority_of(gateway))
+    client = peers.strongswan(phone, by_certificate(gateway, proof, "laptop.example"))
+    come_in(client, gateway)
+    assert ping(phone, host_a.lan.v4).passed
+
+    gateway.ask("device.revoke", name="laptop")
+
+    client.wait_down("road", within=1.0)
+    assert gateway.device("laptop")["sessions"] == []
+    with pytest.raises(AssertionError):
+        client.initiate("road")
+    gateway.logged(f"CN=laptop {Reason.BLOCKED.value}")
 
 
 # --- routes --------------------------------------------------------------------------------------------------------

@@ -6,10 +6,14 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+from tomlkit.exceptions import TOMLKitError
 
 from edgevpn.api import SOCKET_VARIABLE, RpcError, SiteStatus, Status
 from edgevpn.api.records import DeviceStatus
 from edgevpn.client import UP_TIMEOUT, Client, DaemonUnreachable
+from tests.lab.leaks import leaked, secrets_of
 from tests.lab.namespace import Sandbox
 from tests.lab.network import Node
 from tests.lab.peers.connection import Auth, Certificate, Connection, Eap, Psk
@@ -56,6 +60,13 @@ def _credentials(auth: Auth) -> dict[str, object]:
             return {"auth": "eap", "eap_id": user, "password": password, "ca": [str(authority)]}
 
 
+def _secrets(toml: str) -> dict[str, bytes]:
+    """Those of a configuration; none of a bad one, as tests write it on purpose."""
+    with suppress(TOMLKitError, OSError):
+        return dict(secrets_of(toml))
+    return {}
+
+
 class EdgeVpn(Peer):
     """One `edgevpn run`, steered over its control socket without starting a program; `run` is the command line."""
 
@@ -63,6 +74,7 @@ class EdgeVpn(Peer):
         super().__init__(node, Sandbox(node, state), state, log)
         self.arguments = arguments
         self.config, self.socket = state / "edgevpn.toml", state / "control.sock"
+        self.secrets: dict[str, bytes] = {}
         self.configure(toml)
 
     @property
@@ -82,6 +94,7 @@ class EdgeVpn(Peer):
 
     def configure(self, toml: str) -> None:
         """Write the configuration file; a running daemon reads it at `reload`."""
+        self.secrets |= _secrets(toml)
         self.config.write_text(toml)
         self.config.chmod(0o600)
 
@@ -144,11 +157,19 @@ class EdgeVpn(Peer):
         """A device's part of the status."""
         return next(device for device in self.report()["devices"] if device["name"] == name)
 
+    def ask(self, method: str, **params: object) -> Any:
+        """Call a method of the control socket."""
+        with Client(self.socket) as client:
+            return client.call(method, UP_TIMEOUT, **params)
+
     def close(self) -> None:
+        """Besides, nothing of what it was told in confidence may stand in its log."""
         try:
             super().close()
         finally:
             self.node.run("nft", "flush", "ruleset")
+        found = leaked(self.log().encode(), self.secrets)
+        assert not found, f"the log of {self} tells {found}"
 
     @staticmethod
     def _has_read(lines: str) -> bool:
