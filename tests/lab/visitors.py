@@ -1,6 +1,7 @@
 """Phones and laptops: edgevpn as the gateway that they come to, and what each of them is set up with."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,5 +95,5 @@ def by_psk(gateway: EdgeVpn, user: str = "tablet", secret: str = PSK, **changes:
 
 
 def by_certificate(gateway: EdgeVpn, proof: Certificate, name: str, **changes: Any) -> Connection:
-    """A device that has a certificate."""
-    return visit(gateway, proof, name, **changes)
+    """A device that has a certificate, of whatever CA; the gateway it knows by the gateway's own."""
+    return visit(gateway, replace(proof, authority=authority_of(gateway)), name, **changes)

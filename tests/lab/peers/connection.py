@@ -45,8 +45,9 @@ Auth = Psk | Certificate | Eap
 class Connection:
     """A peer's side of a connection with one CHILD SA; times in seconds, 0 for never.
 
-    Proposals are spelled as strongSwan spells them, one transform after another; so are identities: an address, a
-    domain name, an e-mail address, or "keyid:TEXT". An empty `remote` is any address, an empty `local` any of ours.
+    Proposals are spelled as strongSwan spells them, one transform after another; it takes several, with ", " between
+    them. So are identities: an address, a domain name, an e-mail address, or "keyid:TEXT". An empty `remote` is any
+    address, an empty `local` any of ours.
     """
 
     name: str = "site"

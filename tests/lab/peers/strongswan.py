@@ -167,7 +167,7 @@ class StrongSwan(Peer):
         section: dict[str, object] = {
             "version": 2,
             "local_addrs": [connection.local or "%any"],
-            "proposals": [connection.ike],
+            "proposals": connection.ike.split(", "),
             "rekey_time": f"{connection.rekey_ike}s",
             "dpd_delay": f"{connection.dpd_delay}s",
             "mobike": _flag(connection.mobike),
@@ -189,7 +189,7 @@ class StrongSwan(Peer):
         return {
             "local_ts": _selectors(connection.local_ts),
             "remote_ts": _selectors(connection.remote_ts),
-            "esp_proposals": [connection.esp],
+            "esp_proposals": connection.esp.split(", "),
             "rekey_time": f"{connection.rekey_child}s",
             "if_id_in": str(connection.if_id),
             "if_id_out": str(connection.if_id),
