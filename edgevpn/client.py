@@ -38,6 +38,10 @@ def socket_path(chosen: Path | None, environ: Mapping[str, str]) -> Path:
     return chosen or Path(environ.get(SOCKET_VARIABLE) or DEFAULT_SOCKET)
 
 
+class DaemonAbsent(DaemonUnreachable):
+    """Nobody listens there: the daemon does not run."""
+
+
 class Client:
     """One connection that calls and waits. Methods raise RpcError for a refusal, DaemonUnreachable for silence."""
 
@@ -217,7 +221,7 @@ def unreachable(path: Path, error: OSError) -> DaemonUnreachable:
     """The sentence for a connection that could not be made, or broke."""
     match error:
         case FileNotFoundError() | ConnectionRefusedError():
-            return DaemonUnreachable(
+            return DaemonAbsent(
                 f"the daemon is not running (nobody listens on {path}); start it with: edgevpn run -c FILE"
             )
         case PermissionError():

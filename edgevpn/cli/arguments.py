@@ -11,12 +11,19 @@ from edgevpn.api import DEFAULT_SOCKET, SOCKET_VARIABLE
 DEFAULT_FILE = Path("/etc/edgevpn/edgevpn.toml")
 
 FILE_VERBS = ("check", "config", "device", "site")
-"""The verbs that read and change the configuration file, whether the daemon runs or not."""
+"""The verbs that read and change the configuration: by the daemon if it runs, else in the file itself."""
+
+UPKEEP_VERBS = ("apply", "confirm", "pki", "backup", "restore")
+"""Those that concern everything at once."""
 
 SIMULATED = ("windows11", "ios", "macos", "android11", "android12")
 """The clients that can be played."""
 
 Verbs = Any  # what argparse returns has a private name
+
+CONFIRM = "undo it after so long, unless it is confirmed by then: edgevpn confirm"
+FORMS = ("mobileconfig", "powershell", "sswan", "networkmanager", "swanctl", "p12", "card")
+PEERS = ("edgevpn", "strongswan", "routeros", "card")
 
 KEYS = "KEY=VALUE ...; lists with commas, KEY= takes a key out; edgevpn config explain {} says which there are"
 
@@ -31,19 +38,14 @@ def parser() -> argparse.ArgumentParser:
     _add_config(verbs)
     _add_device(verbs)
     _add_site(verbs)
+    _add_upkeep(verbs)
     _add_simulate(verbs)
     verbs.add_parser("version", help="print the version")
     return top
 
 
 def _add_daemon(verbs: Verbs) -> None:
-    daemon = argparse.ArgumentParser(add_help=False)
-    daemon.add_argument(
-        "--socket",
-        type=Path,
-        metavar="PATH",
-        help=f"control socket; else ${SOCKET_VARIABLE}, else {DEFAULT_SOCKET}",
-    )
+    daemon = _socket()
     run = verbs.add_parser("run", parents=[daemon, _file()], help="run the gateway in the foreground")
     run.add_argument(
         "--kernel", choices=("netlink", "memory"), default="netlink", help="memory: speak IKE, carry no traffic"
@@ -59,7 +61,12 @@ def _add_daemon(verbs: Verbs) -> None:
         help="UDP ports: for trials, as clients know no others",
     )
     run.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="instead of the file's")
-    verbs.add_parser("status", parents=[daemon, _json()], help="show the sites and their tunnels")
+    status = verbs.add_parser("status", parents=[daemon, _json()], help="show sites, their tunnels, and who is in")
+    status.add_argument("--watch", action="store_true", help="again whenever something changes, until interrupted")
+    log = verbs.add_parser("log", parents=[daemon, _json()], help="show the last lines of the daemon's log")
+    log.add_argument("-f", "--follow", action="store_true", help="and those to come, until interrupted")
+    log.add_argument("-n", "--lines", type=int, default=50, metavar="COUNT", help="how many of the last; else 50")
+    verbs.add_parser("metrics", parents=[daemon], help="print counters as Prometheus reads them")
     up = verbs.add_parser("up", parents=[daemon], help="bring a site up and wait for it")
     up.add_argument("site", metavar="SITE")
     down = verbs.add_parser("down", parents=[daemon], help="close a site")
@@ -87,18 +94,18 @@ def _add_daemon(verbs: Verbs) -> None:
 def _add_config(verbs: Verbs) -> None:
     config = verbs.add_parser("config", help="show, explain and change the configuration")
     actions = config.add_subparsers(dest="action", metavar="ACTION", required=True)
-    show = actions.add_parser("show", parents=[_file(), _json()], help="print it, without its secrets")
+    show = actions.add_parser("show", parents=_either(), help="print it, without its secrets")
     show.add_argument("--defaults", action="store_true", help="with every key that is not written")
     actions.add_parser("schema", help="print its form as JSON Schema, for editors")
     explain = actions.add_parser("explain", help="say what a key or table means; all of them without KEY")
     explain.add_argument("key", nargs="?", metavar="KEY", help="such as site.office.mtu, site.mtu, mtu or site")
-    change = actions.add_parser("set", parents=[_file(), _json()], help="give a key a value")
+    change = actions.add_parser("set", parents=_either(), help="give a key a value")
     change.add_argument("key", metavar="KEY", help="such as site.office.mtu")
     change.add_argument("value", nargs="+", metavar="VALUE", help="several for a list; - reads it, as a secret must be")
-    unset = actions.add_parser("unset", parents=[_file(), _json()], help="take a key out")
+    unset = actions.add_parser("unset", parents=_either(), help="take a key out")
     unset.add_argument("key", metavar="KEY", help="such as site.office.mtu")
-    actions.add_parser("versions", parents=[_file(), _json()], help="list what can be rolled back to")
-    rollback = actions.add_parser("rollback", parents=[_file(), _json()], help="go back to an earlier version")
+    actions.add_parser("versions", parents=_either(), help="list what can be rolled back to")
+    rollback = actions.add_parser("rollback", parents=_either(), help="go back to an earlier version")
     rollback.add_argument("number", type=int, nargs="?", default=1, metavar="N", help="1, the last one, if not given")
 
 
@@ -106,26 +113,51 @@ def _add_device(verbs: Verbs) -> None:
     device = verbs.add_parser("device", help="phones and laptops")
     actions = device.add_subparsers(dest="action", metavar="ACTION", required=True)
     _add_listing(actions, "device")
-    add = actions.add_parser("add", parents=[_file(), _json()], help="add one, and print the secret made for it")
-    change = actions.add_parser("set", parents=[_file(), _json()], help="change one")
+    add = actions.add_parser("add", parents=_either(), help="add one, and print the secret made for it")
+    change = actions.add_parser("set", parents=_either(), help="change one")
     for each in (add, change):
         each.add_argument("name", metavar="NAME")
         each.add_argument("keys", nargs="*", metavar="KEY=VALUE", help=KEYS.format("device"))
         each.add_argument("--secret", choices=("-",), help="read its password or pre-shared key; else one is made")
     change.add_argument("--new-secret", action="store_true", help="make a new password or pre-shared key")
     for action, words in (("enable", "let one in again"), ("disable", "keep one out"), ("remove", "forget one")):
-        actions.add_parser(action, parents=[_file(), _json()], help=words).add_argument("name", metavar="NAME")
+        actions.add_parser(action, parents=_either(), help=words).add_argument("name", metavar="NAME")
+    daemon = [_socket(), _json()]
+    for action, words in (
+        ("reset", "make a new password or pre-shared key, and print it"),
+        ("revoke", "revoke all its certificates, and show it out"),
+    ):
+        actions.add_parser(action, parents=daemon, help=words).add_argument("name", metavar="NAME")
+    export = actions.add_parser("export", parents=daemon, help="make its profile")
+    export.add_argument("name", metavar="NAME")
+    export.add_argument("--for", dest="form", choices=FORMS, required=True, help="what its platform reads")
+    export.add_argument("-o", "--output", type=Path, metavar="FILE", help="else named after gateway and device")
+    export.add_argument("--secret", choices=("-",), help="read the password that goes in, or that opens the file")
+    export.add_argument("--on-demand", choices=("off", "always", "domains"), default="off", help="of Apple devices")
+    export.add_argument("--network", action="append", default=[], metavar="SSID", help="always, but in this Wi-Fi")
+    export.add_argument("--domain", action="append", default=[], metavar="DOMAIN", help="when this is looked for")
 
 
 def _add_site(verbs: Verbs) -> None:
     site = verbs.add_parser("site", help="tunnels to other gateways")
     actions = site.add_subparsers(dest="action", metavar="ACTION", required=True)
     _add_listing(actions, "site")
-    add = actions.add_parser("add", parents=[_file(), _json()], help="add one, and print the secret made for it")
-    add.add_argument("name", metavar="NAME")
-    add.add_argument("keys", nargs="*", metavar="KEY=VALUE", help=KEYS.format("site"))
-    add.add_argument("--secret", choices=("-",), help="read the pre-shared key; else one is made")
-    actions.add_parser("remove", parents=[_file(), _json()], help="forget one").add_argument("name", metavar="NAME")
+    for action, words in (("add", "add one, and print the secret made for it"), ("set", "change one")):
+        change = actions.add_parser(action, parents=_either(), help=words)
+        change.add_argument("name", metavar="NAME")
+        change.add_argument("keys", nargs="*", metavar="KEY=VALUE", help=KEYS.format("site"))
+        change.add_argument("--secret", choices=("-",), help="read the pre-shared key")
+    actions.add_parser("remove", parents=_either(), help="forget one").add_argument("name", metavar="NAME")
+    daemon = [_socket(), _json()]
+    for action, words in (("up", "bring one up and wait for it"), ("down", "close one")):
+        actions.add_parser(action, parents=daemon, help=words).add_argument("name", metavar="NAME")
+    rekey = actions.add_parser("rekey", parents=daemon, help="give one new keys, and wait until they are in use")
+    rekey.add_argument("name", metavar="NAME")
+    rekey.add_argument("--ike", action="store_true", help="its IKE SA instead of its children")
+    snippet = actions.add_parser("snippet", parents=daemon, help="what the other end has to be told")
+    snippet.add_argument("name", metavar="NAME")
+    snippet.add_argument("--for", dest="form", choices=PEERS, required=True, help="what the other end is")
+    snippet.add_argument("-o", "--output", type=Path, metavar="FILE", help="else standard output, if it is text")
 
 
 def _add_simulate(verbs: Verbs) -> None:
@@ -152,10 +184,62 @@ def _add_simulate(verbs: Verbs) -> None:
     simulate.add_argument("--ports", type=_ports, metavar="IKE,NAT", default="500,4500", help="the gateway's UDP ports")
 
 
+def _add_upkeep(verbs: Verbs) -> None:
+    """What changes everything at once, and what goes with it."""
+    apply = verbs.add_parser("apply", parents=_either(), help="make a file the configuration")
+    apply.add_argument("file", type=Path, metavar="FILE", help="- for standard input")
+    apply.add_argument("--dry-run", action="store_true", help="only say what would change, and which tunnels drop")
+    apply.add_argument("--confirm", type=int, default=0, metavar="SECONDS", help=CONFIRM)
+    verbs.add_parser("confirm", parents=[_socket()], help="let what was applied stand")
+    pki = verbs.add_parser("pki", help="the certificate authority, and the gateway's certificates")
+    actions = pki.add_subparsers(dest="action", metavar="ACTION", required=True)
+    init = actions.add_parser("init", parents=_either(), help="make the CA; a public name does so by itself")
+    init.add_argument("--name", default="", metavar="NAME", help="what it is called")
+    actions.add_parser("show", parents=_either(), help="show the CA and the gateway's certificates")
+    actions.add_parser("renew", parents=[_socket(), _json()], help="issue the gateway's certificates anew")
+    bring = actions.add_parser("import", parents=_either(), help="take a CA that there is already")
+    bring.add_argument("file", type=Path, metavar="FILE", help="its key and certificate: PEM or PKCS #12")
+    bring.add_argument("--password", choices=("-",), help="read the password that opens it")
+    export = actions.add_parser("export-ca", parents=_either(), help="write the CA's certificate")
+    export.add_argument("--der", action="store_true", help="as DER instead of PEM; needs --output")
+    export.add_argument("-o", "--output", type=Path, metavar="FILE", help="else standard output")
+    backup = verbs.add_parser("backup", parents=_either(), help="write everything into one encrypted file")
+    backup.add_argument("output", type=Path, metavar="FILE")
+    restore = verbs.add_parser("restore", parents=_either(), help="go back to what a backup holds")
+    restore.add_argument("file", type=Path, metavar="FILE")
+    restore.add_argument("--confirm", type=int, default=0, metavar="SECONDS", help=CONFIRM)
+    for each in (backup, restore):
+        each.add_argument("--password-file", type=Path, metavar="PATH", help="holds the password; else it is asked for")
+
+
 def _add_listing(actions: Verbs, noun: str) -> None:
-    actions.add_parser("list", parents=[_file(), _json()], help=f"list every {noun}")
-    show = actions.add_parser("show", parents=[_file(), _json()], help=f"show all keys of a {noun}")
+    actions.add_parser("list", parents=_either(), help=f"list every {noun}")
+    show = actions.add_parser("show", parents=_either(), help=f"show all that is known of a {noun}")
     show.add_argument("name", metavar="NAME")
+
+
+def _either() -> list[argparse.ArgumentParser]:
+    """Options of what the daemon does if it runs, and what is done to the file if it does not."""
+    option = argparse.ArgumentParser(add_help=False)
+    option.add_argument(
+        "-c",
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help=f"work on this file; else by the daemon, else on {DEFAULT_FILE}",
+    )
+    return [option, _socket(), _json()]
+
+
+def _socket() -> argparse.ArgumentParser:
+    option = argparse.ArgumentParser(add_help=False)
+    option.add_argument(
+        "--socket",
+        type=Path,
+        metavar="PATH",
+        help=f"control socket; else ${SOCKET_VARIABLE}, else {DEFAULT_SOCKET}",
+    )
+    return option
 
 
 def _file() -> argparse.ArgumentParser:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from edgevpn import __version__
+from edgevpn.api.records import LogLine
 from edgevpn.cli.output import GOOD, as_json, bad_config, fail, warn
-from edgevpn.cli.status import status_text
+from edgevpn.cli.status import moment, status_text
 from edgevpn.client import Client, socket_path
 
 if TYPE_CHECKING:
     from edgevpn.daemon.options import RunOptions
 
 Run = Callable[["RunOptions"], int]
+
+WATCHED = ("site", "device", "config")
+CLEAR = "\x1b[H\x1b[J"
+MOST_LINES = 1000
+"""Of the log, that the daemon keeps."""
 
 
 def run_daemon(options: argparse.Namespace, run: Run | None) -> int:
@@ -49,9 +57,46 @@ def _daemon() -> Run:
 
 
 def _status(options: argparse.Namespace) -> int:
+    if not options.watch:
+        with _client(options) as client:
+            _print_status(client, options)
+        return GOOD
+    with _client(options) as client, _client(options) as listener:
+        listener.call("subscribe", topics=[*WATCHED])  # before the first look, so that no change is missed
+        _print_status(client, options)
+        for _ in listener.events(*WATCHED):
+            if sys.stdout.isatty() and not options.json:
+                print(CLEAR, end="")
+            _print_status(client, options)
+    return GOOD
+
+
+def _print_status(client: Client, options: argparse.Namespace) -> None:
+    status = client.status()
+    print(as_json(status) if options.json else status_text(status, time.time()), flush=True)
+
+
+def _log(options: argparse.Namespace) -> int:
+    """With --follow, listening begins before the last lines are asked for: one may come twice, none is lost."""
+    with _client(options) as client, _client(options) as listener:
+        if options.follow:
+            listener.call("subscribe", topics=["log"])
+        for line in client.call("log.recent", limit=max(0, min(options.lines, MOST_LINES))):
+            _print_line(line, options)
+        if options.follow:
+            for event in listener.events("log"):
+                _print_line(event["data"], options)
+    return GOOD
+
+
+def _print_line(line: LogLine, options: argparse.Namespace) -> None:
+    text = json.dumps(line) if options.json else f"{moment(line['at'])} {line['level'].upper()} {line['text']}"
+    print(text, flush=True)
+
+
+def _metrics(options: argparse.Namespace) -> int:
     with _client(options) as client:
-        status = client.status()
-    print(as_json(status) if options.json else status_text(status, time.time()))
+        print(client.call("metrics"), end="")
     return GOOD
 
 
@@ -96,6 +141,8 @@ def _client(options: argparse.Namespace) -> Client:
 
 VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "status": _status,
+    "log": _log,
+    "metrics": _metrics,
     "up": _up,
     "down": _down,
     "rekey": _rekey,

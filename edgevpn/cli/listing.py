@@ -31,7 +31,7 @@ def show_one(options: argparse.Namespace, noun: str) -> int:
     if options.json:
         print(as_json({"name": options.name, **found}))
     else:
-        print(table(_rows(found, ""), ("KEY", "VALUE")))
+        print(table(rows_of(found, ""), ("KEY", "VALUE")))
     return GOOD
 
 
@@ -48,8 +48,16 @@ def cell(value: object) -> str:
             return str(value)
 
 
-def _rows(keys: Table, prefix: str) -> list[tuple[str, str]]:
+def rows_of(keys: Table, prefix: str) -> list[tuple[str, str]]:
+    """A row for each key, by its path; of several tables each by its number."""
     rows: list[tuple[str, str]] = []
     for key, value in keys.items():
-        rows += _rows(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, cell(value))]
+        match value:
+            case dict():
+                rows += rows_of(value, f"{prefix}{key}.")
+            case [dict(), *_]:
+                for number, each in enumerate(value, start=1):
+                    rows += rows_of(each, f"{prefix}{key}.{number}.")
+            case _:
+                rows.append((prefix + key, cell(value)))
     return rows

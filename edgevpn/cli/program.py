@@ -6,12 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from edgevpn.api import ErrorCode, RpcError
-from edgevpn.cli.arguments import FILE_VERBS, parser
+from edgevpn.cli.arguments import DEFAULT_FILE, FILE_VERBS, UPKEEP_VERBS, parser
 from edgevpn.cli.output import FAILED, bad_config, fail
-from edgevpn.client import DaemonUnreachable
+from edgevpn.client import Client, DaemonAbsent, DaemonUnreachable, socket_path
 
 if TYPE_CHECKING:
     from edgevpn.cli.daemon import Run
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
 
 def _carry_out(options: argparse.Namespace, run: Run | None) -> int:
     """Only what the verb needs is loaded: a router takes its time over every module."""
-    if options.verb in FILE_VERBS:
+    if options.verb in (*FILE_VERBS, *UPKEEP_VERBS):
         return _edit(options)
     if options.verb == "simulate":
         from edgevpn.cli.simulate import simulate
@@ -54,16 +55,55 @@ def _carry_out(options: argparse.Namespace, run: Run | None) -> int:
 
 def _edit(options: argparse.Namespace) -> int:
     """What is refused is said in one line, what is wrong with the file in one for each fault."""
-    from edgevpn.cli import config, device, site
     from edgevpn.config.errors import ConfigError, Refused
 
-    verbs = {"config": config.VERBS, "device": device.VERBS, "site": site.VERBS}
     try:
-        return config.check(options) if options.verb == "check" else verbs[options.verb][options.action](options)
+        with ExitStack() as open_:
+            daemon = _daemon(options)
+            return _by_daemon(open_.enter_context(daemon), options) if daemon else _by_file(options)
     except ConfigError as error:
         return bad_config(error.problems)
     except Refused as refusal:
         return fail("; ".join(filter(None, (refusal.fault, refusal.cure))))
+
+
+def _daemon(options: argparse.Namespace) -> Client | None:
+    """The daemon, if it runs and nothing says that a file is meant. Raises DaemonUnreachable if it may not be asked."""
+    asked = getattr(options, "config", None) is None and hasattr(options, "socket")
+    if not asked:
+        return None
+    try:
+        return Client(socket_path(options.socket, os.environ))
+    except DaemonAbsent:
+        if not hasattr(options, "config") and options.verb in FILE_VERBS:
+            raise  # only the daemon can do it
+        return None
+
+
+def _by_daemon(client: Client, options: argparse.Namespace) -> int:
+    if options.verb in UPKEEP_VERBS:
+        return _keep_up(client, options)
+    from edgevpn.cli import live
+
+    return live.VERBS[options.verb][options.action](client, options)
+
+
+def _by_file(options: argparse.Namespace) -> int:
+    options.config = getattr(options, "config", None) or DEFAULT_FILE
+    if options.verb in UPKEEP_VERBS:
+        return _keep_up(None, options)
+    from edgevpn.cli import config, device, site
+
+    if options.verb == "check":
+        return config.check(options)
+    return {"config": config.VERBS, "device": device.VERBS, "site": site.VERBS}[options.verb][options.action](options)
+
+
+def _keep_up(client: Client | None, options: argparse.Namespace) -> int:
+    from edgevpn.cli import upkeep
+
+    with upkeep.said():
+        return upkeep.verb_of(options)(client, options)
 
 
 def _refused(error: RpcError) -> int:

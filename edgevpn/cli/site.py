@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from edgevpn.cli.editing import change, judged, keys_of, now, read_secret
 from edgevpn.cli.listing import cell, list_all, show_one
 from edgevpn.cli.output import as_json
-from edgevpn.config.changes import Keys, add_site, remove_site
+from edgevpn.config.changes import Keys, add_site, remove_site, set_site
 from edgevpn.config.generate import new_psk
 from edgevpn.config.model import Auth
 from edgevpn.config.store import Store
@@ -50,6 +50,12 @@ def _add(options: argparse.Namespace) -> int:
     return judged(saved)
 
 
+def _set(options: argparse.Namespace) -> int:
+    keys = keys_of(("site", options.name), options.keys)
+    secret = _secret(options, keys) if options.secret else {}
+    return change(options, lambda old: set_site(old, options.name, keys, secret, now()))
+
+
 def _remove(options: argparse.Namespace) -> int:
     return change(options, lambda old: remove_site(old, options.name))
 
@@ -67,5 +73,6 @@ VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "list": _list,
     "show": _show,
     "add": _add,
+    "set": _set,
     "remove": _remove,
 }

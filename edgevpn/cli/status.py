@@ -3,28 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from edgevpn.api import ChildStatus, SiteStatus, Status
+from edgevpn.api.records import DeviceStatus
 from edgevpn.cli.output import table
 
 TITLES = ("SITE", "STATE", "PEER", "FOR", "CHILD", "HERE", "THERE", "IN", "OUT", "CIPHER")
+SESSIONS = ("DEVICE", "FROM", "FOR", "ADDRESSES", "IN", "OUT", "CIPHER")
 
 
 def status_text(status: Status, now: float) -> str:
     """One row for each CHILD SA; `now` is a Unix time in seconds."""
-    head = f"edgevpn {status['version']}, running for {_age(now - status['started'])}"
+    head = f"edgevpn {status['version']}, running for {age(now - status['started'])}"
     if status["kernel"] == "memory":
         head += ", without a kernel: NO TRAFFIC FLOWS"
     if not status["sites"]:
-        return f"{head}; no site is configured"
-    return f"{head}\n\n{table((row for site in status['sites'] for row in _rows(site, now)), TITLES)}"
+        head += "; no site is configured"
+    parts = [head]
+    if status["sites"]:
+        parts.append(table((row for site in status["sites"] for row in _rows(site, now)), TITLES))
+    if inside := [row for device in status["devices"] for row in _sessions(device, now)]:
+        parts.append(table(inside, SESSIONS))
+    return "\n\n".join(parts)
+
+
+def moment(at: float) -> str:
+    """A Unix time as people read it, in UTC."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def _sessions(device: DeviceStatus, now: float) -> Iterator[tuple[str, ...]]:
+    """A row for each session of a device."""
+    for each in device["sessions"]:
+        yield (
+            device["name"],
+            each["remote"],
+            age(now - each["since"]),
+            "\n".join(each["addresses"]),
+            octets(each["bytes_in"]),
+            octets(each["bytes_out"]),
+            each["suite"],
+        )
 
 
 def _rows(site: SiteStatus, now: float) -> Iterator[tuple[str, ...]]:
     if not site["ike"]:
         yield site["name"], site["state"], site["remote"]
     for ike in site["ike"]:
-        head = (site["name"], site["state"], ike["remote"], _age(now - ike["established"]))
+        head = (site["name"], site["state"], ike["remote"], age(now - ike["established"]))
         yield from ((*head, *_child_cells(child)) for child in ike["children"])
         if not ike["children"]:
             yield head
@@ -35,13 +62,13 @@ def _child_cells(child: ChildStatus) -> tuple[str, ...]:
         child["name"],
         "\n".join(child["local_ts"]),
         "\n".join(child["remote_ts"]),
-        _octets(child["bytes_in"]),
-        _octets(child["bytes_out"]),
+        octets(child["bytes_in"]),
+        octets(child["bytes_out"]),
         child["suite"],
     )
 
 
-def _age(seconds: float) -> str:
+def age(seconds: float) -> str:
     """A time in its two largest units: "3d 4h"."""
     left = max(0, int(seconds))
     parts: list[str] = []
@@ -52,7 +79,7 @@ def _age(seconds: float) -> str:
     return " ".join(parts[:2])
 
 
-def _octets(count: float) -> str:
+def octets(count: float) -> str:
     """A size with three digits or so: "1.2 GB"."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:

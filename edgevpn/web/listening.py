@@ -147,8 +147,9 @@ def tls(certificate: str, key: str) -> ssl.SSLContext:
 
 
 def fingerprint(certificate: str) -> str:
-    """The SHA-256 of a certificate, as browsers show it."""
-    digest = sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest().upper()
+    """The SHA-256 of a certificate, as browsers show it; of a chain that of the first."""
+    first, end, _ = certificate.partition("-----END CERTIFICATE-----")
+    digest = sha256(ssl.PEM_cert_to_DER_cert(first + end)).hexdigest().upper()
     return ":".join(_pairs(digest))
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edgevpn.cli import config, daemon, device, diagnose, main, panel, site
-from edgevpn.cli.arguments import DEFAULT_FILE, FILE_VERBS, parser
+from edgevpn.api import METHODS
+from edgevpn.cli import config, daemon, device, diagnose, live, main, panel, site, upkeep
+from edgevpn.cli.arguments import DEFAULT_FILE, FILE_VERBS, FORMS, PEERS, UPKEEP_VERBS, parser
 
 Output = pytest.CaptureFixture[str]
 
@@ -51,13 +52,31 @@ def choices(of: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Argumen
 
 def test_every_verb_is_carried_out_by_somebody() -> None:
     verbs = dict(choices(parser()))
-    assert verbs.keys() == {"run", "simulate", *FILE_VERBS, *daemon.VERBS, *diagnose.VERBS, *panel.VERBS}
+    assert verbs.keys() == {"run", "simulate", *FILE_VERBS, *UPKEEP_VERBS, *daemon.VERBS, *diagnose.VERBS, *panel.VERBS}
+    assert {*upkeep.VERBS, "pki"} == {*UPKEEP_VERBS}
+    assert dict(choices(verbs["pki"])).keys() == upkeep.PKI.keys()
     for verb, group in (("config", config.VERBS), ("device", device.VERBS), ("site", site.VERBS)):
-        assert dict(choices(verbs[verb])).keys() == group.keys()
+        assert dict(choices(verbs[verb])).keys() == group.keys() | live.VERBS[verb].keys()
 
 
-def test_the_file_is_the_same_for_all() -> None:
-    for words in (["run"], ["config", "show"], ["device", "list"], ["site", "list"]):
-        assert parser().parse_args(words).config == DEFAULT_FILE
+def test_who_names_a_file_means_it() -> None:
+    """Who names none means what the daemon runs with, and without a daemon the usual file."""
+    for words in (["config", "show"], ["device", "list"], ["site", "list"], ["backup", "x"], ["pki", "show"]):
+        assert parser().parse_args(words).config is None
         assert parser().parse_args([*words, "-c", "x"]).config == Path("x")
+    assert parser().parse_args(["run"]).config == DEFAULT_FILE
     assert parser().parse_args(["check"]).file == DEFAULT_FILE
+
+
+def test_every_action_of_a_noun_goes_somewhere() -> None:
+    """With a daemon as without: what only one of the two can do is named."""
+    for verb, group in (("config", config.VERBS), ("device", device.VERBS), ("site", site.VERBS)):
+        for action, words in choices(dict(choices(parser()))[verb]):
+            takes = {option for each in words._actions for option in each.option_strings}
+            assert (action in group) == ("--socket" not in takes or "--config" in takes)
+            assert (action in live.VERBS[verb]) == ("--socket" in takes)
+
+
+def test_forms_are_those_of_the_protocol() -> None:
+    assert set(METHODS["device.export"].params["form"].__args__) == set(FORMS)
+    assert set(METHODS["site.snippet"].params["form"].__args__) == set(PEERS)

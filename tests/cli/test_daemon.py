@@ -144,3 +144,20 @@ def test_run_that_cannot_start(capsys: Output) -> None:
 def test_version(capsys: Output) -> None:
     assert main(["version"]) == GOOD
     assert capsys.readouterr().out == f"edgevpn {__version__}\n"
+
+
+LINE = {"at": 1_700_000_000.0, "level": "info", "text": "ike_up peer=office"}
+
+
+def test_log(socket: Path, capsys: Output) -> None:
+    with control_server(socket, {"log.recent": answering([LINE])}):
+        assert main(["log", "-n", "5"]) == GOOD
+        assert capsys.readouterr().out == "2023-11-14 22:13:20Z INFO ike_up peer=office\n"
+        assert main(["log", "--json"]) == GOOD
+        assert json.loads(capsys.readouterr().out) == LINE
+
+
+def test_metrics(socket: Path, capsys: Output) -> None:
+    with control_server(socket, {"metrics": answering("edgevpn_build_info 1\n")}):
+        assert main(["metrics"]) == GOOD
+    assert capsys.readouterr().out == "edgevpn_build_info 1\n"

@@ -320,3 +320,34 @@ def test_whatever_is_asked_is_answered(options: RunOptions) -> None:
         assert client.call("config.text").startswith(before[:20])
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(timeout=10) == 0
+
+
+@contextmanager
+def typed(options: RunOptions, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """A command that goes on until it is interrupted."""
+    program = f"import sys; from edgevpn.cli import main; sys.exit(main({[*words, '--socket', str(options.socket)]!r}))"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=10) == 130
+
+
+def test_a_log_that_is_followed(options: RunOptions) -> None:
+    with running(options), typed(options, "log", "-f") as following:
+        assert following.stdout is not None
+        assert any("started" in line for line in iter(following.stdout.readline, ""))
+        ask(options, "config.set", values={"site.office.mtu": 1400})
+        assert any("reloaded" in line for line in iter(following.stdout.readline, ""))
+
+
+def test_a_status_that_is_watched(options: RunOptions) -> None:
+    """Printed at once, and again when something has changed."""
+    with running(options), typed(options, "status", "--watch") as watching:
+        assert watching.stdout is not None
+        assert any("office" in line for line in iter(watching.stdout.readline, ""))
+        site = SITE.replace("office", "shop").replace("10.2.", "10.3.").replace("192.0.2.1", "192.0.2.9")
+        options.config.write_text(HEAD + SITE + site)
+        ask(options, "reload")
+        assert any("shop" in line for line in iter(watching.stdout.readline, ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -58,9 +59,18 @@ def control_server(path: Path, methods: Mapping[str, Method], limits: Limits | N
     try:
         yield
     finally:
+        wait_for_turn(path)
         loop.call_soon_threadsafe(serving.cancel)
         thread.join()
     assert not faults.seen
+
+
+def wait_for_turn(path: Path) -> None:
+    """Until the server has taken in all who came before: a connection that it is just accepting would be nobody's."""
+    with socket.socket(socket.AF_UNIX) as last:
+        last.connect(str(path))
+        last.sendall(b"\n")
+        last.recv(1)
 
 
 def run_until_cancelled(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:

@@ -141,3 +141,8 @@ def test_a_certificate_that_is_no_good() -> None:
     for key in (other, "", "nothing"):
         with pytest.raises(CannotListen, match="certificate is no good"):
             tls(pem, key)
+
+
+def test_the_fingerprint_of_a_chain_is_that_of_its_first_certificate() -> None:
+    first, second = certificate()[0], certificate()[0]
+    assert fingerprint(first + second) == fingerprint(first) != fingerprint(second)

@@ -1,0 +1,67 @@
+"""Files that verbs write and read: what was made goes to its owner alone."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import os
+import sys
+from pathlib import Path, PurePath
+
+from edgevpn.api.records import Artifact
+from edgevpn.cli.output import GOOD, as_json
+from edgevpn.config.errors import Refused
+
+LARGEST = 64 << 20
+"""Octets that are read."""
+
+
+def write_artifact(
+    artifact: Artifact, options: argparse.Namespace, output: Path | None, *, to_terminal: bool = False
+) -> int:
+    """Write what was made: as JSON, to the output, to standard output if it is text, or under its own name."""
+    if options.json:
+        print(as_json(artifact))
+        return GOOD
+    if output is None and to_terminal and not artifact["base64"]:
+        print(artifact["content"], end="")
+        return GOOD
+    content = base64.b64decode(artifact["content"]) if artifact["base64"] else artifact["content"].encode()
+    place = output or Path(PurePath(artifact["name"]).name)
+    write_private(place, content)
+    print(place)
+    return GOOD
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that is its owner's alone from the first octet on. Raises Refused."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with open(handle, "wb") as file:
+            os.fchmod(handle, 0o600)
+            file.write(content)
+    except OSError as error:
+        raise Refused(f"{path} cannot be written: {error.strerror}", "choose another") from error
+
+
+def read_octets(path: Path) -> bytes:
+    """What is in a file, or on standard input for -. Raises Refused."""
+    try:
+        if path == Path("-"):
+            content = sys.stdin.buffer.read(LARGEST + 1)
+        else:
+            with path.open("rb") as file:
+                content = file.read(LARGEST + 1)
+    except OSError as error:
+        raise Refused(f"{path} cannot be read: {error.strerror}", "name another") from error
+    if len(content) > LARGEST:
+        raise Refused(f"{path} is too large", f"allowed: {LARGEST >> 20} MB")
+    return content
+
+
+def read_text(path: Path) -> str:
+    """The same, as text. Raises Refused."""
+    try:
+        return read_octets(path).decode()
+    except UnicodeDecodeError:
+        raise Refused(f"{path} is not UTF-8 text") from None

@@ -1,0 +1,149 @@
+"""The verbs of nouns, carried out by a daemon that keeps the contract of the control socket."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgevpn.cli import main
+from edgevpn.cli.output import BAD_CONFIG, FAILED, GOOD
+from tests.support.daemon import control_server
+from tests.support.stand_in import StandIn, device
+
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """It answers where the command line looks for it."""
+    path = tmp_path / "control.sock"
+    monkeypatch.setenv("EDGEVPN_SOCKET", str(path))
+    monkeypatch.chdir(tmp_path)
+    made = StandIn()
+    with control_server(path, made.methods()):
+        yield made
+
+
+# What is typed, which method that is, and with which parameters.
+CALLS: dict[str, tuple[str, dict[str, Any]]] = {
+    "device list": ("device.list", {}),
+    "device show phone": ("device.show", {"name": "phone"}),
+    "device add tablet platform=ios v4=10.9.0.7": (
+        "device.add",
+        {"name": "tablet", "settings": {"platform": "ios", "v4": "10.9.0.7"}},
+    ),
+    "device set phone owner=": ("device.set", {"name": "phone", "settings": {"owner": None}}),
+    "device enable phone": ("device.set", {"name": "phone", "settings": {"enabled": True}}),
+    "device disable phone": ("device.set", {"name": "phone", "settings": {"enabled": False}}),
+    "device remove phone": ("device.remove", {"name": "phone"}),
+    "device reset phone": ("device.reset", {"name": "phone"}),
+    "device revoke phone": ("device.revoke", {"name": "phone"}),
+    "site list": ("status", {}),
+    "site add shop remote=shop.example.org": ("site.add", {"name": "shop", "settings": {"remote": "shop.example.org"}}),
+    "site set office mtu=1400": ("site.set", {"name": "office", "settings": {"mtu": 1400}}),
+    "site remove office": ("site.remove", {"name": "office"}),
+    "site up office": ("site.up", {"name": "office"}),
+    "site down office": ("site.down", {"name": "office"}),
+    "site rekey office --ike": ("site.rekey", {"name": "office", "what": "ike"}),
+    "site snippet office --for strongswan": ("site.snippet", {"name": "office", "form": "strongswan"}),
+    "config show --defaults": ("config.show", {"defaults": True}),
+    "config set web.port 8444": ("config.set", {"values": {"web.port": 8444}}),
+    "config unset web.port": ("config.set", {"values": {"web.port": None}}),
+    "config versions": ("config.versions", {}),
+    "config rollback": ("config.rollback", {"number": 1}),
+}
+
+
+@pytest.mark.parametrize("words", CALLS)
+def test_words_are_a_method(daemon: StandIn, capsys: Output, words: str) -> None:
+    assert main(words.split()) == GOOD
+    assert daemon.asked[-1] == CALLS[words]
+    out, err = capsys.readouterr()
+    assert out
+    assert err == ""
+
+
+@pytest.mark.parametrize("words", CALLS)
+def test_words_for_programs(daemon: StandIn, capsys: Output, words: str) -> None:
+    assert main([*words.split(), "--json"]) == GOOD
+    json.loads(capsys.readouterr().out)
+
+
+def test_devices_for_people(daemon: StandIn, capsys: Output) -> None:
+    daemon.devices["old"] = device("old", refused="the device is disabled")
+    assert main(["device", "list"]) == GOOD
+    head, phone, old = capsys.readouterr().out.rstrip().split("\n")
+    assert head.split()[:5] == ["NAME", "OWNER", "LOGIN", "POOL", "STATE"]
+    assert phone.split()[:6] == ["phone", "-", "password", "home", "in", "10.9.0.2"]
+    assert "the device is disabled" in old
+    assert "never" in old
+
+
+def test_a_secret_is_shown_once(daemon: StandIn, capsys: Output) -> None:
+    assert main(["device", "add", "tablet"]) == GOOD
+    assert "password: correct-horse-battery   (shown this once)" in capsys.readouterr().out
+
+
+def test_a_secret_that_is_read_is_not_shown(daemon: StandIn, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    for words, kind in ((["tablet"], "password"), (["desk", "login=psk"], "psk")):
+        monkeypatch.setattr("sys.stdin", io.StringIO("my own secret\n"))
+        assert main(["device", "add", *words, "--secret", "-"]) == GOOD
+        assert daemon.asked[-1][1]["settings"][kind] == "my own secret"
+    assert "secret" not in capsys.readouterr().out
+
+
+def test_export_writes_a_file_for_its_owner_alone(daemon: StandIn, tmp_path: Path, capsys: Output) -> None:
+    assert (
+        main(["device", "export", "phone", "--for", "mobileconfig", "--on-demand", "always", "--network", "Home"])
+        == GOOD
+    )
+    params = daemon.asked[-1][1]
+    assert (params["on_demand"], params["networks"], params["domains"]) == ("always", ["Home"], [])
+    made = tmp_path / "phone.mobileconfig"
+    assert capsys.readouterr().out == "phone.mobileconfig\n"
+    assert made.stat().st_mode & 0o777 == 0o600
+    assert made.read_text() == "profile of phone with "
+
+
+def test_a_snippet_is_printed(daemon: StandIn, capsys: Output) -> None:
+    assert main(["site", "snippet", "office", "--for", "routeros"]) == GOOD
+    assert capsys.readouterr().out == "# routeros\n"
+
+
+def test_a_secret_does_not_belong_on_the_command_line(daemon: StandIn, capsys: Output) -> None:
+    assert main(["config", "set", "web.totp_secret", "A" * 32]) == FAILED
+    assert main(["device", "set", "phone", "password=hunter22"]) == FAILED
+    assert not any(method.endswith(".set") for method, _ in daemon.asked)
+    assert "does not belong on the command line" in capsys.readouterr().err
+
+
+def test_what_the_daemon_refuses(daemon: StandIn, capsys: Output) -> None:
+    assert main(["device", "show", "nobody"]) == FAILED
+    assert main(["device", "add", "a/b"]) == BAD_CONFIG
+    assert main(["site", "show", "nobody"]) == FAILED
+    assert capsys.readouterr().err == (
+        "edgevpn: there is no device 'nobody'\ndevice: is no name\nedgevpn: there is no site nobody\n"
+    )
+
+
+def test_who_names_a_file_does_not_mean_the_daemon(daemon: StandIn, tmp_path: Path, capsys: Output) -> None:
+    assert main(["config", "set", "web.port", "8444", "-c", str(tmp_path / "other.toml")]) == GOOD
+    assert daemon.asked == []
+    assert "8444" in (tmp_path / "other.toml").read_text()
+    capsys.readouterr()
+
+
+def test_without_a_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    """The file is worked on; what only a daemon can do says so."""
+    monkeypatch.setenv("EDGEVPN_SOCKET", str(tmp_path / "nobody.sock"))
+    monkeypatch.setattr("edgevpn.cli.program.DEFAULT_FILE", tmp_path / "edgevpn.toml")
+    assert main(["config", "set", "web.port", "8444"]) == GOOD
+    assert "8444" in (tmp_path / "edgevpn.toml").read_text()
+    for words in (["device", "revoke", "phone"], ["site", "up", "office"]):
+        assert main(words) == FAILED
+        assert "the daemon is not running" in capsys.readouterr().err
