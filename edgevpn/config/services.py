@@ -160,8 +160,8 @@ class Firewall:
     )
     forward: tuple[Flow, ...] = setting(
         many(choice(Flow)),
-        "Which traffic is forwarded from where to where.",
-        ["pool-lan", "lan-pool", "site-lan", "lan-site", "pool-site", "pool-wan"],
+        "Which traffic is forwarded from where to where; between sites only what the networks of both tunnels hold.",
+        ["pool-lan", "lan-pool", "site-lan", "lan-site", "site-site", "pool-site", "pool-wan"],
         effect=Effect.LIVE,
     )
     masquerade: bool = setting(

@@ -209,7 +209,8 @@ class Nat:
     def _apply(self, masquerade: str) -> None:
         far = self.uplink.upstream_interface
         lines = masquerade.splitlines()
-        out = "\n".join(f'ip saddr {self.inside.net4} oifname != "{far}" {line}' for line in lines)
+        leaving = f'ip saddr {self.inside.net4} oifname != "{far}" rt ipsec missing'  # its own tunnels take the rest
+        out = "\n".join(f"{leaving} {line}" for line in lines)
         into = f'iifname != "{far}" fib daddr type local udp dport {{ 500, 4500 }} dnat to {self.inside.v4}'
         self.upstream.nft(f"""
             table ip {self.table}
