@@ -25,6 +25,8 @@ LINKTYPE_ETHERNET = 1
 ISAKMP, NAT_T = 500, 4500
 NEIGHBOUR_DISCOVERY = range(133, 138)
 NON_ESP_MARKER = bytes(4)
+DESTINATION_UNREACHABLE = 3
+ICMP_HEADER = 8
 
 
 class EtherType(IntEnum):
@@ -42,11 +44,12 @@ class Kind(StrEnum):
     KEEPALIVE = "NAT keepalive"
     NEIGHBOUR = "neighbour discovery"
     FRAGMENT = "fragment"
+    ICMP_ERROR = "ICMP error about one of these"
     OTHER = "other"
 
 
 IPSEC = frozenset({Kind.ISAKMP, Kind.ESP, Kind.ESP_IN_UDP, Kind.KEEPALIVE})
-HARMLESS = IPSEC | {Kind.NEIGHBOUR, Kind.FRAGMENT}
+HARMLESS = IPSEC | {Kind.NEIGHBOUR, Kind.FRAGMENT, Kind.ICMP_ERROR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,7 @@ class Frame:
         ethertype, packet = int.from_bytes(self.octets[12:14]), self.octets[14:]
         match ethertype:
             case EtherType.IPV4:
-                header, offset = (packet[0] & 0x0F) * 4, int.from_bytes(packet[6:8]) & 0x1FFF
-                return Kind.FRAGMENT if offset else _transport(packet[9], packet[header:])
+                return _ipv4(packet)
             case EtherType.IPV6:
                 return _transport(packet[6], packet[40:])
             case EtherType.ARP:
@@ -80,6 +82,11 @@ class Frame:
         return ""
 
 
+def _ipv4(packet: bytes) -> Kind:
+    header, offset = (packet[0] & 0x0F) * 4, int.from_bytes(packet[6:8]) & 0x1FFF
+    return Kind.FRAGMENT if offset else _transport(packet[9], packet[header:])
+
+
 def _transport(protocol: int, segment: bytes) -> Kind:
     match protocol:
         case socket.IPPROTO_ESP:
@@ -88,6 +95,8 @@ def _transport(protocol: int, segment: bytes) -> Kind:
             return Kind.FRAGMENT
         case socket.IPPROTO_UDP:
             return _datagram(set(struct.unpack_from(">HH", segment)), segment[8:])
+        case socket.IPPROTO_ICMP if segment[0] == DESTINATION_UNREACHABLE and _ipv4(segment[ICMP_HEADER:]) in IPSEC:
+            return Kind.ICMP_ERROR
         case socket.IPPROTO_HOPOPTS:  # multicast listener reports
             return Kind.NEIGHBOUR
         case socket.IPPROTO_ICMPV6 if segment[0] in NEIGHBOUR_DISCOVERY:
