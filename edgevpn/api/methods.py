@@ -56,6 +56,7 @@ METHODS: Mapping[str, MethodSpec] = {
     "version": MethodSpec("Which edgevpn answers.", Version),
     "status": MethodSpec("Everything that is up, coming up or down.", Status),
     "health": MethodSpec("Look at everything that must be right, and say how it stands.", list[Health]),
+    "firewall.show": MethodSpec('The nft table that we keep, as nft writes it; "" if there is none.', str),
     "attempts": MethodSpec(
         "The last attempts to connect, the newest first.",
         list[Attempt],

@@ -85,6 +85,12 @@ def _add_daemon(verbs: Verbs) -> None:
     diagnose.add_argument("--language", choices=("en", "ja"), help="instead of that of the environment")
     diagnose.add_argument("--bundle", action="store_true", help="print all that helps to help, without secrets")
     verbs.add_parser("doctor", parents=[daemon, _json()], help="look whether everything is as it must be")
+    firewall = verbs.add_parser("firewall", help="our rules, and whether others let in what we need")
+    actions = firewall.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("show", parents=[daemon, _json()], help="print the nft table that we keep")
+    actions.add_parser(
+        "check", parents=[daemon, _json()], help="look whether the ports are open, and can be reached from outside"
+    )
     verbs.add_parser("reload", parents=[daemon], help="have the daemon read its file again")
     web = verbs.add_parser("web", parents=[daemon], help="serve the panel, in the foreground")
     web.add_argument("--port", type=_port, metavar="PORT", help="TCP port, instead of the file's")

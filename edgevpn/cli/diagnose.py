@@ -14,6 +14,9 @@ from edgevpn.client import Client, socket_path
 LAST = "last"
 WHERE = {"ours": "here", "theirs": "at the peer", "both": "here or at the peer", "path": "between the two"}
 GRAVITY = {"bad": 0, "warning": 1, "good": 2}
+EVERYTHING: frozenset[str] = frozenset()
+REACHING = frozenset({"ports", "firewall", "wan", "name"})
+"""Checks that tell whether callers reach us."""
 LOOKING = 60.0
 """Seconds for all checks: names are looked up, certificates read."""
 
@@ -47,10 +50,24 @@ def _bundle(options: argparse.Namespace) -> int:
         return bad_config(error.problems)
 
 
-def doctor(options: argparse.Namespace) -> int:
+def firewall(options: argparse.Namespace) -> int:
+    """Our rules; or, of the gateway's health, what decides whether callers reach it."""
+    if options.action == "check":
+        return doctor(options, REACHING)
+    with Client(socket_path(options.socket, os.environ)) as client:
+        table: str = client.call("firewall.show", LOOKING)
+    if options.json:
+        print(as_json({"table": table}))
+    else:
+        print(table.rstrip() or "there is no table of ours: the firewall is somebody else's (OpenWrt: its zone evpn)")
+    return GOOD
+
+
+def doctor(options: argparse.Namespace, wanted: frozenset[str] = EVERYTHING) -> int:
     """The gateway's own health: what is wrong first. Fails if anything is bad."""
     with Client(socket_path(options.socket, os.environ)) as client:
-        checks: list[Health] = client.call("health", LOOKING)
+        found: list[Health] = client.call("health", LOOKING)
+    checks = [check for check in found if not wanted or check["id"] in wanted]
     if options.json:
         print(as_json(checks))
     else:
@@ -106,4 +123,8 @@ def _attempts(client: Client, peer: str | None, language: str) -> list[Attempt]:
     return found
 
 
-VERBS: dict[str, Callable[[argparse.Namespace], int]] = {"diagnose": diagnose, "doctor": doctor}
+VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "diagnose": diagnose,
+    "doctor": doctor,
+    "firewall": firewall,
+}

@@ -15,9 +15,10 @@ from edgevpn.api import SiteStatus
 from edgevpn.api.records import Health
 from edgevpn.config.model import Config
 from edgevpn.config.values import Address
-from edgevpn.daemon.health import Ends, Facts, Lookup, Silent, judged
+from edgevpn.daemon.health import Ends, Facts, Firewall, Lookup, Silent, judged
 from edgevpn.kernel.contract import Features
 from edgevpn.kernel.errors import KernelError
+from edgevpn.kernel.nft import Nft
 from edgevpn.pki.errors import PkiError
 from edgevpn.pki.office import Standing
 
@@ -45,15 +46,24 @@ class Patient(Protocol):
 
     def site_status(self, name: str) -> SiteStatus: ...
 
+    def uplinks(self) -> frozenset[str]: ...
+
+    async def firewall_lacks(self) -> tuple[str, ...]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """Examines a gateway. `standing` tells how our certificates stand, `state` is where state is kept."""
+    """Examines a gateway.
+
+    `standing` tells how our certificates stand, `state` is where state is kept, `nft` reads all rules; without it the
+    firewall is not looked at.
+    """
 
     patient: Patient
     standing: Callable[[], Awaitable[Sequence[Standing]]]
     state: Path
     carries_traffic: bool
+    nft: Nft | None = None
 
     async def examine(self, config: Config) -> list[Health]:
         """All checks, with this configuration."""
@@ -74,7 +84,15 @@ class Doctor:
             space=_space(self.state),
             silent=tuple(_silent(sites)),
             down=tuple(site["name"] for site in sites if site["state"] == "down" and site["why"]),
+            firewall=await self._firewall(self.nft) if self.nft else Firewall(),
         )
+
+    async def _firewall(self, nft: Nft) -> Firewall:
+        try:
+            barriers = await asyncio.to_thread(nft.barriers, self.patient.uplinks())
+            return Firewall(await self.patient.firewall_lacks(), barriers)
+        except KernelError as error:
+            return Firewall(unread=str(error))
 
     def _sites(self) -> list[SiteStatus]:
         try:

@@ -366,6 +366,10 @@ class Gateway:
         """Our addresses that can be spoken to. Raises KernelError."""
         return self._ways.served()
 
+    async def firewall_lacks(self) -> tuple[str, ...]:
+        """What our firewall's rules are short of; nothing where they are somebody else's. Raises KernelError."""
+        return tuple(map(str, await self._wall.lacks())) if self._wall else ()
+
     async def standing(self) -> tuple[Standing, ...]:
         """How our certificates stand; none if nobody needs any. Raises PkiError."""
         if self._config is None or not needs_certificates(self._config):

@@ -13,6 +13,7 @@ from typing import Literal
 
 from edgevpn.api.records import Health
 from edgevpn.config.values import Address
+from edgevpn.kernel.barriers import Barrier
 from edgevpn.kernel.contract import Features
 from edgevpn.pki.clock import RELEASED
 
@@ -22,6 +23,8 @@ SOON, VERY_SOON = 21, 7
 """Days that a certificate is still good for; ours are renewed earlier than that."""
 CARRIER_NAT = ip_network("100.64.0.0/10")
 """RFC 6598 §7."""
+MOST_NAMED = 3
+"""Rules that one message names."""
 
 Level = Literal["good", "warning", "bad"]
 
@@ -52,6 +55,15 @@ class Silent:
 
 
 @dataclass(frozen=True, slots=True)
+class Firewall:
+    """What our own rules lack, who else shuts us out, and why that could not be read, if it could not."""
+
+    lacks: tuple[str, ...] = ()
+    barriers: tuple[Barrier, ...] = ()
+    unread: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What was found. `outside`: our addresses by which packets to the internet leave. `space` in octets."""
 
@@ -66,6 +78,7 @@ class Facts:
     space: int
     silent: tuple[Silent, ...]
     down: tuple[str, ...]
+    firewall: Firewall
 
 
 def judged(facts: Facts) -> list[Health]:
@@ -73,6 +86,7 @@ def judged(facts: Facts) -> list[Health]:
     return [
         *_kernel(facts),
         *_ports(facts),
+        *_firewall(facts.firewall),
         *_outside(facts),
         *_names(facts),
         *_clock(facts),
@@ -118,6 +132,29 @@ def _ports(facts: Facts) -> Iterator[Health]:
         yield _check("ports", "good", f"UDP ports are open on {_listed(facts.served)}.")
     else:
         yield _check("ports", "bad", "No address is served.", "Name an address of this machine in gateway.listen.")
+
+
+def _firewall(found: Firewall) -> Iterator[Health]:
+    """In nftables every chain has to let a packet in, so that no rule of ours can make up for somebody else's."""
+    if found.unread:
+        yield _check("firewall", "warning", f"The firewall could not be read: {found.unread}.")
+        return
+    for barrier in found.barriers:
+        yield _check(
+            "firewall",
+            "bad",
+            f"The firewall keeps {', '.join(barrier.packets)} out: {barrier}.",
+            f"Let UDP 500, UDP 4500 and ESP in there, too; {barrier.table} is not ours to change.",
+        )
+    if found.lacks:
+        yield _check(
+            "firewall",
+            "bad",
+            f"Our firewall's rules are not as they shall be: {'; '.join(found.lacks[:MOST_NAMED])}.",
+            "`edgevpn reload` puts them right.",
+        )
+    if not found.barriers and not found.lacks:
+        yield _check("firewall", "good", "The firewall lets IKE and ESP in, as far as its rules tell.")
 
 
 def _outside(facts: Facts) -> Iterator[Health]:

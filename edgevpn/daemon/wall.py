@@ -15,7 +15,7 @@ from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import KernelError, NotFound
 from edgevpn.kernel.firewall import SET_NAME, Device, FirewallSpec, Flow, Tunnel, Zone, table
 from edgevpn.kernel.nft import Nft
-from edgevpn.kernel.nftables import difference
+from edgevpn.kernel.nftables import Command, difference
 from edgevpn.kernel.spec import IpAddress
 
 OUTSIDE = (ip_address("203.0.113.1"), ip_address("3fff::1"))
@@ -117,6 +117,10 @@ class Wall:
         except KernelError as error:
             self._tell(error)
 
+    async def lacks(self) -> tuple[Command, ...]:
+        """What `settle` would do now. Raises KernelError."""
+        return await asyncio.to_thread(self._missing, self._ask())
+
     def close(self) -> None:
         """Take down what we have put up."""
         try:
@@ -125,7 +129,10 @@ class Wall:
             self._tell(error)
 
     def _settle(self, spec: FirewallSpec | None) -> None:
-        self._nft.change(difference(table(spec) if spec is not None else None, self._nft.present()))
+        self._nft.change(self._missing(spec))
+
+    def _missing(self, spec: FirewallSpec | None) -> tuple[Command, ...]:
+        return difference(table(spec) if spec is not None else None, self._nft.present())
 
     def _tell(self, error: KernelError) -> None:
         """Once, until it is another fault."""

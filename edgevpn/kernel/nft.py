@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from edgevpn.kernel.barriers import Barrier, barriers
 from edgevpn.kernel.errors import KernelError, NotPermitted, NotSupported
 from edgevpn.kernel.nftables import FAMILY, TABLE, Command, Present, read_listing, transaction
 
@@ -51,13 +52,27 @@ class Nft:
         except ValueError as error:
             raise KernelError(operation, errno.EBADMSG, "the listing makes no sense") from error
 
+    def shown(self) -> str:
+        """Our table as nft writes it for people, "" if there is none. Raises KernelError."""
+        return (
+            "" if self.present() is None else self._run("show our nft table", "list", "table", FAMILY, TABLE, form=())
+        )
+
+    def barriers(self, uplinks: Collection[str]) -> tuple[Barrier, ...]:
+        """The chains of others that keep IKE and ESP out on these interfaces. Raises KernelError."""
+        operation = "list the nft ruleset"
+        try:
+            return barriers(self._run(operation, "list", "ruleset"), uplinks)
+        except ValueError as error:
+            raise KernelError(operation, errno.EBADMSG, "the listing makes no sense") from error
+
     def change(self, commands: Sequence[Command]) -> None:
         """Carry out all commands or none. Raises KernelError."""
         if commands:
             self._run("change our nft table", "-f", STANDARD_INPUT, text=transaction(commands))
 
-    def _run(self, operation: str, *arguments: str, text: str = "") -> str:
-        command = [self._program, "-j", *arguments]
+    def _run(self, operation: str, *arguments: str, text: str = "", form: tuple[str, ...] = ("-j",)) -> str:
+        command = [self._program, *form, *arguments]
         environment = {"PATH": os.environ.get("PATH", PATH) + ":" + PATH, "LC_ALL": "C"}
         try:
             done = subprocess.run(  # noqa: S603 - our own words; what others chose is in the JSON

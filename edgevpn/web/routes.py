@@ -39,6 +39,7 @@ ROUTES = (
     Route("GET", "/version", "version"),
     Route("GET", "/status", "status"),
     Route("GET", "/health", "health"),
+    Route("GET", "/firewall", "firewall.show", key="text"),
     Route("GET", "/attempts", "attempts"),
     Route("GET", "/log", "log.recent"),
     Route("GET", "/metrics", "metrics", key="text"),

@@ -135,3 +135,35 @@ def test_doctor_finds_nothing(socket: Path, capsys: Output) -> None:
     with control_server(socket, {"health": good_health}):
         assert main(["doctor", "--json"]) == GOOD
     assert json.loads(capsys.readouterr().out) == [WELL]
+
+
+TABLE = "table inet edgevpn {\n}\n"
+
+
+async def table(params: Params) -> object:
+    return TABLE
+
+
+async def no_table(params: Params) -> object:
+    return ""
+
+
+def test_firewall_is_shown(socket: Path, capsys: Output) -> None:
+    with control_server(socket, {"firewall.show": table}):
+        assert main(["firewall", "show"]) == GOOD
+        assert capsys.readouterr().out == TABLE
+        assert main(["firewall", "show", "--json"]) == GOOD
+    assert json.loads(capsys.readouterr().out) == {"table": TABLE}
+
+
+def test_no_firewall_of_ours(socket: Path, capsys: Output) -> None:
+    with control_server(socket, {"firewall.show": no_table}):
+        assert main(["firewall", "show"]) == GOOD
+    assert "somebody else's" in capsys.readouterr().out
+
+
+def test_firewall_is_checked(socket: Path, capsys: Output) -> None:
+    """By what of our health decides whether callers reach us."""
+    with control_server(socket, {"health": health}):
+        assert main(["firewall", "check"]) == FAILED
+    assert "clock" not in capsys.readouterr().out

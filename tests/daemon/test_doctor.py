@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from edgevpn.daemon.doctor import Doctor
+from edgevpn.kernel.nft import Nft
 from edgevpn.pki.errors import PkiError, Reason
 from tests.support.gateways import running, until
 from tests.support.ports import free_ports
@@ -23,6 +26,18 @@ async def test_running_gateway(tmp_path: Path) -> None:
     assert found["ports"]["message"] == "UDP ports are open on 127.0.0.1."
     assert found["name"]["level"] == "good"
     assert found["certificates"]["level"] == "good"
+
+
+@pytest.mark.parametrize(("script", "level"), [("echo '{\"nftables\": []}'", "good"), ("exit 1", "warning")])
+async def test_firewall_is_read(script: str, level: str, tmp_path: Path) -> None:
+    program = tmp_path / "nft"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o700)
+    config = gateway(pki=LOCAL)
+    async with running(config, free_ports(), folder=tmp_path) as here:
+        doctor = Doctor(here.gateway, here.gateway.standing, tmp_path / "state", True, Nft(str(program)))
+        found = {each["id"]: each["level"] for each in await doctor.examine(config)}
+    assert found["firewall"] == level
 
 
 async def test_certificates_that_cannot_be_read(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from edgevpn.daemon.health import LEAST_SPACE, Ends, Facts, Lookup, Silent, judged
+from edgevpn.daemon.health import LEAST_SPACE, Ends, Facts, Firewall, Lookup, Silent, judged
+from edgevpn.kernel.barriers import Barrier
 from edgevpn.kernel.contract import Features
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
@@ -26,6 +27,7 @@ WELL = Facts(
     space=LEAST_SPACE * 8,
     silent=(),
     down=(),
+    firewall=Firewall(),
 )
 
 
@@ -35,7 +37,16 @@ def levels(facts: Facts) -> dict[str, str]:
 
 def test_all_is_well() -> None:
     assert set(levels(WELL).values()) == {"good"}
-    assert [each["id"] for each in judged(WELL)] == ["kernel", "ports", "wan", "name", "clock", "certificates", "space"]
+    assert [each["id"] for each in judged(WELL)] == [
+        "kernel",
+        "ports",
+        "firewall",
+        "wan",
+        "name",
+        "clock",
+        "certificates",
+        "space",
+    ]
     assert not any(each["cure"] for each in judged(WELL))
 
 
@@ -70,6 +81,13 @@ ILLS = {
     "certificate of no use": (replace(WELL, faults=("it is damaged",)), "certificates", "bad", "damaged"),
     "flash": (replace(WELL, space=1024), "space", "bad", "1 KiB"),
     "site": (replace(WELL, down=("office",)), "tunnel", "warning", "office is down"),
+    "somebody else's firewall": (
+        replace(WELL, firewall=Firewall(barriers=(Barrier("inet", "filter", "input", ("UDP 4500", "ESP")),))),
+        "firewall",
+        "bad",
+        "keeps UDP 4500, ESP out: chain input of table inet filter",
+    ),
+    "our firewall": (replace(WELL, firewall=Firewall(("add table",))), "firewall", "bad", "add table"),
     "nothing comes back": (replace(WELL, silent=(Silent("office", 0, 5000),)), "traffic", "warning", "none came out"),
     "nothing goes back": (replace(WELL, silent=(Silent("office", 5000, 0),)), "traffic", "warning", "none went back"),
 }
@@ -80,6 +98,11 @@ def test_what_ails(facts: Facts, check: str, level: str, words: str) -> None:
     found = [each for each in judged(facts) if each["id"] == check and each["level"] == level]
     assert any(words in each["message"] for each in found)
     assert all(each["cure"] for each in found)
+
+
+def test_firewall_that_cannot_be_read() -> None:
+    found = next(each for each in judged(replace(WELL, firewall=Firewall(unread="no nft"))) if each["id"] == "firewall")
+    assert (found["level"], found["message"]) == ("warning", "The firewall could not be read: no nft.")
 
 
 def test_esp_is_needed_only_for_what_is_served() -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.firewall import Device, FirewallSpec, Flow, Tunnel, Zone, table
+from edgevpn.kernel.nft import Nft
 from edgevpn.kernel.nftables import difference, transaction
 from tests.lab.namespace import Namespace
 from tests.lab.traffic import ping, transfer
@@ -286,3 +287,41 @@ def test_nft_accepts_it(place: Place) -> None:
     )
     commands = difference(table(many), None)
     place.gateway.run("nft", "-c", "-j", "-f", "/proc/self/fd/0", text=transaction(commands))
+
+
+OTHERS = {
+    "closed": ("policy drop;", "ct state vmap { established : accept, related : accept }; tcp dport 22 accept;"),
+    "the LAN alone": ("policy drop;", 'iifname { "lan", "lo" } accept;'),
+    "rejects what is left": ("policy accept;", "udp dport 1194 accept; reject with icmpx admin-prohibited;"),
+    "bans some": ("policy drop;", "ip saddr { 203.0.113.7 } drop; udp dport { 500, 4500 } accept;"),
+    "by the interface": ("policy drop;", 'iifname "wan" udp dport 400-600 accept;'),
+    "open": ("policy accept;", "ct state invalid drop;"),
+}
+
+
+@pytest.mark.parametrize(("policy", "rules"), OTHERS.values(), ids=OTHERS)
+def test_what_others_keep_out(place: Place, policy: str, rules: str) -> None:
+    """Our accept overrules nobody's drop; that it is foretold right is seen by sending."""
+    place.gateway.nft(
+        f"table inet others {{ chain input {{ type filter hook input priority 0; {policy} {rules} }}\n}}\n"
+    )
+
+    found = place.gateway.call(Nft().barriers, ["wan"])
+
+    assert ("UDP 500" in {packet for each in found for packet in each.packets}) is not is_open(place, 500)
+    place.gateway.nft("delete table inet others")
+
+
+def is_open(place: Place, port: int) -> bool:
+    """Whether a datagram of the internet's comes in at the gateway."""
+    with (
+        place.gateway.socket(socket.AF_INET, socket.SOCK_DGRAM) as inside,
+        place.nodes["internet"].socket(socket.AF_INET, socket.SOCK_DGRAM) as outside,
+    ):
+        inside.bind(("", port))
+        inside.settimeout(0.5)
+        outside.sendto(b"who is there", ("192.0.2.1", port))
+        try:
+            return bool(inside.recv(100))
+        except TimeoutError:
+            return False

@@ -188,6 +188,9 @@ class StandIn:
     def log_recent(self, limit: int = 100) -> object:
         return self.lines[:limit]
 
+    def firewall_show(self) -> object:
+        return "table inet edgevpn {\n}\n"
+
     def metrics(self) -> object:
         return "edgevpn_sites_up 1\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ from edgevpn.daemon.pool_status import pool_status
 from edgevpn.daemon.recent import KEPT, Recent
 from edgevpn.diagnosis.entry import Language
 from edgevpn.kernel.errors import KernelError
+from edgevpn.kernel.nft import Nft
 from edgevpn.pki.errors import PkiError
 
 LINES = 200
@@ -57,6 +59,7 @@ class OverviewMethods:
             "version": self.version,
             "status": self.status,
             "health": self.health,
+            "firewall.show": self.firewall,
             "attempts": self.attempts,
             "log.recent": self.log,
             "metrics": self.metrics,
@@ -78,8 +81,14 @@ class OverviewMethods:
 
     async def health(self) -> list[Health]:
         carries_traffic = self._instance.kernel is not KernelKind.MEMORY
-        doctor = Doctor(self._gateway, self._gateway.standing, self._instance.state, carries_traffic)
+        nft = Nft() if carries_traffic else None
+        doctor = Doctor(self._gateway, self._gateway.standing, self._instance.state, carries_traffic, nft)
         return await doctor.examine(self._configuration.running)
+
+    async def firewall(self) -> str:
+        if self._instance.kernel is KernelKind.MEMORY:
+            return ""
+        return await asyncio.to_thread(Nft().shown)
 
     async def attempts(self, peer: str = "", language: str = Language.ENGLISH.value) -> list[Attempt]:
         return attempt_records(self._gateway.attempts, peer, epoch(), Language(language))

@@ -38,6 +38,7 @@ CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("device.revoke", {"name": "laptop"}),
     ("device.remove", {"name": "Ben's"}),
     ("pool.list", {}),
+    ("firewall.show", {}),
     ("reload", {}),
     ("config.show", {"defaults": True}),
     ("config.show", {}),
