@@ -13,6 +13,7 @@ import pytest
 from edgevpn import __version__
 from openwrt.builder import deb
 from openwrt.builder.__main__ import STORE
+from openwrt.builder.archive import File
 from tests.openwrt.conftest import EPOCH
 
 NAMES = ("edgevpn", "edgevpn-web")
@@ -97,3 +98,23 @@ def test_scripts(debs: dict[str, Path], tmp_path: Path) -> None:
         dpkg_deb("--control", str(path), str(folder))
         assert sorted(script.name for script in folder.iterdir()) == ["control", "postinst", "postrm", "prerm"]
         assert {script.stat().st_mode & 0o111 for script in folder.glob("p*")} == {0o111}
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (("edgevpn", "dev"), {"device"}),
+        (("edgevpn", "firewall", ""), {"show", "check"}),
+        (("edgevpn", "simulate", "andr"), {"android11", "android12"}),
+    ],
+)
+def test_bash_completes_verbs(words: tuple[str, ...], offered: set[str], tmp_path: Path) -> None:
+    script = tmp_path / "edgevpn"
+    entries = {entry.path: entry for entry in deb.edgevpn(STORE).entries}
+    entry = entries[deb.COMPLETIONS["bash"]]
+    assert isinstance(entry, File)
+    script.write_bytes(entry.content)
+    asked = f"source {script}; COMP_WORDS=({' '.join(word or repr(word) for word in words)}); "
+    asked += f"COMP_CWORD={len(words) - 1}; _shtab_edgevpn; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    told = subprocess.run(["bash", "-c", asked], capture_output=True, check=True, text=True).stdout
+    assert set(told.split()) == offered
