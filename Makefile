@@ -20,7 +20,7 @@ LAB_TESTS = tests/lab $(shell grep -rl --include='test_*.py' 'mark.netns' tests)
 CORE = $(addprefix tests/lab/test_,$(addsuffix .py,harness site_to_site starting negotiation packet_sizes eap \
 	road_warriors packaged diagnose))
 
-.PHONY: help venv vendor ipk feed apk deb check panel-test soak lab lab-kernel fast-guest test demo clean
+.PHONY: help venv vendor ipk feed apk deb check panel-test soak bench lab lab-kernel fast-guest test demo clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z -]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -60,6 +60,9 @@ lab: venv vendor ## tests against a kernel data plane and real peers, as root: m
 panel-test: venv ## the panel in a browser, before a real daemon: make panel-test K='device and not japanese'
 	tests/lab/install browser
 	$(PYTEST) -q -m panel $(if $(K),-k "$(K)") tests/panel
+
+bench: venv ## how fast and how heavy: build/bench.json, and a table
+	$(PYTHON) -m tests.bench
 
 lab-kernel: ## build the fast guest (User-Mode Linux), once: some minutes
 	tests/lab/install uml

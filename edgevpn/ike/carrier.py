@@ -49,7 +49,7 @@ from edgevpn.ike.steps import (
     TakeUp,
     Tell,
 )
-from edgevpn.ike.table import Slot, Table, WithPeer
+from edgevpn.ike.table import Slot, Table
 from edgevpn.ike.window import Seal, Window
 from edgevpn.ike.wire.payloads import Identification
 
@@ -73,17 +73,14 @@ class Carrier:
 
     def terminate(self, event: Terminate, env: Env) -> Iterator[Effect]:
         """Close an IKE SA, and what is under way to follow it."""
-        slot = self._table.get(event.spi)
-        name = slot.sa.peer.name if slot and isinstance(slot.sa, WithPeer) else ""
         yield from self.tell(event.spi, event, env)
-        for other, _ in self._table.of_peer(name):
-            follower = self._table.get(other)
-            if follower is not None and follower.follows == event.spi and not isinstance(follower.sa, Established):
-                yield from self.tell(other, Terminate(other), env)
+        follower = self._table.follower(event.spi)
+        if follower is not None and not isinstance(follower[1].sa, Established):
+            yield from self.tell(follower[0], Terminate(follower[0]), env)
 
     def stands(self, peer: str, identity: Identification | str) -> bool:
         """Whether an IKE SA stands with that peer under that identity."""
-        return bool(self._same(b"", peer, identity))
+        return any(True for _ in self._table.standing(peer, identity))
 
     # --- one step ---
 
@@ -170,11 +167,7 @@ class Carrier:
 
     def _same(self, spi: bytes, peer: str, identity: Identification | str) -> list[tuple[bytes, Established]]:
         """Other IKE SAs that stand with the same peer under the same identity."""
-        return [
-            (other, sa)
-            for other, sa in self._table.of_peer(peer)
-            if other != spi and isinstance(sa, Established) and sa.identity == identity
-        ]
+        return [(other, sa) for other, sa in self._table.standing(peer, identity) if other != spi]
 
     def _reauthenticate(self, spi: bytes, slot: Slot, env: Env) -> Iterator[Effect]:
         """Make an IKE SA that follows this one, with the peer as it is configured now (RFC 7296 §2.8.3)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from edgevpn.ike.peer import NEVER, IpAddress
 from edgevpn.ike.proving import Answering, Calling
@@ -20,6 +21,7 @@ from edgevpn.ike.state import (
 )
 from edgevpn.ike.steps import IkeSa
 from edgevpn.ike.window import Window
+from edgevpn.ike.wire.payloads import Identification
 
 WithPeer = Initiating | Authenticating | Calling | Established | Contending | Rekeyed | Closing
 Unproven = HalfOpen | Answering
@@ -46,6 +48,8 @@ class Slot:
 
 Origin = tuple[Address, bytes]
 """Where an IKE_SA_INIT request came from, and with which SPI."""
+Partner = tuple[str, Identification | str]
+"""A peer by our name, and whom it has proved to be."""
 
 
 class Table:
@@ -57,6 +61,8 @@ class Table:
         self._near: Counter[IpAddress] = Counter()  # half-open ones by the peer's address
         self._owners: dict[bytes, bytes] = {}  # child's inbound SPI -> our SPI
         self._peers: dict[str, dict[bytes, None]] = {}
+        self._standing: dict[Partner, dict[bytes, None]] = {}
+        self._followers: dict[bytes, bytes] = {}  # our SPI -> that of the IKE SA that is to follow
 
     def __iter__(self) -> Iterator[Slot]:
         return iter(self._slots.values())
@@ -71,11 +77,16 @@ class Table:
         if before is None or before.sa is not slot.sa:
             self._forget(spi, before, slot.sa)
             self._learn(spi, slot.sa)
+        if slot.follows:
+            self._followers[slot.follows] = spi
         self._slots[spi] = slot
 
     def drop(self, spi: bytes) -> None:
         """Forget a slot."""
-        self._forget(spi, self._slots.pop(spi, None), None)
+        slot = self._slots.pop(spi, None)
+        self._forget(spi, slot, None)
+        if slot and self._followers.get(slot.follows) == spi:
+            del self._followers[slot.follows]
 
     # --- ways to a slot ---
 
@@ -104,6 +115,18 @@ class Table:
             if slot is not None and isinstance(slot.sa, WithPeer):
                 yield spi, slot.sa
 
+    def standing(self, peer: str, identity: Identification | str) -> Iterator[tuple[bytes, Established]]:
+        """The IKE SAs that stand with a peer under an identity, by our SPI."""
+        for spi in tuple(self._standing.get((peer, identity), ())):
+            slot = self._slots.get(spi)
+            if slot is not None and isinstance(slot.sa, Established):
+                yield spi, slot.sa
+
+    def follower(self, spi: bytes) -> tuple[bytes, Slot] | None:
+        """The IKE SA that is to follow this one, with its SPI."""
+        found = self._followers.get(spi)
+        return None if found is None else (found, self._slots[found])
+
     # --- keeping the ways ---
 
     def _learn(self, spi: bytes, sa: IkeSa) -> None:
@@ -114,6 +137,7 @@ class Table:
             self._peers.setdefault(sa.peer.name, {})[spi] = None
         if isinstance(sa, Established):
             self._owners.update((child.spi_in, spi) for child in sa.children)
+            self._standing.setdefault(_partner(sa), {})[spi] = None
 
     def _forget(self, spi: bytes, before: Slot | None, after: IkeSa | None) -> None:
         """Take back what `_learn` noted of a slot, where `after` will not note it again."""
@@ -129,11 +153,24 @@ class Table:
                 for child in sa.children:
                     if child.spi_in not in kept and self._owners.get(child.spi_in) == spi:
                         del self._owners[child.spi_in]
+                if not isinstance(after, Established) or _partner(after) != _partner(sa):
+                    _take(self._standing, _partner(sa), spi)
         if before and isinstance(before.sa, WithPeer) and not isinstance(after, WithPeer):
-            spis = self._peers[before.sa.peer.name]
-            del spis[spi]
-            if not spis:
-                del self._peers[before.sa.peer.name]
+            _take(self._peers, before.sa.peer.name, spi)
+
+
+K = TypeVar("K")
+
+
+def _take(index: dict[K, dict[bytes, None]], key: K, spi: bytes) -> None:
+    spis = index[key]
+    del spis[spi]
+    if not spis:
+        del index[key]
+
+
+def _partner(sa: Established) -> Partner:
+    return sa.peer.name, sa.identity
 
 
 def _origin(sa: Unproven) -> Origin:

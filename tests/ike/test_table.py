@@ -77,6 +77,34 @@ def test_owner_of_a_child() -> None:
     assert table.owner(b"in_1") is None
 
 
+def test_standing_with_a_peer_under_an_identity() -> None:
+    """Whoever is about to close does not stand any more, and there may be several."""
+    table = Table()
+    sa = an_sa()
+    for spi in (SPI_I, b"another1", b"another2"):
+        table.put(spi, slot(sa))
+    table.put(b"strange1", slot(replace(sa, session=replace(sa.session, user="somebody else"))))
+    assert [spi for spi, _ in table.standing(sa.peer.name, sa.identity)] == [SPI_I, b"another1", b"another2"]
+    table.put(SPI_I, slot(replace(sa, rekey_at=9.0)))
+    table.put(b"another1", slot(Closing(sa.secured, sa.peer, sa.path)))
+    table.drop(b"another2")
+    assert [spi for spi, _ in table.standing(sa.peer.name, sa.identity)] == [SPI_I]
+    table.drop(SPI_I)
+    assert not list(table.standing(sa.peer.name, sa.identity))
+    assert not list(table.standing("nobody", sa.identity))
+
+
+def test_follower() -> None:
+    table = Table()
+    table.put(SPI_I, slot(an_sa()))
+    assert table.follower(SPI_I) is None
+    follower = replace(slot(an_sa()), follows=SPI_I)
+    table.put(b"follower", follower)
+    assert table.follower(SPI_I) == (b"follower", follower)
+    table.drop(b"follower")
+    assert table.follower(SPI_I) is None
+
+
 def test_children_go_over_to_another_ike_sa() -> None:
     """In either order: the follower may be noted before the old one is known to be replaced."""
     for order in ("old first", "new first"):

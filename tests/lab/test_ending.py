@@ -117,4 +117,5 @@ def test_dead_peer_is_called_again(tunnels: Tunnels, site: Connection, gateway_b
     tunnel.theirs.start()
 
     tunnel.wait_rekeyed(old, within=60)
+    tunnel.ours.wait_up()  # with its policies
     tunnel.assert_carries()

@@ -1,0 +1,127 @@
+"""A daemon of ours as a process of its own, with its kernel in memory, and what it costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
+
+import tomlkit
+
+from edgevpn.client import Client, DaemonUnreachable
+from edgevpn.daemon.keyring import prepare
+from edgevpn.daemon.options import Ports
+from edgevpn.pki.bundle import Bundle
+from edgevpn.pki.certificate import pem_of
+from edgevpn.pki.keys import KeyKind
+from edgevpn.pki.office import Office
+from edgevpn.pki.store import Store
+from tests.support.configs import Table
+from tests.support.ports import free_ports
+from tests.support.visitors import PSK, gateway
+
+HERE = ip_address("127.0.0.1")
+SERVER = "vpn.example.org"
+KEYS = {"ecdsa256": KeyKind.ECDSA_P256, "rsa2048": KeyKind.RSA_2048}
+LAPTOP = "laptop@example.org"
+PATIENCE = 120.0
+"""Seconds for a daemon to start."""
+
+POOL = {"v4": "10.64.0.0/14", "logins": ["psk", "certificate"], "unique": "keep", "dpd_delay": "0s"}
+QUIET = {"listen": str(HERE), "log_level": "error"}
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A daemon at work. `started`: seconds from its start until it answered."""
+
+    process: subprocess.Popen[bytes]
+    ports: Ports
+    socket: Path
+    folder: Path
+    started: float
+
+    def cpu(self) -> float:
+        """Seconds of CPU that it has used."""
+        return int(Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[0]) / 1e9
+
+    def resident(self) -> float:
+        """What it has in memory, in MiB."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1]) / 1024
+
+    def client(self) -> Client:
+        return Client(self.socket)
+
+
+@dataclass(frozen=True, slots=True)
+class Papers:
+    """What a caller has: the gateway's CA, and a certificate with its key."""
+
+    ca: bytes
+    laptop: Bundle
+
+
+@contextmanager
+def served(folder: Path, key_type: str = "ecdsa256", tablets: int = 100) -> Iterator[tuple[Served, Papers]]:
+    """A daemon that a laptop logs in to by a certificate, and so many tablets by a pre-shared key."""
+    papers = _papers(folder, key_type)
+    (folder / "edgevpn.toml").write_text(tomlkit.dumps(_document(key_type, tablets)))
+    (folder / "edgevpn.toml").chmod(0o600)
+    ports, place = free_ports(), folder / "control.sock"
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("edgevpn"),
+        "run",
+        "-c",
+        folder / "edgevpn.toml",
+        "--socket",
+        place,
+    ]
+    begun = time.monotonic()
+    with subprocess.Popen([*command, "--kernel", "memory", "--ports", f"{ports.ike},{ports.nat}"]) as process:
+        try:
+            _wait(place, process)
+            yield Served(process, ports, place, folder, time.monotonic() - begun), papers
+        finally:
+            process.terminate()
+
+
+def _wait(place: Path, process: subprocess.Popen[bytes]) -> None:
+    give_up = time.monotonic() + PATIENCE
+    while time.monotonic() < give_up and process.poll() is None:
+        try:
+            with Client(place) as client:
+                client.call("pki.show")  # once the certificates are there, callers are let in
+                return
+        except DaemonUnreachable:
+            time.sleep(0.005)
+    raise RuntimeError("the daemon does not start")
+
+
+def tablet(number: int) -> str:
+    """What the tablet of that number is called."""
+    return f"tablet{number}"
+
+
+def _document(key_type: str, tablets: int) -> Table:
+    devices: Table = {"laptop": {"login": "certificate", "id": LAPTOP}}
+    devices |= {tablet(number): {"login": "psk", "psk": PSK} for number in range(tablets)}
+    return {
+        "gateway": QUIET,
+        "pki": {"public_name": SERVER, "key_type": key_type},
+        "pool": {"road": POOL},
+        "device": devices,
+    }
+
+
+def _papers(folder: Path, key_type: str) -> Papers:
+    now = datetime.now(UTC)
+    office = Office(Store(folder / "pki"))
+    prepare(office, gateway(pki={"public_name": SERVER, "key_type": key_type}).pki, now)
+    return Papers(pem_of(office.authority.certificate), office.enrol_device("laptop", LAPTOP, now, kind=KEYS[key_type]))
