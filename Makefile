@@ -5,6 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 K ?=
+TIME ?= 60
 PYTHON := .venv/bin/python
 # Guests side by side for `make lab`; each has one CPU, and half of the tests if there are two.
 SHARDS ?= 1
@@ -20,7 +21,7 @@ LAB_TESTS = tests/lab $(shell grep -rl --include='test_*.py' 'mark.netns' tests)
 CORE = $(addprefix tests/lab/test_,$(addsuffix .py,harness site_to_site starting negotiation packet_sizes eap \
 	road_warriors packaged diagnose))
 
-.PHONY: help venv vendor ipk feed apk deb check panel-test soak bench lab lab-kernel fast-guest test demo clean
+.PHONY: help venv vendor ipk feed apk deb check panel-test soak fuzz bench lab lab-kernel fast-guest test demo clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z -]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -60,6 +61,10 @@ lab: venv vendor ## tests against a kernel data plane and real peers, as root: m
 panel-test: venv ## the panel in a browser, before a real daemon: make panel-test K='device and not japanese'
 	tests/lab/install browser
 	$(PYTEST) -q -m panel $(if $(K),-k "$(K)") tests/panel
+
+fuzz: venv ## coverage-guided fuzzing of all that reads octets: make fuzz TIME=1800 K='stranger partner'
+	$(PYTHON) -m pip install --quiet --quiet --group fuzz
+	$(PYTHON) -m tests.fuzz $(K) --time $(TIME)
 
 bench: venv ## how fast and how heavy: build/bench.json, and a table
 	$(PYTHON) -m tests.bench

@@ -5,9 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from struct import pack
 from types import FrameType
 
@@ -17,7 +15,7 @@ from hypothesis import strategies as st
 
 from edgevpn.ike.contract import Datagram, Effect, Level, Report, Send
 from edgevpn.ike.iana import ExchangeType, Flag, NotifyType, PayloadType, ProtocolId
-from edgevpn.ike.state import Authenticating, DeleteChild, HalfOpen, Initiating, RekeyChild, RekeyIke
+from edgevpn.ike.state import Authenticating, HalfOpen, Initiating
 from edgevpn.ike.window import Seal
 from edgevpn.ike.wire.message import (
     HEADER,
@@ -31,9 +29,8 @@ from edgevpn.ike.wire.message import (
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import Delete
 from edgevpn.ike.wire.protected import open_message, seal_message
-from tests.support.conversations import client_and_gateway
-from tests.support.pair import DELAY, Pair, Side
-from tests.support.peers import TO_LEFT, TO_RIGHT
+from tests.support.moments import KEY, MOMENTS, SEALED, Life, reached, receiver, resealed
+from tests.support.pair import Side
 from tests.support.strategies import chains, damaged, members
 
 # What may be answered without knowing who asks; RFC 7296 §2.5, §2.6, §2.21.1.
@@ -46,79 +43,6 @@ PERMITTED = {
     NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD,
 }
 
-Hostile = Callable[[Side, bytes], None]
-
-
-@dataclass(frozen=True)
-class Life:
-    """What two endpoints do, from the first message to the last."""
-
-    name: str
-    make: Callable[[], Pair]
-    live: Callable[[Pair], None]
-
-    def lived(self, fate: Hostile | None = None, at: int = -1) -> Pair:
-        """All of it; `fate` sees datagram number `at` before it arrives."""
-        pair = self.make()
-
-        def meddling(number: int, octets: bytes) -> tuple[float, ...]:
-            if number == at and fate is not None:
-                fate(receiver(pair, octets), octets)
-            return (DELAY,)
-
-        pair.fate = meddling
-        self.live(pair)
-        return pair
-
-    @cached_property
-    def chart(self) -> str:
-        """What is said if nobody meddles."""
-        return self.lived().chart()
-
-    def __str__(self) -> str:
-        return self.name
-
-
-def by_key() -> Pair:
-    return Pair((replace(TO_RIGHT, liveness=30.0),), (replace(TO_LEFT, liveness=50.0),))
-
-
-def by_login() -> Pair:
-    return client_and_gateway(TO_RIGHT)
-
-
-def every_exchange(pair: Pair) -> None:
-    pair.left.initiate("right")
-    pair.run(10)
-    pair.left.ask(RekeyChild(pair.left.child.spi_in))
-    pair.run(10)
-    pair.left.ask(RekeyIke())
-    pair.run(35)  # and a probe of left's
-    pair.right.ask(DeleteChild(pair.right.child.spi_in))
-    pair.run(10)
-    assert pair.agree()
-    pair.left.terminate()
-    pair.run(10)
-
-
-def in_and_out(pair: Pair) -> None:
-    pair.left.initiate("right")
-    pair.run(10)
-    assert pair.agree()
-    pair.left.terminate()
-    pair.run(10)
-
-
-def receiver(pair: Pair, octets: bytes) -> Side:
-    """Left began every IKE SA."""
-    return pair.right if Header.decode(octets).from_initiator else pair.left
-
-
-Moment = tuple[Life, int]
-"""Before the datagram of that number arrives."""
-
-KEY, LOGIN = Life("key", by_key, every_exchange), Life("login", by_login, in_and_out)
-MOMENTS: list[Moment] = [(life, at) for life in (KEY, LOGIN) for at in range(len(life.lived().sent))]
 EVERY_MOMENT = pytest.mark.parametrize(("life", "at"), MOMENTS, ids=str)
 
 
@@ -151,10 +75,6 @@ def is_opening(octets: bytes) -> bool:
     header = Header.decode(octets)
     decode_message(header, octets)
     return header.exchange == ExchangeType.IKE_SA_INIT
-
-
-def is_sealed(octets: bytes) -> bool:
-    return Header.decode(octets).next_payload == PayloadType.SK
 
 
 def harmless(effect: Effect) -> bool:
@@ -288,38 +208,6 @@ def test_first_message_replayed() -> None:
 
 
 # --- from the peer itself --------------------------------------------------------------------------------------------
-
-
-class Reached(Exception):  # noqa: N818 - nothing is wrong
-    """The conversation is where a test wanted it."""
-
-
-def reached(life: Life, at: int) -> tuple[Side, bytes]:
-    """Who is about to receive datagram number `at`, and what that is."""
-    found: list[tuple[Side, bytes]] = []
-
-    def stop(side: Side, octets: bytes) -> None:
-        if not found:
-            found.append((side, octets))
-            raise Reached
-
-    with suppress(Reached):
-        life.lived(stop, at)
-    (there,) = found
-    return there
-
-
-def resealed(side: Side, octets: bytes, first: PayloadType, chain: bytes) -> bytes:
-    """Other payloads in the place of those in a sealed message, with the true keys."""
-    header = Header.decode(octets)
-    secured = replace(side.pair.secrets[header.spi_i, header.spi_r], initiator=header.from_initiator)
-    cipher = Seal.of(secured).outgoing
-    length = HEADER.size + PAYLOAD_HEAD.size + cipher.sealed_length(len(chain))
-    head = replace(header, length=length).encode() + PAYLOAD_HEAD.pack(first, 0, length - HEADER.size)
-    return head + cipher.seal(head, chain, b"\x80" * cipher.iv_length)
-
-
-SEALED = [moment for moment in MOMENTS if is_sealed(moment[0].lived().sent[moment[1]])]
 
 
 @st.composite

@@ -1,0 +1,194 @@
+"""What strangers, peers and owners can send us, each as a function of octets. None may raise, hang, or grow."""
+
+from __future__ import annotations
+
+import copy
+import json
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from edgevpn.api import RpcError
+from edgevpn.config.errors import ConfigError
+from edgevpn.config.reader import parse
+from edgevpn.daemon.backup import BackupError, unseal
+from edgevpn.daemon.control import parse_request
+from edgevpn.daemon.dhcp import NotInform
+from edgevpn.daemon.dhcp import decode as decode_dhcp
+from edgevpn.ike.carrier import Carrier
+from edgevpn.ike.contract import Datagram
+from edgevpn.ike.endpoint import Endpoint
+from edgevpn.ike.errors import Discard, IkeError
+from edgevpn.ike.iana import PayloadType
+from edgevpn.ike.table import Table
+from edgevpn.ike.window import Seal
+from edgevpn.ike.wire.message import HEADER, Header, decode_message
+from edgevpn.ike.wire.protected import open_message
+from edgevpn.kernel.nftables import read_listing
+from edgevpn.pki.bundle import read_parts
+from edgevpn.pki.errors import PkiError
+from edgevpn.pki.revocation import read_crl
+from tests.support.certificates import ca
+from tests.support.moments import KEY, LOGIN, MOMENTS, SEALED, Moment, reached, resealed
+from tests.support.pair import Side
+
+Target = Callable[[bytes], None]
+
+
+# --- the core, as strangers and peers see it ----------------------------------------------------------------------
+
+
+def message(octets: bytes) -> None:
+    """The decoder alone, of what is not encrypted."""
+    octets = of_true_length(octets)
+    with suppress(IkeError, Discard):
+        decode_message(Header.decode(octets), octets)
+
+
+def of_true_length(octets: bytes) -> bytes:
+    """With the header's length set right, or else little would get beyond it."""
+    return octets[:24] + len(octets).to_bytes(4) + octets[28:] if len(octets) >= HEADER.size else octets
+
+
+class Stranger:
+    """Endpoints in the middle of conversations, and a datagram of somebody who has no keys.
+
+    The first octet chooses the moment.
+    """
+
+    def __init__(self, moments: list[Moment]) -> None:
+        self._moments = [reached(*moment) for moment in moments]
+
+    @property
+    def seeds(self) -> list[bytes]:
+        """What should come at each moment."""
+        return [bytes([number]) + octets for number, (_, octets) in enumerate(self._moments)]
+
+    def __call__(self, octets: bytes) -> None:
+        side, _ = self._moments[octets[0] % len(self._moments)] if octets else self._moments[0]
+        twin = twin_of(side.endpoint)
+        twin.handle(Datagram(side.path(), of_true_length(octets[1:])), side.pair.now)
+        assert len(twin.sas) <= len(side.endpoint.sas) + 1
+
+
+class Partner:
+    """The same, and what the peer itself puts into a message in the place of what should come.
+
+    The first octet chooses the moment, the second is the type of the first payload.
+    """
+
+    def __init__(self, moments: list[Moment]) -> None:
+        self._moments = [reached(*moment) for moment in moments]
+
+    @property
+    def seeds(self) -> list[bytes]:
+        """What should come at each moment."""
+        return [bytes([number]) + plain(*moment) for number, moment in enumerate(self._moments)]
+
+    def __call__(self, octets: bytes) -> None:
+        if len(octets) < 2:
+            return
+        side, expected = self._moments[octets[0] % len(self._moments)]
+        datagram = resealed(side, expected, PayloadType(octets[1]), octets[2:])
+        twin_of(side.endpoint).handle(Datagram(side.path(), datagram), side.pair.now)
+
+
+def plain(side: Side, octets: bytes) -> bytes:
+    """The payloads of a sealed message, behind the type of the first."""
+    header = Header.decode(octets)
+    secured = replace(side.pair.secrets[header.spi_i, header.spi_r], initiator=not header.from_initiator)
+    first, chain = open_message(octets, header, Seal.of(secured).incoming)
+    return bytes([first]) + chain
+
+
+def twin_of(endpoint: Endpoint) -> Endpoint:
+    """An endpoint in the same state, which can be spoiled."""
+    twin, table = copy.copy(endpoint), Table()
+    for spi, slot in endpoint._table._slots.items():
+        table.put(spi, slot)
+    twin._table, twin._carrier = table, Carrier(table)
+    return twin
+
+
+# --- what owners and their programs bring ----------------------------------------------------------------------------
+
+
+def configuration(octets: bytes) -> None:
+    with suppress(ConfigError, UnicodeDecodeError):
+        parse(octets.decode(), "fuzz.toml", {})
+
+
+def request(octets: bytes) -> None:
+    with suppress(RpcError):
+        parse_request(octets)
+
+
+def certificate(octets: bytes) -> None:
+    with suppress(PkiError):
+        read_parts(octets, "password")
+
+
+def revocation(octets: bytes) -> None:
+    with suppress(PkiError):
+        read_crl(octets)
+
+
+def dhcp(octets: bytes) -> None:
+    with suppress(NotInform):
+        decode_dhcp(octets)
+
+
+def backup(octets: bytes) -> None:
+    with suppress(BackupError):
+        unseal(octets, "password")
+
+
+def listing(octets: bytes) -> None:
+    with suppress(ValueError):
+        read_listing(octets.decode())
+
+
+# --- all of them -----------------------------------------------------------------------------------------------------
+
+CONFIGURATION = b"""[gateway]
+listen = "192.0.2.1"
+[site.office]
+remote = "198.51.100.1"
+psk = "a long and random text, as all should be"
+local_networks = ["10.1.0.0/24"]
+remote_networks = ["10.2.0.0/24"]
+"""
+REQUEST = {"jsonrpc": "2.0", "id": 1, "method": "site.rekey", "params": {"name": "office", "what": "ike"}}
+LISTING = {"nftables": [{"chain": {"family": "inet", "table": "edgevpn", "name": "input", "hook": "input", "prio": 0}}]}
+INFORM = struct.pack(
+    ">BBBBIHH4s4s4s4s16s64s128s", 1, 1, 6, 0, 7, 0, 0, *([bytes(4)] * 4), bytes(16), bytes(64), bytes(128)
+)
+BACKUP = b'{"kdf": "scrypt", "ln": 10, "r": 8, "p": 1, "cipher": "aes256gcm", "salt": "AA==", "nonce": "AA=="}'
+
+
+def _core(kind: type[Stranger | Partner], moments: list[Moment]) -> tuple[Target, list[bytes]]:
+    made = kind(moments)
+    return made, made.seeds
+
+
+def _pem() -> list[bytes]:
+    made = ca("fuzz").certificate
+    return [made.public_bytes(Encoding.PEM), made.public_bytes(Encoding.DER)]
+
+
+HARNESSES: dict[str, Callable[[], tuple[Target, list[bytes]]]] = {
+    "message": lambda: (message, [octets for life in (KEY, LOGIN) for octets in life.lived().sent]),
+    "stranger": lambda: _core(Stranger, MOMENTS),
+    "partner": lambda: _core(Partner, SEALED),
+    "configuration": lambda: (configuration, [CONFIGURATION]),
+    "request": lambda: (request, [json.dumps(REQUEST).encode()]),
+    "certificate": lambda: (certificate, _pem()),
+    "revocation": lambda: (revocation, _pem()),
+    "dhcp": lambda: (dhcp, [INFORM + b"\x63\x82\x53\x63\x35\x01\x08\x37\x01\xf9\xff"]),
+    "backup": lambda: (backup, [b"edgevpn backup 1\n" + BACKUP + b"\n" + bytes(64)]),
+    "listing": lambda: (listing, [json.dumps(LISTING).encode()]),
+}
+"""By name: what makes a target, and what goes into it where all is well, for the fuzzer to begin with."""
