@@ -1,0 +1,83 @@
+"""edgevpn.daemon.housing; what goes with children is in test_dataplane."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address, ip_interface, ip_network
+
+import pytest
+
+from edgevpn.daemon.homes import site_home
+from edgevpn.daemon.housing import Housing, Numbers
+from edgevpn.kernel.errors import AlreadyExists
+from edgevpn.kernel.memory import MemoryKernel
+from edgevpn.kernel.network_spec import AddressSpec, LinkSpec
+from tests.support.configs import office
+
+OFFICE = site_home(office())
+LAN = AddressSpec("uplink", ip_interface("10.1.0.1/24"))
+
+
+@pytest.fixture
+def kernel() -> MemoryKernel:
+    return MemoryKernel()
+
+
+@pytest.fixture
+def housing(kernel: MemoryKernel) -> Housing:
+    housing = Housing(kernel)
+    housing.add(OFFICE)
+    return housing
+
+
+def test_numbers_come_back() -> None:
+    numbers = Numbers(range(5, 9))
+    assert [numbers.take(), numbers.take(), numbers.take()] == [5, 6, 7]
+    numbers.give_back(6)
+    numbers.give_back(5)
+    assert [numbers.take(), numbers.take(), numbers.take()] == [5, 6, 8]
+
+
+def test_what_is_there_is_what_shall_be(kernel: MemoryKernel, housing: Housing) -> None:
+    assert housing.links == {"evpn-office": LinkSpec("evpn-office", housing.if_id(OFFICE))}
+    assert housing.routes() == kernel.list_routes()
+    assert housing.leads(kernel.list_routes()[0].place)
+    housing.remove(OFFICE)
+    assert (housing.links, housing.addresses, housing.routes()) == ({}, frozenset(), ())
+
+
+def test_sources_follow_the_addresses_of_this_machine(kernel: MemoryKernel, housing: Housing) -> None:
+    """An address of the LAN that has come since is what routes should have, until it goes."""
+    kernel.add_address(LAN)
+    assert [route.source for route in housing.routes()] == [LAN.address.ip]
+    kernel.delete_address(LAN)
+    assert [route.source for route in housing.routes()] == [None]
+
+
+def test_lent_addresses_come_before_those_of_this_machine(kernel: MemoryKernel, housing: Housing) -> None:
+    kernel.add_address(LAN)
+    lent = ip_address("10.9.0.7")
+    housing.lend("office", [lent])
+    assert [route.source for route in kernel.list_routes()] == [lent]
+    assert AddressSpec("evpn-office", ip_interface("10.9.0.7/32")) in housing.addresses
+    housing.take_back("office")
+    assert [route.source for route in kernel.list_routes()] == [LAN.address.ip]
+    assert kernel.list_addresses("evpn-office") == ()
+    housing.take_back("office")
+
+
+def test_other_routes_and_another_mtu(kernel: MemoryKernel, housing: Housing) -> None:
+    """Without a moment in which those that stay are gone."""
+    other = replace(
+        OFFICE, mtu=1300, routes=(*OFFICE.routes, replace(OFFICE.routes[0], network=ip_network("10.4.0.0/24")))
+    )
+    housing.renew(OFFICE, other)
+    assert [str(route.destination) for route in kernel.list_routes()] == ["10.2.0.0/24", "10.4.0.0/24"]
+    assert kernel.get_link("evpn-office").mtu == housing.links["evpn-office"].mtu == 1300
+    housing.renew(other, replace(other, routes=other.routes[1:]))
+    assert [str(route.destination) for route in kernel.list_routes()] == ["10.4.0.0/24"]
+
+
+def test_a_place_that_is_taken(kernel: MemoryKernel, housing: Housing) -> None:
+    with pytest.raises(AlreadyExists):
+        housing.add(replace(OFFICE, name="site branch", peers=("branch",), interface="evpn-branch"))
