@@ -85,6 +85,7 @@ ORDERS = {
         {"leases", "keeper", "keyring", "status", "devices", "usage", "health", "upholding"},
         {"dataplane", "pool", "state_file"},
         {"housing"},
+        {"routing"},
         {"homes", "logs", "neighbours"},
         {"esp", "mtu", "peers"},
         {"dhcp", "options", "passwords", "holdings", "news", "guard", "tickets"},

@@ -23,7 +23,7 @@ from edgevpn.ike.peer import Mode
 from edgevpn.ike.state import ChildSa
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import KernelError, NotFound
-from edgevpn.kernel.network_spec import AddressSpec, RouteSpec
+from edgevpn.kernel.network_spec import AddressSpec, RouteSpec, RuleSpec
 from edgevpn.kernel.reconcile import Desired
 from edgevpn.kernel.spec import (
     OURS_REQID,
@@ -113,6 +113,10 @@ class Dataplane:
         for group in [group for group in self._reqids if group.peer in home.peers]:
             self._ungroup(group)
 
+    def meet(self, peer: str, addresses: Iterable[IpAddress]) -> None:
+        """A peer is, or will be called, at these addresses: packets to them do not go into its own tunnel."""
+        self._housing.meet(peer, addresses)
+
     def set_traps(self, peer: str, local: IpAddress, remote: IpAddress) -> None:
         """Have the kernel ask for those children of a peer that start by traffic, between these two addresses."""
         made: list[PolicySpec] = []
@@ -139,6 +143,7 @@ class Dataplane:
 
     def install_inbound(self, child: ChildSa, ends: Endpoints) -> None:
         """Receive on a child from now on."""
+        self.meet(ends.peer, (ends.path.remote.host,))
         tags = self._tags(Group(ends.peer, child.name, (child.ts_local, child.ts_remote)))
         spec = inbound_sa(child, ends, tags, self._housing.of(ends.peer).lifetimes[child.name])
         self._kernel.add_sa(spec)
@@ -174,6 +179,7 @@ class Dataplane:
         if known is None:
             return
         local, remote = ends.path.local.host, ends.path.remote.host
+        self.meet(ends.peer, (remote,))
         inbound = self._kernel.move_sa(known.inbound, remote, local, encap_in(ends))
         outbound = known.outbound and self._kernel.move_sa(known.outbound, local, remote, encap_out(ends))
         for key in (known.inbound, known.outbound):
@@ -252,6 +258,7 @@ class Dataplane:
             links=tuple(self._housing.links.values()),
             addresses=self._housing.addresses,
             routes=(*self._housing.routes(), *self._neighbours.routes),
+            rules=self._housing.rules,
             proxies=self._neighbours.proxies,
         )
 
@@ -271,6 +278,10 @@ class Dataplane:
     def has_route(self, spec: RouteSpec) -> bool:
         """Whether a route of ours is to be at the place of this one."""
         return self._housing.leads(spec.place) or spec.place in {route.place for route in self._neighbours.routes}
+
+    def has_rule(self, rule: RuleSpec) -> bool:
+        """Whether that rule is to be there."""
+        return rule in self._housing.rules
 
     # --- below ---
 

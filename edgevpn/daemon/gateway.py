@@ -430,6 +430,13 @@ class Gateway:
         """A number from 0 to 1."""
         return random.random()  # noqa: S311 - spreads retries, keeps nothing secret
 
+    def met(self, site: str, addresses: tuple[IpAddress, ...]) -> None:
+        """A site's peer will be called at these addresses."""
+        try:
+            self._dataplane.meet(site, addresses)
+        except KernelError as error:
+            note(log, logging.ERROR, "routes_not_set", site=site, why=error)
+
     def set_traps(self, site: str, local: IpAddress, remote: IpAddress) -> None:
         """Have the kernel tell of packets for the site's children."""
         try:

@@ -1,4 +1,4 @@
-"""Homes in the kernel: an interface for each, its addresses, and routes to what lies behind it.
+"""Homes in the kernel: an interface for each, its addresses, routes to what lies behind it, and rules for these.
 
 What shall be there is worked out anew whenever it is asked for: an address of this machine that comes or goes makes
 another source of routes, and nothing else need be told of that.
@@ -12,12 +12,16 @@ from heapq import heappop, heappush
 from ipaddress import ip_interface
 
 from edgevpn.daemon.homes import Home, Route
+from edgevpn.daemon.routing import rules_for, table_for
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import NotFound
-from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, RouteSpec
+from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, RouteSpec, RuleSpec
 from edgevpn.kernel.spec import OURS_IF_ID, IpAddress, IpNetwork
 
 Place = tuple[IpNetwork, int, int]
+
+MOST_OUTSIDE = 8
+"""Addresses of one peer that are kept in mind, the last that were seen: our own choice."""
 
 
 class Numbers:
@@ -44,6 +48,8 @@ class Housing:
         self._mtus: dict[str, int] = {}  # the same
         self._lent: dict[str, list[AddressSpec]] = {}
         self._routes: dict[str, dict[Place, RouteSpec]] = {}  # as they were put up, by the names of homes
+        self._rules: frozenset[RuleSpec] = frozenset()
+        self._outside: dict[str, list[IpAddress]] = {}  # where peers were seen, if a route of theirs leads there
         self._free = Numbers(OURS_IF_ID)
 
     def add(self, home: Home) -> int:
@@ -79,8 +85,10 @@ class Housing:
         self._free.give_back(if_id)
         self._mtus.pop(home.name, None)
         self._routes.pop(home.name, None)
+        self._rule()
         for peer in home.peers:
             self._lent.pop(peer, None)
+            self._outside.pop(peer, None)
             del self._homes[peer]
         return if_id
 
@@ -97,6 +105,19 @@ class Housing:
         self._mtus[home.name] = mtu
         if mtu != self._kernel.get_link(home.interface).mtu:
             self._kernel.set_mtu(home.interface, mtu)
+
+    def meet(self, peer: str, addresses: Iterable[IpAddress]) -> None:
+        """A peer is, or will be called, at these addresses: no route of its own may lead there in its tunnel."""
+        home = self._homes[peer]
+        seen = self._outside.get(peer, [])
+        new = [
+            address
+            for address in addresses
+            if address not in seen and any(address in route.network for route in home.routes)
+        ]
+        if new:
+            self._outside[peer] = [*seen, *new][-MOST_OUTSIDE:]
+            self._lead(home)
 
     def lend(self, peer: str, addresses: Iterable[IpAddress]) -> None:
         """A site has given us these addresses: packets of our own to its networks bear them from now on."""
@@ -139,6 +160,11 @@ class Housing:
         sources = self._own_addresses()
         return tuple(spec for home in self._every() for spec in self._routes_of(home, sources))
 
+    @property
+    def rules(self) -> frozenset[RuleSpec]:
+        """Who looks into the tables of those routes that are not in the main one."""
+        return rules_for(spec for routes in self._routes.values() for spec in routes.values())
+
     def leads(self, place: Place) -> bool:
         """Whether there is to be a route of ours at that place."""
         return any(place in routes for routes in self._routes.values())
@@ -149,7 +175,7 @@ class Housing:
         return {home.name: home for home in self._homes.values()}.values()
 
     def _lead(self, home: Home) -> None:
-        """Put up a home's routes as they shall be now, and take down those that it has no more."""
+        """Put up a home's routes as they shall be now, and only then take down those that it has no more."""
         wanted = {spec.place: spec for spec in self._routes_of(home, self._own_addresses() if home.routes else [])}
         known = self._routes[home.name]
         for place, spec in wanted.items():
@@ -158,18 +184,32 @@ class Housing:
             elif known[place] != spec:
                 self._kernel.replace_route(spec)
             known[place] = spec
+        self._rule()
         for place in known.keys() - wanted.keys():
             with suppress(NotFound):
                 self._kernel.delete_route(known[place])
             del known[place]
+        self._rule()
+
+    def _rule(self) -> None:
+        """Have those rules that the routes need, and no others."""
+        wanted = self.rules
+        for rule in sorted(wanted - self._rules, key=str):
+            self._kernel.add_rule(rule)
+        for rule in sorted(self._rules - wanted, key=str):
+            with suppress(NotFound):
+                self._kernel.delete_rule(rule)
+        self._rules = wanted
 
     def _routes_of(self, home: Home, sources: list[IpAddress]) -> list[RouteSpec]:
         lent = {spec.address.version: spec.address.ip for peer in home.peers for spec in self._lent.get(peer, ())}
+        outside = [*home.outside, *(address for peer in home.peers for address in self._outside.get(peer, ()))]
         return [
             RouteSpec(
                 destination=route.network,
                 interface=home.interface,
                 source=lent.get(route.network.version) or _source(sources, route),
+                table=table_for(route.network, outside, home.callers),
             )
             for route in home.routes
         ]

@@ -22,6 +22,7 @@ from edgevpn.kernel.events import (
     LinkChanged,
     PolicyRemoved,
     RouteChanged,
+    RuleRemoved,
     SaRemoved,
 )
 from edgevpn.kernel.ip_words import ip_words
@@ -137,6 +138,8 @@ class Upholding:
                 return dataplane.has_address(spec) if gone else not dataplane.has_link(interface)
             case RouteChanged(route, gone):
                 return (gone or not route.ours) and dataplane.has_route(route)
+            case RuleRemoved(rule):
+                return dataplane.has_rule(rule)
             case EventsLost():
                 return True
         return False

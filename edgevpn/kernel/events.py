@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from edgevpn.kernel.network_spec import InterfaceAddress, LinkState, RouteSpec
+from edgevpn.kernel.network_spec import InterfaceAddress, LinkState, RouteSpec, RuleSpec
 from edgevpn.kernel.spec import IpAddress, PolicyKey, SaKey, Selector
 
 
@@ -87,6 +87,13 @@ class RouteChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleRemoved:
+    """A rule of policy routing is gone."""
+
+    rule: RuleSpec
+
+
+@dataclass(frozen=True, slots=True)
 class EventsLost:
     """The kernel had more to say than we read in time: read again what matters."""
 
@@ -101,5 +108,6 @@ Event: TypeAlias = (
     | LinkChanged
     | AddressChanged
     | RouteChanged
+    | RuleRemoved
     | EventsLost
 )

@@ -11,6 +11,7 @@ from edgevpn.kernel.network_spec import (
     ProxySpec,
     RouteKind,
     RouteSpec,
+    RuleSpec,
 )
 from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp, Update
 from edgevpn.kernel.spec import Action, Mark, PolicyKey, PolicySpec, PortMask, SaKey, SaSpec, Selector, Template
@@ -43,6 +44,8 @@ def ip_words(operation: Operation) -> str:
             return f"{ip(spec.address.version)} address {verb(operation)} {spec.address} dev {spec.interface}{once}"
         case Add(RouteSpec() as spec) | Update(RouteSpec() as spec) | Delete(RouteSpec() as spec):
             return f"{ip(spec.destination.version)} route {verb(operation)} {route(spec)}"
+        case Add(RuleSpec() as spec) | Delete(RuleSpec() as spec):
+            return f"{ip(spec.version)} rule {verb(operation)} {rule(spec)}"
         case Add(ProxySpec() as spec) | Delete(ProxySpec() as spec):
             place = f"{spec.address} dev {spec.interface} protocol {OURS_ROUTE_PROTOCOL}"
             return f"{ip(spec.address.version)} neighbour {verb(operation)} proxy {place}"
@@ -83,6 +86,13 @@ def route(spec: RouteSpec) -> str:
         f"metric {spec.metric}",
     ]
     return " ".join(filter(None, words))
+
+
+def rule(spec: RuleSpec) -> str:
+    mark = "" if spec.unless is None else f"not fwmark {spec.unless.value:#x}/{spec.unless.mask:#x} "
+    table = "main" if spec.table == MAIN_TABLE else spec.table
+    suppressed = "" if spec.longer_than is None else f" suppress_prefixlength {spec.longer_than}"
+    return f"{mark}lookup {table}{suppressed} priority {spec.priority} protocol {spec.protocol}"
 
 
 def sa_key(key: SaKey) -> str:

@@ -108,9 +108,9 @@ class NetlinkKernel(Xfrm, Network):
         links = [link for link in self.list_links() if if_id is None or link.if_id == if_id]
         policies, sas = self.flush_policies(if_id), self.flush_sas(if_id)
         routes = self.flush_routes(None) if if_id is None else sum(self.flush_routes(link.name) for link in links)
-        proxies = self.flush_proxies() if if_id is None else 0
+        proxies, rules = (self.flush_proxies(), self.flush_rules()) if if_id is None else (0, 0)
         self.delete_links(links)
-        return Flushed(sas, policies, routes, len(links), proxies)
+        return Flushed(sas, policies, routes, len(links), proxies, rules)
 
     def read_setting(self, setting: Setting) -> int:
         return sysctl.read_setting(setting)

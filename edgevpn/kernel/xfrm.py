@@ -36,6 +36,7 @@ from edgevpn.kernel.sa_codec import (
 )
 from edgevpn.kernel.sa_counts import read_counts
 from edgevpn.kernel.spec import (
+    OURS_MARK,
     OURS_REQID,
     SPI_RANGE,
     Aead,
@@ -254,6 +255,7 @@ class Xfrm:
         with telling("exempt", "a socket from policies", {}):
             for direction in (Direction.IN, Direction.OUT):
                 sock.setsockopt(level, option, socket_policy(sock.family, direction))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, OURS_MARK.value)
 
     def enable_udp_encapsulation(self, sock: socket.socket) -> None:
         with telling("receive", "ESP in UDP", faults.UDP_ENCAPSULATION):

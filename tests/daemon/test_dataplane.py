@@ -22,7 +22,7 @@ from edgevpn.kernel.memory import MemoryKernel
 from edgevpn.kernel.network_spec import AddressSpec, LinkSpec
 from edgevpn.kernel.network_spec import Path as Way
 from edgevpn.kernel.reconcile import Desired, Plan, find, reconcile
-from edgevpn.kernel.spec import OURS_IF_ID, Direction, PolicySpec, SaKey
+from edgevpn.kernel.spec import OURS_IF_ID, OURS_MARK, Direction, PolicySpec, SaKey
 from tests.support.configs import OFFICE, config, office
 
 HERE, THERE, ELSEWHERE = (ip_address(text) for text in ("192.0.2.1", "198.51.100.1", "203.0.113.1"))
@@ -276,3 +276,24 @@ def test_a_home_that_cannot_be_made_leaves_nothing(world: World) -> None:
     assert [link.name for link in world.kernel.list_links()] == ["evpn-office"]
     world.dataplane.add(site_home(branch))
     assert len(world.kernel.list_routes()) == 2
+
+
+def test_a_peer_that_turns_up_behind_itself(world: World) -> None:
+    """Nobody knew where it is before it had called, or moved: its packets do not go into its own tunnel."""
+    inside = ip_address("10.2.0.9")
+    world.install(child(1), ends())
+    assert world.kernel.list_rules() == ()
+    world.dataplane.move(child(1), ends(inside))
+    assert len(world.kernel.list_rules()) == 2
+    assert all(map(world.dataplane.has_rule, world.kernel.list_rules()))
+    assert reconcile(world.dataplane.desired(), find(world.kernel)) == Plan()
+
+    other = World()
+    other.dataplane.install_inbound(child(1), ends(inside))
+    assert other.kernel.list_rules() == world.kernel.list_rules()
+
+
+def test_what_we_send_bears_our_mark(world: World) -> None:
+    world.install(child(1), ends())
+    marks = {state.spec.destination: state.spec.output_mark for state in world.kernel.list_sas()}
+    assert marks == {THERE: OURS_MARK, HERE: None}

@@ -7,11 +7,12 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
 
-from edgevpn.daemon.homes import site_home
-from edgevpn.daemon.housing import Housing, Numbers
+from edgevpn.daemon.homes import Home, site_home
+from edgevpn.daemon.housing import MOST_OUTSIDE, Housing, Numbers
+from edgevpn.daemon.routing import TABLES, rules_for
 from edgevpn.kernel.errors import AlreadyExists
 from edgevpn.kernel.memory import MemoryKernel
-from edgevpn.kernel.network_spec import AddressSpec, LinkSpec
+from edgevpn.kernel.network_spec import MAIN_TABLE, AddressSpec, LinkSpec
 from tests.support.configs import office
 
 OFFICE = site_home(office())
@@ -81,3 +82,35 @@ def test_other_routes_and_another_mtu(kernel: MemoryKernel, housing: Housing) ->
 def test_a_place_that_is_taken(kernel: MemoryKernel, housing: Housing) -> None:
     with pytest.raises(AlreadyExists):
         housing.add(replace(OFFICE, name="site branch", peers=("branch",), interface="evpn-branch"))
+
+
+def test_a_route_that_would_swallow_the_tunnel(kernel: MemoryKernel, housing: Housing) -> None:
+    """The peer's name leads into the network behind it: its route leaves the main table, and comes back never."""
+    assert [route.table for route in kernel.list_routes()] == [MAIN_TABLE]
+    housing.meet("office", [ip_address("10.2.0.1"), ip_address("203.0.113.1")])
+    assert [route.table for route in kernel.list_routes()] == [TABLES[24]]
+    assert set(kernel.list_rules()) == housing.rules == rules_for(kernel.list_routes())
+    assert housing.routes() == kernel.list_routes()
+
+    housing.meet("office", [ip_address("203.0.113.1")])
+    housing.renew(OFFICE, replace(OFFICE, mtu=1300))
+    assert [route.table for route in kernel.list_routes()] == [TABLES[24]]
+    housing.remove(OFFICE)
+    assert (kernel.list_rules(), kernel.list_routes(), housing.rules) == ((), (), frozenset())
+
+
+def test_rules_that_several_need(kernel: MemoryKernel, housing: Housing) -> None:
+    everything = replace(OFFICE.routes[0], network=ip_network("0.0.0.0/0"))
+    other = Home("site b", ("b",), "evpn-b", {}, routes=(replace(everything, network=ip_network("10.4.0.0/24")),))
+    housing.renew(OFFICE, replace(OFFICE, routes=(everything,)))
+    housing.add(replace(other, outside=(ip_address("10.4.0.1"),)))
+    assert len(kernel.list_rules()) == 4
+    housing.renew(replace(OFFICE, routes=(everything,)), OFFICE)
+    assert set(kernel.list_rules()) == rules_for(kernel.list_routes())
+    assert len(kernel.list_rules()) == 2
+
+
+def test_what_is_kept_in_mind_of_a_peer_is_bounded(kernel: MemoryKernel, housing: Housing) -> None:
+    for number in range(3 * MOST_OUTSIDE):
+        housing.meet("office", [ip_address(f"10.2.0.{number}"), ip_address(f"198.51.100.{number}")])
+    assert len(housing._outside["office"]) == MOST_OUTSIDE

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import logging
 from collections.abc import Callable
-from ipaddress import ip_interface, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
 
@@ -84,6 +84,12 @@ def flush_policies(world: World) -> None:
     world.kernel.emit(PolicyRemoved(None))
 
 
+def rule(world: World) -> None:
+    world.dataplane.meet("office", [ip_address("10.2.0.9")])
+    world.kernel.read_events()
+    world.kernel.delete_rule(world.kernel.list_rules()[0])
+
+
 def silently(world: World) -> None:
     world.kernel.delete_route(world.route)
     world.kernel.read_events()
@@ -97,6 +103,7 @@ DAMAGE: dict[str, Callable[[World], None]] = {
     "route": lambda world: world.kernel.delete_route(world.route),
     "policy": outward,
     "policies": flush_policies,
+    "rule": rule,
     "nobody knows": silently,
 }
 

@@ -8,9 +8,9 @@ from ipaddress import ip_address, ip_interface, ip_network
 import pytest
 
 from edgevpn.kernel.ip_words import ip_words
-from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxySpec, RouteKind, RouteSpec
+from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxySpec, RouteKind, RouteSpec, RuleSpec
 from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp, Update
-from edgevpn.kernel.spec import Action, Direction, Mark, PolicySpec, PortMask, Selector
+from edgevpn.kernel.spec import OURS_MARK, Action, Direction, Mark, PolicySpec, PortMask, Selector
 from tests.support.kernel import HERE, IF_ID, OUT, POLICY, THERE
 
 LINK = LinkState("evpn-a", 7, 1400, True, "xfrm", IF_ID)
@@ -63,6 +63,14 @@ WORDS: list[tuple[Operation, str]] = [
     (Add(ROUTE), "ip route add 10.78.0.0/16 dev evpn-a proto 101 src 10.77.0.1 metric 1024"),
     (Update(IPV6), "ip -6 route replace fd00:8::/64 via fe80::1 dev evpn-a table 1000 proto 101 metric 1024"),
     (Delete(NOWHERE), "ip route delete unreachable 10.79.0.0/16 proto 101 metric 2000"),
+    (
+        Add(RuleSpec(version=4, priority=31_001, table=1000, unless=OURS_MARK)),
+        "ip rule add not fwmark 0x65000000/0xff000000 lookup 1000 priority 31001 protocol 101",
+    ),
+    (
+        Delete(RuleSpec(version=6, priority=31_256, table=254, longer_than=0)),
+        "ip -6 rule delete lookup main suppress_prefixlength 0 priority 31256 protocol 101",
+    ),
     (Add(PROXY), "ip neighbour add proxy 192.0.2.77 dev lan protocol 101"),
 ]
 

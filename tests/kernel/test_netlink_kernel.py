@@ -22,6 +22,7 @@ from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxyS
 from edgevpn.kernel.nft import Nft
 from edgevpn.kernel.nft_events import DELTABLE, NFPROTO_INET, NFT_GROUP
 from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp
+from edgevpn.kernel.rule_codec import RuleMsg, rules_message
 from edgevpn.kernel.sa_codec import sa_values
 from edgevpn.kernel.spec import OURS_IF_ID
 from edgevpn.kernel.statistics import XFRM_STAT, read_statistics
@@ -65,7 +66,7 @@ def test_sockets(wires: Wires, kernel: NetlinkKernel) -> None:
     families = [wire.family_opened for wire in wires.opened]
     assert families == [NETLINK_XFRM, NETLINK_ROUTE, NETLINK_XFRM, NETLINK_ROUTE, NETLINK_NETFILTER]
     assert set(wires.opened[2].groups) == {*XfrmGroup}
-    assert wires.opened[3].groups == [1, 5, 7, 9, 11]
+    assert wires.opened[3].groups == [1, 5, 7, 8, 9, 11, 19]
     assert wires.opened[4].groups == [NFT_GROUP]
 
 
@@ -152,11 +153,13 @@ def test_nothing_without_our_tag(kernel: NetlinkKernel, xfrm: Wire) -> None:
 
 def test_flush_of_nothing(kernel: NetlinkKernel, xfrm: Wire, route: Wire) -> None:
     xfrm.answer(done(1), done(2))
-    route.answer(done(1), done(2), done(3), done(4))
+    route.answer(*(done(sequence) for sequence in range(1, 6)))
     flushed = kernel.flush_ours()
     assert (flushed.sas, flushed.policies, flushed.routes, flushed.links, flushed.proxies) == (0, 0, 0, 0, 0)
     assert [each.type for each in xfrm.sent()] == [XfrmMsg.GETPOLICY, XfrmMsg.GETSA]
-    assert route.sent()[-1].octets[16:] == request(RtMsg.GETNEIGH, proxies_message()).body
+    neighbours, rules = route.sent()[-2:]
+    assert neighbours.octets[16:] == request(RtMsg.GETNEIGH, proxies_message()).body
+    assert rules.octets[16:] == request(RuleMsg.GETRULE, rules_message()).body
 
 
 # Events
