@@ -82,7 +82,7 @@ ORDERS = {
         {"sessions", "witness", "book"},
         {"answers", "findings"},
         {"pool_status"},
-        {"leases", "keeper", "keyring", "status", "devices", "usage", "health", "upholding"},
+        {"leases", "keeper", "keyring", "status", "devices", "usage", "health", "upholding", "detours"},
         {"dataplane", "pool", "state_file"},
         {"housing"},
         {"routing"},

@@ -173,6 +173,11 @@ class Dataplane:
         self._set_mtu(child, ends)
         return True
 
+    def is_alone(self, child: ChildSa) -> bool:
+        """Whether no other child carries the same packets: this one does not follow upon another."""
+        known = self._children.get(child.spi_in)
+        return known is not None and all(len(self._policies[policy.key]) == 1 for policy in known.policies)
+
     def move(self, child: ChildSa, ends: Endpoints) -> None:
         """Both SAs of a child have other ends from now on; keys and sequence numbers stay."""
         known = self._children.get(child.spi_in)

@@ -25,6 +25,7 @@ from edgevpn.config.model import Gateway as GatewaySettings
 from edgevpn.daemon.answers import Answers
 from edgevpn.daemon.certificates import NONE, Certificates, needs_certificates
 from edgevpn.daemon.dataplane import Dataplane
+from edgevpn.daemon.detours import Detours
 from edgevpn.daemon.device_status import device_status, session_status
 from edgevpn.daemon.guard import UNGUARDED, Guard
 from edgevpn.daemon.homes import Home, homes, site_home
@@ -117,6 +118,7 @@ class Gateway:
         self.tally = Tally(self._clock)
         self.meter = Meter(self._count)
         self._dataplane = Dataplane(kernel, self._clock)
+        self._detours = Detours(kernel)
         self._transport = Transport(kernel, ports, self._on_datagram)
         self._ways = Ways(kernel, self._transport, self._keepers, self._homes, self.sas_of, self.feed)
         self.upholding = Upholding(kernel, self._dataplane, self.feed, self._clock)
@@ -140,7 +142,14 @@ class Gateway:
         )
         self._endpoint = Endpoint((), os.urandom, settings)
         reception = Reception(
-            self._keepers, self.visitors, self._dataplane, key_log, self._one_less.set, self.meter, self.news
+            self._keepers,
+            self.visitors,
+            self._dataplane,
+            key_log,
+            self._one_less.set,
+            self.meter,
+            self.news,
+            self._detours.close,
         )
         self._runner = Runner(
             self._endpoint,
@@ -166,6 +175,7 @@ class Gateway:
                 loop.add_reader(self._kernel.fileno(), self._on_kernel_events)
                 self.apply(config)
                 self._group.create_task(self._guard.keep(self.certificates.run, "certificates"))
+                self._group.create_task(self._guard.keep(self._detours.run, "connections"))
                 if self.wall:
                     await self.wall.settle()  # it stands before anybody is told that we are there
                     self._group.create_task(self._guard.keep(self.wall.run, "firewall"))

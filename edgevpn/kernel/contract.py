@@ -224,8 +224,11 @@ class Kernel(Protocol):
     def statistics(self) -> Mapping[str, int]:
         """How many packets XFRM dropped, by reason ("XfrmInNoStates"). NotSupported."""
 
-    def forget_connections(self, destinations: Collection[IpNetwork]) -> int:
-        """Make connection tracking forget what was begun to some networks; returns how many. NotSupported."""
+    def forget_connections(self, pairs: Collection[tuple[IpNetwork, IpNetwork]]) -> int:
+        """Make connection tracking forget what is translated or offloaded between a network of ours and one of others.
+
+        Returns how many connections that were. May be called in another thread. NotSupported.
+        """
 
     def firewall_changes(self, wanted: FirewallSpec | None) -> tuple[str, ...]:
         """What `set_firewall` would do, in words. NotSupported: the program nft is missing."""

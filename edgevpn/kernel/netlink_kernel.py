@@ -121,8 +121,8 @@ class NetlinkKernel(Xfrm, Network):
     def statistics(self) -> Mapping[str, int]:
         return statistics.read_statistics()
 
-    def forget_connections(self, destinations: Collection[IpNetwork]) -> int:
-        return connections.forget_connections(destinations, self._opened)
+    def forget_connections(self, pairs: Collection[tuple[IpNetwork, IpNetwork]]) -> int:
+        return connections.forget_connections(pairs, self._opened)
 
     def firewall_changes(self, wanted: FirewallSpec | None) -> tuple[str, ...]:
         return tuple(map(str, self._firewall_commands(wanted)))

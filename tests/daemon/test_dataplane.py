@@ -297,3 +297,13 @@ def test_what_we_send_bears_our_mark(world: World) -> None:
     world.install(child(1), ends())
     marks = {state.spec.destination: state.spec.output_mark for state in world.kernel.list_sas()}
     assert marks == {THERE: OURS_MARK, HERE: None}
+
+
+def test_who_follows_is_not_alone(world: World) -> None:
+    world.install(child(1), ends())
+    assert world.dataplane.is_alone(child(1))
+    world.install(child(2), ends())
+    assert not world.dataplane.is_alone(child(2))
+    world.dataplane.remove_child(child(1))
+    assert world.dataplane.is_alone(child(2))
+    assert not world.dataplane.is_alone(child(3))

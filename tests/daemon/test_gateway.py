@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -172,6 +173,21 @@ async def test_what_somebody_removes_comes_back() -> None:
 
 def spis_in(running: Running, site: str) -> set[str]:
     return {child["spi_in"] for ike in running.gateway.site_status(site)["ike"] for child in ike["children"]}
+
+
+async def test_connections_that_would_go_around_the_tunnel_are_forgotten() -> None:
+    """When it comes up, and not again for new keys: what it carries itself may be translated, too."""
+    flow = (ip_address("10.1.0.7"), LAN)
+    async with two(left(), right()) as (here, _):
+        here.kernel.connections = [flow]
+        await here.until("right", "up")
+        await until(lambda: here.kernel.connections == [])
+        here.kernel.connections = [flow]
+        keeper = here.gateway.keeper("right")
+        assert keeper is not None
+        await keeper.rekey(ike=False)
+        await asyncio.sleep(0.05)
+        assert here.kernel.connections == [flow]
 
 
 async def test_expired_sa_is_rekeyed() -> None:

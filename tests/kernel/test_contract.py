@@ -754,7 +754,8 @@ def test_statistics(kernel: Kernel) -> None:
 
 
 def test_nothing_to_forget(kernel: Kernel) -> None:
-    assert kernel.forget_connections([ip_network("10.0.0.0/8"), ip_network("::/0")]) == 0
+    everything, everything6 = ip_network("0.0.0.0/0"), ip_network("::/0")
+    assert kernel.forget_connections([(everything, everything), (everything6, everything6)]) == 0
 
 
 # The firewall

@@ -240,7 +240,7 @@ def test_statistics_of_this_machine(kernel: NetlinkKernel) -> None:
 
 def test_connections(wires: Wires, kernel: NetlinkKernel) -> None:
     wires.laid[5] = (done(1),)
-    assert kernel.forget_connections([ip_network("10.0.0.0/8")]) == 0
+    assert kernel.forget_connections([(ip_network("10.0.0.0/8"), ip_network("10.0.0.0/8"))]) == 0
     assert wires.opened[5].family_opened == NETLINK_NETFILTER
 
 
