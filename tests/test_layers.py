@@ -85,7 +85,7 @@ ORDERS = {
         {"leases", "keeper", "keyring", "status", "devices", "usage", "health", "upholding", "detours"},
         {"dataplane", "pool", "state_file"},
         {"housing"},
-        {"routing"},
+        {"routing", "reverse_path"},
         {"homes", "logs", "neighbours"},
         {"esp", "mtu", "peers"},
         {"dhcp", "options", "passwords", "holdings", "news", "guard", "tickets"},

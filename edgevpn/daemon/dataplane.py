@@ -220,6 +220,7 @@ class Dataplane:
 
     def close(self) -> None:
         """Leave what is not ours as it was."""
+        self._housing.close()
         self._neighbours.close()
 
     def spi_in_of(self, key: SaKey) -> bytes | None:

@@ -12,7 +12,8 @@ from heapq import heappop, heappush
 from ipaddress import ip_interface
 
 from edgevpn.daemon.homes import Home, Route
-from edgevpn.daemon.routing import rules_for, table_for
+from edgevpn.daemon.reverse_path import ReversePath
+from edgevpn.daemon.routing import TABLES, rules_for, table_for
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import NotFound
 from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, RouteSpec, RuleSpec
@@ -50,6 +51,7 @@ class Housing:
         self._routes: dict[str, dict[Place, RouteSpec]] = {}  # as they were put up, by the names of homes
         self._rules: frozenset[RuleSpec] = frozenset()
         self._outside: dict[str, list[IpAddress]] = {}  # where peers were seen, if a route of theirs leads there
+        self._reverse_path = ReversePath(kernel)
         self._free = Numbers(OURS_IF_ID)
 
     def add(self, home: Home) -> int:
@@ -92,6 +94,10 @@ class Housing:
             del self._homes[peer]
         return if_id
 
+    def close(self) -> None:
+        """Leave what is not ours as it was."""
+        self._reverse_path.close()
+
     def of(self, peer: str) -> Home:
         """Where a peer's children live. KeyError if it has no home."""
         return self._homes[peer]
@@ -108,16 +114,13 @@ class Housing:
 
     def meet(self, peer: str, addresses: Iterable[IpAddress]) -> None:
         """A peer is, or will be called, at these addresses: no route of its own may lead there in its tunnel."""
-        home = self._homes[peer]
-        seen = self._outside.get(peer, [])
-        new = [
-            address
-            for address in addresses
-            if address not in seen and any(address in route.network for route in home.routes)
-        ]
-        if new:
+        home, seen = self._homes[peer], self._outside.get(peer, [])
+        inside = [each for each in addresses if any(each in route.network for route in home.routes)]
+        if new := [address for address in inside if address not in seen]:
             self._outside[peer] = [*seen, *new][-MOST_OUTSIDE:]
             self._lead(home)
+        elif inside:
+            self._admit(home)  # the way to it may have changed
 
     def lend(self, peer: str, addresses: Iterable[IpAddress]) -> None:
         """A site has given us these addresses: packets of our own to its networks bear them from now on."""
@@ -190,6 +193,18 @@ class Housing:
                 self._kernel.delete_route(known[place])
             del known[place]
         self._rule()
+        self._admit(home)
+
+    def _admit(self, home: Home) -> None:
+        """Let in what peers send who are behind themselves; of those that nobody knows yet, by the way to anywhere."""
+        for spec in self._routes[home.name].values():
+            if spec.table in TABLES:
+                known = [each for each in self._all_outside(home) if each in spec.destination]
+                for address in known or [spec.destination[spec.destination.num_addresses // 2]]:
+                    self._reverse_path.admit(address)
+
+    def _all_outside(self, home: Home) -> list[IpAddress]:
+        return [*home.outside, *(address for peer in home.peers for address in self._outside.get(peer, ()))]
 
     def _rule(self) -> None:
         """Have those rules that the routes need, and no others."""
@@ -203,7 +218,7 @@ class Housing:
 
     def _routes_of(self, home: Home, sources: list[IpAddress]) -> list[RouteSpec]:
         lent = {spec.address.version: spec.address.ip for peer in home.peers for spec in self._lent.get(peer, ())}
-        outside = [*home.outside, *(address for peer in home.peers for address in self._outside.get(peer, ()))]
+        outside = self._all_outside(home)
         return [
             RouteSpec(
                 destination=route.network,

@@ -7,12 +7,13 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
 
-from edgevpn.daemon.homes import Home, site_home
+from edgevpn.daemon.homes import Home, Route, site_home
 from edgevpn.daemon.housing import MOST_OUTSIDE, Housing, Numbers
 from edgevpn.daemon.routing import TABLES, rules_for
 from edgevpn.kernel.errors import AlreadyExists
 from edgevpn.kernel.memory import MemoryKernel
-from edgevpn.kernel.network_spec import MAIN_TABLE, AddressSpec, LinkSpec
+from edgevpn.kernel.network_spec import MAIN_TABLE, AddressSpec, LinkSpec, Path
+from edgevpn.kernel.sysctl import Setting
 from tests.support.configs import office
 
 OFFICE = site_home(office())
@@ -97,6 +98,21 @@ def test_a_route_that_would_swallow_the_tunnel(kernel: MemoryKernel, housing: Ho
     assert [route.table for route in kernel.list_routes()] == [TABLES[24]]
     housing.remove(OFFICE)
     assert (kernel.list_rules(), kernel.list_routes(), housing.rules) == ((), (), frozenset())
+
+
+def test_what_comes_from_a_peer_behind_itself_is_let_in(kernel: MemoryKernel, housing: Housing) -> None:
+    strict = Setting(4, "uplink", "rp_filter")
+    kernel.change_settings({strict: 1})
+    kernel.set_path(ip_network("10.2.0.1"), Path("uplink", LAN.address.ip, None, 1500))
+    housing.meet("office", [ip_address("203.0.113.1")])
+    assert kernel.read_setting(strict) == 1
+    housing.meet("office", [ip_address("10.2.0.1")])
+    assert kernel.read_setting(strict) == 2
+    housing.close()
+    assert kernel.read_setting(strict) == 1
+
+    housing.add(Home("site b", ("b",), "evpn-b", {}, routes=(Route(ip_network("0.0.0.0/0")),), callers=True))
+    assert kernel.read_setting(strict) == 2
 
 
 def test_rules_that_several_need(kernel: MemoryKernel, housing: Housing) -> None:

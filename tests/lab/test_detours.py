@@ -61,7 +61,7 @@ def test_a_translated_flow_turns_into_the_tunnel(
 ) -> None:
     """It went out of the WAN under the gateway's address; afterwards the other end sees who it is.
 
-    What is masqueraded the kernel may forget by itself when it leaves by another interface, any other translation never.
+    What is masqueraded the kernel may forget by itself when it leaves by another interface, other translations never.
     """
     peers.strongswan(gateway_b, site.mirrored())
     gateway_a.nft(WAY_OUT.replace("TRANSLATION", translation))

@@ -134,6 +134,27 @@ def test_host_to_host(
     tunnel.wait_new_keys(old)
 
 
+@pytest.mark.parametrize("peer", ["strongswan"], indirect=True)
+def test_a_peer_inside_its_own_network(
+    network: Network, tunnels: Tunnels, site: Connection, gateway_a: Node, gateway_b: Node
+) -> None:
+    """All that is beside the peer is behind it, too; and the WAN takes only what a route leads back to."""
+    gateway_a.sysctl(ipv4__conf__wan__rp_filter=1)
+    a = network["gateway_a"]
+    around = replace(site, local_ts=(a.lan.net4, f"{a.wan.v4}/32"), remote_ts=(network["gateway_b"].wan.net4,))
+    tunnel = tunnels.between(around)
+
+    tunnel.up()
+
+    with capturing(network["internet"], "a") as seen:
+        assert ping(network["host_a"], gateway_b.wan.v4).passed
+        assert ping(gateway_a, gateway_b.wan.v4).passed
+    assert not seen.strays()
+    tunnel.ours.stop()
+    assert gateway_a.run("sysctl", "-n", "net.ipv4.conf.wan.rp_filter").strip() == "1"
+    gateway_a.sysctl(ipv4__conf__wan__rp_filter=0)
+
+
 def test_everything_goes_in_but_the_lan(
     network: Network, peers: Peers, site: Connection, gateway_a: Node, gateway_b: Node, host_a: Node, home: Node
 ) -> None:
