@@ -24,6 +24,7 @@ from edgevpn.api.records import (
     PoolStatus,
     Redeemed,
     Reloaded,
+    Repair,
     SavedVersion,
     Settings,
     SiteStatus,
@@ -57,6 +58,12 @@ METHODS: Mapping[str, MethodSpec] = {
     "status": MethodSpec("Everything that is up, coming up or down.", Status),
     "health": MethodSpec("Look at everything that must be right, and say how it stands.", list[Health]),
     "firewall.show": MethodSpec('The nft table that we keep, as nft writes it; "" if there is none.', str),
+    "repair": MethodSpec(
+        "Put back what of ours is missing in the kernel and the firewall, take away what is too much; or only say it.",
+        Repair,
+        {},
+        {"dry_run": bool},
+    ),
     "attempts": MethodSpec(
         "The last attempts to connect, the newest first.",
         list[Attempt],

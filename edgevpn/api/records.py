@@ -26,6 +26,20 @@ class Health(TypedDict):
     cure: str
 
 
+class RepairStep(TypedDict):
+    """What was done, or is to be done, in the words of ip(8) or nft(8); `fault` says why it could not be, if so."""
+
+    command: str
+    fault: str
+
+
+class Repair(TypedDict):
+    """What was not as it should be. `renewed`: SAs that somebody has removed; their tunnels get new keys."""
+
+    steps: list[RepairStep]
+    renewed: list[str]
+
+
 class Subscription(TypedDict):
     """The topics that this connection now hears of."""
 

@@ -91,6 +91,8 @@ def _add_daemon(verbs: Verbs) -> None:
     actions.add_parser(
         "check", parents=[daemon, _json()], help="look whether the ports are open, and can be reached from outside"
     )
+    repair = verbs.add_parser("repair", parents=[daemon, _json()], help="put back what somebody has taken away from us")
+    repair.add_argument("--dry-run", action="store_true", help="only say what would be done")
     verbs.add_parser("reload", parents=[daemon], help="have the daemon read its file again")
     web = verbs.add_parser("web", parents=[daemon], help="serve the panel, in the foreground")
     web.add_argument("--port", type=_port, metavar="PORT", help="TCP port, instead of the file's")

@@ -1,4 +1,4 @@
-"""`edgevpn diagnose`: why somebody could not connect. `edgevpn doctor`: whether we are well ourselves."""
+"""`diagnose`: why somebody could not connect. `doctor`: whether we are well ourselves. `repair`: so that we are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from edgevpn.api.records import Attempt, Health
+from edgevpn.api.records import Attempt, Health, Repair
 from edgevpn.cli.output import FAILED, GOOD, as_json, bad_config, fail
 from edgevpn.client import Client, socket_path
 
@@ -75,6 +75,25 @@ def doctor(options: argparse.Namespace, wanted: frozenset[str] = EVERYTHING) -> 
     return FAILED if any(check["level"] == "bad" for check in checks) else GOOD
 
 
+def repair(options: argparse.Namespace) -> int:
+    """What was not as it should be, a command for each. Fails if something could not be done."""
+    with Client(socket_path(options.socket, os.environ)) as client:
+        found: Repair = client.call("repair", LOOKING, dry_run=options.dry_run)
+    print(as_json(found) if options.json else repair_text(found, options.dry_run))
+    return FAILED if any(step["fault"] for step in found["steps"]) else GOOD
+
+
+def repair_text(found: Repair, dry_run: bool) -> str:
+    """The commands, and which SAs no command can put back."""
+    head = "would do: " if dry_run else "done: "
+    lines = [
+        f"not done: {step['command']}\n  {step['fault']}" if step["fault"] else head + step["command"]
+        for step in found["steps"]
+    ]
+    lines += [f"{head}new keys in the place of {sa}, which somebody has removed" for sa in found["renewed"]]
+    return "\n".join(lines) or "everything is as it should be"
+
+
 def check_text(check: Health) -> str:
     """What was found, and what helps."""
     cure = f"\n  What helps: {check['cure']}" if check["cure"] else ""
@@ -127,4 +146,5 @@ VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "diagnose": diagnose,
     "doctor": doctor,
     "firewall": firewall,
+    "repair": repair,
 }

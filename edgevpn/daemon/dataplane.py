@@ -10,11 +10,10 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from heapq import heappop, heappush
-from ipaddress import ip_interface
 
 from edgevpn.daemon.esp import TRAP, UP, encap_in, encap_out, inbound_sa, outbound_sa, policies
-from edgevpn.daemon.homes import Home, Route
+from edgevpn.daemon.homes import Home
+from edgevpn.daemon.housing import Housing, Numbers
 from edgevpn.daemon.mtu import Wrapping, tunnel_mtu
 from edgevpn.daemon.neighbours import Neighbours
 from edgevpn.daemon.peers import Selectors
@@ -23,10 +22,10 @@ from edgevpn.ike.iana import TsType
 from edgevpn.ike.peer import Mode
 from edgevpn.ike.state import ChildSa
 from edgevpn.kernel.contract import Kernel
-from edgevpn.kernel.errors import NotFound
-from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, RouteSpec
+from edgevpn.kernel.errors import KernelError, NotFound
+from edgevpn.kernel.network_spec import AddressSpec, RouteSpec, RuleSpec
+from edgevpn.kernel.reconcile import Desired
 from edgevpn.kernel.spec import (
-    OURS_IF_ID,
     OURS_REQID,
     IpAddress,
     PolicyKey,
@@ -36,20 +35,6 @@ from edgevpn.kernel.spec import (
     SaState,
     Tags,
 )
-
-
-class Numbers:
-    """Hands out the numbers of a range, the lowest that is free."""
-
-    def __init__(self, numbers: range) -> None:
-        self._fresh = iter(numbers)
-        self._returned: list[int] = []
-
-    def take(self) -> int:
-        return heappop(self._returned) if self._returned else next(self._fresh)
-
-    def give_back(self, number: int) -> None:
-        heappush(self._returned, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +77,11 @@ class Dataplane:
         unix_time: Callable[[], float] = time.time,
     ) -> None:
         self._kernel = kernel
+        self._housing = Housing(kernel)
         self._neighbours = Neighbours(kernel)
         self._clock = clock
         self._unix_time = unix_time
-        self._homes: dict[str, Home] = {}  # by the names of their peers
-        self._if_ids: dict[str, int] = {}  # by the names of homes
-        self._lent: dict[str, list[AddressSpec]] = {}
-        self._free_if_ids, self._free_reqids = Numbers(OURS_IF_ID), Numbers(OURS_REQID)
+        self._free_reqids = Numbers(OURS_REQID)
         self._reqids: dict[Group, int] = {}
         self._groups: dict[int, Group] = {}
         self._children: dict[bytes, Installed] = {}
@@ -110,52 +93,34 @@ class Dataplane:
 
     def add(self, home: Home) -> None:
         """Make an interface and its routes: packets to what lies behind it can no longer leave in clear."""
-        if_id = self._free_if_ids.take()
-        self._if_ids[home.name] = if_id
-        self._homes |= dict.fromkeys(home.peers, home)
-        self._kernel.add_link(LinkSpec(home.interface, if_id, home.mtu))
-        for address in home.addresses:
-            self._kernel.add_address(AddressSpec(home.interface, address))
-        sources = self._own_addresses() if home.routes else []
-        for route in home.routes:
-            self._kernel.add_route(_spec(route, home, sources))
+        try:
+            self._housing.add(home)
+        except KernelError:
+            self._housing.remove(home)
+            raise
 
     def renew(self, old: Home, new: Home) -> None:
         """Make of one home the other, under the same name, without touching its children."""
-        for peer in old.peers:
-            del self._homes[peer]
-        self._homes |= dict.fromkeys(new.peers, new)
-        if new.mtu is not None and new.mtu != old.mtu:
-            self._kernel.set_mtu(new.interface, new.mtu)
-        for address in set(old.addresses) - set(new.addresses):
-            self._kernel.delete_address(AddressSpec(new.interface, address))
-        for address in set(new.addresses) - set(old.addresses):
-            self._kernel.add_address(AddressSpec(new.interface, address))
-        sources = self._own_addresses()
-        for route in set(old.routes) - set(new.routes):
-            with suppress(NotFound):
-                self._kernel.delete_route(_spec(route, new, sources))
-        for route in set(new.routes) - set(old.routes):
-            self._kernel.replace_route(_spec(route, new, sources))
+        self._housing.renew(old, new)
 
     def remove(self, home: Home) -> None:
         """Remove all that `add` and the children made."""
-        if_id = self._if_ids.pop(home.name)
-        for each in [each for each in self._children.values() if each.tags.if_id == if_id]:
+        for each in [each for each in self._children.values() if each.ends.peer in home.peers]:
             self.remove_child(each.child)
-        self._kernel.flush_ours(if_id)
+        if_id = self._housing.remove(home)
         for key in [key for key in self._traps if key.if_id == if_id]:
             del self._traps[key]
         for group in [group for group in self._reqids if group.peer in home.peers]:
             self._ungroup(group)
-        self._free_if_ids.give_back(if_id)
-        for peer in home.peers:
-            del self._homes[peer]
+
+    def meet(self, peer: str, addresses: Iterable[IpAddress]) -> None:
+        """A peer is, or will be called, at these addresses: packets to them do not go into its own tunnel."""
+        self._housing.meet(peer, addresses)
 
     def set_traps(self, peer: str, local: IpAddress, remote: IpAddress) -> None:
         """Have the kernel ask for those children of a peer that start by traffic, between these two addresses."""
         made: list[PolicySpec] = []
-        for child, pair in self._homes[peer].traps:
+        for child, pair in self._housing.of(peer).traps:
             made += policies(*pair, local, remote, Mode.TUNNEL, self._tags(Group(peer, child, pair)), TRAP)
         for policy in made:
             self._traps[policy.key] = policy
@@ -163,26 +128,11 @@ class Dataplane:
 
     def lend(self, peer: str, addresses: Iterable[IpAddress]) -> None:
         """A site has given us these addresses: packets of our own to its networks bear them from now on."""
-        home = self._homes[peer]
-        self.take_back(peer)
-        for address in addresses:
-            spec = AddressSpec(home.interface, ip_interface(address))
-            self._kernel.add_address(spec)
-            self._lent.setdefault(peer, []).append(spec)
-            self._set_sources(home, address.version, address)
+        self._housing.lend(peer, addresses)
 
     def take_back(self, peer: str) -> None:
         """What a site has given us is not ours any more."""
-        for spec in self._lent.pop(peer, ()):
-            self._set_sources(self._homes[peer], spec.address.version, None)
-            with suppress(NotFound):
-                self._kernel.delete_address(spec)
-
-    def _set_sources(self, home: Home, version: int, source: IpAddress | None) -> None:
-        for route in home.routes:
-            if route.network.version == version:
-                spec = RouteSpec(destination=route.network, interface=home.interface, source=source)
-                self._kernel.replace_route(spec)
+        self._housing.take_back(peer)
 
     def child_asked(self, reqid: int) -> tuple[str, str] | None:
         """Peer and child that a packet without an SA belongs to, by the reqid of its policy."""
@@ -193,12 +143,13 @@ class Dataplane:
 
     def install_inbound(self, child: ChildSa, ends: Endpoints) -> None:
         """Receive on a child from now on."""
+        self.meet(ends.peer, (ends.path.remote.host,))
         tags = self._tags(Group(ends.peer, child.name, (child.ts_local, child.ts_remote)))
-        spec = inbound_sa(child, ends, tags, self._homes[ends.peer].lifetimes[child.name])
+        spec = inbound_sa(child, ends, tags, self._housing.of(ends.peer).lifetimes[child.name])
         self._kernel.add_sa(spec)
         self._children[child.spi_in] = Installed(child, ends, tags, spec.key)
         self._spis_in[spec.key] = child.spi_in
-        home = self._homes[ends.peer]
+        home = self._housing.of(ends.peer)
         if home.proxied:
             self._neighbours.welcome(home.interface, _hosts(child))
 
@@ -210,7 +161,7 @@ class Dataplane:
         known = self._children.get(child.spi_in)
         if known is None:
             return False
-        spec = outbound_sa(child, ends, known.tags, self._homes[ends.peer].lifetimes[child.name])
+        spec = outbound_sa(child, ends, known.tags, self._housing.of(ends.peer).lifetimes[child.name])
         self._kernel.add_sa(spec)
         hosts = ends.path.local.host, ends.path.remote.host
         made = policies(child.ts_local, child.ts_remote, *hosts, child.mode, known.tags, UP)
@@ -222,12 +173,18 @@ class Dataplane:
         self._set_mtu(child, ends)
         return True
 
+    def is_alone(self, child: ChildSa) -> bool:
+        """Whether no other child carries the same packets: this one does not follow upon another."""
+        known = self._children.get(child.spi_in)
+        return known is not None and all(len(self._policies[policy.key]) == 1 for policy in known.policies)
+
     def move(self, child: ChildSa, ends: Endpoints) -> None:
         """Both SAs of a child have other ends from now on; keys and sequence numbers stay."""
         known = self._children.get(child.spi_in)
         if known is None:
             return
         local, remote = ends.path.local.host, ends.path.remote.host
+        self.meet(ends.peer, (remote,))
         inbound = self._kernel.move_sa(known.inbound, remote, local, encap_in(ends))
         outbound = known.outbound and self._kernel.move_sa(known.outbound, local, remote, encap_out(ends))
         for key in (known.inbound, known.outbound):
@@ -258,11 +215,12 @@ class Dataplane:
         if known is None:
             return
         self._delete(known.inbound)
-        if self._homes[known.ends.peer].proxied:
+        if self._housing.of(known.ends.peer).proxied:
             self._neighbours.part(_hosts(child))
 
     def close(self) -> None:
         """Leave what is not ours as it was."""
+        self._housing.close()
         self._neighbours.close()
 
     def spi_in_of(self, key: SaKey) -> bytes | None:
@@ -295,26 +253,60 @@ class Dataplane:
         times = [self.traffic(self._children[spi].child).heard for spi in spis_in if spi in self._children]
         return max((at for at in times if at is not None), default=None)
 
+    # --- what shall be there ---
+
+    def desired(self) -> Desired:
+        """All that is to be in the kernel by now."""
+        policies = map(self.policy, {**self._traps, **self._policies})
+        return Desired(
+            sas=frozenset(self._spis_in),
+            policies=tuple(policy for policy in policies if policy is not None),
+            links=tuple(self._housing.links.values()),
+            addresses=self._housing.addresses,
+            routes=(*self._housing.routes(), *self._neighbours.routes),
+            rules=self._housing.rules,
+            proxies=self._neighbours.proxies,
+        )
+
+    def policy(self, key: PolicyKey) -> PolicySpec | None:
+        """What is to be at that key: the newest child's policy, else the trap, else none."""
+        children = self._policies.get(key)
+        return next(reversed(children.values())) if children else self._traps.get(key)
+
+    def has_link(self, name: str) -> bool:
+        """Whether that interface is one of ours."""
+        return name in self._housing.links
+
+    def has_address(self, spec: AddressSpec) -> bool:
+        """Whether that address is to be there."""
+        return spec in self._housing.addresses
+
+    def has_route(self, spec: RouteSpec) -> bool:
+        """Whether a route of ours is to be at the place of this one."""
+        return self._housing.leads(spec.place) or spec.place in {route.place for route in self._neighbours.routes}
+
+    def has_rule(self, rule: RuleSpec) -> bool:
+        """Whether that rule is to be there."""
+        return rule in self._housing.rules
+
     # --- below ---
 
     def _set_mtu(self, child: ChildSa, ends: Endpoints) -> None:
         """Have the interface take no packet that would not fit the path once it is wrapped."""
-        home, path = self._homes[ends.peer], ends.path
+        home, path = self._housing.of(ends.peer), ends.path
         if home.mtu is not None:
             return
         with suppress(NotFound):
             way = self._kernel.path_to(path.remote.host, path.local.host)
             wrapping = Wrapping(path.remote.host.version, ends.nat, child.suite, child.mode)
             inner_ipv6 = any(ts.ts_type is TsType.IPV6_ADDR_RANGE for ts in child.ts_remote)
-            mtu = tunnel_mtu(way.mtu, wrapping, inner_ipv6)
-            if mtu != self._kernel.get_link(home.interface).mtu:
-                self._kernel.set_mtu(home.interface, mtu)
+            self._housing.set_mtu(home, tunnel_mtu(way.mtu, wrapping, inner_ipv6))
 
     def _tags(self, group: Group) -> Tags:
         if group not in self._reqids:
             reqid = self._free_reqids.take()
             self._reqids[group], self._groups[reqid] = reqid, group
-        return Tags(self._reqids[group], self._if_ids[self._homes[group.peer].name])
+        return Tags(self._reqids[group], self._housing.if_id(self._housing.of(group.peer)))
 
     def _ungroup(self, group: Group) -> None:
         reqid = self._reqids.pop(group)
@@ -322,11 +314,10 @@ class Dataplane:
         self._free_reqids.give_back(reqid)
 
     def _settle(self, key: PolicyKey) -> None:
-        """Have the kernel hold the newest child's policy, else the trap, else none."""
-        children = self._policies.get(key)
-        if not children:
+        """Have the kernel hold what is to be at that key."""
+        if not self._policies.get(key):
             self._policies.pop(key, None)
-        wanted = next(reversed(children.values())) if children else self._traps.get(key)
+        wanted = self.policy(key)
         if wanted is not None:
             self._kernel.update_policy(wanted)
             return
@@ -346,22 +337,7 @@ class Dataplane:
         except NotFound:
             return None
 
-    def _own_addresses(self) -> list[IpAddress]:
-        return [each.address.ip for each in self._kernel.list_all_addresses(foreign=True)]
-
 
 def _hosts(child: ChildSa) -> list[IpAddress]:
     """The addresses of a visitor."""
     return [ts.start_address for ts in child.ts_remote]
-
-
-def _spec(route: Route, home: Home, sources: list[IpAddress]) -> RouteSpec:
-    return RouteSpec(destination=route.network, interface=home.interface, source=_source(sources, route))
-
-
-def _source(sources: list[IpAddress], route: Route) -> IpAddress | None:
-    """An address of this machine that the tunnel takes, for packets of its own."""
-    version = route.network.version
-    return next(
-        (each for each in sources if each.version == version and any(each in net for net in route.beside)), None
-    )

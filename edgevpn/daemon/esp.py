@@ -7,7 +7,7 @@ ports into masks: one policy for each combination and direction.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from edgevpn.config.model import Child, Pool
@@ -18,6 +18,7 @@ from edgevpn.ike.peer import Mode as IkeMode
 from edgevpn.ike.state import ChildSa
 from edgevpn.ike.wire.selector import ANY_PORTS, ANY_PROTOCOL, OPAQUE_PORTS, TrafficSelector
 from edgevpn.kernel.spec import (
+    OURS_MARK,
     UNLIMITED,
     Aead,
     Direction,
@@ -93,9 +94,10 @@ def inbound_sa(child: ChildSa, ends: Endpoints, tags: Tags, lives: Lifetimes) ->
 
 
 def outbound_sa(child: ChildSa, ends: Endpoints, tags: Tags, lives: Lifetimes) -> SaSpec:
-    """The SA that we send on."""
+    """The SA that we send on; what it has made bears our mark."""
     keys = (child.keys.encr_i, child.keys.integ_i) if child.initiator else (child.keys.encr_r, child.keys.integ_r)
-    return _sa(child, ends.path.local.host, ends.path.remote.host, child.spi_out, keys, encap_out(ends), tags, lives)
+    spec = _sa(child, ends.path.local.host, ends.path.remote.host, child.spi_out, keys, encap_out(ends), tags, lives)
+    return replace(spec, output_mark=OURS_MARK)
 
 
 def policies(

@@ -25,10 +25,12 @@ from edgevpn.config.model import Gateway as GatewaySettings
 from edgevpn.daemon.answers import Answers
 from edgevpn.daemon.certificates import NONE, Certificates, needs_certificates
 from edgevpn.daemon.dataplane import Dataplane
+from edgevpn.daemon.detours import Detours
 from edgevpn.daemon.device_status import device_status, session_status
 from edgevpn.daemon.guard import UNGUARDED, Guard
 from edgevpn.daemon.homes import Home, homes, site_home
 from edgevpn.daemon.keeper import IpAddress, Keeper
+from edgevpn.daemon.kernel_events import KernelEvents
 from edgevpn.daemon.keyring import Keyring
 from edgevpn.daemon.leases import Leases
 from edgevpn.daemon.logs import note
@@ -41,6 +43,7 @@ from edgevpn.daemon.runner import Runner
 from edgevpn.daemon.status import Seen, site_status
 from edgevpn.daemon.tally import Tally
 from edgevpn.daemon.transport import Transport, source_for
+from edgevpn.daemon.upholding import Upholding
 from edgevpn.daemon.usage import Amount
 from edgevpn.daemon.visitors import Visitors
 from edgevpn.daemon.wall import Wall, is_managed, lans, uplinks
@@ -49,13 +52,11 @@ from edgevpn.daemon.ways import Ways
 from edgevpn.daemon.witness import Witness
 from edgevpn.diagnosis.attempts import Attempts
 from edgevpn.ike.contract import (
-    ChildExpired,
     Datagram,
     Effect,
     FindPath,
     Input,
     KeysDerived,
-    MappingChanged,
     Reconfigure,
     Settings,
     Terminate,
@@ -63,20 +64,10 @@ from edgevpn.ike.contract import (
 from edgevpn.ike.endpoint import Endpoint
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.questions import Question
-from edgevpn.ike.state import Address, Established, Path
+from edgevpn.ike.state import Established, Path
 from edgevpn.ike.table import WithPeer
 from edgevpn.kernel.contract import Features, Kernel
 from edgevpn.kernel.errors import KernelError
-from edgevpn.kernel.events import (
-    Acquire,
-    AddressChanged,
-    Event,
-    EventsLost,
-    Expire,
-    LinkChanged,
-    RouteChanged,
-    SaMappingChanged,
-)
 from edgevpn.kernel.firewall import FirewallSpec
 from edgevpn.kernel.nft import Nft
 from edgevpn.pki.office import Standing
@@ -116,7 +107,7 @@ class Gateway:
         self._config: Config | None = None
         self._known = frozenset[str]()
         self._closed: set[str] = set()  # sites that the owner has taken down
-        self._wall = Wall(nft, self._firewall) if nft else None
+        self.wall = Wall(nft, self._firewall) if nft else None
         self._homes: dict[str, Home] = {}
         self._keepers: dict[str, Keeper] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -127,8 +118,13 @@ class Gateway:
         self.tally = Tally(self._clock)
         self.meter = Meter(self._count)
         self._dataplane = Dataplane(kernel, self._clock)
+        self._detours = Detours(kernel)
         self._transport = Transport(kernel, ports, self._on_datagram)
         self._ways = Ways(kernel, self._transport, self._keepers, self._homes, self.sas_of, self.feed)
+        self.upholding = Upholding(kernel, self._dataplane, self.feed, self._clock)
+        self._kernel_events = KernelEvents(
+            kernel, self._dataplane, self._keepers, self._ways, self.upholding, self.feed, self._touch_wall
+        )
         self._answers = Answers(self.feed, self._begin)
         self._answers.keyring = NONE
         self.attempts = Attempts()
@@ -146,7 +142,14 @@ class Gateway:
         )
         self._endpoint = Endpoint((), os.urandom, settings)
         reception = Reception(
-            self._keepers, self.visitors, self._dataplane, key_log, self._one_less.set, self.meter, self.news
+            self._keepers,
+            self.visitors,
+            self._dataplane,
+            key_log,
+            self._one_less.set,
+            self.meter,
+            self.news,
+            self._detours.close,
         )
         self._runner = Runner(
             self._endpoint,
@@ -172,9 +175,10 @@ class Gateway:
                 loop.add_reader(self._kernel.fileno(), self._on_kernel_events)
                 self.apply(config)
                 self._group.create_task(self._guard.keep(self.certificates.run, "certificates"))
-                if self._wall:
-                    await self._wall.settle()  # it stands before anybody is told that we are there
-                    self._group.create_task(self._guard.keep(self._wall.run, "firewall"))
+                self._group.create_task(self._guard.keep(self._detours.run, "connections"))
+                if self.wall:
+                    await self.wall.settle()  # it stands before anybody is told that we are there
+                    self._group.create_task(self._guard.keep(self.wall.run, "firewall"))
                 started.set()
                 while True:
                     await asyncio.sleep(TICK)
@@ -184,12 +188,13 @@ class Gateway:
             await self._say_goodbye()
             loop.remove_reader(self._kernel.fileno())
             self._ways.close()
+            self.upholding.close()
             self._runner.stop()
             self._transport.close()
             self.visitors.close()
             self._dataplane.close()
-            if self._wall:
-                self._wall.close()
+            if self.wall:
+                self.wall.close()
             self._kernel.flush_ours()
             self._kernel.close()
 
@@ -229,6 +234,7 @@ class Gateway:
             else:
                 self._add(home, sites.get(name))
         self.certificates.apply(config)
+        self.upholding.touch()
         self._touch_wall()
 
     def reopen(self) -> None:
@@ -368,7 +374,7 @@ class Gateway:
 
     async def firewall_lacks(self) -> tuple[str, ...]:
         """What our firewall's rules are short of; nothing where they are somebody else's. Raises KernelError."""
-        return tuple(map(str, await self._wall.lacks())) if self._wall else ()
+        return tuple(map(str, await self.wall.lacks())) if self.wall else ()
 
     async def standing(self) -> tuple[Standing, ...]:
         """How our certificates stand; none if nobody needs any. Raises PkiError."""
@@ -434,6 +440,13 @@ class Gateway:
         """A number from 0 to 1."""
         return random.random()  # noqa: S311 - spreads retries, keeps nothing secret
 
+    def met(self, site: str, addresses: tuple[IpAddress, ...]) -> None:
+        """A site's peer will be called at these addresses."""
+        try:
+            self._dataplane.meet(site, addresses)
+        except KernelError as error:
+            note(log, logging.ERROR, "routes_not_set", site=site, why=error)
+
     def set_traps(self, site: str, local: IpAddress, remote: IpAddress) -> None:
         """Have the kernel tell of packets for the site's children."""
         try:
@@ -450,8 +463,8 @@ class Gateway:
             self.visitors.count(owner.device, amount)
 
     def _touch_wall(self) -> None:
-        if self._wall:
-            self._wall.touch()
+        if self.wall:
+            self.wall.touch()
 
     def _firewall(self) -> FirewallSpec | None:
         """What the firewall shall do now. Raises KernelError."""
@@ -480,28 +493,7 @@ class Gateway:
         self.feed(Datagram(path, octets))
 
     def _on_kernel_events(self) -> None:
-        self._guard.call(self._read_kernel_events, "kernel events")
-
-    def _read_kernel_events(self) -> None:
-        events = self._kernel.read_events()
-        for event in events:
-            self._on_kernel_event(event)
-        self._ways.changed(events)
-        if any(isinstance(event, AddressChanged | LinkChanged | RouteChanged | EventsLost) for event in events):
-            self._touch_wall()
-
-    def _on_kernel_event(self, event: Event) -> None:
-        match event:
-            case Acquire(reqid=reqid):
-                peer, child = self._dataplane.child_asked(reqid) or ("", "")
-                if keeper := self._keepers.get(peer):
-                    keeper.want([child])
-            case Expire(key=key, hard=hard):
-                if spi_in := self._dataplane.spi_in_of(key):
-                    self.feed(ChildExpired(spi_in, hard))
-            case SaMappingChanged(key=key, source=source, source_port=port):
-                if spi_in := self._dataplane.spi_in_of(key):
-                    self.feed(MappingChanged(spi_in, Address(source, port)))
+        self._guard.call(self._kernel_events.read, "kernel events")
 
 
 def _dropped(old: Config, new: Config) -> set[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 
 from edgevpn.config.model import Config, Pool, Site, Start
-from edgevpn.config.values import Network
+from edgevpn.config.values import Address, Network
 from edgevpn.daemon.esp import Lifetimes, child_lifetimes, pool_lifetimes
 from edgevpn.daemon.peers import Selectors, pool_peer_names, selectors_of
 
@@ -28,6 +28,7 @@ class Home:
     """One interface and all that belongs to it. `lifetimes` are those of its children by name.
 
     `traps` are children that the first packet brings up. `proxied`: neighbours are answered for whoever lives here.
+    `outside` is where the peer is, as far as that is written; `callers`: it may be elsewhere, or has a name.
     """
 
     name: str
@@ -39,6 +40,8 @@ class Home:
     routes: tuple[Route, ...] = ()
     traps: tuple[tuple[str, Selectors], ...] = ()
     proxied: bool = False
+    outside: tuple[Address, ...] = ()
+    callers: bool = False
 
 
 def homes(config: Config) -> tuple[Home, ...]:
@@ -61,6 +64,8 @@ def site_home(site: Site) -> Home:
         mtu=site.mtu,
         routes=tuple(routes.values()),
         traps=tuple((child.name, selectors_of(child)) for child in site.children if child.start is Start.TRAFFIC),
+        outside=tuple(host for host in site.remote if not isinstance(host, str)),
+        callers=not site.remote or any(isinstance(host, str) for host in site.remote),
     )
 
 

@@ -98,6 +98,9 @@ class World(Protocol):
     async def certificates_read(self) -> None:
         """Wait until all certificates that there are have been read."""
 
+    def met(self, site: str, addresses: tuple[IpAddress, ...]) -> None:
+        """The site's peer will be called at these addresses: no route of its tunnel may lead there."""
+
     def set_traps(self, site: str, local: IpAddress, remote: IpAddress) -> None:
         """Have the kernel tell of packets for the site's children."""
 
@@ -395,6 +398,7 @@ class Keeper:
             except (OSError, TimeoutError) as error:
                 why = f"{host} does not resolve: {getattr(error, 'strerror', None) or 'no answer'}"
                 continue
+            self._world.met(self.site.name, addresses)
             for address in addresses:
                 local = self.site.local or self._world.source_for(address)
                 if local is None or local.version != address.version:

@@ -38,6 +38,16 @@ class Neighbours:
                 del self._children[address]
                 self._remove(address)
 
+    @property
+    def routes(self) -> tuple[RouteSpec, ...]:
+        """To all visitors."""
+        return tuple(route for route, _ in self._made.values())
+
+    @property
+    def proxies(self) -> frozenset[ProxySpec]:
+        """For all visitors, but for those that somebody else answers for."""
+        return frozenset(proxy for _, proxies in self._made.values() for proxy in proxies)
+
     def close(self) -> None:
         """Leave the LAN's interfaces as they were."""
         before, self._before = self._before, {}
@@ -46,16 +56,16 @@ class Neighbours:
 
     def _add(self, interface: str, address: IpAddress) -> None:
         route = RouteSpec(destination=ip_network(address), interface=interface)
-        proxies = tuple(ProxySpec(lan, address) for lan in self._lans(address, interface))
-        self._made[address] = route, proxies
+        self._made[address] = route, ()
         self._kernel.add_route(route)
-        for proxy in proxies:
+        for proxy in [ProxySpec(lan, address) for lan in self._lans(address, interface)]:
             if address.version == 6:
                 self._before = (
                     self._kernel.change_settings({Setting(6, proxy.interface, "proxy_ndp"): 1}) | self._before
                 )
             with suppress(AlreadyExists):
                 self._kernel.add_proxy(proxy)
+                self._made[address] = route, (*self._made[address][1], proxy)
 
     def _remove(self, address: IpAddress) -> None:
         route, proxies = self._made.pop(address)

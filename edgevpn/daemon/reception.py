@@ -42,8 +42,9 @@ class Reception:
         gone: Callable[[], None],
         meter: Meter | None = None,
         news: News | None = None,
+        opened: Callable[[ChildSa], None] = lambda child: None,
     ) -> None:
-        """`gone` is called whenever an IKE SA has ended."""
+        """`gone` is called whenever an IKE SA has ended, `opened` when a site's child is up that replaces no other."""
         self._keepers = keepers
         self._visitors = visitors
         self._dataplane = dataplane
@@ -51,6 +52,7 @@ class Reception:
         self._gone = gone
         self._meter = meter or Meter()
         self._news = news or News()
+        self._opened = opened
 
     def ike_up(self, up: IkeSaUp) -> None:
         event = "ike_rekeyed" if up.replaces else "ike_up"
@@ -92,6 +94,8 @@ class Reception:
         elif keeper := self._keepers.get(ends.peer):
             keeper.child_up(child.name)
             self._meter.begin(child, Owner(site=ends.peer, child=child.name))
+            if self._dataplane.is_alone(child):
+                self._opened(child)
             self._news.site(ends.peer)
 
     def child_going(self, child: ChildSa) -> None:

@@ -21,6 +21,7 @@ from edgevpn.daemon.options import Ports, StartFailed
 from edgevpn.ike.state import Address, Path
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.ports import udp_port_owners
+from edgevpn.kernel.spec import OURS_MARK
 
 IpAddress: TypeAlias = IPv4Address | IPv6Address
 Deliver = Callable[[Path, bytes], None]
@@ -45,7 +46,7 @@ PROBE_PORT = 500  # to find a source address; nothing is sent
 
 
 class Unprotected(Protocol):
-    """What the kernel must do for sockets that speak IKE."""
+    """What the kernel must do for sockets that speak IKE: see `Kernel`."""
 
     def bypass_socket(self, sock: socket.socket) -> None: ...
 
@@ -149,8 +150,10 @@ class Transport:
 
 
 def source_for(remote: IpAddress) -> IpAddress | None:
-    """The address of this machine that packets to `remote` leave from; None if nothing leads there."""
+    """The address of this machine that packets of ours to `remote` leave from; None if nothing leads there."""
     with socket.socket(_family(remote), socket.SOCK_DGRAM) as probe, suppress(OSError):
+        with suppress(PermissionError):  # then there are no rules either that ask for it
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, OURS_MARK.value)
         probe.connect((str(remote), PROBE_PORT))
         return ip_address(probe.getsockname()[0])
     return None

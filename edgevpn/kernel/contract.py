@@ -11,7 +11,7 @@ from typing import Protocol
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.events import Event
 from edgevpn.kernel.firewall import FirewallSpec
-from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, Path, ProxySpec, RouteSpec
+from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, Path, ProxySpec, RouteSpec, RuleSpec
 from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp, Update
 from edgevpn.kernel.spec import (
     SPI_RANGE,
@@ -53,6 +53,7 @@ class Flushed:
     routes: int = 0
     links: int = 0
     proxies: int = 0
+    rules: int = 0
 
 
 class Tagged(Protocol):
@@ -72,9 +73,9 @@ def require_all_ours(operations: Iterable[Operation]) -> None:
     """Raise ValueError if an operation is about something that bears a tag, and not one of ours."""
     for operation in operations:
         match operation:
-            case Add(SaSpec() | PolicySpec() | LinkSpec() | RouteSpec() as what):
+            case Add(SaSpec() | PolicySpec() | LinkSpec() | RouteSpec() | RuleSpec() as what):
                 require_ours(what)
-            case Update(what) | Delete(LinkState() | RouteSpec() as what) | SetMtu(what) | SetUp(what):
+            case Update(what) | Delete(LinkState() | RouteSpec() | RuleSpec() as what) | SetMtu(what) | SetUp(what):
                 require_ours(what)
 
 
@@ -140,7 +141,7 @@ class Kernel(Protocol):
         """Our policies, or with `foreign` everybody's, without those of sockets."""
 
     def bypass_socket(self, sock: socket.socket) -> None:
-        """Exempt a socket's packets, in and out, from all policies."""
+        """Exempt a socket's packets, in and out, from all policies, and give those that it sends our mark."""
 
     def enable_udp_encapsulation(self, sock: socket.socket) -> None:
         """Let the kernel take the ESP packets (RFC 3948) out of what a UDP socket receives."""
@@ -190,8 +191,17 @@ class Kernel(Protocol):
     def list_routes(self) -> tuple[RouteSpec, ...]:
         """Our routes, of all tables."""
 
+    def add_rule(self, spec: RuleSpec) -> None:
+        """Add a rule of policy routing. AlreadyExists."""
+
+    def delete_rule(self, spec: RuleSpec) -> None:
+        """Remove a rule. NotFound."""
+
+    def list_rules(self) -> tuple[RuleSpec, ...]:
+        """Our rules."""
+
     def path_to(self, destination: IpAddress, source: IpAddress | None = None) -> Path:
-        """How packets to an address leave. NotFound: nothing leads there."""
+        """How packets of ours, with our mark, leave to an address. NotFound: nothing leads there."""
 
     def add_proxy(self, spec: ProxySpec) -> None:
         """Answer for an address. AlreadyExists, whosever it is; NotFound: no such interface."""
@@ -214,8 +224,11 @@ class Kernel(Protocol):
     def statistics(self) -> Mapping[str, int]:
         """How many packets XFRM dropped, by reason ("XfrmInNoStates"). NotSupported."""
 
-    def forget_connections(self, destinations: Collection[IpNetwork]) -> int:
-        """Make connection tracking forget what was begun to some networks; returns how many. NotSupported."""
+    def forget_connections(self, pairs: Collection[tuple[IpNetwork, IpNetwork]]) -> int:
+        """Make connection tracking forget what is translated or offloaded between a network of ours and one of others.
+
+        Returns how many connections that were. May be called in another thread. NotSupported.
+        """
 
     def firewall_changes(self, wanted: FirewallSpec | None) -> tuple[str, ...]:
         """What `set_firewall` would do, in words. NotSupported: the program nft is missing."""

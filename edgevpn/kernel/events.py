@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from edgevpn.kernel.network_spec import InterfaceAddress, LinkState, RouteSpec
-from edgevpn.kernel.spec import IpAddress, SaKey, Selector
+from edgevpn.kernel.network_spec import InterfaceAddress, LinkState, RouteSpec, RuleSpec
+from edgevpn.kernel.spec import IpAddress, PolicyKey, SaKey, Selector
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,25 @@ class SaMappingChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SaRemoved:
+    """Somebody else has removed an SA of ours; None: all SAs that there were."""
+
+    key: SaKey | None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRemoved:
+    """Somebody else has removed a policy of ours; None: all policies that there were."""
+
+    key: PolicyKey | None
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallRemoved:
+    """Our nft table is gone."""
+
+
+@dataclass(frozen=True, slots=True)
 class LinkChanged:
     """An interface appeared, changed, or is gone."""
 
@@ -68,8 +87,27 @@ class RouteChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleRemoved:
+    """A rule of policy routing is gone."""
+
+    rule: RuleSpec
+
+
+@dataclass(frozen=True, slots=True)
 class EventsLost:
     """The kernel had more to say than we read in time: read again what matters."""
 
 
-Event: TypeAlias = Acquire | Expire | SaMappingChanged | LinkChanged | AddressChanged | RouteChanged | EventsLost
+Event: TypeAlias = (
+    Acquire
+    | Expire
+    | SaMappingChanged
+    | SaRemoved
+    | PolicyRemoved
+    | FirewallRemoved
+    | LinkChanged
+    | AddressChanged
+    | RouteChanged
+    | RuleRemoved
+    | EventsLost
+)

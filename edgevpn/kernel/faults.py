@@ -73,6 +73,12 @@ ROUTE: Faults = {
     errno.EAFNOSUPPORT: Fault(NotSupported, "this kernel has no IPv6"),
 }
 
+RULE: Faults = {
+    errno.ENOENT: Fault(NotFound, "there is none"),
+    errno.EOPNOTSUPP: Fault(NotSupported, "this kernel was built without IP_MULTIPLE_TABLES"),
+    errno.EAFNOSUPPORT: Fault(NotSupported, "this kernel was built without IP_MULTIPLE_TABLES, or has no IPv6"),
+}
+
 PROXY: Faults = {
     errno.ENODEV: Fault(NotFound, "there is no such interface"),
     errno.ENOENT: Fault(NotFound, "there is none"),

@@ -296,7 +296,7 @@ class MemoryKernel(MemorySystem):
         allocated = [key for key, spi in self._allocated.items() if if_id in (None, spi.if_id)]
         names = {link.name for link in links}
         routes = [route for route in self._routes if if_id is None or route.interface in names]
-        proxies = self.list_proxies() if if_id is None else ()
+        proxies, rules = (self.list_proxies(), self.list_rules()) if if_id is None else ((), ())
         remove(self._policies, policies)
         remove(self._sas, sas)
         remove(self._allocated, allocated)
@@ -304,9 +304,11 @@ class MemoryKernel(MemorySystem):
             self.delete_route(route)
         for proxy in proxies:
             self.delete_proxy(proxy)
+        for rule in rules:
+            self.delete_rule(rule)
         for link in links:
             self.delete_link(link.name)
-        return Flushed(len(sas) + len(allocated), len(policies), len(routes), len(links), len(proxies))
+        return Flushed(len(sas) + len(allocated), len(policies), len(routes), len(links), len(proxies), len(rules))
 
 
 def remove(objects: dict[K, V], keys: Iterable[K]) -> None:

@@ -1,4 +1,4 @@
-"""XFRM interfaces, addresses, routes and proxies of the kernel in memory."""
+"""XFRM interfaces, addresses, routes, rules and proxies of the kernel in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from edgevpn.kernel import faults
 from edgevpn.kernel.contract import Features, require_ours
-from edgevpn.kernel.events import AddressChanged, LinkChanged, RouteChanged
+from edgevpn.kernel.events import AddressChanged, LinkChanged, RouteChanged, RuleRemoved
 from edgevpn.kernel.memory_base import MemoryBase, can_fail, refuse
 from edgevpn.kernel.network_spec import (
     MAIN_TABLE,
@@ -21,6 +21,7 @@ from edgevpn.kernel.network_spec import (
     Path,
     ProxySpec,
     RouteSpec,
+    RuleSpec,
 )
 from edgevpn.kernel.spec import IpAddress, IpNetwork
 
@@ -45,6 +46,7 @@ class MemoryNetwork(MemoryBase):
         self._links_made = 0
         self._addresses: list[AddressSpec] = list(DEFAULT_ADDRESSES)
         self._routes: list[RouteSpec] = []
+        self._rules: list[RuleSpec] = []
         self._proxies: list[ProxySpec] = []
         self._paths: dict[IpNetwork, Path] = dict(DEFAULT_PATHS)
         for name, mtu in (("lo", 65536), ("uplink", DEFAULT_MTU)):
@@ -192,6 +194,27 @@ class MemoryNetwork(MemoryBase):
     def _drop_route(self, spec: RouteSpec) -> None:
         self._routes.remove(spec)
         self.emit(RouteChanged(spec, gone=True))
+
+    # Rules
+
+    @can_fail
+    def add_rule(self, spec: RuleSpec) -> None:
+        require_ours(spec)
+        if spec in self._rules:
+            refuse("add", spec, errno.EEXIST, faults.RULE)
+        self._rules.append(spec)
+
+    @can_fail
+    def delete_rule(self, spec: RuleSpec) -> None:
+        require_ours(spec)
+        if spec not in self._rules:
+            refuse("delete", spec, errno.ENOENT, faults.RULE)
+        self._rules.remove(spec)
+        self.emit(RuleRemoved(spec))
+
+    @can_fail
+    def list_rules(self) -> tuple[RuleSpec, ...]:
+        return tuple(self._rules)
 
     # Proxies
 

@@ -36,15 +36,15 @@ EVERY_INTERFACE = ("all", "default")
 class MemorySystem(MemoryNetwork):
     """What `contract.Kernel` offers beside IPsec and the network.
 
-    `drops` are the counters to be read, None for a kernel that does not count; `connections` holds where tracked
-    connections go; `firewall` is what was asked for last.
+    `drops` are the counters to be read, None for a kernel that does not count; `connections` holds the ends
+    of those that are translated; `firewall` is what was asked for last.
     """
 
     def __init__(self, have: Features) -> None:
         super().__init__(have)
         self._settings: dict[Setting, int] = {}
         self.drops: dict[str, int] | None = {"XfrmInNoStates": 0, "XfrmInNoPols": 0, "XfrmOutNoStates": 0}
-        self.connections: list[IpAddress] = []
+        self.connections: list[tuple[IpAddress, IpAddress]] = []
         self.firewall: FirewallSpec | None = None
 
     @can_fail
@@ -67,8 +67,12 @@ class MemorySystem(MemoryNetwork):
         return dict(self.drops)
 
     @can_fail
-    def forget_connections(self, destinations: Collection[IpNetwork]) -> int:
-        kept = [address for address in self.connections if not any(address in network for network in destinations)]
+    def forget_connections(self, pairs: Collection[tuple[IpNetwork, IpNetwork]]) -> int:
+        kept = [
+            (source, destination)
+            for source, destination in self.connections
+            if not any(source in ours and destination in theirs for ours, theirs in pairs)
+        ]
         forgotten = len(self.connections) - len(kept)
         self.connections = kept
         return forgotten

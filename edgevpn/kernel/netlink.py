@@ -88,12 +88,13 @@ def request(kind: IntEnum, message: nlmsg, flags: Flag = NO_FLAGS) -> Request:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message from the kernel, header included in `octets`."""
+    """A message from the kernel, header included in `octets`. `port` is of the socket that gave rise to it, 0: none."""
 
     type: int
     flags: int
     sequence: int
     octets: bytes
+    port: int = 0
 
 
 class NetlinkError(OSError):
@@ -108,10 +109,10 @@ def messages(octets: bytes) -> Iterator[Message]:
     """Split a datagram into its messages."""
     offset = 0
     while offset + HEADER.size <= len(octets):
-        length, kind, flags, sequence, _ = HEADER.unpack_from(octets, offset)
+        length, kind, flags, sequence, port = HEADER.unpack_from(octets, offset)
         if not HEADER.size <= length <= len(octets) - offset:
             return
-        yield Message(kind, flags, sequence, octets[offset : offset + length])
+        yield Message(kind, flags, sequence, octets[offset : offset + length], port)
         offset += (length + 3) & ~3
 
 
@@ -153,6 +154,12 @@ class NetlinkSocket:
 
     def close(self) -> None:
         self._socket.close()
+
+    @property
+    def port(self) -> int:
+        """What messages bear that we gave rise to by this socket."""
+        port: int = self._socket.getsockname()[0]
+        return port
 
     def do(self, request: Request) -> None:
         """Have one thing done; raises NetlinkError."""

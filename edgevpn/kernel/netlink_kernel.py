@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from enum import Enum, auto
 from itertools import groupby
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
-from edgevpn.kernel import connections, network_codec, statistics, sysctl, xfrm
+from edgevpn.kernel import connections, network_codec, nft_events, statistics, sysctl, xfrm
 from edgevpn.kernel.contract import Features, Flushed, require_all_ours
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.events import Event, EventsLost
 from edgevpn.kernel.faults import reading, telling
 from edgevpn.kernel.firewall import FirewallSpec, table
-from edgevpn.kernel.netlink import NETLINK_ROUTE, NETLINK_XFRM, EventSocket, Message, Opener, open_socket
+from edgevpn.kernel.netlink import (
+    NETLINK_NETFILTER,
+    NETLINK_ROUTE,
+    NETLINK_XFRM,
+    EventSocket,
+    Message,
+    NetlinkError,
+    Opener,
+    open_socket,
+)
 from edgevpn.kernel.network import Network
 from edgevpn.kernel.network_codec import RtGroup
 from edgevpn.kernel.network_spec import OURS_LINK_PREFIX, LinkSpec, LinkState, ProxySpec
@@ -26,6 +36,7 @@ from edgevpn.kernel.sysctl import Setting
 from edgevpn.kernel.xfrm import Xfrm
 
 T = TypeVar("T")
+Reader: TypeAlias = Callable[[Message], Event | None]
 
 TRIAL_LINK = LinkSpec(f"{OURS_LINK_PREFIX}trial", OURS_IF_ID[-1])
 
@@ -48,15 +59,23 @@ class NetlinkKernel(Xfrm, Network):
         Network.__init__(self, opened)
         self._nft = nft or Nft()
         with telling("open", "event sockets", {}):
-            self._xfrm_events = EventSocket(NETLINK_XFRM, xfrm.EVENT_GROUPS, opened)
-            self._route_events = EventSocket(NETLINK_ROUTE, tuple(RtGroup), opened)
+            self._sources: list[tuple[EventSocket, Reader]] = [
+                (EventSocket(NETLINK_XFRM, xfrm.EVENT_GROUPS, opened), self._read_xfrm_event),
+                (EventSocket(NETLINK_ROUTE, tuple(RtGroup), opened), network_codec.read_event),
+            ]
+        with suppress(NetlinkError):  # a kernel without netfilter has no table that could be lost
+            tables = EventSocket(NETLINK_NETFILTER, (nft_events.NFT_GROUP,), opened)
+            self._sources.append((tables, nft_events.read_event))
         self._poll = select.epoll()
-        for source in (self._xfrm_events, self._route_events):
+        for source, _ in self._sources:
             self._poll.register(source.fileno(), select.EPOLLIN)
 
     def close(self) -> None:
-        for source in (self._poll, self._xfrm_events, self._route_events, self._xfrm, self._route):
+        self._poll.close()
+        for source, _ in self._sources:
             source.close()
+        self._xfrm.close()
+        self._route.close()
 
     def apply(self, operations: Sequence[Operation]) -> tuple[KernelError | None, ...]:
         require_all_ours(operations)
@@ -89,9 +108,9 @@ class NetlinkKernel(Xfrm, Network):
         links = [link for link in self.list_links() if if_id is None or link.if_id == if_id]
         policies, sas = self.flush_policies(if_id), self.flush_sas(if_id)
         routes = self.flush_routes(None) if if_id is None else sum(self.flush_routes(link.name) for link in links)
-        proxies = self.flush_proxies() if if_id is None else 0
+        proxies, rules = (self.flush_proxies(), self.flush_rules()) if if_id is None else (0, 0)
         self.delete_links(links)
-        return Flushed(sas, policies, routes, len(links), proxies)
+        return Flushed(sas, policies, routes, len(links), proxies, rules)
 
     def read_setting(self, setting: Setting) -> int:
         return sysctl.read_setting(setting)
@@ -102,8 +121,8 @@ class NetlinkKernel(Xfrm, Network):
     def statistics(self) -> Mapping[str, int]:
         return statistics.read_statistics()
 
-    def forget_connections(self, destinations: Collection[IpNetwork]) -> int:
-        return connections.forget_connections(destinations, self._opened)
+    def forget_connections(self, pairs: Collection[tuple[IpNetwork, IpNetwork]]) -> int:
+        return connections.forget_connections(pairs, self._opened)
 
     def firewall_changes(self, wanted: FirewallSpec | None) -> tuple[str, ...]:
         return tuple(map(str, self._firewall_commands(wanted)))
@@ -121,14 +140,18 @@ class NetlinkKernel(Xfrm, Network):
 
     def read_events(self) -> tuple[Event, ...]:
         events: list[Event] = []
-        for source, read in ((self._xfrm_events, xfrm.read_event), (self._route_events, network_codec.read_event)):
+        for source, read in self._sources:
             messages, lost = source.read()
             events += understood(messages, read)
             events += [EventsLost()] if lost else []
         return tuple(events)
 
+    def _read_xfrm_event(self, message: Message) -> Event | None:
+        """What we have done ourselves is no news."""
+        return None if message.port == self._xfrm.port else xfrm.read_event(message)
 
-def understood(messages: Sequence[Message], read: Callable[[Message], Event | None]) -> Iterator[Event]:
+
+def understood(messages: Sequence[Message], read: Reader) -> Iterator[Event]:
     """What messages say; one that makes no sense is one that was lost."""
     for message in messages:
         try:

@@ -1,4 +1,4 @@
-"""XFRM interfaces, addresses, routes and proxies of the real kernel."""
+"""XFRM interfaces, addresses, routes, rules and proxies of the real kernel."""
 
 from __future__ import annotations
 
@@ -51,8 +51,10 @@ from edgevpn.kernel.network_spec import (
     Path,
     ProxySpec,
     RouteSpec,
+    RuleSpec,
 )
 from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp, Update
+from edgevpn.kernel.rule_codec import FR_ACT_UNSPEC, RuleMsg, fibmsg, read_rule, rule_message, rules_message
 from edgevpn.kernel.spec import OURS_IF_ID, IpAddress
 
 Fates: TypeAlias = tuple[KernelError | None, ...]
@@ -185,9 +187,28 @@ class Network:
     def flush_routes(self, interface: str | None) -> int:
         """Remove our routes, all or those by one interface; returns how many."""
         routes = [route for route in self.list_routes() if interface is None or route.interface == interface]
-        fates = self.change_network([Delete(route) for route in routes])
-        raise_first([fate for fate in fates if not isinstance(fate, NotFound)])  # gone by themselves meanwhile
-        return fates.count(None)
+        return self._take_away([Delete(route) for route in routes])
+
+    # Rules
+
+    def add_rule(self, spec: RuleSpec) -> None:
+        require_ours(spec)
+        self._do_network(Add(spec))
+
+    def delete_rule(self, spec: RuleSpec) -> None:
+        require_ours(spec)
+        self._do_network(Delete(spec))
+
+    def list_rules(self) -> tuple[RuleSpec, ...]:
+        with telling("list", "rules", faults.RULE):
+            dump = self._route.dump(request(RuleMsg.GETRULE, rules_message()))
+        with reading("rules"):
+            found = [read_rule(decoded(fibmsg, part.octets)) for part in dump]
+        return tuple(rule for rule in found if rule is not None and rule.ours)
+
+    def flush_rules(self) -> int:
+        """Remove our rules; returns how many."""
+        return self._take_away([Delete(rule) for rule in self.list_rules()])
 
     def path_to(self, destination: IpAddress, source: IpAddress | None = None) -> Path:
         what = f"a way to {destination}"
@@ -227,15 +248,19 @@ class Network:
 
     def flush_proxies(self) -> int:
         """Remove our proxies; returns how many."""
-        fates = self.change_network([Delete(proxy) for proxy in self.list_proxies()])
-        raise_first([fate for fate in fates if not isinstance(fate, NotFound)])
-        return fates.count(None)
+        return self._take_away([Delete(proxy) for proxy in self.list_proxies()])
 
     # All together
 
     def change_network(self, operations: Iterable[Operation]) -> Fates:
         """Carry out operations on links, addresses, routes and proxies that are one request each."""
         return carry_out(self._route, [step(operation) for operation in operations])
+
+    def _take_away(self, operations: Sequence[Delete]) -> int:
+        """Delete what may be gone by itself meanwhile; returns how much was there."""
+        fates = self.change_network(operations)
+        raise_first([fate for fate in fates if not isinstance(fate, NotFound)])
+        return fates.count(None)
 
     def _do_network(self, operation: Operation) -> None:
         raise_first(self.change_network((operation,)))
@@ -290,6 +315,10 @@ def request_for(operation: Operation) -> Request:
             return request(RtMsg.NEWROUTE, route_message(spec, route_scope(spec)), NEW_OR_OTHER)
         case Delete(RouteSpec() as spec):
             return request(RtMsg.DELROUTE, route_message(spec, RT_SCOPE_NOWHERE))
+        case Add(RuleSpec() as spec):
+            return request(RuleMsg.NEWRULE, rule_message(spec), NEW)
+        case Delete(RuleSpec() as spec):
+            return request(RuleMsg.DELRULE, rule_message(spec, FR_ACT_UNSPEC))
         case Add(ProxySpec() as spec):
             return request(RtMsg.NEWNEIGH, proxy_message(spec), NEW)
         case Delete(ProxySpec() as spec):
@@ -304,6 +333,8 @@ def causes(operation: Operation) -> Faults:
             return faults.ADDRESS
         case Add(RouteSpec()) | Update(RouteSpec()) | Delete(RouteSpec()):
             return faults.ROUTE
+        case Add(RuleSpec()) | Delete(RuleSpec()):
+            return faults.RULE
         case Add(ProxySpec()) | Delete(ProxySpec()):
             return faults.PROXY
     return faults.LINK

@@ -7,7 +7,7 @@ from enum import IntEnum
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
-from edgevpn.kernel.events import AddressChanged, Event, LinkChanged, RouteChanged
+from edgevpn.kernel.events import AddressChanged, Event, LinkChanged, RouteChanged, RuleRemoved
 from edgevpn.kernel.framework import ifaddrmsg, ifinfmsg, nlmsg, rtmsg
 from edgevpn.kernel.interfaces import interface_index, interface_name
 from edgevpn.kernel.layout import Layout, Structured
@@ -22,7 +22,8 @@ from edgevpn.kernel.network_spec import (
     RouteKind,
     RouteSpec,
 )
-from edgevpn.kernel.spec import IpAddress, IpNetwork
+from edgevpn.kernel.rule_codec import RuleMsg, fibmsg, read_rule
+from edgevpn.kernel.spec import OURS_MARK, IpAddress, IpNetwork
 
 AF_BRIDGE = 7
 IFF_UP = 1
@@ -63,8 +64,10 @@ class RtGroup(IntEnum):
     LINK = 1
     IPV4_IFADDR = 5
     IPV4_ROUTE = 7
+    IPV4_RULE = 8
     IPV6_IFADDR = 9
     IPV6_ROUTE = 11
+    IPV6_RULE = 19
 
 
 class ndmsg(Structured, nlmsg):  # noqa: N801 - the framework's spelling
@@ -256,11 +259,11 @@ def read_optional(text: str | None) -> IpAddress | None:
 
 
 def path_message(destination: IpAddress, source: IpAddress | None) -> nlmsg:
-    """GETROUTE for one address."""
+    """GETROUTE for one address, as for a packet with our mark."""
     message = rtmsg()
     message["family"] = family_of(destination)
     message["dst_len"] = destination.max_prefixlen
-    message["attrs"] = [("RTA_DST", str(destination))]
+    message["attrs"] = [("RTA_DST", str(destination)), ("RTA_MARK", OURS_MARK.value)]
     if source is not None:
         message["src_len"] = source.max_prefixlen
         message["attrs"].append(("RTA_SRC", str(source)))
@@ -323,6 +326,9 @@ def read_event(message: Message) -> Event | None:
         case RtMsg.NEWROUTE | RtMsg.DELROUTE:
             route = read_route(decoded(rtmsg, message.octets))
             return None if route is None else RouteChanged(route, gone=message.type == RtMsg.DELROUTE)
+        case RuleMsg.DELRULE:
+            rule = read_rule(decoded(fibmsg, message.octets))
+            return None if rule is None else RuleRemoved(rule)
     return None
 
 

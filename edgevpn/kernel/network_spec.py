@@ -7,11 +7,11 @@ from enum import IntEnum
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import TypeAlias
 
-from edgevpn.kernel.spec import OURS_IF_ID, IpAddress, IpNetwork
+from edgevpn.kernel.spec import OURS_IF_ID, IpAddress, IpNetwork, Mark
 
 InterfaceAddress: TypeAlias = IPv4Interface | IPv6Interface
 
-# Our own choices; 0x65 is assigned to nobody in rt_protos. It tags proxies, too.
+# Our own choices; 0x65 is assigned to nobody in rt_protos. It tags proxies and rules, too.
 OURS_LINK_PREFIX = "evpn-"
 OURS_ROUTE_PROTOCOL = 0x65
 
@@ -118,6 +118,29 @@ class RouteSpec:
     def place(self) -> tuple[IpNetwork, int, int]:
         """What two routes cannot have in common: destination, table, metric."""
         return self.destination, self.table, self.metric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSpec:
+    """Which routing table packets of an IP version look into, the lowest `priority` first.
+
+    Those that bear the mark `unless` do not; and with `longer_than` only routes to longer prefixes are taken.
+    """
+
+    version: int
+    priority: int
+    table: int
+    unless: Mark | None = None
+    longer_than: int | None = None
+    protocol: int = OURS_ROUTE_PROTOCOL
+
+    def __str__(self) -> str:
+        return f"IPv{self.version} rule {self.priority} for table {self.table}"
+
+    @property
+    def ours(self) -> bool:
+        """Whether it bears our tag."""
+        return self.protocol == OURS_ROUTE_PROTOCOL
 
 
 @dataclass(frozen=True, slots=True)

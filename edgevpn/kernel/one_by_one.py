@@ -6,7 +6,7 @@ from typing import assert_never
 
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import KernelError
-from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxySpec, RouteSpec
+from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxySpec, RouteSpec, RuleSpec
 from edgevpn.kernel.operations import Add, Addable, Deletable, Delete, Operation, SetMtu, SetUp, Updatable, Update
 from edgevpn.kernel.spec import PolicyKey, PolicySpec, SaKey, SaSpec
 
@@ -48,6 +48,8 @@ def add(kernel: Kernel, what: Addable) -> None:
             kernel.add_address(what)
         case RouteSpec():
             kernel.add_route(what)
+        case RuleSpec():
+            kernel.add_rule(what)
         case ProxySpec():
             kernel.add_proxy(what)
         case _:
@@ -78,6 +80,8 @@ def delete(kernel: Kernel, what: Deletable) -> None:
             kernel.delete_address(what)
         case RouteSpec():
             kernel.delete_route(what)
+        case RuleSpec():
+            kernel.delete_rule(what)
         case ProxySpec():
             kernel.delete_proxy(what)
         case _:

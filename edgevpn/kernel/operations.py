@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxySpec, RouteSpec
+from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxySpec, RouteSpec, RuleSpec
 from edgevpn.kernel.spec import PolicyKey, PolicySpec, SaKey, SaSpec
 
-Addable: TypeAlias = SaSpec | PolicySpec | LinkSpec | AddressSpec | RouteSpec | ProxySpec
+Addable: TypeAlias = SaSpec | PolicySpec | LinkSpec | AddressSpec | RouteSpec | RuleSpec | ProxySpec
 Updatable: TypeAlias = SaSpec | PolicySpec | RouteSpec
-Deletable: TypeAlias = SaKey | PolicyKey | LinkState | AddressSpec | RouteSpec | ProxySpec
+Deletable: TypeAlias = SaKey | PolicyKey | LinkState | AddressSpec | RouteSpec | RuleSpec | ProxySpec
 
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """`Kernel.add_sa`, `add_policy`, `add_link`, `add_address`, `add_route` or `add_proxy`."""
+    """`Kernel.add_sa`, `add_policy`, `add_link`, `add_address`, `add_route`, `add_rule` or `add_proxy`."""
 
     what: Addable
 
@@ -35,7 +35,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """`Kernel.delete_sa`, `delete_policy`, `delete_link`, `delete_address`, `delete_route` or `delete_proxy`."""
+    """`Kernel.delete_` and the kind: `delete_sa`, `delete_policy`, `delete_link`, and so on."""
 
     what: Deletable
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from edgevpn.kernel.contract import Kernel
-from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxySpec, RouteSpec
+from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxySpec, RouteSpec, RuleSpec
 from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp, Update
 from edgevpn.kernel.spec import PolicySpec, PolicyState, SaKey, SaState
 
-T = TypeVar("T", SaKey, AddressSpec, ProxySpec)
+T = TypeVar("T", SaKey, AddressSpec, RuleSpec, ProxySpec)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,7 @@ class Desired:
     links: tuple[LinkSpec, ...] = ()
     addresses: frozenset[AddressSpec] = frozenset()
     routes: tuple[RouteSpec, ...] = ()
+    rules: frozenset[RuleSpec] = frozenset()
     proxies: frozenset[ProxySpec] = frozenset()
 
     def __post_init__(self) -> None:
@@ -50,6 +51,7 @@ class Found:
     links: tuple[LinkState, ...] = ()
     addresses: tuple[AddressSpec, ...] = ()
     routes: tuple[RouteSpec, ...] = ()
+    rules: tuple[RuleSpec, ...] = ()
     proxies: tuple[ProxySpec, ...] = ()
 
 
@@ -69,6 +71,7 @@ def find(kernel: Kernel) -> Found:
         links=kernel.list_links(),
         addresses=kernel.list_all_addresses(),
         routes=kernel.list_routes(),
+        rules=kernel.list_rules(),
         proxies=kernel.list_proxies(),
     )
 
@@ -77,7 +80,7 @@ def reconcile(desired: Desired, found: Found) -> Plan:
     """How to get from what is there to what shall be.
 
     Things are deleted from the policies down, so that no packet asks for what has just gone, and added from the links
-    up: a route is the last to come, when what it leads to is protected.
+    up: a route comes when what it leads to is protected, and a rule when there is a route that it leads to.
     """
     wanted = {spec.name: spec for spec in desired.links}
     links = [link for link in found.links if link.ours]
@@ -88,11 +91,13 @@ def reconcile(desired: Desired, found: Found) -> Plan:
     sas = {state.spec.key for state in found.sas if state.spec.ours}
     addresses = {each for each in found.addresses if each.interface in staying and is_ours(each, desired)}
     proxies = {each for each in found.proxies if each.interface not in gone}
+    rules = {each for each in found.rules if each.ours}
     policies = policy_changes(desired.policies, found.policies)
     routes = route_changes(desired.routes, [each for each in found.routes if each.ours and each.interface not in gone])
     operations: list[Operation] = [
         *(each for each in policies if isinstance(each, Delete)),
         *map(Delete, in_order(sas - desired.sas)),
+        *map(Delete, in_order(rules - desired.rules)),
         *(each for each in routes if isinstance(each, Delete)),
         *map(Delete, in_order(proxies - desired.proxies)),
         *map(Delete, in_order(addresses - desired.addresses)),
@@ -102,6 +107,7 @@ def reconcile(desired: Desired, found: Found) -> Plan:
         *map(Add, in_order(desired.addresses - addresses)),
         *(each for each in policies if not isinstance(each, Delete)),
         *(each for each in routes if not isinstance(each, Delete)),
+        *map(Add, in_order(desired.rules - rules)),
         *map(Add, in_order(desired.proxies - proxies)),
     ]
     return Plan(tuple(operations), desired.sas - sas)

@@ -132,6 +132,11 @@ class Mark:
     mask: int = 0xFFFF_FFFF
 
 
+# Our own choice: what our packets to peers bear, IKE as well as ESP, so that they are not led into a tunnel. Beside it
+# lie the bits of mwan3 (0x3f00) and of pbr (0xff0000); a program that marks packets may use all bits but these.
+OURS_MARK = Mark(0x6500_0000, 0xFF00_0000)
+
+
 @dataclass(frozen=True, slots=True)
 class Offload:
     """The interface whose hardware shall work for an SA: cryptography only, or the whole packet."""

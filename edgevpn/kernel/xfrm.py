@@ -13,7 +13,7 @@ from edgevpn.kernel import faults
 from edgevpn.kernel.batch import Step, carry_out, raise_first
 from edgevpn.kernel.contract import require_ours
 from edgevpn.kernel.errors import KernelError, NotFound, NotSupported
-from edgevpn.kernel.events import Acquire, Event, Expire, SaMappingChanged
+from edgevpn.kernel.events import Acquire, Event, Expire, PolicyRemoved, SaMappingChanged, SaRemoved
 from edgevpn.kernel.faults import Faults, reading, telling
 from edgevpn.kernel.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkSocket, Opener, Request, request
 from edgevpn.kernel.operations import Add, Delete, Operation, Update
@@ -36,6 +36,7 @@ from edgevpn.kernel.sa_codec import (
 )
 from edgevpn.kernel.sa_counts import read_counts
 from edgevpn.kernel.spec import (
+    OURS_MARK,
     OURS_REQID,
     SPI_RANGE,
     Aead,
@@ -65,12 +66,13 @@ from edgevpn.kernel.xfrm_wire import (
     user_acquire,
     user_expire,
     user_mapping,
+    userpolicy_id,
     userpolicy_info,
     usersa_id,
     usersa_info,
 )
 
-EVENT_GROUPS = (XfrmGroup.ACQUIRE, XfrmGroup.EXPIRE, XfrmGroup.MAPPING)
+EVENT_GROUPS = (XfrmGroup.ACQUIRE, XfrmGroup.EXPIRE, XfrmGroup.MAPPING, XfrmGroup.SA, XfrmGroup.POLICY)
 
 # RFC 5737, RFC 3849: addresses of nobody.
 TRIAL_ADDRESSES: Mapping[int, tuple[IpAddress, IpAddress]] = {
@@ -253,6 +255,7 @@ class Xfrm:
         with telling("exempt", "a socket from policies", {}):
             for direction in (Direction.IN, Direction.OUT):
                 sock.setsockopt(level, option, socket_policy(sock.family, direction))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, OURS_MARK.value)
 
     def enable_udp_encapsulation(self, sock: socket.socket) -> None:
         with telling("receive", "ESP in UDP", faults.UDP_ENCAPSULATION):
@@ -341,13 +344,44 @@ def read_end(message: Message) -> SaState | None:
 
 
 def read_event(message: Message) -> Event | None:
-    """What a message of `EVENT_GROUPS` says about SAs of ours; None for others'."""
-    event: Acquire | Expire | SaMappingChanged | None = None
+    """What a message of `EVENT_GROUPS` says about SAs and policies of ours; None for others'."""
+    match message.type:
+        case XfrmMsg.DELSA:
+            return read_removed_sa(message)
+        case XfrmMsg.DELPOLICY:
+            return read_removed_policy(message)
+        case XfrmMsg.FLUSHSA:
+            return SaRemoved(None)
+        case XfrmMsg.FLUSHPOLICY:
+            return PolicyRemoved(None)
+    event = read_news(message)
+    return event if event is not None and event.reqid in OURS_REQID else None
+
+
+def read_news(message: Message) -> Acquire | Expire | SaMappingChanged | None:
+    """What the kernel tells by itself of an SA, whosever it is."""
     match message.type:
         case XfrmMsg.ACQUIRE:
-            event = read_acquire(*parts_of(user_acquire, message.octets))
+            return read_acquire(*parts_of(user_acquire, message.octets))
         case XfrmMsg.EXPIRE:
-            event = read_expire(*parts_of(user_expire, message.octets))
+            return read_expire(*parts_of(user_expire, message.octets))
         case XfrmMsg.MAPPING:
-            event = read_mapping(*parts_of(user_mapping, message.octets))
-    return event if event is not None and event.reqid in OURS_REQID else None
+            return read_mapping(*parts_of(user_mapping, message.octets))
+    return None
+
+
+def read_removed_sa(message: Message) -> SaRemoved | None:
+    _, attributes = parts_of(usersa_id, message.octets)
+    info = attributes.get("XFRMA_SA")
+    if info is None or not Tags(info["reqid"], attributes.get("XFRMA_IF_ID", 0)).ours:
+        return None
+    return SaRemoved(read_sa_key(info, attributes))
+
+
+def read_removed_policy(message: Message) -> PolicyRemoved | None:
+    _, attributes = parts_of(userpolicy_id, message.octets)
+    info = attributes.get("XFRMA_POLICY")
+    if info is None or info["dir"] >= XFRM_POLICY_MAX:
+        return None
+    spec = read_policy(info, attributes).spec
+    return PolicyRemoved(spec.key) if spec.ours else None

@@ -26,6 +26,8 @@ class XfrmMsg(IntEnum):
     EXPIRE = 0x18
     UPDPOLICY = 0x19
     UPDSA = 0x1A
+    FLUSHSA = 0x1C
+    FLUSHPOLICY = 0x1D
     MIGRATE = 0x21
     MAPPING = 0x26
 
@@ -36,6 +38,7 @@ class XfrmGroup(IntEnum):
     ACQUIRE = 1
     EXPIRE = 2
     SA = 3
+    POLICY = 4
     MAPPING = 8
 
 
@@ -273,7 +276,7 @@ class xfrm_attributes:  # noqa: N801 - the framework's spelling
         (4, "XFRMA_ENCAP", "encap_tmpl"),
         (5, "XFRMA_TMPL", "user_tmpls"),
         (6, "XFRMA_SA", "usersa"),
-        (7, "XFRMA_POLICY", "cdata"),
+        (7, "XFRMA_POLICY", "userpolicy"),
         (9, "XFRMA_LTIME_VAL", "lifetime_cur"),
         (10, "XFRMA_REPLAY_VAL", "replay_state"),
         (15, "XFRMA_LASTUSED", "uint64"),
@@ -337,6 +340,9 @@ class xfrm_attributes:  # noqa: N801 - the framework's spelling
 
     class usersa(Structured, nla):  # noqa: N801
         layout = USERSA_INFO
+
+    class userpolicy(Structured, nla):  # noqa: N801
+        layout = USERPOLICY_INFO
 
     class lifetime_cur(Structured, nla):  # noqa: N801
         layout = LIFETIME_CUR

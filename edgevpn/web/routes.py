@@ -40,6 +40,7 @@ ROUTES = (
     Route("GET", "/status", "status"),
     Route("GET", "/health", "health"),
     Route("GET", "/firewall", "firewall.show", key="text"),
+    Route("POST", "/repair", "repair"),
     Route("GET", "/attempts", "attempts"),
     Route("GET", "/log", "log.recent"),
     Route("GET", "/metrics", "metrics", key="text"),

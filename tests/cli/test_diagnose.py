@@ -167,3 +167,36 @@ def test_firewall_is_checked(socket: Path, capsys: Output) -> None:
     with control_server(socket, {"health": health}):
         assert main(["firewall", "check"]) == FAILED
     assert "clock" not in capsys.readouterr().out
+
+
+DAMAGED: Any = {
+    "steps": [
+        {"command": "ip link set dev evpn-office up", "fault": ""},
+        {"command": "ip route add 10.2.0.0/24 dev evpn-office", "fault": "cannot add route: it exists already"},
+    ],
+    "renewed": ["SA 0000c0de to 192.0.2.1"],
+}
+SAID = """\
+would do: ip link set dev evpn-office up
+not done: ip route add 10.2.0.0/24 dev evpn-office
+  cannot add route: it exists already
+would do: new keys in the place of SA 0000c0de to 192.0.2.1, which somebody has removed
+"""
+
+
+def test_repair(socket: Path, capsys: Output) -> None:
+    """Each command for people, all of it for programs; the status tells whether all could be done."""
+    asked: list[object] = []
+
+    async def repair(params: Any) -> object:
+        asked.append(params)
+        return {"steps": [], "renewed": []} if len(asked) == 1 else DAMAGED
+
+    with control_server(socket, {"repair": repair}):
+        assert main(["repair"]) == GOOD
+        assert capsys.readouterr().out == "everything is as it should be\n"
+        assert main(["repair", "--dry-run"]) == FAILED
+        assert capsys.readouterr().out == SAID
+        main(["repair", "--json"])
+        assert json.loads(capsys.readouterr().out) == DAMAGED
+    assert asked == [{"dry_run": False}, {"dry_run": True}, {"dry_run": False}]

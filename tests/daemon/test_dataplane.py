@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edgevpn.config.model import Site
-from edgevpn.daemon.dataplane import Dataplane, Numbers
+from edgevpn.daemon.dataplane import Dataplane
 from edgevpn.daemon.homes import site_home
 from edgevpn.daemon.peers import selectors_of
 from edgevpn.ike.contract import Endpoints
@@ -21,7 +21,8 @@ from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.memory import MemoryKernel
 from edgevpn.kernel.network_spec import AddressSpec, LinkSpec
 from edgevpn.kernel.network_spec import Path as Way
-from edgevpn.kernel.spec import OURS_IF_ID, Direction, PolicySpec, SaKey
+from edgevpn.kernel.reconcile import Desired, Plan, find, reconcile
+from edgevpn.kernel.spec import OURS_IF_ID, OURS_MARK, Direction, PolicySpec, SaKey
 from tests.support.configs import OFFICE, config, office
 
 HERE, THERE, ELSEWHERE = (ip_address(text) for text in ("192.0.2.1", "198.51.100.1", "203.0.113.1"))
@@ -241,9 +242,68 @@ def test_traffic_is_what_the_kernel_counted(world: World) -> None:
     assert world.dataplane.heard([b"gone"]) is None
 
 
-def test_numbers_come_back() -> None:
-    numbers = Numbers(range(5, 9))
-    assert [numbers.take(), numbers.take(), numbers.take()] == [5, 6, 7]
-    numbers.give_back(6)
-    numbers.give_back(5)
-    assert [numbers.take(), numbers.take(), numbers.take()] == [5, 6, 8]
+def test_what_shall_be_there_is_there(world: World) -> None:
+    """With a child up, one more that only receives, an address lent, and a route by a trap's side."""
+    world.install(child(1), ends())
+    world.dataplane.install_inbound(child(2), ends())
+    world.dataplane.lend("office", [ip_address("10.9.0.7")])
+    assert reconcile(world.dataplane.desired(), find(world.kernel)) == Plan()
+    assert len(world.dataplane.desired().sas) == 3
+
+    world.dataplane.remove_child(child(1))
+    world.dataplane.remove(site_home(SITE))
+    assert world.dataplane.desired() == Desired()
+
+
+def test_what_shall_be_there_by_key(world: World) -> None:
+    world.install(child(1), ends())
+    (route,) = world.kernel.list_routes()
+    key = world.outward[0].key
+    data = world.dataplane
+    assert (data.has_link("evpn-office"), data.has_route(route), data.policy(key)) == (True, True, world.outward[0])
+    assert not data.has_link("eth0")
+    assert not data.has_route(replace(route, metric=7))
+    assert data.policy(replace(key, if_id=7)) is None
+    assert not data.has_address(AddressSpec("evpn-office", ip_interface("10.9.0.7/32")))
+
+
+def test_a_home_that_cannot_be_made_leaves_nothing(world: World) -> None:
+    """A later try finds its place free."""
+    branch = config(office=OFFICE, branch=OFFICE | {"remote": "b.example", "remote_networks": "10.3.0.0/24"}).sites[1]
+    world.kernel.fail_next("add_route", KernelError("add route", 12))
+    with pytest.raises(KernelError):
+        world.dataplane.add(site_home(branch))
+    assert [link.name for link in world.kernel.list_links()] == ["evpn-office"]
+    world.dataplane.add(site_home(branch))
+    assert len(world.kernel.list_routes()) == 2
+
+
+def test_a_peer_that_turns_up_behind_itself(world: World) -> None:
+    """Nobody knew where it is before it had called, or moved: its packets do not go into its own tunnel."""
+    inside = ip_address("10.2.0.9")
+    world.install(child(1), ends())
+    assert world.kernel.list_rules() == ()
+    world.dataplane.move(child(1), ends(inside))
+    assert len(world.kernel.list_rules()) == 2
+    assert all(map(world.dataplane.has_rule, world.kernel.list_rules()))
+    assert reconcile(world.dataplane.desired(), find(world.kernel)) == Plan()
+
+    other = World()
+    other.dataplane.install_inbound(child(1), ends(inside))
+    assert other.kernel.list_rules() == world.kernel.list_rules()
+
+
+def test_what_we_send_bears_our_mark(world: World) -> None:
+    world.install(child(1), ends())
+    marks = {state.spec.destination: state.spec.output_mark for state in world.kernel.list_sas()}
+    assert marks == {THERE: OURS_MARK, HERE: None}
+
+
+def test_who_follows_is_not_alone(world: World) -> None:
+    world.install(child(1), ends())
+    assert world.dataplane.is_alone(child(1))
+    world.install(child(2), ends())
+    assert not world.dataplane.is_alone(child(2))
+    world.dataplane.remove_child(child(1))
+    assert world.dataplane.is_alone(child(2))
+    assert not world.dataplane.is_alone(child(3))

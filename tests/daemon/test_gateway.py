@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,7 +17,7 @@ from edgevpn.daemon.keeper import NotUp
 from edgevpn.daemon.options import StartFailed
 from edgevpn.kernel.contract import Features
 from edgevpn.kernel.errors import KernelError
-from edgevpn.kernel.events import Acquire, Expire, RouteChanged
+from edgevpn.kernel.events import Acquire, Expire, RouteChanged, SaRemoved
 from edgevpn.kernel.memory import EVERYTHING, MemoryKernel
 from edgevpn.kernel.network_spec import LinkSpec, RouteSpec
 from edgevpn.kernel.spec import OURS_IF_ID, SaKey, Selector
@@ -150,6 +151,43 @@ async def test_moves_when_routes_lead_elsewhere(monkeypatch: pytest.MonkeyPatch)
 def peer_of(running: Running) -> str:
     """From where a gateway's only site is reached now."""
     return running.gateway.site_status("left")["ike"][0]["remote"].rpartition(":")[0]
+
+
+async def test_what_somebody_removes_comes_back() -> None:
+    """A route as it was, an SA with new keys: by the end that called as by the other."""
+    async with two(left(), right()) as (here, there):
+        await here.until("right", "up")
+        await there.until("left", "up")
+        (route,) = here.kernel.list_routes()
+        here.kernel.delete_route(route)
+        await until(lambda: here.kernel.list_routes() == (route,))
+        for side, site in ((here, "right"), (there, "left")):
+            await until(lambda: len(here.kernel.list_sas()) == len(there.kernel.list_sas()) == 2)
+            (before,) = spis_in(side, site)
+            key = next(each.spec.key for each in side.kernel.list_sas() if each.spec.spi != int(before, 16))
+            side.kernel.delete_sa(key)
+            side.kernel.emit(SaRemoved(key))
+            await until(lambda: spis_in(side, site).isdisjoint({before}) and bool(spis_in(side, site)))  # noqa: B023
+            assert side.state(site) == "up"
+
+
+def spis_in(running: Running, site: str) -> set[str]:
+    return {child["spi_in"] for ike in running.gateway.site_status(site)["ike"] for child in ike["children"]}
+
+
+async def test_connections_that_would_go_around_the_tunnel_are_forgotten() -> None:
+    """When it comes up, and not again for new keys: what it carries itself may be translated, too."""
+    flow = (ip_address("10.1.0.7"), LAN)
+    async with two(left(), right()) as (here, _):
+        here.kernel.connections = [flow]
+        await here.until("right", "up")
+        await until(lambda: here.kernel.connections == [])
+        here.kernel.connections = [flow]
+        keeper = here.gateway.keeper("right")
+        assert keeper is not None
+        await keeper.rekey(ike=False)
+        await asyncio.sleep(0.05)
+        assert here.kernel.connections == [flow]
 
 
 async def test_expired_sa_is_rekeyed() -> None:

@@ -50,6 +50,7 @@ class World:
         self.known = True
         self.allowed = True
         self.traps: list[tuple[str, IpAddress, IpAddress]] = []
+        self.called: list[tuple[str, IpAddress]] = []
 
     def feed(self, event: Input) -> None:
         self.fed.put_nowait(event)
@@ -67,6 +68,9 @@ class World:
         if name not in self.names:
             raise OSError(2, "no such name")
         return self.names[name]
+
+    def met(self, site: str, addresses: tuple[IpAddress, ...]) -> None:
+        self.called += [(site, address) for address in addresses]
 
     def source_for(self, remote: IpAddress) -> IpAddress | None:
         return self.source

@@ -12,13 +12,14 @@ import pytest
 
 from edgevpn.kernel.contract import Features, Flushed, Kernel
 from edgevpn.kernel.errors import AlreadyExists, KernelError, NotFound, NotSupported
-from edgevpn.kernel.events import AddressChanged, Event, LinkChanged, RouteChanged
+from edgevpn.kernel.events import AddressChanged, Event, LinkChanged, RouteChanged, RuleRemoved
 from edgevpn.kernel.firewall import Device, FirewallSpec, Flow, Tunnel, Zone
 from edgevpn.kernel.memory import MemoryKernel
-from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, ProxySpec, RouteKind, RouteSpec
+from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, ProxySpec, RouteKind, RouteSpec, RuleSpec
 from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp, Update
 from edgevpn.kernel.spec import (
     OURS_IF_ID,
+    OURS_MARK,
     OURS_REQID,
     Action,
     Aead,
@@ -547,6 +548,41 @@ def test_proxy(kernel: Kernel, text: str) -> None:
         kernel.delete_proxy(spec)
 
 
+RULES = {
+    "main, but not its default route": RuleSpec(version=4, priority=31_256, table=254, longer_than=0),
+    "a table of ours, but for our own packets": RuleSpec(version=4, priority=31_001, table=1000, unless=OURS_MARK),
+    "IPv6": RuleSpec(version=6, priority=31_000, table=0x6576_0000, unless=Mark(1, 3), longer_than=7),
+}
+
+
+@pytest.mark.parametrize("spec", RULES.values(), ids=RULES)
+def test_rule_is_read_as_added(kernel: Kernel, spec: RuleSpec) -> None:
+    kernel.add_rule(spec)
+    assert kernel.list_rules() == (spec,)
+    with pytest.raises(AlreadyExists):
+        kernel.add_rule(spec)
+
+    events_until_quiet(kernel)
+    kernel.delete_rule(spec)
+    assert kernel.list_rules() == ()
+    assert events_until_quiet(kernel) == [RuleRemoved(spec)]
+    with pytest.raises(NotFound):
+        kernel.delete_rule(spec)
+
+
+def test_rule_without_our_tag(kernel: Kernel) -> None:
+    with pytest.raises(ValueError, match="without a tag of ours"):
+        kernel.add_rule(replace(RULES["IPv6"], protocol=2))
+
+
+def test_rules_are_flushed(kernel: Kernel) -> None:
+    """With everything, not with one interface."""
+    assert set(kernel.apply([Add(rule) for rule in RULES.values()])) == {None}
+    assert kernel.flush_ours(OURS_IF_ID[1]) == Flushed()
+    assert kernel.flush_ours() == Flushed(rules=3)
+    assert kernel.list_rules() == ()
+
+
 def test_proxy_of_no_interface(kernel: Kernel) -> None:
     spec = ProxySpec("evpn-none", ip_address("192.0.2.77"))
     for operation in (kernel.add_proxy, kernel.delete_proxy):
@@ -718,7 +754,8 @@ def test_statistics(kernel: Kernel) -> None:
 
 
 def test_nothing_to_forget(kernel: Kernel) -> None:
-    assert kernel.forget_connections([ip_network("10.0.0.0/8"), ip_network("::/0")]) == 0
+    everything, everything6 = ip_network("0.0.0.0/0"), ip_network("::/0")
+    assert kernel.forget_connections([(everything, everything), (everything6, everything6)]) == 0
 
 
 # The firewall

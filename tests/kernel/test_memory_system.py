@@ -33,6 +33,9 @@ def test_drops(kernel: MemoryKernel) -> None:
 
 
 def test_connections(kernel: MemoryKernel) -> None:
-    kernel.connections = [ip_address(text) for text in ("10.2.0.1", "10.3.0.1", "fd00:2::1")]
-    assert kernel.forget_connections([ip_network("10.2.0.0/16"), ip_network("fd00:2::/64")]) == 2
-    assert kernel.connections == [ip_address("10.3.0.1")]
+    lan, lan6 = ip_address("10.1.0.1"), ip_address("fd00:1::1")
+    kept = (ip_address("10.9.0.1"), ip_address("10.2.0.1"))
+    kernel.connections = [(lan, ip_address("10.2.0.1")), kept, (lan6, ip_address("fd00:2::1"))]
+    pairs = [("10.1.0.0/24", "10.2.0.0/16"), ("fd00:1::/64", "fd00:2::/64")]
+    assert kernel.forget_connections([(ip_network(ours), ip_network(theirs)) for ours, theirs in pairs]) == 2
+    assert kernel.connections == [kept]

@@ -13,21 +13,23 @@ from pathlib import Path
 import pytest
 
 from edgevpn.kernel.errors import AlreadyExists, KernelError, NotFound, NotSupported
-from edgevpn.kernel.events import AddressChanged, Event, EventsLost, Expire
+from edgevpn.kernel.events import AddressChanged, Event, EventsLost, Expire, FirewallRemoved, SaRemoved
 from edgevpn.kernel.firewall import FirewallSpec
-from edgevpn.kernel.netlink import BATCH, NETLINK_NETFILTER, NETLINK_ROUTE, NETLINK_XFRM, request
+from edgevpn.kernel.netlink import BATCH, NETLINK_NETFILTER, NETLINK_ROUTE, NETLINK_XFRM, attribute, request
 from edgevpn.kernel.netlink_kernel import NetlinkKernel
 from edgevpn.kernel.network_codec import RtMsg, address_message, proxies_message
 from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxySpec, RouteSpec
 from edgevpn.kernel.nft import Nft
+from edgevpn.kernel.nft_events import DELTABLE, NFPROTO_INET, NFT_GROUP
 from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp
+from edgevpn.kernel.rule_codec import RuleMsg, rules_message
 from edgevpn.kernel.sa_codec import sa_values
 from edgevpn.kernel.spec import OURS_IF_ID
 from edgevpn.kernel.statistics import XFRM_STAT, read_statistics
 from edgevpn.kernel.sysctl import Setting
-from edgevpn.kernel.xfrm_wire import XfrmGroup, XfrmMsg, user_expire
+from edgevpn.kernel.xfrm_wire import XfrmGroup, XfrmMsg, user_expire, usersa_id
 from tests.support.kernel import IF_ID, OUT, POLICY, REQID, policy, sa
-from tests.support.netlink import Wire, Wires, ack, done, larval_sa, message
+from tests.support.netlink import PORT, Wire, Wires, ack, done, larval_sa, message
 
 LO = AddressSpec("lo", ip_interface("10.77.0.1/24"))
 ROUTE = RouteSpec(destination=ip_network("10.78.0.0/16"), interface="lo")
@@ -62,9 +64,18 @@ def route(wires: Wires, kernel: NetlinkKernel) -> Wire:
 def test_sockets(wires: Wires, kernel: NetlinkKernel) -> None:
     """One for each family's requests, one for each family's news."""
     families = [wire.family_opened for wire in wires.opened]
-    assert families == [NETLINK_XFRM, NETLINK_ROUTE, NETLINK_XFRM, NETLINK_ROUTE]
-    assert wires.opened[2].groups == [XfrmGroup.ACQUIRE, XfrmGroup.EXPIRE, XfrmGroup.MAPPING]
-    assert wires.opened[3].groups == [1, 5, 7, 9, 11]
+    assert families == [NETLINK_XFRM, NETLINK_ROUTE, NETLINK_XFRM, NETLINK_ROUTE, NETLINK_NETFILTER]
+    assert set(wires.opened[2].groups) == {*XfrmGroup}
+    assert wires.opened[3].groups == [1, 5, 7, 8, 9, 11, 19]
+    assert wires.opened[4].groups == [NFT_GROUP]
+
+
+def test_without_netfilter(wires: Wires) -> None:
+    """There is no table of ours to be lost."""
+    wires.refused.add(NETLINK_NETFILTER)
+    kernel = NetlinkKernel(wires.open)
+    assert kernel.read_events() == ()
+    kernel.close()
 
 
 def test_close(wires: Wires) -> None:
@@ -142,11 +153,13 @@ def test_nothing_without_our_tag(kernel: NetlinkKernel, xfrm: Wire) -> None:
 
 def test_flush_of_nothing(kernel: NetlinkKernel, xfrm: Wire, route: Wire) -> None:
     xfrm.answer(done(1), done(2))
-    route.answer(done(1), done(2), done(3), done(4))
+    route.answer(*(done(sequence) for sequence in range(1, 6)))
     flushed = kernel.flush_ours()
     assert (flushed.sas, flushed.policies, flushed.routes, flushed.links, flushed.proxies) == (0, 0, 0, 0, 0)
     assert [each.type for each in xfrm.sent()] == [XfrmMsg.GETPOLICY, XfrmMsg.GETSA]
-    assert route.sent()[-1].octets[16:] == request(RtMsg.GETNEIGH, proxies_message()).body
+    neighbours, rules = route.sent()[-2:]
+    assert neighbours.octets[16:] == request(RtMsg.GETNEIGH, proxies_message()).body
+    assert rules.octets[16:] == request(RuleMsg.GETRULE, rules_message()).body
 
 
 # Events
@@ -188,6 +201,17 @@ def test_event_that_makes_no_sense(wires: Wires, kernel: NetlinkKernel, octets: 
     assert events == (EventsLost(), EXPIRED)
 
 
+def test_what_we_do_ourselves_is_no_news(wires: Wires, kernel: NetlinkKernel) -> None:
+    body = request(XfrmMsg.FLUSHSA, usersa_id()).body
+    wires.opened[2].answer(message(XfrmMsg.FLUSHSA, 1, body, port=PORT), message(XfrmMsg.FLUSHSA, 1, body, port=9))
+    assert kernel.read_events() == (SaRemoved(None),)
+
+
+def test_our_table_is_gone(wires: Wires, kernel: NetlinkKernel) -> None:
+    wires.opened[4].answer(message(DELTABLE, 0, bytes([NFPROTO_INET, 0, 0, 0]) + attribute(1, b"edgevpn\0")))
+    assert kernel.read_events() == (FirewallRemoved(),)
+
+
 def test_events_were_lost(wires: Wires, kernel: NetlinkKernel) -> None:
     wires.opened[3].failures.append(OSError(errno.ENOBUFS, "no buffer space"))
     wires.opened[3].answer(ADDED)
@@ -215,9 +239,9 @@ def test_statistics_of_this_machine(kernel: NetlinkKernel) -> None:
 
 
 def test_connections(wires: Wires, kernel: NetlinkKernel) -> None:
-    wires.laid[4] = (done(1),)
-    assert kernel.forget_connections([ip_network("10.0.0.0/8")]) == 0
-    assert wires.opened[4].family_opened == NETLINK_NETFILTER
+    wires.laid[5] = (done(1),)
+    assert kernel.forget_connections([(ip_network("10.0.0.0/8"), ip_network("10.0.0.0/8"))]) == 0
+    assert wires.opened[5].family_opened == NETLINK_NETFILTER
 
 
 # The firewall

@@ -22,8 +22,19 @@ from edgevpn.kernel.network_codec import (
     proxy_message,
     route_message,
 )
-from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, Path, ProxySpec, RouteKind, RouteSpec
+from edgevpn.kernel.network_spec import (
+    AddressSpec,
+    LinkSpec,
+    LinkState,
+    Path,
+    ProxySpec,
+    RouteKind,
+    RouteSpec,
+    RuleSpec,
+)
 from edgevpn.kernel.operations import Add, Delete, SetMtu, SetUp, Update
+from edgevpn.kernel.rule_codec import RuleMsg, rule_message
+from edgevpn.kernel.spec import OURS_MARK
 from tests.support.kernel import HERE, IF_ID, OUT, THERE
 from tests.support.netlink import Wire, Wires, ack, done, message
 from tests.support.rights import without_rights
@@ -32,6 +43,7 @@ SPEC = LinkSpec("evpn-a", IF_ID, mtu=1400)
 LINK = LinkState("evpn-a", 7, 1400, True, "xfrm", IF_ID)
 ADDRESS = AddressSpec("lo", ip_interface("10.77.0.1/24"))
 ROUTE = RouteSpec(destination=ip_network("10.78.0.0/16"), interface="lo")
+RULE = RuleSpec(version=4, priority=31_001, table=1000, unless=OURS_MARK)
 PROXY = ProxySpec("lo", ip_address("10.77.0.9"))
 LO = socket.if_nametoindex("lo")
 IFINFO_SIZE = 16
@@ -88,6 +100,8 @@ REQUESTS = {
     Add(ROUTE): (RtMsg.NEWROUTE, NEW),
     Update(ROUTE): (RtMsg.NEWROUTE, Flag.CREATE | Flag.REPLACE),
     Delete(ROUTE): (RtMsg.DELROUTE, 0),
+    Add(RULE): (RuleMsg.NEWRULE, NEW),
+    Delete(RULE): (RuleMsg.DELRULE, 0),
     Add(PROXY): (RtMsg.NEWNEIGH, NEW),
     Delete(PROXY): (RtMsg.DELNEIGH, 0),
 }
@@ -116,6 +130,14 @@ REFUSALS: dict[str, tuple[Callable[[Network], object], int, type[KernelError], s
     ),
     "no route": (lambda network: network.delete_route(ROUTE), errno.ESRCH, NotFound, "cannot delete route to"),
     "no IPv6": (lambda network: network.replace_route(ROUTE), errno.EAFNOSUPPORT, NotSupported, "has no IPv6"),
+    "rule": (lambda network: network.add_rule(RULE), errno.EEXIST, AlreadyExists, "cannot add IPv4 rule 31001"),
+    "no rule": (lambda network: network.delete_rule(RULE), errno.ENOENT, NotFound, "cannot delete IPv4 rule 31001"),
+    "no policy routing": (
+        lambda network: network.list_rules(),
+        errno.EOPNOTSUPP,
+        NotSupported,
+        "this kernel was built without IP_MULTIPLE_TABLES",
+    ),
     "no proxy": (lambda network: network.delete_proxy(PROXY), errno.ENOENT, NotFound, "cannot delete proxy for"),
 }
 
@@ -402,3 +424,13 @@ def test_changing_needs_rights() -> None:
     with pytest.raises(NotPermitted, match="cannot add interface evpn-a: the process lacks CAP_NET_ADMIN"):
         without_rights(network.add_link, SPEC)
     network._route.close()
+
+
+def test_rules_of_ours_alone(network: Network, wire: Wire) -> None:
+    theirs = replace(RULE, protocol=2)
+    wire.answer(told(1, rule_message(theirs)), told(1, rule_message(RULE)), done(1))
+    assert network.list_rules() == (RULE,)
+    wire.answer(told(2, rule_message(theirs)), told(2, rule_message(RULE)), done(2), ack(3, errno.ENOENT))
+    assert network.flush_rules() == 0
+    with pytest.raises(ValueError, match="without a tag of ours"):
+        network.add_rule(theirs)

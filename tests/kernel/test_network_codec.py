@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edgevpn.kernel.events import AddressChanged, LinkChanged, RouteChanged
+from edgevpn.kernel.events import AddressChanged, LinkChanged, RouteChanged, RuleRemoved
 from edgevpn.kernel.framework import ifaddrmsg, ifinfmsg, nlmsg, rtmsg
 from edgevpn.kernel.netlink import Flag, Message, NetlinkError, request
 from edgevpn.kernel.network_codec import (
@@ -38,7 +38,9 @@ from edgevpn.kernel.network_codec import (
     route_scope,
     with_mtu,
 )
-from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxySpec, RouteKind, RouteSpec
+from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxySpec, RouteKind, RouteSpec, RuleSpec
+from edgevpn.kernel.rule_codec import RuleMsg, rule_message, rules_message
+from edgevpn.kernel.spec import OURS_MARK
 from edgevpn.kernel.xfrm_parts import family
 from tests.support.iproute2 import Parts, attributes_in, parts_of_request, sent_by
 from tests.support.kernel import HERE, HERE6, IF_ID, THERE
@@ -232,8 +234,9 @@ def test_what_is_no_route(change: Callable[[nlmsg], None]) -> None:
 def test_path_to() -> None:
     parts = sent(RtMsg.GETROUTE, path_message(THERE, HERE), RTMSG_SIZE)
     assert parts.fixed == bytes([2, 32, 32]) + bytes(9)
-    assert parts.attributes == {1: THERE.packed, 2: HERE.packed}
-    assert sent(RtMsg.GETROUTE, path_message(HERE6, None), RTMSG_SIZE).attributes == {1: HERE6.packed}
+    mark = OURS_MARK.value.to_bytes(4, "little")
+    assert parts.attributes == {1: THERE.packed, 2: HERE.packed, 16: mark}
+    assert sent(RtMsg.GETROUTE, path_message(HERE6, None), RTMSG_SIZE).attributes == {1: HERE6.packed, 16: mark}
 
 
 def test_path_as_told() -> None:
@@ -323,6 +326,10 @@ def test_address_events() -> None:
 def test_route_events() -> None:
     assert event(RtMsg.NEWROUTE, route_message(ROUTE, 0)) == RouteChanged(ROUTE)
     assert event(RtMsg.DELROUTE, route_message(ROUTE, 0)) == RouteChanged(ROUTE, gone=True)
+    rule = RuleSpec(version=4, priority=31_000, table=254, longer_than=0)
+    assert event(RuleMsg.DELRULE, rule_message(rule)) == RuleRemoved(rule)
+    assert event(RuleMsg.NEWRULE, rule_message(rule)) is None
+    assert event(RuleMsg.DELRULE, rules_message()) is None
     local = route_message(ROUTE, 0)
     local["table"] = 255
     assert event(RtMsg.NEWROUTE, local) is None

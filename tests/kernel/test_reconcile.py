@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgevpn.kernel.memory import MemoryKernel
-from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxySpec, RouteKind, RouteSpec
+from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxySpec, RouteKind, RouteSpec, RuleSpec
 from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp, Update
 from edgevpn.kernel.reconcile import Desired, Found, Plan, find, reconcile
 from edgevpn.kernel.spec import OURS_IF_ID, Direction, PolicySpec, PolicyState, SaState, Template
@@ -21,6 +21,7 @@ LINK = LinkSpec("evpn-a", IF_ID, mtu=1400)
 LINK_STATE = LinkState("evpn-a", 7, 1400, True, "xfrm", IF_ID)
 ADDRESS = AddressSpec("evpn-a", ip_interface("10.77.0.1/24"))
 ROUTE = RouteSpec(destination=ip_network("10.78.0.0/16"), interface="evpn-a")
+RULE = RuleSpec(version=4, priority=31_001, table=1000)
 PROXY = ProxySpec("uplink", ip_address("192.0.2.77"))
 
 ALL = Desired(
@@ -29,6 +30,7 @@ ALL = Desired(
     links=(LINK,),
     addresses=frozenset({ADDRESS}),
     routes=(ROUTE,),
+    rules=frozenset({RULE}),
     proxies=frozenset({PROXY}),
 )
 ALL_FOUND = Found(
@@ -37,6 +39,7 @@ ALL_FOUND = Found(
     links=(LINK_STATE,),
     addresses=(ADDRESS,),
     routes=(ROUTE,),
+    rules=(RULE,),
     proxies=(PROXY,),
 )
 
@@ -55,7 +58,7 @@ def test_all_is_well() -> None:
 def test_from_nothing() -> None:
     """The interface comes first, the route when the policy is there; the SA cannot be put back."""
     made = reconcile(ALL, Found())
-    assert made.operations == (Add(LINK), Add(ADDRESS), Add(POLICY), Add(ROUTE), Add(PROXY))
+    assert made.operations == (Add(LINK), Add(ADDRESS), Add(POLICY), Add(ROUTE), Add(RULE), Add(PROXY))
     assert made.lost == {OUT.key}
 
 
@@ -64,6 +67,7 @@ def test_to_nothing() -> None:
     assert reconcile(Desired(), ALL_FOUND).operations == (
         Delete(POLICY.key),
         Delete(OUT.key),
+        Delete(RULE),
         Delete(PROXY),
         Delete(LINK_STATE),
     )
@@ -73,6 +77,7 @@ ONE_IS_MISSING: dict[str, tuple[Found, list[Operation]]] = {
     "policy": (replace(ALL_FOUND, policies=()), [Add(POLICY)]),
     "address": (replace(ALL_FOUND, addresses=()), [Add(ADDRESS)]),
     "route": (replace(ALL_FOUND, routes=()), [Add(ROUTE)]),
+    "rule": (replace(ALL_FOUND, rules=()), [Add(RULE)]),
     "proxy": (replace(ALL_FOUND, proxies=()), [Add(PROXY)]),
     "link": (replace(ALL_FOUND, links=(), addresses=(), routes=()), [Add(LINK), Add(ADDRESS), Add(ROUTE)]),
 }

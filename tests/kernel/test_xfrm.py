@@ -10,11 +10,11 @@ from dataclasses import replace
 import pytest
 
 from edgevpn.kernel.errors import AlreadyExists, KernelError, NotFound, NotPermitted, NotSupported
-from edgevpn.kernel.events import Acquire, Expire, SaMappingChanged
+from edgevpn.kernel.events import Acquire, Expire, PolicyRemoved, SaMappingChanged, SaRemoved
 from edgevpn.kernel.netlink import HEADER, NETLINK_XFRM, Message, Request, request
 from edgevpn.kernel.network_spec import LinkSpec
 from edgevpn.kernel.operations import Add
-from edgevpn.kernel.policy_codec import policy_key_message, policy_message, template_values
+from edgevpn.kernel.policy_codec import policy_key_message, policy_message, policy_values, template_values
 from edgevpn.kernel.sa_codec import sa_key_message, sa_message, sa_values
 from edgevpn.kernel.spec import (
     OURS_REQID,
@@ -37,8 +37,10 @@ from edgevpn.kernel.xfrm_wire import (
     user_acquire,
     user_expire,
     user_mapping,
+    userpolicy_id,
     userpolicy_info,
     usersa_id,
+    usersa_info,
 )
 from tests.support.kernel import ELSEWHERE, GCM, HERE, IF_ID, OUT, POLICY, REQID, TEMPLATE, THERE, policy, sa
 from tests.support.netlink import Wire, Wires, ack, done, larval_sa, message
@@ -423,6 +425,32 @@ KINDS = {expiry: Expire, acquisition: Acquire, mapping: SaMappingChanged}
 def test_events_of_ours_alone(made: Callable[[int], Message], kind: type[object]) -> None:
     assert isinstance(read_event(made(REQID)), kind)
     assert read_event(made(OURS_REQID.stop)) is None
+
+
+def removed_sa(spec: SaSpec) -> Message:
+    body = usersa_id()
+    info = usersa_info()
+    info.update(sa_values(spec))
+    body["attrs"] = [("XFRMA_SA", dict(info)), ("XFRMA_IF_ID", spec.if_id)]
+    return news(XfrmMsg.DELSA, request(XfrmMsg.DELSA, body))
+
+
+def removed_policy(spec: PolicySpec) -> Message:
+    """As `policy_message` writes it, with what the kernel says of it in the place of the message."""
+    said = policy_message(spec)
+    body = userpolicy_id()
+    body["attrs"] = [("XFRMA_POLICY", policy_values(spec)), *said["attrs"]]
+    return news(XfrmMsg.DELPOLICY, request(XfrmMsg.DELPOLICY, body))
+
+
+def test_what_others_have_removed() -> None:
+    assert read_event(removed_sa(OUT)) == SaRemoved(OUT.key)
+    assert read_event(removed_sa(sa(reqid=9))) is None
+    assert read_event(removed_policy(POLICY)) == PolicyRemoved(POLICY.key)
+    assert read_event(removed_policy(replace(POLICY, if_id=0, templates=()))) is None
+    assert read_event(news(XfrmMsg.DELPOLICY, request(XfrmMsg.DELPOLICY, userpolicy_id()))) is None
+    assert read_event(news(XfrmMsg.FLUSHSA, request(XfrmMsg.FLUSHSA, usersa_id()))) == SaRemoved(None)
+    assert read_event(news(XfrmMsg.FLUSHPOLICY, request(XfrmMsg.FLUSHPOLICY, usersa_id()))) == PolicyRemoved(None)
 
 
 def test_events_of_no_concern() -> None:

@@ -7,6 +7,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 import pytest
 
 from edgevpn.kernel.contract import Kernel
+from edgevpn.kernel.ip_words import ip_words
 from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, ProxySpec, RouteKind, RouteSpec
 from edgevpn.kernel.reconcile import Desired, Plan, find, reconcile
 from edgevpn.kernel.spec import OURS_IF_ID, Direction, PolicySpec, Selector, Template
@@ -112,6 +113,15 @@ DAMAGE = {
 def test_damage_is_repaired(namespace: Namespace, kernel: Kernel, damage: str, repair: list[str]) -> None:
     namespace.ip(damage)
     assert [str(operation) for operation in carry_out(kernel, DESIRED).operations] == repair
+    assert reconcile(DESIRED, find(kernel)) == Plan()
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=DAMAGE)
+def test_what_is_said_can_be_typed(namespace: Namespace, kernel: Kernel, damage: str) -> None:
+    """The words for a repair do what it would do."""
+    namespace.ip(damage)
+    for operation in reconcile(DESIRED, find(kernel)).operations:
+        namespace.run(*ip_words(operation).split())
     assert reconcile(DESIRED, find(kernel)) == Plan()
 
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 
 from tests.lab import xfrm
-from tests.lab.capture import capturing
+from tests.lab.capture import Kind, capturing
 from tests.lab.conftest import Peers, Tunnels
 from tests.lab.network import Network, Node
 from tests.lab.peers.connection import Connection
 from tests.lab.peers.edgevpn import site_table
-from tests.lab.sites import site_to_home
+from tests.lab.peers.peer import eventually
+from tests.lab.sites import Family, site_to_home, site_to_site
 from tests.lab.traffic import ping, transfer
 
 
@@ -101,6 +102,97 @@ def test_a_hub_joins_two_sites(
         assert ping(host_b, phone.wan.v4).passed
         assert ping(phone, host_b.lan.v4).passed
     assert not seen.strays()
+
+
+HOSTS: dict[str, tuple[Family, Family]] = {
+    "IPv4": (4, 4),
+    "IPv6": (6, 6),
+    "IPv6 in IPv4": (4, 6),
+    "IPv4 in IPv6": (6, 4),
+}
+
+
+@pytest.mark.parametrize(("outer", "inner"), HOSTS.values(), ids=HOSTS)
+@pytest.mark.parametrize("peer", ["strongswan", "edgevpn"], indirect=True)
+def test_host_to_host(
+    network: Network, tunnels: Tunnels, gateway_a: Node, gateway_b: Node, outer: Family, inner: Family
+) -> None:
+    """The two gateways alone: what they say to each other is protected, IKE itself is not lost in it."""
+    a, b = (node.wan.v4 if inner == 4 else node.wan.v6 for node in (gateway_a, gateway_b))
+    length = 32 if inner == 4 else 128
+    site = site_to_site(network, outer=outer)
+    tunnel = tunnels.between(replace(site, local_ts=(f"{a}/{length}",), remote_ts=(f"{b}/{length}",)))
+
+    tunnel.up()
+
+    with capturing(network["internet"], "a") as seen:
+        assert ping(gateway_a, b).passed
+        assert ping(gateway_b, a).passed
+    assert not seen.strays()
+    old = tunnel.sas()
+    tunnel.theirs.rekey_child()
+    tunnel.wait_new_keys(old)
+
+
+@pytest.mark.parametrize("peer", ["strongswan"], indirect=True)
+def test_a_peer_inside_its_own_network(
+    network: Network, tunnels: Tunnels, site: Connection, gateway_a: Node, gateway_b: Node
+) -> None:
+    """All that is beside the peer is behind it, too; and the WAN takes only what a route leads back to."""
+    gateway_a.sysctl(ipv4__conf__wan__rp_filter=1)
+    a = network["gateway_a"]
+    around = replace(site, local_ts=(a.lan.net4, f"{a.wan.v4}/32"), remote_ts=(network["gateway_b"].wan.net4,))
+    tunnel = tunnels.between(around)
+
+    tunnel.up()
+
+    with capturing(network["internet"], "a") as seen:
+        assert ping(network["host_a"], gateway_b.wan.v4).passed
+        assert ping(gateway_a, gateway_b.wan.v4).passed
+    assert not seen.strays()
+    tunnel.ours.stop()
+    assert gateway_a.run("sysctl", "-n", "net.ipv4.conf.wan.rp_filter").strip() == "1"
+    gateway_a.sysctl(ipv4__conf__wan__rp_filter=0)
+
+
+def test_everything_goes_in_but_the_lan(
+    network: Network, peers: Peers, site: Connection, gateway_a: Node, gateway_b: Node, host_a: Node, home: Node
+) -> None:
+    """A site for 0.0.0.0/0 and ::/0, with its routes: the LAN stays local, IKE and ESP leave by the WAN."""
+    lan = network["host_a"].lan
+    everything = replace(site, local_ts=(lan.net4, lan.net6), remote_ts=("0.0.0.0/0", "::/0"))
+    theirs = peers.strongswan(gateway_b, everything.mirrored())
+    gateway_b.nft(MASQUERADE)
+    ours = peers.edgevpn(gateway_a, site_table(everything))
+    ours.wait_up()
+
+    with capturing(network["internet"], "a") as seen:
+        for address in (home.wan.v4, home.wan.v6):
+            assert ping(host_a, address).passed
+            assert ping(gateway_a, address).passed
+        assert ping(host_a, gateway_a.lan.v4).passed
+        assert ping(gateway_a, host_a.lan.v6).passed
+        old = frozenset(state.spi for state in xfrm.states(gateway_a))
+        theirs.rekey_child()
+        eventually(lambda: has_new(gateway_a, old), within=10, what="new keys")
+    assert not seen.strays()
+    assert seen.kinds()[Kind.ESP] == 24
+    gateway_b.nft("delete table inet way_out\n")
+
+
+MASQUERADE = """
+table inet way_out {
+    chain post {
+        type nat hook postrouting priority srcnat
+        ip saddr 10.1.0.0/24 oifname "wan" rt ipsec missing masquerade
+        ip6 saddr fd00:1::/64 oifname "wan" rt ipsec missing masquerade
+    }
+}
+"""
+
+
+def has_new(node: Node, old: frozenset[int]) -> bool:
+    return bool({state.spi for state in xfrm.states(node)} - old)
 
 
 def test_any_packet_that_is_routed_into_it(

@@ -26,11 +26,13 @@ from edgevpn.kernel.xfrm_wire import XfrmMsg, usersa_info
 from tests.support.kernel import HERE, REQID, THERE, sa
 
 MULTIPART = 2  # NLM_F_MULTI
+PORT = 4711
+"""Of the sockets that ask."""
 
 
-def message(kind: int, sequence: int, body: bytes = b"", flags: int = 0) -> bytes:
-    """One message of the kernel."""
-    return HEADER.pack(HEADER.size + len(body), kind, flags, sequence, 0) + body + bytes(-len(body) % 4)
+def message(kind: int, sequence: int, body: bytes = b"", flags: int = 0, port: int = 0) -> bytes:
+    """One message of the kernel; `port` is of the socket that gave rise to it."""
+    return HEADER.pack(HEADER.size + len(body), kind, flags, sequence, port) + body + bytes(-len(body) % 4)
 
 
 def ack(sequence: int, code: int = 0, text: str = "") -> bytes:
@@ -75,6 +77,9 @@ class Wire(socket.socket):
     def setsockopt(self, level: int, option: int, value: object, *rest: object) -> None:
         assert isinstance(value, int)
         self.groups.append(value)
+
+    def getsockname(self) -> tuple[int, int]:
+        return PORT, 0
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         if self.failures:

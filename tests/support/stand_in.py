@@ -182,6 +182,9 @@ class StandIn:
     def health(self) -> object:
         return self.health_seen
 
+    def repair(self, dry_run: bool = False) -> object:
+        return {"steps": [{"command": "ip link set dev evpn-office up", "fault": ""}], "renewed": []}
+
     def attempts(self, peer: str = "", language: str = "en") -> object:
         return [each for each in self.attempts_seen if not peer or each["peer"] == peer]
 

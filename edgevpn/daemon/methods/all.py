@@ -16,6 +16,7 @@ from edgevpn.daemon.methods.devices import DeviceMethods
 from edgevpn.daemon.methods.exports import Exports
 from edgevpn.daemon.methods.overview import Instance, OverviewMethods
 from edgevpn.daemon.methods.panel import PanelMethods
+from edgevpn.daemon.methods.repair import RepairMethods
 from edgevpn.daemon.methods.sites import SiteMethods
 from edgevpn.daemon.methods.snippets import Snippets
 from edgevpn.daemon.methods.table import table
@@ -44,6 +45,7 @@ class Methods:
             ConfigMethods(configuration),
             CertificateMethods(gateway, configuration),
             BackupMethods(gateway, configuration, holdings),
+            RepairMethods(gateway.upholding, gateway.wall),
             self._panel,
         )
 

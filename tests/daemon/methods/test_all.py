@@ -56,6 +56,7 @@ CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("web.ticket", {}),
     ("web.redeem", {"ticket": "x"}),
     ("backup.create", {"password": "a long password"}),
+    ("repair", {"dry_run": True}),
 )
 
 
