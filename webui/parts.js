@@ -4,21 +4,22 @@ import { ApiError } from './api.js';
 import { fill, h, unique } from './dom.js';
 import { t, told } from './i18n.js';
 
-/* What went wrong, for people. */
-export function errorText(error) {
+/* What went wrong, for people. Lines of the file say nothing to who does not see it. */
+export function errorText(error, lines = false) {
 	if (!(error instanceof ApiError))
 		throw error;
-	return [told(`error.${error.code}`, error.message), ...error.problems].join('\n');
+	const problems = error.problems.map(each => each.replace(/^.*?\.toml:(\d+): /, (_, line) => lines ? `${t('error.line', { line })}: ` : ''));
+	return [...new Set([told(`error.${error.code}`, error.message), ...problems])].join('\n');
 }
 
 /* A place for what went wrong, or well; told to screen readers as it changes. */
-export function notice() {
+export function notice(lines = false) {
 	const node = h('div', { class: 'notice', role: 'status', 'aria-live': 'polite' });
 	return {
 		node,
 		clear: () => { node.className = 'notice'; fill(node); },
 		say: (text, kind = 'good') => { node.className = `notice ${kind}`; fill(node, ...text.split('\n').map(line => h('p', {}, line))); },
-		fail: error => { node.className = 'notice bad'; fill(node, ...errorText(error).split('\n').map(line => h('p', {}, line))); }
+		fail: error => { node.className = 'notice bad'; fill(node, ...errorText(error, lines).split('\n').map(line => h('p', {}, line))); }
 	};
 }
 
@@ -59,14 +60,18 @@ export function sure(label, question, work, where) {
 	return place;
 }
 
-/* A form that sends itself with Enter or its button. */
+/* A form that sends itself with Enter or its button, once what it needs is there. */
 export function form(label, work, fields, { where = notice(), beside = [] } = {}) {
 	const submit = h('button', { type: 'submit', class: 'main' }, label);
 	return h('form', {
 		novalidate: true,
 		onsubmit: event => {
 			event.preventDefault();
-			busy(submit, work, where);
+			const empty = [...event.target.elements].find(each => each.required && !each.value.trim());
+			if (!empty)
+				return busy(submit, work, where);
+			where.say(t('error.empty', { what: empty.labels[0].textContent }), 'bad');
+			empty.focus();
 		}
 	}, fields, where.node, h('div', { class: 'actions' }, submit, beside));
 }

@@ -44,7 +44,10 @@ def test_from_nothing_to_the_first_device(chromium: Browser, new: Router) -> Non
         assert "# A router that has just been set up." in new.config
 
         who.page.locator("main").get_by_role("link", name="Add a device").click()
-        who.page.get_by_label("Name").fill("phone")
+        who.arrive("/add-device")
+        who.press("Add it")
+        who.see("Still missing: Name")
+        who.page.get_by_label("Name", exact=True).fill("phone")
         who.press("Add it")
         who.see("phone is ready")
         who.page.locator(".qr").wait_for()

@@ -26,6 +26,9 @@ export const english = {
 	'error.unreachable': 'The panel does not answer. Is this device still in the LAN?',
 	'error.too_many_tries': 'Too many tries. Wait a little, then try again.',
 	'error.wrong_password': 'That is not right.',
+	'error.config_invalid': 'That does not fit together. Nothing was changed.',
+	'error.empty': 'Still missing: {what}',
+	'error.line': 'Line {line}',
 	'error.log_in': 'Log in first.',
 
 	'confirm.title': 'Keep the change?',

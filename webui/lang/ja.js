@@ -26,6 +26,9 @@ export const japanese = {
 	'error.unreachable': 'パネルが応答しません。この端末はまだ LAN の中にありますか。',
 	'error.too_many_tries': '試行回数が多すぎます。しばらく待ってからもう一度お試しください。',
 	'error.wrong_password': '正しくありません。',
+	'error.config_invalid': '設定に矛盾があります。何も変更していません。',
+	'error.empty': '未入力です: {what}',
+	'error.line': '{line} 行目',
 	'error.log_in': '先にログインしてください。',
 
 	'confirm.title': '変更を残しますか',

@@ -26,10 +26,10 @@ function newKey() {
 
 function asking(place, page) {
 	const kind = tiles(t('site.peer'), PEERS.map(each => [each, t(`peer.${each}`)]), 'edgevpn');
-	const name = field(t('site.name'), { hint: t('site.name.hint'), maxlength: 32 });
+	const name = field(t('site.name'), { hint: t('site.name.hint'), maxlength: 32, required: true });
 	const remote = field(t('site.remote'), { hint: t('site.remote.hint'), placeholder: 'office.example.org' });
-	const ours = field(t('site.local_networks'), { hint: t('site.local_networks.hint'), placeholder: '192.168.1.0/24' });
-	const theirs = field(t('site.remote_networks'), { placeholder: '192.168.2.0/24' });
+	const ours = field(t('site.local_networks'), { hint: t('site.local_networks.hint'), required: true, placeholder: '192.168.1.0/24' });
+	const theirs = field(t('site.remote_networks'), { required: true, placeholder: '192.168.2.0/24' });
 	const psk = secretField(t('psk'), { hint: t('site.psk.hint'), value: newKey() });
 	const localId = field(t('site.local_id'), { hint: t('site.local_id.hint') });
 	const remoteId = field(t('site.remote_id'), { hint: t('site.remote_id.hint') });

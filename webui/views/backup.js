@@ -45,7 +45,7 @@ function versionList(versions, page) {
 
 function fileForm(text, page) {
 	const file = field(t('backup.text'), { lines: 18, value: text });
-	const where = notice();
+	const where = notice(true);
 	const plan = h('div', { 'aria-live': 'polite' });
 	const look = async () => fill(plan, planned(await post('/config/plan', { text: file.input.value })));
 	const keep = async () => {
