@@ -34,15 +34,21 @@ def resident(pid: int) -> float:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, staged(Path(folder)) as stage:
         print(f"memory at start        {resident(stage.pid):6.1f} MB")
-        client = requests.Session()
-        client.trust_env, client.verify = False, str(Path(folder) / "panel.pem")
-        Path(client.verify).write_text(stage.daemon.web["certificate"])
-        client.post(f"{stage.base}/api/v1/login", json={"password": PASSWORD}).raise_for_status()
+        client = logged_in(stage, Path(folder))
         print(f"memory after a login   {resident(stage.pid):6.1f} MB")
         requests_per_second(client, stage)
         streams(client, stage)
         pages(stage)
         print(f"memory at the end      {resident(stage.pid):6.1f} MB")
+
+
+def logged_in(stage: Staged, folder: Path) -> requests.Session:
+    """A client that is no browser; the panel's certificate is laid into the folder."""
+    client = requests.Session()
+    client.trust_env, client.verify = False, str(folder / "panel.pem")
+    Path(client.verify).write_text(stage.daemon.web["certificate"])
+    client.post(f"{stage.base}/api/v1/login", json={"password": PASSWORD}).raise_for_status()
+    return client
 
 
 def requests_per_second(client: requests.Session, stage: Staged) -> None:

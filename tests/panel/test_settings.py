@@ -41,6 +41,7 @@ def test_what_is_kept_stands(home: Router, who: Person) -> None:
     change_dns(who)
     expect(who.page.get_by_role("button", name="Keep it")).to_be_focused()
     who.shot("confirm")
+    assert who.barriers() == []
     who.page.reload()
     who.press("Keep it")
     expect(who.page.get_by_role("alertdialog")).to_be_hidden()

@@ -63,6 +63,7 @@ def test_two_networks_are_joined(home: Router, branch: Router, who: Person) -> N
     who.see("branch: now the other end")
     snippet = who.page.locator("pre").inner_text()
     who.shot("site-snippet")
+    assert who.barriers() == []
     key = snippet.partition('psk = "')[2].partition('"')[0]
     assert len(key) == 40
     assert key not in home.config, "it is kept apart from the file"
@@ -73,6 +74,7 @@ def test_two_networks_are_joined(home: Router, branch: Router, who: Person) -> N
     who.press("Test the tunnel")
     who.see("The tunnel is up, to 10.2.0.0/24")
     who.shot("site-tested")
+    assert who.barriers() == []
     assert "up" in branch.run("status")
 
     who.go("/")

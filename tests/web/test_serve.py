@@ -59,7 +59,7 @@ def browser(base: str, pem: str) -> Browser:
 
 
 @pytest.mark.parametrize("environ", [AS_IT_IS, PURE, OLDEST], ids=["as it is", "pure Python", "oldest, pure Python"])
-async def test_https_from_the_first_line_to_the_last(tmp_path: Path, environ: dict[str, str]) -> None:
+async def test_rule_9_https_whose_fingerprint_is_told_on_the_console(tmp_path: Path, environ: dict[str, str]) -> None:
     pem, key = certificate()
     daemon = StandIn(https=True, certificate=pem, key=key, port=free_port(), password_hash=HASH)
     base = f"https://127.0.0.1:{daemon.web['port']}"
