@@ -47,14 +47,14 @@ async function busy(node, work, where) {
 	}
 }
 
-/* A button for what cannot be undone: it asks in place, with no window in the way. */
-export function sure(label, question, work, where) {
+/* A button for what cannot be undone: it asks in place, with no window in the way. `kind` is danger, or nothing. */
+export function sure(label, question, work, where, kind = 'danger') {
 	const place = h('span', { class: 'sure' });
 	const ask = button(label, () => {
 		const no = button(t('no'), reset);
-		fill(place, h('span', {}, question), button(t('yes'), async () => { await work(); reset(); }, { kind: 'danger', where }), no);
+		fill(place, h('span', {}, question), button(t('yes'), async () => { await work(); reset(); }, { kind: kind || 'main', where }), no);
 		no.focus();
-	}, { kind: 'danger quiet' });
+	}, { kind });
 	const reset = () => { fill(place, ask); ask.focus(); };
 	fill(place, ask);
 	return place;
@@ -192,8 +192,8 @@ export function fold(title, ...content) {
 	return h('details', {}, h('summary', {}, title), content);
 }
 
-/* Names and values, one under the other. */
+/* Names and values, one under the other; what is `wide` has a line for itself. */
 export function facts(pairs) {
 	return h('dl', { class: 'facts' }, pairs.filter(([, value]) => value !== '' && value !== null && value !== undefined)
-		.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))));
+		.map(([name, value, wide]) => h('div', { class: wide ? 'wide' : null }, h('dt', {}, name), h('dd', {}, value))));
 }

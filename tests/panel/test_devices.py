@@ -175,6 +175,7 @@ def test_its_page(home: Router, who: Person) -> None:
     who.press("Save")
     expect(who.page.get_by_label("Fixed IPv4 address")).to_be_hidden()  # the page is shown anew
     expect(who.page.get_by_label("Whose is it?")).to_have_value("Anna")
+    expect(who.page.get_by_label("Until when")).to_have_value("2099-12-31")
     who.page.get_by_text("More choices").click()
     expect(who.page.get_by_label("Fixed IPv4 address")).to_have_value("10.89.0.77")
     for line in (

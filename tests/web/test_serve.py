@@ -97,10 +97,11 @@ async def test_it_stops_while_it_waits(tmp_path: Path) -> None:
 
 
 async def test_a_port_that_was_chosen(tmp_path: Path) -> None:
-    port = free_port()
-    daemon = stand_in(tmp_path / "control.sock", StandIn(port=free_port()))
-    async with daemon, process(tmp_path, "--port", str(port)) as web:
+    """The daemon is told, as it says to others where the panel is."""
+    port, daemon = free_port(), StandIn(port=free_port())
+    async with stand_in(tmp_path / "control.sock", daemon), process(tmp_path, "--port", str(port)) as web:
         assert await line(web) == f"listening url=http://127.0.0.1:{port}/"
+    assert daemon.listening_at == port
 
 
 @pytest.mark.parametrize(
