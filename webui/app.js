@@ -74,7 +74,8 @@ async function route() {
 	const heading = main.querySelector('h1');
 	document.title = [heading?.textContent, panel.title || 'edgevpn'].filter(Boolean).join(' – ');
 	heading?.setAttribute('tabindex', '-1');
-	heading?.focus({ preventScroll: true });
+	if (!confirmBar().contains(document.activeElement))
+		heading?.focus({ preventScroll: true });
 	scrollTo(0, 0);
 }
 

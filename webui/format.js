@@ -45,6 +45,11 @@ export function day(unix) {
 	return new Intl.DateTimeFormat(currentLanguage(), { dateStyle: 'medium' }).format(unix * 1000);
 }
 
+/* To the minute: for what happened some time ago. */
+export function minute(unix) {
+	return new Intl.DateTimeFormat(currentLanguage(), { dateStyle: 'medium', timeStyle: 'short' }).format(unix * 1000);
+}
+
 /* A list that somebody typed, with commas, spaces or lines between. */
 export function listed(text) {
 	return text.split(/[\s,]+/).filter(Boolean);

@@ -4,21 +4,22 @@ import { ApiError } from './api.js';
 import { fill, h, unique } from './dom.js';
 import { t, told } from './i18n.js';
 
-/* What went wrong, for people. */
-export function errorText(error) {
+/* What went wrong, for people. Lines of the file say nothing to who does not see it. */
+export function errorText(error, lines = false) {
 	if (!(error instanceof ApiError))
 		throw error;
-	return [told(`error.${error.code}`, error.message), ...error.problems].join('\n');
+	const problems = error.problems.map(each => each.replace(/^.*?\.toml:(\d+): /, (_, line) => lines ? `${t('error.line', { line })}: ` : ''));
+	return [...new Set([told(`error.${error.code}`, error.message), ...problems])].join('\n');
 }
 
 /* A place for what went wrong, or well; told to screen readers as it changes. */
-export function notice() {
+export function notice(lines = false) {
 	const node = h('div', { class: 'notice', role: 'status', 'aria-live': 'polite' });
 	return {
 		node,
 		clear: () => { node.className = 'notice'; fill(node); },
 		say: (text, kind = 'good') => { node.className = `notice ${kind}`; fill(node, ...text.split('\n').map(line => h('p', {}, line))); },
-		fail: error => { node.className = 'notice bad'; fill(node, ...errorText(error).split('\n').map(line => h('p', {}, line))); }
+		fail: error => { node.className = 'notice bad'; fill(node, ...errorText(error, lines).split('\n').map(line => h('p', {}, line))); }
 	};
 }
 
@@ -46,27 +47,31 @@ async function busy(node, work, where) {
 	}
 }
 
-/* A button for what cannot be undone: it asks in place, with no window in the way. */
-export function sure(label, question, work, where) {
+/* A button for what cannot be undone: it asks in place, with no window in the way. `kind` is danger, or nothing. */
+export function sure(label, question, work, where, kind = 'danger') {
 	const place = h('span', { class: 'sure' });
 	const ask = button(label, () => {
 		const no = button(t('no'), reset);
-		fill(place, h('span', {}, question), button(t('yes'), async () => { await work(); reset(); }, { kind: 'danger', where }), no);
+		fill(place, h('span', {}, question), button(t('yes'), async () => { await work(); reset(); }, { kind: kind || 'main', where }), no);
 		no.focus();
-	}, { kind: 'danger quiet' });
+	}, { kind });
 	const reset = () => { fill(place, ask); ask.focus(); };
 	fill(place, ask);
 	return place;
 }
 
-/* A form that sends itself with Enter or its button. */
+/* A form that sends itself with Enter or its button, once what it needs is there. */
 export function form(label, work, fields, { where = notice(), beside = [] } = {}) {
 	const submit = h('button', { type: 'submit', class: 'main' }, label);
 	return h('form', {
 		novalidate: true,
 		onsubmit: event => {
 			event.preventDefault();
-			busy(submit, work, where);
+			const empty = [...event.target.elements].find(each => each.required && !each.value.trim());
+			if (!empty)
+				return busy(submit, work, where);
+			where.say(t('error.empty', { what: empty.labels[0].textContent }), 'bad');
+			empty.focus();
 		}
 	}, fields, where.node, h('div', { class: 'actions' }, submit, beside));
 }
@@ -187,8 +192,8 @@ export function fold(title, ...content) {
 	return h('details', {}, h('summary', {}, title), content);
 }
 
-/* Names and values, one under the other. */
+/* Names and values, one under the other; what is `wide` has a line for itself. */
 export function facts(pairs) {
 	return h('dl', { class: 'facts' }, pairs.filter(([, value]) => value !== '' && value !== null && value !== undefined)
-		.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))));
+		.map(([name, value, wide]) => h('div', { class: wide ? 'wide' : null }, h('dt', {}, name), h('dd', {}, value))));
 }

@@ -52,11 +52,13 @@ CHANGES = {"settings": Settings}
 CONFIRM = {"confirm": int}
 """Seconds within which `config.confirm` must come, or the change is undone; 0 or left out: it stands at once."""
 
+LANGUAGE = {"language": Literal["en", "ja"]}
+
 METHODS: Mapping[str, MethodSpec] = {
     # the whole
     "version": MethodSpec("Which edgevpn answers.", Version),
     "status": MethodSpec("Everything that is up, coming up or down.", Status),
-    "health": MethodSpec("Look at everything that must be right, and say how it stands.", list[Health]),
+    "health": MethodSpec("Look at everything that must be right, and say how it stands.", list[Health], {}, LANGUAGE),
     "firewall.show": MethodSpec('The nft table that we keep, as nft writes it; "" if there is none.', str),
     "repair": MethodSpec(
         "Put back what of ours is missing in the kernel and the firewall, take away what is too much; or only say it.",
@@ -68,7 +70,7 @@ METHODS: Mapping[str, MethodSpec] = {
         "The last attempts to connect, the newest first.",
         list[Attempt],
         {},
-        {"peer": str, "language": Literal["en", "ja"]},
+        {"peer": str} | LANGUAGE,
     ),
     "log.recent": MethodSpec("The last lines of the log, the oldest first.", list[LogLine], {}, {"limit": int}),
     "metrics": MethodSpec("Counters as Prometheus reads them.", str),
@@ -155,6 +157,7 @@ METHODS: Mapping[str, MethodSpec] = {
     # the panel
     "web.settings": MethodSpec("What the panel's process works by; only for it and for root.", WebSettings),
     "web.set_password": MethodSpec("Set the hash of the panel's password.", None, {"password_hash": str}),
+    "web.listening": MethodSpec("The panel's process says at which port it listens.", None, {"port": int}),
     "web.ticket": MethodSpec("A ticket that lets its bearer into the panel once.", Ticket),
     "web.redeem": MethodSpec("Whether a ticket is good; it is used up by that.", Redeemed, {"ticket": str}),
 }

@@ -327,9 +327,10 @@ class WebSettings(TypedDict):
 
 
 class Ticket(TypedDict):
-    """Lets its bearer into the panel once, within a minute."""
+    """Lets its bearer into the panel once, within ten minutes. `port` is where the panel listens."""
 
     ticket: str
+    port: int
 
 
 class Redeemed(TypedDict):

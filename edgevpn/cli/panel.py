@@ -21,11 +21,11 @@ def _web(options: argparse.Namespace) -> int:
 def _setup_token(options: argparse.Namespace) -> int:
     with Client(socket_path(options.socket, os.environ)) as client:
         settings = client.call("web.settings")
-        ticket = client.call("web.ticket")["ticket"]
+        made = client.call("web.ticket")
     scheme = "https" if settings["https"] else "http"
     for address in settings["listen"]:
         host = f"[{address}]" if ":" in address else address
-        print(f"{scheme}://{host}:{settings['port']}/#ticket={ticket}")
+        print(f"{scheme}://{host}:{made['port']}/#ticket={made['ticket']}")
     return GOOD
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
@@ -18,6 +20,11 @@ from edgevpn.config.ranges import Address, Network
 from edgevpn.config.setting import Default, Effect, derived, optional, setting
 from edgevpn.config.tunnel import Unique
 from edgevpn.config.values import EXPIRY, HOST_ADDRESS, IDENTITY, NETWORK, V4, V6, printable
+
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = rf"{_LABEL}(\.{_LABEL})*"
+PROVABLE = re.compile(rf"(?![0-9.]+$)([A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@)?{_HOST}")
+"""Names that a certificate can hold as they are: a domain's, an e-mail address."""
 
 
 class Platform(Enum):
@@ -40,12 +47,20 @@ def _only_pool(given: Mapping[str, Any]) -> str:
 
 
 def _named(given: Mapping[str, Any]) -> Identity:
-    """The identity that the device's name makes."""
+    """The identity that the device's name makes; where a certificate has to prove it, one that a certificate can."""
     name: str = given["name"]
+    if given["login"] is Login.CERTIFICATE and not PROVABLE.fullmatch(name):
+        return Identity(IdentityKind.FQDN, _host_of(name).encode())
     try:
         return identity(name)
     except Refused:
         return Identity(IdentityKind.KEY_ID, name.encode())
+
+
+def _host_of(name: str) -> str:
+    """A label for a name that is none, always the same: "Anna's phone" is annas-phone-a42ffb."""
+    words = "-".join(re.findall(r"[a-z0-9]+", name.lower().replace("'", "").replace("’", "")))[:48].strip("-")
+    return f"{words or 'device'}-{sha256(name.encode()).hexdigest()[:6]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +73,7 @@ class Device:
     id: Identity = derived(
         IDENTITY,
         "Who the device says it is: its user name, the identifier beside a pre-shared key, or the certificate's name.",
-        "the device's name",
+        "the device's name; for a certificate a domain name that is made of it, unless it is one",
         _named,
     )
     pool: str = derived(

@@ -16,6 +16,7 @@ from edgevpn.api.records import Health
 from edgevpn.config.model import Config
 from edgevpn.config.values import Address
 from edgevpn.daemon.health import Ends, Facts, Firewall, Lookup, Silent, judged
+from edgevpn.diagnosis.entry import Language
 from edgevpn.kernel.contract import Features
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.nft import Nft
@@ -65,9 +66,9 @@ class Doctor:
     carries_traffic: bool
     nft: Nft | None = None
 
-    async def examine(self, config: Config) -> list[Health]:
+    async def examine(self, config: Config, language: Language = Language.ENGLISH) -> list[Health]:
         """All checks, with this configuration."""
-        return judged(await self._facts(config))
+        return judged(await self._facts(config), language)
 
     async def _facts(self, config: Config) -> Facts:
         sites = self._sites()

@@ -13,6 +13,7 @@ from typing import Literal
 
 from edgevpn.api.records import Health
 from edgevpn.config.values import Address
+from edgevpn.diagnosis.entry import Language, Text
 from edgevpn.kernel.barriers import Barrier
 from edgevpn.kernel.contract import Features
 from edgevpn.pki.clock import RELEASED
@@ -25,6 +26,8 @@ CARRIER_NAT = ip_network("100.64.0.0/10")
 """RFC 6598 §7."""
 MOST_NAMED = 3
 """Rules that one message names."""
+
+NOTHING = Text("", "")
 
 Level = Literal["good", "warning", "bad"]
 
@@ -81,29 +84,35 @@ class Facts:
     firewall: Firewall
 
 
-def judged(facts: Facts) -> list[Health]:
-    """Every check, in the order in which an owner would go through them."""
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at, in every language. The cure is NOTHING where nothing is wrong."""
+
+    id: str
+    level: Level
+    message: Text
+    cure: Text = NOTHING
+
+
+def judged(facts: Facts, language: Language = Language.ENGLISH) -> list[Health]:
+    """Every check, in this language."""
     return [
-        *_kernel(facts),
-        *_ports(facts),
-        *_firewall(facts.firewall),
-        *_outside(facts),
-        *_names(facts),
-        *_clock(facts),
-        *_certificates(facts),
-        *_space(facts),
-        *_tunnels(facts),
+        Health(id=each.id, level=each.level, message=each.message[language], cure=each.cure[language])
+        for look in LOOKS
+        for each in look(facts)
     ]
 
 
-def _check(id_: str, level: Level, message: str, cure: str = "") -> Health:
-    return Health(id=id_, level=level, message=message, cure=cure)
-
-
-def _kernel(facts: Facts) -> Iterator[Health]:
+def _kernel(facts: Facts) -> Iterator[Check]:
     if not facts.carries_traffic:
-        yield _check(
-            "kernel", "bad", "IKE is spoken without a kernel: no traffic flows.", "Start it without --kernel memory."
+        yield Check(
+            "kernel",
+            "bad",
+            Text(
+                "IKE is spoken without a kernel: no traffic flows.",
+                "カーネルなしで IKE だけを処理しています。通信は流れません。",
+            ),
+            Text("Start it without --kernel memory.", "--kernel memory を付けずに起動してください。"),
         )
         return
     versions = {address.version for address in facts.served}
@@ -117,159 +126,323 @@ def _kernel(facts: Facts) -> Iterator[Health]:
         if not is_there
     ]
     if lacking:
-        yield _check(
+        names = ", ".join(lacking)
+        packages = "kmod-ipsec4, kmod-ipsec6, kmod-xfrm-interface"
+        yield Check(
             "kernel",
             "bad",
-            f"The kernel lacks {', '.join(lacking)}.",
-            "Load these modules (OpenWrt: install kmod-ipsec4, kmod-ipsec6 and kmod-xfrm-interface).",
+            Text(f"The kernel lacks {names}.", f"カーネルに {names} がありません。"),
+            Text(
+                f"Load these modules (OpenWrt: install {packages}).",
+                f"これらのモジュールを読み込んでください(OpenWrt では {packages} を導入)。",
+            ),
         )
     else:
-        yield _check("kernel", "good", "The kernel has ESP and XFRM interfaces.")
+        yield Check(
+            "kernel",
+            "good",
+            Text(
+                "The kernel has ESP and XFRM interfaces.",
+                "カーネルは ESP と XFRM インターフェースに対応しています。",
+            ),
+        )
 
 
-def _ports(facts: Facts) -> Iterator[Health]:
+def _ports(facts: Facts) -> Iterator[Check]:
     if facts.served:
-        yield _check("ports", "good", f"UDP ports are open on {_listed(facts.served)}.")
-    else:
-        yield _check("ports", "bad", "No address is served.", "Name an address of this machine in gateway.listen.")
-
-
-def _firewall(found: Firewall) -> Iterator[Health]:
-    """In nftables every chain has to let a packet in, so that no rule of ours can make up for somebody else's."""
-    if found.unread:
-        yield _check("firewall", "warning", f"The firewall could not be read: {found.unread}.")
-        return
-    for barrier in found.barriers:
-        yield _check(
-            "firewall",
-            "bad",
-            f"The firewall keeps {', '.join(barrier.packets)} out: {barrier}.",
-            f"Let UDP 500, UDP 4500 and ESP in there, too; {barrier.table} is not ours to change.",
+        where = _listed(facts.served)
+        yield Check(
+            "ports",
+            "good",
+            Text(f"UDP ports are open on {where}.", f"{where} で UDP ポートを開いています。"),
         )
+    else:
+        yield Check(
+            "ports",
+            "bad",
+            Text("No address is served.", "待ち受けているアドレスがありません。"),
+            Text(
+                "Name an address of this machine in gateway.listen.",
+                "gateway.listen にこの機器のアドレスを指定してください。",
+            ),
+        )
+
+
+def _firewall(facts: Facts) -> Iterator[Check]:
+    """In nftables every chain has to let a packet in, so that no rule of ours can make up for somebody else's."""
+    found = facts.firewall
+    if found.unread:
+        unread = Text(
+            f"The firewall could not be read: {found.unread}.",
+            f"ファイアウォールの状態を読み取れません: {found.unread}",
+        )
+        yield Check("firewall", "warning", unread)
+        return
+    yield from map(_barred, found.barriers)
     if found.lacks:
-        yield _check(
+        lacks = "; ".join(found.lacks[:MOST_NAMED])
+        yield Check(
             "firewall",
             "bad",
-            f"Our firewall's rules are not as they shall be: {'; '.join(found.lacks[:MOST_NAMED])}.",
-            "`edgevpn reload` puts them right.",
+            Text(
+                f"Our firewall's rules are not as they shall be: {lacks}.",
+                f"edgevpn のファイアウォール規則が正しくありません: {lacks}",
+            ),
+            Text("`edgevpn reload` puts them right.", "`edgevpn reload` で直ります。"),
         )
     if not found.barriers and not found.lacks:
-        yield _check("firewall", "good", "The firewall lets IKE and ESP in, as far as its rules tell.")
+        yield Check(
+            "firewall",
+            "good",
+            Text(
+                "The firewall lets IKE and ESP in, as far as its rules tell.",
+                "規則を見る限り、ファイアウォールは IKE と ESP を通します。",
+            ),
+        )
 
 
-def _outside(facts: Facts) -> Iterator[Health]:
+def _barred(barrier: Barrier) -> Check:
+    packets, where = ", ".join(barrier.packets), f"{barrier.family} {barrier.table}"
+    return Check(
+        "firewall",
+        "bad",
+        Text(
+            f"The firewall keeps {packets} out: {barrier}.",
+            f"ファイアウォールが {packets} を遮断しています: テーブル {where} のチェーン {barrier.chain}",
+        ),
+        Text(
+            f"Let UDP 500, UDP 4500 and ESP in there, too; {barrier.table} is not ours to change.",
+            f"そこでも UDP 500、UDP 4500、ESP を許可してください。{barrier.table} は edgevpn からは変更しません。",
+        ),
+    )
+
+
+def _outside(facts: Facts) -> Iterator[Check]:
     """Stock clients know only ports 500 and 4500, so a NAT before us must forward just those."""
     if not facts.outside:
-        yield _check(
-            "wan", "warning", "There is no way to the internet.", "See whether the WAN is up and has a default route."
+        yield Check(
+            "wan",
+            "warning",
+            Text("There is no way to the internet.", "インターネットへの経路がありません。"),
+            Text(
+                "See whether the WAN is up and has a default route.",
+                "WAN が接続されていて、デフォルトルートがあるか確認してください。",
+            ),
         )
         return
     public = [each for each in facts.outside if each.is_global]
     shared = [each for each in facts.outside if each.version == 4 and each in CARRIER_NAT]
     if public:
-        yield _check("wan", "good", f"The address outside is public: {_listed(tuple(public))}.")
+        ours = _listed(tuple(public))
+        yield Check(
+            "wan",
+            "good",
+            Text(f"The address outside is public: {ours}.", f"外側のアドレスはグローバルです: {ours}"),
+        )
     elif shared:
-        yield _check(
+        yield Check(
             "wan",
             "bad",
-            f"The provider shares its address among customers (carrier NAT): ours is {shared[0]}.",
-            "Ask the provider for a public IPv4 address, use IPv6, or have a site of ours call out to a peer"
-            " that can be reached.",
+            Text(
+                f"The provider shares its address among customers (carrier NAT): ours is {shared[0]}.",
+                f"プロバイダーがアドレスを複数の契約者で共有しています(CGNAT)。こちらは {shared[0]} です。",
+            ),
+            Text(
+                "Ask the provider for a public IPv4 address, use IPv6, or have a site of ours call out to a peer"
+                " that can be reached.",
+                "プロバイダーにグローバル IPv4 アドレスを申し込むか、IPv6 を使うか、"
+                "外から届く相手へこちらから接続する拠点を設定してください。",
+            ),
         )
     else:
-        yield _check(
+        ours = _listed(facts.outside)
+        yield Check(
             "wan",
             "warning",
-            f"The address outside is private: {_listed(facts.outside)}. Another router is before this one.",
-            "Forward UDP 500 and 4500 there to this router (double NAT), or bridge it.",
+            Text(
+                f"The address outside is private: {ours}. Another router is before this one.",
+                f"外側のアドレスはプライベートです: {ours}。手前に別のルーターがあります。",
+            ),
+            Text(
+                "Forward UDP 500 and 4500 there to this router (double NAT), or bridge it.",
+                "そのルーターで UDP 500 と 4500 をこのルーターへ転送するか(二重 NAT)、ブリッジモードにしてください。",
+            ),
         )
 
 
-def _names(facts: Facts) -> Iterator[Health]:
-    for lookup in facts.lookups:
-        if not lookup.addresses:
-            yield _check(
-                "name",
-                "bad",
-                f"{lookup.name} cannot be looked up.",
+def _names(facts: Facts) -> Iterator[Check]:
+    yield from (_name(lookup, facts) for lookup in facts.lookups)
+
+
+def _name(lookup: Lookup, facts: Facts) -> Check:
+    name, there, ours = lookup.name, _listed(lookup.addresses), _listed(facts.outside)
+    if not lookup.addresses:
+        return Check(
+            "name",
+            "bad",
+            Text(f"{name} cannot be looked up.", f"{name} の名前解決ができません。"),
+            Text(
                 "Correct pki.public_name, or the entry at the DNS provider.",
-            )
-        elif set(lookup.addresses) & {*facts.outside, *facts.served}:
-            yield _check("name", "good", f"{lookup.name} leads to this router.")
-        elif any(each.is_global for each in facts.outside):
-            yield _check(
-                "name",
-                "bad",
-                f"{lookup.name} leads to {_listed(lookup.addresses)}, our address is {_listed(facts.outside)}.",
+                "公開名(pki.public_name)か、DNS 事業者での登録を修正してください。",
+            ),
+        )
+    if set(lookup.addresses) & {*facts.outside, *facts.served}:
+        return Check(
+            "name",
+            "good",
+            Text(f"{name} leads to this router.", f"{name} はこのルーターを指しています。"),
+        )
+    if any(each.is_global for each in facts.outside):
+        return Check(
+            "name",
+            "bad",
+            Text(
+                f"{name} leads to {there}, our address is {ours}.",
+                f"{name} は {there} を指していますが、こちらのアドレスは {ours} です。",
+            ),
+            Text(
                 "Bring the entry at the DNS provider up to date (dynamic DNS).",
-            )
-        else:
-            yield _check(
-                "name",
-                "warning",
-                f"{lookup.name} leads to {_listed(lookup.addresses)}; whether that is the router before us cannot be"
-                " told from here.",
-                "Compare it with the address that the router before us has outside.",
-            )
+                "DNS 事業者での登録を更新してください(ダイナミック DNS)。",
+            ),
+        )
+    return Check(
+        "name",
+        "warning",
+        Text(
+            f"{name} leads to {there}; whether that is the router before us cannot be told from here.",
+            f"{name} は {there} を指しています。これが手前のルーターかどうかは、ここからは分かりません。",
+        ),
+        Text(
+            "Compare it with the address that the router before us has outside.",
+            "手前のルーターの外側のアドレスと比べてください。",
+        ),
+    )
 
 
-def _clock(facts: Facts) -> Iterator[Health]:
+def _clock(facts: Facts) -> Iterator[Check]:
     if facts.now < RELEASED:
-        yield _check(
+        yield Check(
             "clock",
             "bad",
-            f"The clock says {facts.now:%Y-%m-%d}, which is before this release was made.",
-            "Set the clock (NTP); until then certificates cannot be judged by their dates.",
+            Text(
+                f"The clock says {facts.now:%Y-%m-%d}, which is before this release was made.",
+                f"時計が {facts.now:%Y-%m-%d} を指しています。この版の公開日より前です。",
+            ),
+            Text(
+                "Set the clock (NTP); until then certificates cannot be judged by their dates.",
+                "時計を合わせてください(NTP)。それまで証明書の期限を判断できません。",
+            ),
         )
     else:
-        yield _check("clock", "good", f"The clock says {facts.now:%Y-%m-%d %H:%M} UTC.")
+        yield Check(
+            "clock",
+            "good",
+            Text(
+                f"The clock says {facts.now:%Y-%m-%d %H:%M} UTC.",
+                f"時計は UTC で {facts.now:%Y-%m-%d %H:%M} です。",
+            ),
+        )
 
 
-def _certificates(facts: Facts) -> Iterator[Health]:
+def _certificates(facts: Facts) -> Iterator[Check]:
     for fault in facts.faults:
-        yield _check("certificates", "bad", fault, "Correct [pki] or the file that it names.")
+        yield Check(
+            "certificates",
+            "bad",
+            Text(fault, f"証明書に問題があります: {fault}"),
+            Text(
+                "Correct [pki] or the file that it names.",
+                "[pki] の設定か、そこで指定したファイルを修正してください。",
+            ),
+        )
     for each in facts.certificates:
-        days = (each.at - facts.now).days
-        level: Level = "good" if days >= SOON else "warning" if days >= VERY_SOON else "bad"
-        cure = "" if level == "good" else "Renew it: edgevpn does so by itself for its own; bring another of any other."
-        left = "has expired" if days < 0 else f"is good for {days} more days"
-        yield _check("certificates", level, f"{each.what} {left}.", cure)
+        yield _certificate(each, (each.at - facts.now).days)
 
 
-def _space(facts: Facts) -> Iterator[Health]:
+def _certificate(certificate: Ends, days: int) -> Check:
+    what = certificate.what
+    level: Level = "good" if days >= SOON else "warning" if days >= VERY_SOON else "bad"
+    renew = Text(
+        "Renew it: edgevpn does so by itself for its own; bring another of any other.",
+        "更新してください。edgevpn が作った証明書は自動で更新されます。他の証明書は新しいものに替えてください。",
+    )
+    if days < 0:
+        left = Text(f"{what} has expired.", f"証明書 {what} は期限切れです。")
+    else:
+        left = Text(f"{what} is good for {days} more days.", f"証明書 {what} の残り期間は {days} 日です。")
+    return Check("certificates", level, left, NOTHING if level == "good" else renew)
+
+
+def _space(facts: Facts) -> Iterator[Check]:
     if facts.space < LEAST_SPACE:
-        yield _check(
+        left = facts.space // 1024
+        yield Check(
             "space",
             "bad",
-            f"{facts.space // 1024} KiB are free where state is kept: leases and usage may be lost.",
-            "Remove what is not needed from the flash.",
+            Text(
+                f"{left} KiB are free where state is kept: leases and usage may be lost.",
+                f"保存領域の空きは {left} KiB です。割り当てや使用量の記録が失われるおそれがあります。",
+            ),
+            Text("Remove what is not needed from the flash.", "フラッシュから不要なものを削除してください。"),
         )
     else:
-        yield _check("space", "good", f"{facts.space // (1 << 20)} MiB are free where state is kept.")
-
-
-def _tunnels(facts: Facts) -> Iterator[Health]:
-    for name in facts.down:
-        yield _check(
-            "tunnel", "warning", f"Site {name} is down.", f"`edgevpn diagnose {name}` says why it did not come up."
+        left = facts.space // (1 << 20)
+        yield Check(
+            "space",
+            "good",
+            Text(f"{left} MiB are free where state is kept.", f"保存領域の空きは {left} MiB です。"),
         )
-    for each in facts.silent:
-        if each.sent:
-            yield _check(
-                "traffic",
-                "warning",
-                f"{each.name}: {each.sent} octets went into the tunnel and none came out of it.",
+
+
+def _tunnels(facts: Facts) -> Iterator[Check]:
+    for name in facts.down:
+        yield Check(
+            "tunnel",
+            "warning",
+            Text(f"Site {name} is down.", f"拠点 {name} が切断されています。"),
+            Text(
+                f"`edgevpn diagnose {name}` says why it did not come up.",
+                f"理由は「最近の問題」か `edgevpn diagnose {name}` で確認できます。",
+            ),
+        )
+    yield from map(_one_way, facts.silent)
+
+
+def _one_way(tunnel: Silent) -> Check:
+    name, sent, received = tunnel.name, tunnel.sent, tunnel.received
+    if sent:
+        return Check(
+            "traffic",
+            "warning",
+            Text(
+                f"{name}: {sent} octets went into the tunnel and none came out of it.",
+                f"{name}: トンネルへ {sent} バイト送りましたが、何も返ってきません。",
+            ),
+            Text(
                 "The peer's firewall drops them, or has no route back; else a cipher's driver loses packets there or"
                 " here: try another in esp_proposals.",
-            )
-        else:
-            yield _check(
-                "traffic",
-                "warning",
-                f"{each.name}: {each.received} octets came through the tunnel and none went back.",
-                "Let our firewall forward from and to the tunnel's interface, and see whether the LAN's hosts have"
-                " this router as their gateway.",
-            )
+                "相手側のファイアウォールか戻りの経路を確認してください。それでも直らなければ、どちらかの暗号ドライバーが"
+                "パケットを失っています。esp_proposals で別の方式を試してください。",
+            ),
+        )
+    return Check(
+        "traffic",
+        "warning",
+        Text(
+            f"{name}: {received} octets came through the tunnel and none went back.",
+            f"{name}: トンネルから {received} バイト届きましたが、何も返していません。",
+        ),
+        Text(
+            "Let our firewall forward from and to the tunnel's interface, and see whether the LAN's hosts have"
+            " this router as their gateway.",
+            "このルーターのファイアウォールでトンネルとの転送を許可し、LAN の機器のゲートウェイが"
+            "このルーターか確認してください。",
+        ),
+    )
+
+
+LOOKS = (_kernel, _ports, _firewall, _outside, _names, _clock, _certificates, _space, _tunnels)
+"""In the order in which an owner would go through them."""
 
 
 def _listed(addresses: tuple[Address, ...]) -> str:

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from hashlib import sha256
 
 SIZE = 16
-LIFE = 60.0
+LIFE = 600.0
+"""Seconds: long enough to type an address from a console into a phone."""
 MOST = 16
 
 Entropy = Callable[[int], bytes]
 
 
 class Tickets:
-    """Each is good once, within a minute. Only what cannot be turned back into a ticket is kept."""
+    """Each is good once, within ten minutes. Only what cannot be turned back into a ticket is kept."""
 
     def __init__(self, entropy: Entropy, clock: Callable[[], float]) -> None:
         self._entropy = entropy

@@ -42,7 +42,7 @@ def make_panel(
     """The panel at this place. `spoke` is told of each connection whose request has come."""
     sessions = Sessions(world.entropy, settings["session_idle"], settings["session_life"])
     guard = Guard(place, sessions, frozenset(files), world.clock, spoke)
-    audit, links, live = Audit(world.time), Links(world.entropy), Live(calls.path)
+    audit, links, live = Audit(world.time), Links(world.entropy), Live(calls.path, place.port)
     entrance = Entrance(calls, PanelSettings(calls, settings), sessions, guard, audit, world)
     sharing = Sharing(calls, links, live, sessions, guard, audit, place, world.clock)
     app = web.Application(middlewares=[guard.middleware()])

@@ -59,8 +59,9 @@ class Listener:
 class Live:
     """Passes events on from the daemon to all listeners."""
 
-    def __init__(self, path: Path, retry: float = RETRY) -> None:
+    def __init__(self, path: Path, port: int, retry: float = RETRY) -> None:
         self._path = path
+        self._port = port
         self._retry = retry
         self._listeners: set[Listener] = set()
         self._wanted = asyncio.Event()
@@ -72,6 +73,7 @@ class Live:
             await self._wanted.wait()
             try:
                 async with await AsyncClient.connect(self._path) as client:
+                    await client.call("web.listening", port=self._port)
                     await self._pass_on(client)
             except (DaemonUnreachable, RpcError):
                 self.publish("daemon", {"reachable": False})

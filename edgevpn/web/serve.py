@@ -67,6 +67,8 @@ async def _serve(path: Path, port: int | None) -> None:
     place = place_of(settings, port, socket.gethostname())
     world = World(time.monotonic, time.time, os.urandom)
     async with served(calls, settings, place, pages.read(folder), world):
+        with suppress(DaemonUnreachable, RpcError):  # it is told again by whoever looks on
+            await calls("web.listening", port=place.port)
         _say_where(settings, place)
         await stopping.wait()
     log.info("stopped")

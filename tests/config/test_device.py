@@ -9,6 +9,7 @@ from edgevpn.config.device import Device, Platform
 from edgevpn.config.identity import Identity, IdentityKind, identity
 from edgevpn.config.pool import Login, TunnelMode
 from edgevpn.config.tunnel import Unique
+from edgevpn.pki import wishes
 from tests.support.configs import PHONE, read, staff
 
 
@@ -74,6 +75,26 @@ def test_logins(keys: dict[str, Any], credential: object) -> None:
 )
 def test_a_name_is_an_identity(name: str, kind: IdentityKind) -> None:
     assert device(name).id == Identity(kind, name.encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("phone", "phone"),
+        ("phone.example.org", "phone.example.org"),
+        ("anna@example.org", "anna@example.org"),
+        ("Anna's phone", "annas-phone-a42ffb"),
+        ("my_phone", "my-phone-3b97a2"),
+        ("10.0.0.7", "10-0-0-7-130e4d"),
+        ("電話", "device-5154b7"),
+        ("x" * 64, f"{'x' * 48}-7ce100"),
+    ],
+)
+def test_an_identity_that_a_certificate_can_prove(name: str, shown: str) -> None:
+    (made,) = read(staff(devices={name: {"login": "certificate"}})).devices
+    kind = IdentityKind.RFC822_ADDR if "@" in name else IdentityKind.FQDN
+    assert made.id == Identity(kind, shown.encode())
+    assert wishes.identity(shown, "") == shown.lower()
 
 
 def test_an_identity_of_its_own() -> None:

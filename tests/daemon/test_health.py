@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -9,6 +10,7 @@ from ipaddress import ip_address
 import pytest
 
 from edgevpn.daemon.health import LEAST_SPACE, Ends, Facts, Firewall, Lookup, Silent, judged
+from edgevpn.diagnosis.entry import Language
 from edgevpn.kernel.barriers import Barrier
 from edgevpn.kernel.contract import Features
 
@@ -103,6 +105,21 @@ def test_what_ails(facts: Facts, check: str, level: str, words: str) -> None:
 def test_firewall_that_cannot_be_read() -> None:
     found = next(each for each in judged(replace(WELL, firewall=Firewall(unread="no nft"))) if each["id"] == "firewall")
     assert (found["level"], found["message"]) == ("warning", "The firewall could not be read: no nft.")
+
+
+@pytest.mark.parametrize("facts", [WELL, *(facts for facts, *_ in ILLS.values())], ids=["well", *ILLS])
+def test_the_same_in_japanese(facts: Facts) -> None:
+    """Each check and each cure, with the same values in it."""
+    english, japanese = judged(facts), judged(facts, Language.JAPANESE)
+    assert [(each["id"], each["level"]) for each in japanese] == [(each["id"], each["level"]) for each in english]
+    for one, other in zip(english, japanese, strict=True):
+        assert not other["message"].isascii()
+        assert bool(other["cure"]) == bool(one["cure"]) == (one["level"] != "good")
+        assert other["cure"].isascii() == (not one["cure"])
+        assert set(re.findall(VALUES, one["message"])) <= set(re.findall(VALUES, other["message"]))
+
+
+VALUES = r"[0-9][0-9.:/-]*[0-9]|[0-9]+|vpn\.example\.org|x\.example|office"
 
 
 def test_esp_is_needed_only_for_what_is_served() -> None:

@@ -62,7 +62,9 @@ class Router:
     def run(self, *words: str) -> str:
         """What a command says that is run on it."""
         command = [sys.executable, "-c", START, *words, "--socket", str(self.socket)]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def ca(self) -> Path:
         """The certificate of its CA, as a device has it."""

@@ -10,6 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import pkcs12
 from playwright.sync_api import Browser, expect
 
 from tests.panel.looking import Person, person
@@ -72,6 +74,7 @@ def test_it_says_why_not(home: Router, who: Person) -> None:
     with simulated(home, "android12", "red", "not the password"):
         who.page.locator(".waiting .state.bad").wait_for()
         who.shot("device-wrong-password")
+        assert who.barriers() == []
         expect(who.page.locator(".waiting")).to_contain_text(re.compile("password", re.IGNORECASE))
         expect(who.page.locator(".waiting")).to_contain_text("What helps:")
     with simulated(home, "android12", "red", password):
@@ -172,6 +175,7 @@ def test_its_page(home: Router, who: Person) -> None:
     who.press("Save")
     expect(who.page.get_by_label("Fixed IPv4 address")).to_be_hidden()  # the page is shown anew
     expect(who.page.get_by_label("Whose is it?")).to_have_value("Anna")
+    expect(who.page.get_by_label("Until when")).to_have_value("2099-12-31")
     who.page.get_by_text("More choices").click()
     expect(who.page.get_by_label("Fixed IPv4 address")).to_have_value("10.89.0.77")
     for line in (
@@ -211,6 +215,37 @@ def test_a_new_secret_makes_the_old_one_useless(home: Router, who: Person) -> No
         assert client.wait() != 0
     with simulated(home, "windows11", "reset", new):
         who.page.locator(".state.good").wait_for()
+
+
+def test_a_new_certificate(home: Router, who: Person) -> None:
+    """In a file that opens by a password of its own, which is told with it."""
+    name = "Anna's NAS"
+    who.go("/add-device")
+    who.page.get_by_label("Name", exact=True).fill(name)
+    who.page.locator("input[type=radio][value=other]").check(force=True)
+    who.page.get_by_text("More choices").click()
+    who.page.get_by_label("How it proves who it is").select_option("certificate")
+    who.press("Add it")
+    who.see(f"{name} is ready")
+    first = p12(who, password_of(who))
+    who.page.get_by_role("link", name="Page of this device").click()
+    who.press("Make a new profile")
+    who.see("Keep this")
+    second = p12(who, password_of(who))
+    for each in (first, second):
+        (named,) = each.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        assert named.value.startswith("annas-nas-")
+    assert first.serial_number != second.serial_number
+
+
+def p12(who: Person, password: str) -> x509.Certificate:
+    """The certificate of the file that can be downloaded now."""
+    part = who.page.locator("section.card", has_text="Certificate and key")
+    with who.page.expect_download() as downloading:
+        part.get_by_role("button", name="Download").click()
+    made = pkcs12.load_pkcs12(Path(downloading.value.path()).read_bytes(), password.encode())
+    assert made.cert is not None
+    return made.cert.certificate
 
 
 def test_revoked_and_removed(home: Router, who: Person) -> None:

@@ -24,6 +24,7 @@ def test_from_nothing_to_the_first_device(chromium: Browser, new: Router) -> Non
         who.page.goto(new.base)
         who.see("Welcome to edgevpn")
         who.shot("first-run-password")
+        assert who.barriers() == []
         who.page.get_by_label("New password").fill("short")
         who.press("Set the password")
         who.see("a password has 8 to 256 characters")
@@ -40,11 +41,15 @@ def test_from_nothing_to_the_first_device(chromium: Browser, new: Router) -> Non
         who.press("Save and check")
         who.page.locator("main").get_by_role("link", name="Add a device").wait_for()
         who.shot("first-run-checked")
+        assert who.barriers() == []
         assert 'public_name = ["localhost"]' in new.config
         assert "# A router that has just been set up." in new.config
 
         who.page.locator("main").get_by_role("link", name="Add a device").click()
-        who.page.get_by_label("Name").fill("phone")
+        who.arrive("/add-device")
+        who.press("Add it")
+        who.see("Still missing: Name")
+        who.page.get_by_label("Name", exact=True).fill("phone")
         who.press("Add it")
         who.see("phone is ready")
         who.page.locator(".qr").wait_for()

@@ -140,6 +140,7 @@ class StandIn:
     def __init__(self, **settings: object) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.web = {**SETTINGS, **settings}
+        self.listening_at = 0
         self.tickets = {"a-ticket-that-is-good"}
         self.devices: dict[str, dict[str, Any]] = {"phone": device("phone", sessions=[session()])}
         self.sites: dict[str, Any] = {"office": OFFICE, "branch": BRANCH}
@@ -179,7 +180,7 @@ class StandIn:
         known = {"sites": [*self.sites.values()], "devices": [*self.devices.values()]}
         return {"version": "0.1.0", "started": STARTED, "kernel": "memory", **known}
 
-    def health(self) -> object:
+    def health(self, language: str = "en") -> object:
         return self.health_seen
 
     def repair(self, dry_run: bool = False) -> object:
@@ -378,7 +379,11 @@ class StandIn:
 
     def web_ticket(self) -> object:
         self.tickets.add("another-good-ticket")
-        return {"ticket": "another-good-ticket"}
+        return {"ticket": "another-good-ticket", "port": self.listening_at}
+
+    def web_listening(self, port: int) -> object:
+        self.listening_at = port
+        return None
 
     def web_redeem(self, ticket: str) -> object:
         good = ticket in self.tickets

@@ -16,7 +16,7 @@ LINE = {"at": 1.0, "level": "info", "text": "started"}
 @pytest.fixture
 async def live(tmp_path: Path) -> AsyncIterator[Live]:
     """It asks without a pause, so that no test waits."""
-    made = Live(tmp_path / "s", retry=0)
+    made = Live(tmp_path / "s", 8443, retry=0)
     running = asyncio.ensure_future(made.run())
     yield made
     running.cancel()
@@ -45,6 +45,15 @@ async def test_events_reach_every_listener(tmp_path: Path, live: Live) -> None:
             assert await heard(one) == ("device", phone)
             await connected(other)
             assert await heard(other) == ("device", phone)
+
+
+async def test_a_daemon_is_told_where_the_panel_listens(tmp_path: Path, live: Live) -> None:
+    """One that was started anew does not know."""
+    daemon = StandIn()
+    async with stand_in(tmp_path / "s", daemon):
+        with live.listening() as listener:
+            await connected(listener)
+    assert daemon.listening_at == 8443
 
 
 async def test_who_has_gone_is_told_nothing(live: Live) -> None:

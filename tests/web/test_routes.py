@@ -13,7 +13,7 @@ from edgevpn.web.routes import ENDING, ROUTES
 from tests.support.panel import Browser, Stage, stage
 from tests.support.shapes import misfits
 
-OF_THE_PANEL = {"subscribe", "web.settings", "web.set_password", "web.ticket", "web.redeem"}
+OF_THE_PANEL = {"subscribe", "web.listening", "web.settings", "web.set_password", "web.ticket", "web.redeem"}
 """Methods that the panel itself calls, and no browser."""
 
 BODIES: dict[str, dict[str, Any]] = {

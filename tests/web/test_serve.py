@@ -59,7 +59,7 @@ def browser(base: str, pem: str) -> Browser:
 
 
 @pytest.mark.parametrize("environ", [AS_IT_IS, PURE, OLDEST], ids=["as it is", "pure Python", "oldest, pure Python"])
-async def test_https_from_the_first_line_to_the_last(tmp_path: Path, environ: dict[str, str]) -> None:
+async def test_rule_9_https_whose_fingerprint_is_told_on_the_console(tmp_path: Path, environ: dict[str, str]) -> None:
     pem, key = certificate()
     daemon = StandIn(https=True, certificate=pem, key=key, port=free_port(), password_hash=HASH)
     base = f"https://127.0.0.1:{daemon.web['port']}"
@@ -97,10 +97,11 @@ async def test_it_stops_while_it_waits(tmp_path: Path) -> None:
 
 
 async def test_a_port_that_was_chosen(tmp_path: Path) -> None:
-    port = free_port()
-    daemon = stand_in(tmp_path / "control.sock", StandIn(port=free_port()))
-    async with daemon, process(tmp_path, "--port", str(port)) as web:
+    """The daemon is told, as it says to others where the panel is."""
+    port, daemon = free_port(), StandIn(port=free_port())
+    async with stand_in(tmp_path / "control.sock", daemon), process(tmp_path, "--port", str(port)) as web:
         assert await line(web) == f"listening url=http://127.0.0.1:{port}/"
+    assert daemon.listening_at == port
 
 
 @pytest.mark.parametrize(

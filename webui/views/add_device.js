@@ -9,7 +9,6 @@ import { secretCard, ways } from './share.js';
 
 const PLATFORMS = ['ios', 'android', 'windows', 'macos', 'linux', 'other'];
 const LOGINS = ['password', 'certificate', 'psk'];
-const DOMAIN = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i;
 const USUAL = { ios: 'certificate', macos: 'certificate', windows: 'password', android: 'password', linux: 'certificate', other: 'password' };
 
 export async function load() {
@@ -27,7 +26,7 @@ function noPool() {
 }
 
 function asking(pools, place, page) {
-	const name = field(t('device.name'), { hint: t('device.name.hint'), maxlength: 64 });
+	const name = field(t('device.name'), { hint: t('device.name.hint'), maxlength: 64, required: true });
 	const owner = field(t('device.owner'), { maxlength: 64 });
 	const login = select(t('device.login'), LOGINS.map(each => [each, t(`login.${each}`)]), USUAL.ios, { hint: t('device.login.hint') });
 	const platform = tiles(t('device.platform'), PLATFORMS.map(each => [each, t(`platform.${each}`)]), 'ios', each => { login.input.value = USUAL[each]; });
@@ -35,8 +34,6 @@ function asking(pools, place, page) {
 	const pool = select(t('device.pool'), pools.map(each => [each.name, each.name]), pools[0].name);
 	const add = async () => {
 		const settings = { platform: platform.value, login: login.value, pool: pool.value };
-		if (login.value === 'certificate' && !DOMAIN.test(name.value))
-			settings.id = identity(name.value);
 		if (owner.value)
 			settings.owner = owner.value;
 		if (mode.value)
@@ -48,12 +45,6 @@ function asking(pools, place, page) {
 		h('div', { class: 'card' }, form(t('device.add.button'), add, [
 			name.node, platform.node, fold(t('more'), login.node, owner.node, mode.node, pools.length > 1 && pool.node)]))
 	];
-}
-
-/* A certificate is for a name like a domain's; where the device's own name is none, one that is made from it. */
-function identity(name) {
-	const chance = crypto.getRandomValues(new Uint16Array(1))[0].toString(16).padStart(4, '0');
-	return [...name.toLowerCase().match(/[a-z0-9]+/g) ?? ['device'], chance].join('-').slice(-63);
 }
 
 function result(made, place, page) {

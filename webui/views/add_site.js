@@ -26,10 +26,10 @@ function newKey() {
 
 function asking(place, page) {
 	const kind = tiles(t('site.peer'), PEERS.map(each => [each, t(`peer.${each}`)]), 'edgevpn');
-	const name = field(t('site.name'), { hint: t('site.name.hint'), maxlength: 32 });
+	const name = field(t('site.name'), { hint: t('site.name.hint'), maxlength: 32, required: true });
 	const remote = field(t('site.remote'), { hint: t('site.remote.hint'), placeholder: 'office.example.org' });
-	const ours = field(t('site.local_networks'), { hint: t('site.local_networks.hint'), placeholder: '192.168.1.0/24' });
-	const theirs = field(t('site.remote_networks'), { placeholder: '192.168.2.0/24' });
+	const ours = field(t('site.local_networks'), { hint: t('site.local_networks.hint'), required: true, placeholder: '192.168.1.0/24' });
+	const theirs = field(t('site.remote_networks'), { required: true, placeholder: '192.168.2.0/24' });
 	const psk = secretField(t('psk'), { hint: t('site.psk.hint'), value: newKey() });
 	const localId = field(t('site.local_id'), { hint: t('site.local_id.hint') });
 	const remoteId = field(t('site.remote_id'), { hint: t('site.remote_id.hint') });
@@ -63,13 +63,16 @@ export function snippetCard(name, kind) {
 	const place = h('div', {});
 	const where = notice();
 	const show = async form => {
+		for (const each of choices)
+			each.setAttribute('aria-pressed', String(each.value === form));
 		const snippet = await post(at('sites', name, 'snippet'), { form });
 		fill(place, h('pre', { tabindex: '0', 'aria-label': snippet.name }, snippet.content), h('div', { class: 'actions' }, button(t('file.download'), () => save(snippet))));
 	};
+	const choices = PEERS.map(each => button(t(`peer.${each}`), () => show(each), { where, value: each, 'aria-pressed': 'false' }));
 	if (kind)
 		show(kind).catch(where.fail);
 	return card(t('snippet.title'), h('p', {}, t('snippet.intro')),
-		h('div', { class: 'tabs' }, PEERS.map(each => button(t(`peer.${each}`), () => show(each), { where, kind: 'quiet' }))), where.node, place);
+		h('div', { class: 'actions' }, choices), where.node, place);
 }
 
 /* Tries the tunnel, and says how far it came. */
@@ -77,7 +80,12 @@ export function testCard(name, page) {
 	const steps = h('ul', { class: 'health' });
 	const why = h('ul', { class: 'list' });
 	const where = notice();
-	whenAttempted(page, attempt => attempt.peer === name && failed(attempt) && fill(why, attemptItem(attempt)));
+	whenAttempted(page, attempt => {
+		if (attempt.peer !== name || !failed(attempt))
+			return;
+		where.clear();
+		fill(why, attemptItem(attempt));
+	});
 	page.on('site', site => {
 		if (site.name !== name)
 			return;
@@ -92,8 +100,10 @@ export function testCard(name, page) {
 			fill(steps, progress(await post(at('sites', name, 'up'))));
 		}
 		catch (error) {
-			fill(steps);
-			throw error;
+			if (!why.hasChildNodes()) {
+				fill(steps);
+				throw error;
+			}
 		}
 	};
 	return h('section', { class: 'card', role: 'status', 'aria-live': 'polite' }, h('h2', {}, t('test.title')), h('p', {}, t('test.intro')), steps, why, where.node,
@@ -106,7 +116,6 @@ function progress(site) {
 	return [
 		step(site.ike.length > 0, site.ike.length ? t('test.ike', { remote: site.ike[0].remote }) : t('test.noike')),
 		step(children.length > 0, children.length ? t('test.child', { networks: children.flatMap(each => each.remote_ts).join(', ') }) : t('test.nochild')),
-		children.length > 0 && step(children.some(each => each.bytes_in > 0), children.some(each => each.bytes_in > 0) ? t('test.traffic') : t('test.notraffic')),
-		site.why && site.state !== 'up' && h('li', {}, state('bad', site.why))
+		children.length > 0 && step(children.some(each => each.bytes_in > 0), children.some(each => each.bytes_in > 0) ? t('test.traffic') : t('test.notraffic'))
 	].filter(Boolean);
 }

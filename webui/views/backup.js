@@ -40,12 +40,12 @@ function versionList(versions, page) {
 	if (!versions.length)
 		return h('p', { class: 'hint' }, t('backup.noversions'));
 	return [h('ul', { class: 'list' }, versions.map(each => h('li', { class: 'row' }, h('span', {}, t('backup.version', { number: each.number, saved: moment(each.saved) })),
-		sure(t('backup.back'), t('backup.back.sure'), async () => { await post('/config/rollback', { number: each.number }); await page.again(); }, where)))), where.node];
+		sure(t('backup.back'), t('backup.back.sure'), async () => { await post('/config/rollback', { number: each.number }); await page.again(); }, where, '')))), where.node];
 }
 
 function fileForm(text, page) {
-	const file = field(t('backup.text'), { lines: 18, value: text });
-	const where = notice();
+	const file = field(t('backup.text'), { lines: 18, value: text, class: 'file' });
+	const where = notice(true);
 	const plan = h('div', { 'aria-live': 'polite' });
 	const look = async () => fill(plan, planned(await post('/config/plan', { text: file.input.value })));
 	const keep = async () => {

@@ -3,10 +3,11 @@
 import { at, get, patch, post, remove } from '../api.js';
 import { bars } from '../chart.js';
 import { fill, h } from '../dom.js';
-import { ago, day, listed, moment, octets } from '../format.js';
+import { ago, listed, minute, octets } from '../format.js';
 import { t } from '../i18n.js';
 import { button, card, facts, field, fold, form, notice, select, sure, toggle } from '../parts.js';
 import { attemptList, attemptsPath, failed } from './attempts.js';
+import { certificateList } from './certificates.js';
 import { deviceState } from './rows.js';
 import { secretCard, ways } from './share.js';
 
@@ -45,15 +46,21 @@ export function render({ detail, attempts }, page) {
 
 function live(device) {
 	return h('section', { class: 'card' }, h('p', {}, deviceState(device)), facts([
-		[t('device.platform'), t(`platform.${device.platform}`)],
-		[t('device.login'), t(`login.${device.login}`)],
+		[t('device.kind'), t(`platform.${device.platform}`)],
+		[t('device.owner'), device.owner],
+		[t('device.proof'), t(`login.${device.login}`)],
 		[t('device.id'), device.id],
+		[t('device.pool'), device.pool],
+		[t('device.mode'), t(`mode.${device.mode}`)],
+		[t('device.v4'), device.v4],
+		[t('device.v6'), device.v6],
+		[t('device.expires'), lastDay(device)],
 		[t('device.today'), octets(device.today.received + device.today.sent)],
 		[t('device.thismonth'), octets(device.month.received + device.month.sent)],
 		[t('device.last'), device.seen ? `${ago(device.seen)} (${device.place})` : '']
 	]), device.sessions.map(each => facts([
 		[t('session.from'), each.remote + (each.nat ? ` (NAT)` : '')],
-		[t('session.since'), moment(each.since)],
+		[t('session.since'), minute(each.since)],
 		[t('session.addresses'), each.addresses.join(', ')],
 		[t('session.client'), each.client],
 		[t('session.suite'), each.suite],
@@ -64,16 +71,25 @@ function live(device) {
 function usage(detail) {
 	if (!detail.days.length)
 		return null;
-	return card(t('usage.title'), bars(detail.days.slice(-30)),
+	const days = detail.days.slice(-30);
+	const most = days.reduce((one, other) => one.received + one.sent < other.received + other.sent ? other : one);
+	return card(t('usage.title'), bars(days),
+		h('p', { class: 'ends', 'aria-hidden': 'true' }, h('span', {}, days[0].period), days.length > 1 && h('span', {}, days.at(-1).period)),
 		h('p', { class: 'key' }, h('span', { class: 'sent' }, t('usage.down')), h('span', { class: 'received' }, t('usage.up'))),
+		h('p', { class: 'hint' }, t('usage.most', { period: most.period, amount: octets(most.received + most.sent) })),
 		facts(detail.months.slice(-6).reverse().map(each => [each.period, `↓ ${octets(each.sent)} ↑ ${octets(each.received)}`])));
+}
+
+/* The day at whose end (UTC) its time is over. */
+function lastDay(device) {
+	return device.expires ? new Date((device.expires - 1) * 1000).toISOString().slice(0, 10) : '';
 }
 
 function settings(detail, page) {
 	const { device } = detail;
 	const owner = field(t('device.owner'), { value: device.owner });
 	const enabled = toggle(t('device.enabled'), device.enabled);
-	const expires = field(t('device.expires'), { type: 'date', hint: t('device.expires.hint'), value: device.expires ? new Date(device.expires * 1000).toISOString().slice(0, 10) : '' });
+	const expires = field(t('device.expires'), { type: 'date', hint: t('device.expires.hint'), value: lastDay(device) });
 	const mode = select(t('device.mode'), [['full', t('mode.full')], ['split', t('mode.split')]], device.mode);
 	const networks = field(t('device.networks'), { hint: t('device.networks.hint'), value: detail.networks.join(', ') });
 	const dns = field(t('device.dns'), { hint: t('device.dns.hint'), value: detail.dns.join(', ') });
@@ -123,7 +139,7 @@ function profile(device) {
 		apple && [demand.node, networks.node, domains.node],
 		h('div', { class: 'actions' }, device.login === 'certificate'
 			? button(t('profile.make'), again, { where })
-			: sure(t('profile.reset'), t('profile.reset.sure'), again, where)), where.node), place];
+			: sure(t('profile.reset'), t('profile.reset.sure'), again, where, '')), where.node), place];
 }
 
 function lines(input) {
@@ -131,7 +147,5 @@ function lines(input) {
 }
 
 function certificates(list) {
-	return list.length > 0 && card(t('certificates'), list.map(each => facts([
-		[each.what, each.subject], [t('certificate.until'), `${day(each.ends)} (${t('certificate.left', { days: each.days_left })})`],
-		[t('certificate.fingerprint'), h('span', { class: 'mono' }, each.fingerprint)]])));
+	return list.length > 0 && card(t('certificates'), certificateList(list));
 }

@@ -1,13 +1,18 @@
 /* What was looked at, and how it stands. */
 
+import { get } from '../api.js';
 import { h } from '../dom.js';
-import { t, told } from '../i18n.js';
+import { currentLanguage, t } from '../i18n.js';
 import { state } from '../parts.js';
+
+/* All checks, in the language of the panel. */
+export function lookAtHealth() {
+	return get(`/health?language=${currentLanguage()}`);
+}
 
 export function healthList(checks) {
 	return h('ul', { class: 'health' }, checks.map(each => h('li', {},
-		state(each.level, told(`health.${each.id}.${each.level}`, each.message)),
-		each.cure && h('p', { class: 'cure' }, told(`health.${each.id}.cure`, each.cure)))));
+		state(each.level, each.message), each.cure && h('p', { class: 'cure' }, each.cure))));
 }
 
 const ORDER = ['bad', 'warning', 'good'];

@@ -3,9 +3,9 @@
 import { get } from '../api.js';
 import { fill, h } from '../dom.js';
 import { t } from '../i18n.js';
-import { card, notice } from '../parts.js';
+import { card, errorText, notice } from '../parts.js';
 import { attemptItem, attemptList, attemptsPath, failed, whenAttempted } from './attempts.js';
-import { healthStrip } from './health.js';
+import { healthStrip, lookAtHealth } from './health.js';
 import { deviceRow, rows, siteRow } from './rows.js';
 
 const LAST = 5;
@@ -18,7 +18,7 @@ export async function load() {
 export function render({ status, attempts }, page) {
 	const where = notice();
 	const health = h('div', {}, h('p', { class: 'hint' }, t('health.looking')));
-	get('/health').then(checks => fill(health, healthStrip(checks)), error => fill(health, h('p', {}, error.message)));
+	lookAtHealth().then(checks => fill(health, healthStrip(checks)), error => fill(health, h('p', {}, errorText(error))));
 	const sites = rows(siteRow, status.sites, where);
 	const devices = rows(deviceRow, status.devices, where);
 	const failures = h('div', {}, attemptList(attempts, LAST));

@@ -1,7 +1,7 @@
 /* What was logged, who did what here, who tried to connect. */
 
 import { get } from '../api.js';
-import { h } from '../dom.js';
+import { fill, h } from '../dom.js';
 import { moment } from '../format.js';
 import { t, told } from '../i18n.js';
 import { card, field, select } from '../parts.js';
@@ -28,17 +28,24 @@ function lines(content, page) {
 	const level = select(t('logs.level'), LEVELS.map(each => [each, t(`level.${each}`)]), 'info');
 	const words = field(t('logs.search'), { type: 'search' });
 	const fits = line => LEVELS.indexOf(line.level) >= LEVELS.indexOf(level.value) && line.text.toLowerCase().includes(words.value.toLowerCase());
-	const draw = () => list.replaceChildren(...content.filter(fits).map(item).reverse());
+	const empty = h('p', { class: 'hint' }, t('logs.empty'));
+	const draw = () => {
+		const shown = content.filter(fits);
+		empty.hidden = shown.length > 0;
+		fill(list, shown.map(item).reverse());
+	};
 	level.input.addEventListener('change', draw);
 	words.input.addEventListener('input', draw);
 	page.on('log', line => {
 		content.push(line);
 		content.splice(0, content.length - MOST);
-		if (fits(line))
+		if (fits(line)) {
+			empty.hidden = true;
 			list.prepend(item(line));
+		}
 	});
 	draw();
-	return [h('div', { class: 'columns' }, level.node, words.node), h('div', { class: 'card' }, list)];
+	return [h('div', { class: 'columns' }, level.node, words.node), h('div', { class: 'card' }, list, empty)];
 }
 
 function item(line) {

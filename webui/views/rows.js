@@ -13,10 +13,19 @@ function flow(kind, name) {
 	const update = () => {
 		const points = ratesOf(kind, name);
 		const last = points.at(-1) ?? { received: 0, sent: 0 };
-		fill(node, sparkline(points), h('div', { class: 'rates' }, kind === 'devices' ? `↓ ${rate(last.sent)} ↑ ${rate(last.received)}` : `↓ ${rate(last.received)} ↑ ${rate(last.sent)}`));
+		fill(node, sparkline(points), rates(kind, last));
 	};
 	update();
 	return { node, update };
+}
+
+/* What comes in and goes out, in the colours of the graph; of a device as it sees that itself. */
+export function rates(kind, { received, sent }) {
+	const parts = [h('span', { class: 'received' }, rate(received)), h('span', { class: 'sent' }, rate(sent))];
+	const [down, up] = kind === 'devices' ? parts.reverse() : parts;
+	down.prepend('↓ ');
+	up.prepend('↑ ');
+	return h('div', { class: 'key rates' }, down, up);
 }
 
 export function deviceState(device) {
@@ -82,14 +91,14 @@ export function siteRow(first, where) {
 	const update = site => {
 		node.classList.toggle('idle', site.state !== 'up');
 		const children = site.ike.flatMap(each => each.children);
-		fill(place, siteState(site), ' ', h('span', {}, site.remote));
+		fill(place, siteState(site), h('span', {}, site.remote));
 		detail.textContent = site.state === 'up' ? [...new Set(children.flatMap(each => each.remote_ts))].join(', ') : site.why;
 		if (shown === site.state)
 			return;
 		shown = site.state;
 		fill(end, site.state === 'down'
 			? button(t('site.connect'), () => post(at('sites', name, 'up')), { where, 'aria-label': t('site.connect.what', { name }) })
-			: button(t('site.close'), () => post(at('sites', name, 'down')), { where, kind: 'quiet', 'aria-label': t('site.close.what', { name }) }));
+			: button(t('site.close'), () => post(at('sites', name, 'down')), { where, 'aria-label': t('site.close.what', { name }) }));
 	};
 	update(first);
 	return { node, update, tick: moving.update };

@@ -3,9 +3,9 @@
 import { get, post, put } from '../api.js';
 import { qrCode } from '../chart.js';
 import { fill, h } from '../dom.js';
-import { day } from '../format.js';
 import { t } from '../i18n.js';
-import { button, card, copyable, facts, field, form, notice, save, secretField, sure } from '../parts.js';
+import { button, card, copyable, field, form, notice, save, secretField, sure } from '../parts.js';
+import { certificateList } from './certificates.js';
 import { choiceKey, flagKey, keysForm, listKey } from './settings.js';
 
 export function security(config, page, certificates) {
@@ -50,13 +50,11 @@ function withoutTotp(page) {
 function certificatePart(first) {
 	const list = h('div', {});
 	const where = notice();
-	const show = certificates => fill(list, certificates.map(each => facts([
-		[each.what, each.subject], [t('certificate.until'), `${day(each.ends)} (${t('certificate.left', { days: each.days_left })})`],
-		[t('certificate.fingerprint'), h('span', { class: 'mono' }, each.fingerprint)]])));
+	const show = certificates => fill(list, certificateList(certificates));
 	show(first);
 	return [list, where.node, h('div', { class: 'actions' },
 		button(t('certificate.ca'), async () => save(await get('/certificates/ca?form=pem')), { where }),
-		sure(t('certificate.renew'), t('certificate.renew.sure'), async () => { show(await post('/certificates/renew')); where.say(t('certificate.renewed')); }, where))];
+		sure(t('certificate.renew'), t('certificate.renew.sure'), async () => { show(await post('/certificates/renew')); where.say(t('certificate.renewed')); }, where, ''))];
 }
 
 function cryptoForm(config, page) {

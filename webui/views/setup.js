@@ -5,7 +5,7 @@ import { fill, h } from '../dom.js';
 import { listed } from '../format.js';
 import { t } from '../i18n.js';
 import { field, form, secretField } from '../parts.js';
-import { healthList } from './health.js';
+import { healthList, lookAtHealth } from './health.js';
 
 export async function load(page) {
 	return page.panel.csrf ? get('/config?defaults=true') : null;
@@ -35,8 +35,8 @@ function firstPassword(page) {
 function essentials(config, page) {
 	const pool = Object.keys(config.pool ?? {})[0] ?? 'home';
 	const known = config.pool?.[pool] ?? {};
-	const name = field(t('setup.name'), { hint: t('setup.name.hint'), value: (config.pki?.public_name ?? []).join(', '), placeholder: 'home.example.org' });
-	const addresses = field(t('setup.pool'), { hint: t('setup.pool.hint'), value: (known.v4 ?? []).join(', ') || '10.89.0.0/24' });
+	const name = field(t('setup.name'), { hint: t('setup.name.hint'), value: (config.pki?.public_name ?? []).join(', '), placeholder: 'home.example.org', required: true });
+	const addresses = field(t('setup.pool'), { hint: t('setup.pool.hint'), value: (known.v4 ?? []).join(', ') || '10.89.0.0/24', required: true });
 	const dns = field(t('setup.dns'), { hint: t('setup.dns.hint'), value: config.pool?.[pool] ? (known.dns ?? []).join(', ') : '' });
 	const rest = h('div', {});
 	const save = async () => {
@@ -45,7 +45,7 @@ function essentials(config, page) {
 			values[`pool.${pool}.dns`] = listed(dns.value);
 		await patch('/config', { values });
 		fill(rest, h('p', {}, t('setup.checking')));
-		fill(rest, result(await get('/health'), page));
+		fill(rest, result(await lookAtHealth(), page));
 		rest.querySelector('a')?.focus();
 	};
 	return [

@@ -1,9 +1,9 @@
 /* What was made for a device, handed over: by a code that a phone reads, as a file, as fields to type, as text. */
 
-import { at, post } from '../api.js';
+import { at, get, post } from '../api.js';
 import { qrCode } from '../chart.js';
 import { fill, h } from '../dom.js';
-import { t } from '../i18n.js';
+import { t, told } from '../i18n.js';
 import { button, card, copyable, notice, save, toggle } from '../parts.js';
 
 /* How each platform gets its profile: by link, as a file, as a card; the first one is what most will want. */
@@ -38,9 +38,8 @@ function fits(form, login) {
 }
 
 function steps(way, form, device) {
-	const text = t(`steps.${way}.${form}.${device.login}`);
-	const general = t(`steps.${way}.${form}`);
-	return (text.startsWith('steps.') ? general : text).split('\n').filter(line => line && !line.startsWith('steps.')).map(line => h('li', {}, line));
+	const known = [told(`steps.${way}.${form}.${device.platform}`, ''), told(`steps.${way}.${form}.${device.login}`, ''), t(`steps.${way}.${form}`)];
+	return known.find(Boolean).split('\n').map(line => h('li', {}, line));
 }
 
 function linkPart(device, form, options, first) {
@@ -77,22 +76,25 @@ function filePart(device, form, options) {
 }
 
 function cardPart(device, form, options) {
-	return [needsCa(device) && caPart(), fieldsPart(device, options(form).secret)];
+	return [needsCa(device) && caPart(device), fieldsPart(device, options(form).secret)];
 }
 
 /* Who knows the gateway by its certificate has to have our CA's first; scripts and profiles bring it along. */
 function needsCa(device) {
-	return device.login !== 'psk' && device.platform !== 'windows';
+	return device.login !== 'psk';
 }
 
-function caPart() {
+/* A phone reads a code; a PC has this panel before it, or a file of it. */
+function caPart(device) {
 	const place = h('div', {});
 	const where = notice();
 	const show = async () => {
 		const link = await post('/certificates/ca/link');
 		fill(place, h('div', { class: 'share' }, qrCode(link.qr, t('link.code')), h('div', {}, copyable(t('link.address'), link.url))));
 	};
-	fill(place, button(t('card.ca'), show, { where }));
+	fill(place, device.platform === 'windows'
+		? button(t('certificate.ca'), async () => save(await get('/certificates/ca?form=der')), { where })
+		: button(t('card.ca'), show, { where }));
 	return h('div', { class: 'field' }, place, where.node);
 }
 

@@ -4,13 +4,13 @@ import { at, get, patch, post, remove } from '../api.js';
 import { sparkline } from '../chart.js';
 import { applied, SECONDS } from '../confirm.js';
 import { fill, h } from '../dom.js';
-import { listed, moment, octets, rate } from '../format.js';
+import { listed, minute, octets } from '../format.js';
 import { t } from '../i18n.js';
 import { ratesOf } from '../live.js';
 import { button, card, facts, field, fold, form, notice, secretField, select, sure } from '../parts.js';
 import { snippetCard, testCard } from './add_site.js';
 import { attemptList, attemptsPath, failed } from './attempts.js';
-import { siteState } from './rows.js';
+import { rates, siteState } from './rows.js';
 
 export async function load(page) {
 	const [status, config, attempts] = await Promise.all([get('/status'), get('/config?defaults=true'), get(attemptsPath(page.name))]);
@@ -28,7 +28,7 @@ export function render({ site, keys, attempts }, page) {
 	const draw = () => {
 		const points = ratesOf('sites', site.name);
 		const last = points.at(-1) ?? { received: 0, sent: 0 };
-		fill(graph, sparkline(points), h('p', { class: 'hint' }, `↓ ${rate(last.received)} ↑ ${rate(last.sent)}`));
+		fill(graph, sparkline(points), rates('sites', last));
 	};
 	show(site);
 	draw();
@@ -37,7 +37,7 @@ export function render({ site, keys, attempts }, page) {
 	return h('div', { class: 'middle' },
 		h('a', { class: 'back', href: '#/' }, `← ${t('sites')}`),
 		h('h1', {}, site.name), where.node, now,
-		h('div', { class: 'card' }, graph),
+		card(t('traffic.title'), graph),
 		attempts.some(failed) && card(t('attempt.title'), attemptList(attempts)),
 		testCard(site.name, page),
 		card(t('site.settings'), settings(site, keys, page)),
@@ -50,7 +50,7 @@ export function render({ site, keys, attempts }, page) {
 
 function live(site, where) {
 	const act = (word, body) => () => post(at('sites', site.name, word), body);
-	return h('section', { class: 'card' }, h('p', {}, siteState(site), ' ', site.remote), site.why && site.state !== 'up' && h('p', {}, site.why),
+	return h('section', { class: 'card' }, h('p', { class: 'what' }, siteState(site), h('span', {}, site.remote)), site.why && site.state !== 'up' && h('p', {}, site.why),
 		site.ike.map(tunnels),
 		h('div', { class: 'actions' },
 			site.state !== 'up' && button(t('site.connect'), act('up'), { where }),
@@ -60,7 +60,7 @@ function live(site, where) {
 
 function tunnels(ike) {
 	return [facts([
-		[t('session.from'), ike.remote], [t('session.since'), moment(ike.established)], [t('session.suite'), ike.suite], [t('site.nat'), ike.nat === 'none' ? '' : t(`nat.${ike.nat}`)]]),
+		[t('session.from'), ike.remote], [t('session.since'), minute(ike.established)], [t('session.suite'), ike.suite], [t('site.nat'), ike.nat === 'none' ? '' : t(`nat.${ike.nat}`)]]),
 	h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': t('site.children') }, h('table', {},
 		h('thead', {}, h('tr', {}, ['child', 'here', 'there', 'in', 'out', 'cipher'].map(each => h('th', { scope: 'col' }, t(`child.${each}`))))),
 		h('tbody', {}, ike.children.map(child => h('tr', {}, [child.name, child.local_ts.join(', '), child.remote_ts.join(', '), octets(child.bytes_in), octets(child.bytes_out), child.suite]

@@ -79,11 +79,11 @@ class OverviewMethods:
             devices=[self._gateway.device_status(device, ask) for device in self._gateway.devices],
         )
 
-    async def health(self) -> list[Health]:
+    async def health(self, language: str = Language.ENGLISH.value) -> list[Health]:
         carries_traffic = self._instance.kernel is not KernelKind.MEMORY
         nft = Nft() if carries_traffic else None
         doctor = Doctor(self._gateway, self._gateway.standing, self._instance.state, carries_traffic, nft)
-        return await doctor.examine(self._configuration.running)
+        return await doctor.examine(self._configuration.running, Language(language))
 
     async def firewall(self) -> str:
         if self._instance.kernel is KernelKind.MEMORY:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from edgevpn.api import ErrorCode, RpcError
 from edgevpn.api.records import Redeemed, Ticket, WebSettings
 from edgevpn.config.changes import set_key
 from edgevpn.config.credential import Secret
@@ -37,6 +38,7 @@ class PanelMethods:
         self._folder = folder
         self._tickets = Tickets(os.urandom, time.monotonic)
         self._turn = asyncio.Lock()
+        self._port: int | None = None  # where the panel has said that it listens
 
     @property
     def methods(self) -> Mapping[str, Served]:
@@ -44,6 +46,7 @@ class PanelMethods:
         return {
             "web.settings": self.settings,
             "web.set_password": self.set_password,
+            "web.listening": self.listening,
             "web.ticket": self.ticket,
             "web.redeem": self.redeem,
         }
@@ -51,7 +54,7 @@ class PanelMethods:
     @property
     def guards(self) -> Mapping[str, Callable[[Peer], bool]]:
         """What is for the panel's process and root alone."""
-        return dict.fromkeys(("web.settings", "web.set_password", "web.redeem"), is_panel)
+        return dict.fromkeys(("web.settings", "web.set_password", "web.listening", "web.redeem"), is_panel)
 
     async def settings(self) -> WebSettings:
         web, hostname = self._configuration.running.web, socket.gethostname()
@@ -76,8 +79,14 @@ class PanelMethods:
     async def set_password(self, password_hash: str) -> None:
         await self._configuration.change(lambda old: set_key(old, ("web", "password_hash"), password_hash))
 
+    async def listening(self, port: int) -> None:
+        """It may have been started with another port than that of the configuration."""
+        if not 0 < port < 65536:
+            raise RpcError(ErrorCode.INVALID_PARAMS, "port: allowed: 1 to 65535")
+        self._port = port
+
     async def ticket(self) -> Ticket:
-        return Ticket(ticket=self._tickets.make())
+        return Ticket(ticket=self._tickets.make(), port=self._port or self._configuration.running.web.port)
 
     async def redeem(self, ticket: str) -> Redeemed:
         return Redeemed(good=self._tickets.redeem(ticket))

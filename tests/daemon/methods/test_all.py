@@ -18,7 +18,7 @@ BY_CONTROL = {"subscribe"}
 CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("version", {}),
     ("status", {}),
-    ("health", {}),
+    ("health", {"language": "ja"}),
     ("attempts", {"peer": "office"}),
     ("log.recent", {"limit": 5}),
     ("metrics", {}),
@@ -53,6 +53,7 @@ CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("pki.ca", {}),
     ("web.settings", {}),
     ("web.set_password", {"password_hash": f"$scrypt$ln=14,r=8,p=1${'A' * 22}${'B' * 43}"}),
+    ("web.listening", {"port": 8443}),
     ("web.ticket", {}),
     ("web.redeem", {"ticket": "x"}),
     ("backup.create", {"password": "a long password"}),
@@ -102,4 +103,4 @@ async def test_every_method_refuses_what_it_does_not_take(tmp_path: Path) -> Non
 
 async def test_some_are_for_the_panel_alone(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
-        assert served.guards.keys() == {"web.settings", "web.set_password", "web.redeem"}
+        assert served.guards.keys() == {"web.settings", "web.set_password", "web.listening", "web.redeem"}

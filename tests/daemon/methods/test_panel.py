@@ -74,6 +74,17 @@ async def test_tickets(served: Served) -> None:
     assert await served.ask("web.redeem", ticket="é" * 100) == {"good": False}
 
 
+async def test_where_the_panel_listens(served: Served) -> None:
+    """As the configuration says, unless its process was started with another port."""
+    assert (await served.ask("web.ticket"))["port"] == 8443
+    await served.ask("web.listening", port=9443)
+    assert (await served.ask("web.ticket"))["port"] == 9443
+    assert (await served.ask("web.settings"))["port"] == 8443
+    for bad in (0, 65536):
+        with pytest.raises(RpcError, match="allowed: 1 to 65535"):
+            await served.ask("web.listening", port=bad)
+
+
 def test_who_is_the_panel() -> None:
     assert is_panel(Peer(1, 0, frozenset()))
     assert is_panel(Peer(1, os.geteuid(), frozenset()))

@@ -1,0 +1,124 @@
+"""A tunnel to another gateway: added, explained to the other end, tested, and closed again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.panel.looking import Person, person
+from tests.panel.router import SET_UP, Router, router
+
+STRANGER = """
+[site.stranger]
+remote = "127.0.0.2"
+local_id = "home.example.org"
+remote_id = "stranger.example.org"
+psk = "not the key that the other end has"
+local_networks = "10.1.7.0/24"
+remote_networks = "10.2.7.0/24"
+start = "wait"
+"""
+MIRRORED = """
+[site.stranger]
+remote = "127.0.0.1"
+local_id = "stranger.example.org"
+remote_id = "home.example.org"
+psk = "this is the key which the other end has"
+local_networks = "10.2.7.0/24"
+remote_networks = "10.1.7.0/24"
+start = "wait"
+"""
+
+
+@pytest.fixture(scope="module")
+def branch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
+    """The other end."""
+    with router(tmp_path_factory.mktemp("sites") / "branch", SET_UP + MIRRORED, address="127.0.0.2") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def home(branch: Router, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
+    folder = tmp_path_factory.mktemp("sites") / "headquarters"
+    with router(folder, SET_UP + STRANGER, ports=branch.ports) as made:
+        yield made
+
+
+@pytest.fixture
+def who(chromium: Browser, home: Router) -> Iterator[Person]:
+    with person(chromium, home.base) as made:
+        made.log_in()
+        yield made
+
+
+def test_two_networks_are_joined(home: Router, branch: Router, who: Person) -> None:
+    who.go("/add-site")
+    who.page.get_by_label("Name", exact=True).fill("branch")
+    who.page.get_by_label("Address or name of the other end").fill("127.0.0.2")
+    who.page.get_by_label("Networks here").fill("10.1.0.0/24")
+    who.page.get_by_label("Networks there").fill("10.2.0.0/24")
+    who.press("Add it")
+    who.see("branch: now the other end")
+    snippet = who.page.locator("pre").inner_text()
+    who.shot("site-snippet")
+    assert who.barriers() == []
+    key = snippet.partition('psk = "')[2].partition('"')[0]
+    assert len(key) == 40
+    assert key not in home.config, "it is kept apart from the file"
+
+    file = branch.folder / "edgevpn.toml"
+    file.write_text(file.read_text() + "\n" + snippet)
+    branch.run("reload")
+    who.press("Test the tunnel")
+    who.see("The tunnel is up, to 10.2.0.0/24")
+    who.shot("site-tested")
+    assert who.barriers() == []
+    assert "up" in branch.run("status")
+
+    who.go("/")
+    row = who.page.locator(".item", has_text="branch")
+    expect(row).to_contain_text("Up")
+    row.get_by_role("button").click()
+    expect(row).to_contain_text("Down")
+    row.get_by_role("button").click()
+    expect(row).to_contain_text("Up")
+
+
+@pytest.mark.parametrize("kind", ["strongSwan", "RouterOS", "Something else"])
+def test_words_for_every_other_end(who: Person, kind: str) -> None:
+    who.go("/site/stranger")
+    who.press(kind)
+    expect(who.page.locator("pre")).to_contain_text("not the key that the other end has")
+
+
+def test_a_test_that_fails_says_why(who: Person) -> None:
+    who.go("/site/stranger")
+    who.press("Test the tunnel")
+    waiting = who.page.locator(".card", has_text="Try it")
+    waiting.locator(".attempt").wait_for()
+    expect(waiting.locator(".notice")).to_be_hidden()
+    who.shot("site-test-failed")
+    expect(waiting).to_contain_text("site.stranger.psk")
+
+
+def test_its_settings(home: Router, who: Person) -> None:
+    who.go("/site/stranger")
+    who.page.get_by_label("Networks there").fill("10.2.7.0/24, 10.2.8.0/24")
+    who.press("Save")
+    who.press("Keep it")
+    expect(who.page.get_by_role("alertdialog")).to_be_hidden()
+    assert 'remote_networks = ["10.2.7.0/24", "10.2.8.0/24"]' in home.config
+    who.page.get_by_label("Networks there").fill("10.2.7.0/33")
+    who.press("Save")
+    expect(who.page.locator("form .notice.bad")).to_contain_text("site.stranger.remote_networks")
+
+
+def test_removed(home: Router, who: Person) -> None:
+    who.go("/site/stranger")
+    who.press("Remove")
+    who.press("Yes")
+    who.press("Keep it")
+    expect(who.page.locator(".item", has_text="stranger")).to_have_count(0)
+    assert "site.stranger" not in home.config
