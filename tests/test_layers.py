@@ -211,7 +211,7 @@ WITHOUT_MODULE = {
 
 # Tests that are no module's: of the whole in a real kernel, one file a scenario; of what is packed for routers; of the
 # panel in a browser.
-OF_THE_WHOLE = ("tests/lab/", "tests/openwrt/", "tests/panel/")
+OF_THE_WHOLE = ("tests/bench/", "tests/fuzz/", "tests/lab/", "tests/openwrt/", "tests/panel/")
 
 
 @dataclass(frozen=True)
