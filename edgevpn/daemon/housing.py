@@ -182,9 +182,9 @@ class Housing:
         wanted = {spec.place: spec for spec in self._routes_of(home, self._own_addresses() if home.routes else [])}
         known = self._routes[home.name]
         for place, spec in wanted.items():
-            if place not in known:
+            if not self.leads(place):
                 self._kernel.add_route(spec)
-            elif known[place] != spec:
+            elif known.get(place) != spec:  # another, or still another home's
                 self._kernel.replace_route(spec)
             known[place] = spec
         self._rule()

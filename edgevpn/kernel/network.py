@@ -200,8 +200,11 @@ class Network:
         self._do_network(Delete(spec))
 
     def list_rules(self) -> tuple[RuleSpec, ...]:
-        with telling("list", "rules", faults.RULE):
-            dump = self._route.dump(request(RuleMsg.GETRULE, rules_message()))
+        try:
+            with telling("list", "rules", faults.RULE):
+                dump = self._route.dump(request(RuleMsg.GETRULE, rules_message()))
+        except NotSupported:
+            return ()  # a kernel that knows no rules has none of ours
         with reading("rules"):
             found = [read_rule(decoded(fibmsg, part.octets)) for part in dump]
         return tuple(rule for rule in found if rule is not None and rule.ours)

@@ -12,7 +12,7 @@ from edgevpn.daemon.housing import MOST_OUTSIDE, Housing, Numbers
 from edgevpn.daemon.routing import TABLES, rules_for
 from edgevpn.kernel.errors import AlreadyExists
 from edgevpn.kernel.memory import MemoryKernel
-from edgevpn.kernel.network_spec import MAIN_TABLE, AddressSpec, LinkSpec, Path
+from edgevpn.kernel.network_spec import MAIN_TABLE, AddressSpec, LinkSpec, Path, RouteSpec
 from edgevpn.kernel.sysctl import Setting
 from tests.support.configs import office
 
@@ -80,9 +80,26 @@ def test_other_routes_and_another_mtu(kernel: MemoryKernel, housing: Housing) ->
     assert [str(route.destination) for route in kernel.list_routes()] == ["10.4.0.0/24"]
 
 
+def test_a_network_goes_from_one_home_to_another(kernel: MemoryKernel, housing: Housing) -> None:
+    """The new one is told of it before the old one: there is a route all the time."""
+    network = replace(OFFICE.routes[0], network=ip_network("10.4.0.0/24"))
+    other = Home("site b", ("b",), "evpn-b", {}, routes=(network,))
+    housing.add(other)
+    housing.renew(OFFICE, replace(OFFICE, routes=(*OFFICE.routes, network)))
+    housing.renew(other, replace(other, routes=()))
+    assert [(str(each.destination), each.interface) for each in kernel.list_routes()] == [
+        ("10.2.0.0/24", "evpn-office"),
+        ("10.4.0.0/24", "evpn-office"),
+    ]
+    assert housing.routes() == kernel.list_routes()
+
+
 def test_a_place_that_is_taken(kernel: MemoryKernel, housing: Housing) -> None:
+    """By somebody else: it is left as it is."""
+    network = replace(OFFICE.routes[0], network=ip_network("10.4.0.0/24"))
+    kernel.add_route(RouteSpec(destination=network.network, interface="uplink"))
     with pytest.raises(AlreadyExists):
-        housing.add(replace(OFFICE, name="site branch", peers=("branch",), interface="evpn-branch"))
+        housing.renew(OFFICE, replace(OFFICE, routes=(*OFFICE.routes, network)))
 
 
 def test_a_route_that_would_swallow_the_tunnel(kernel: MemoryKernel, housing: Housing) -> None:

@@ -133,7 +133,7 @@ REFUSALS: dict[str, tuple[Callable[[Network], object], int, type[KernelError], s
     "rule": (lambda network: network.add_rule(RULE), errno.EEXIST, AlreadyExists, "cannot add IPv4 rule 31001"),
     "no rule": (lambda network: network.delete_rule(RULE), errno.ENOENT, NotFound, "cannot delete IPv4 rule 31001"),
     "no policy routing": (
-        lambda network: network.list_rules(),
+        lambda network: network.add_rule(RULE),
         errno.EOPNOTSUPP,
         NotSupported,
         "this kernel was built without IP_MULTIPLE_TABLES",
@@ -434,3 +434,9 @@ def test_rules_of_ours_alone(network: Network, wire: Wire) -> None:
     assert network.flush_rules() == 0
     with pytest.raises(ValueError, match="without a tag of ours"):
         network.add_rule(theirs)
+
+
+def test_a_kernel_that_knows_no_rules(network: Network, wire: Wire) -> None:
+    wire.answer(ack(1, errno.EOPNOTSUPP), ack(2, errno.EOPNOTSUPP))
+    assert network.list_rules() == ()
+    assert network.flush_rules() == 0
