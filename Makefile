@@ -73,7 +73,7 @@ lab-kernel: ## build the fast guest (User-Mode Linux), once: some minutes
 	tests/lab/install uml
 
 test: LAB_TESTS = $(CORE)
-test: check soak fast-guest lab ## fast tests, soak and the core of the lab, from nothing, on a fresh Debian 12, as root
+test: check soak panel-test fast-guest lab ## fast tests, soak, the panel in a browser and the core of the lab, from nothing, on a fresh Debian 12, as root
 
 fast-guest: venv
 	$(PYTHON) -m tests.lab.guest hasten
