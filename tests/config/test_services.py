@@ -34,12 +34,12 @@ def test_crypto_as_it_comes() -> None:
 
 
 def test_firewall_as_it_comes() -> None:
-    """Devices reach the LAN, the sites and the Internet; sites do not reach each other."""
+    """Devices reach the LAN, the sites and the Internet; sites each other, as far as the networks of both allow."""
     firewall = Firewall()
     assert (firewall.manage, firewall.masquerade) == (Manage.AUTO, True)
     assert (firewall.mss_clamp, firewall.reject_v6) == (True, True)
-    assert {Flow.POOL_LAN, Flow.POOL_SITE, Flow.POOL_WAN, Flow.SITE_LAN} <= set(firewall.forward)
-    assert not {Flow.SITE_SITE, Flow.POOL_POOL, Flow.SITE_WAN} & set(firewall.forward)
+    assert {Flow.POOL_LAN, Flow.POOL_SITE, Flow.POOL_WAN, Flow.SITE_LAN, Flow.SITE_SITE} <= set(firewall.forward)
+    assert not {Flow.POOL_POOL, Flow.SITE_WAN} & set(firewall.forward)
 
 
 def test_firewall_as_written() -> None:
