@@ -40,6 +40,7 @@ from edgevpn.daemon.options import Ports, StartFailed
 from edgevpn.daemon.peers import peers
 from edgevpn.daemon.reception import Reception
 from edgevpn.daemon.runner import Runner
+from edgevpn.daemon.speeds import Speeds, Trial
 from edgevpn.daemon.status import Seen, site_status
 from edgevpn.daemon.tally import Tally
 from edgevpn.daemon.transport import Transport, source_for
@@ -100,8 +101,9 @@ class Gateway:
         key_log: Callable[[KeysDerived], None] | None = None,
         nft: Nft | None = None,
         guard: Guard = UNGUARDED,
+        trial: Trial | None = None,
     ) -> None:
-        """`nft` None: the firewall is somebody else's. `guard` takes our own faults."""
+        """`nft` None: the firewall is somebody else's. `guard` takes our own faults. `trial` tries ciphers."""
         self._kernel = kernel
         self._ports = ports
         self._config: Config | None = None
@@ -132,6 +134,7 @@ class Gateway:
         self._answers.on_refused = self._witness.refused
         self.visitors = Visitors(folders.state, self._answers, self.feed, self._touch_wall, self.news)
         self.certificates = Certificates(folders.pki, self._on_keyring)
+        self.speeds = Speeds(folders.state, trial, self._reconfigure)
         settings = Settings(
             ike_port=ports.ike,
             nat_port=ports.nat,
@@ -180,6 +183,7 @@ class Gateway:
                     await self.wall.settle()  # it stands before anybody is told that we are there
                     self._group.create_task(self._guard.keep(self.wall.run, "firewall"))
                 started.set()
+                self._group.create_task(self._guard.keep(self.speeds.run, "trial of ciphers"))
                 while True:
                     await asyncio.sleep(TICK)
                     self._guard.call(self.tick, "tick")
@@ -227,6 +231,7 @@ class Gateway:
         for name in self._homes.keys() - kept:
             self._remove(name)
         self.visitors.apply(config)
+        self.speeds.apply(config)
         self._reconfigure()
         for name, home in wanted.items():
             if name in kept:
@@ -288,7 +293,11 @@ class Gateway:
 
     def _reconfigure(self) -> None:
         assert self._config is not None
-        known = [each for each in peers(self._config, self._answers.keyring.proofs) if each.name not in self._closed]
+        known = [
+            each
+            for each in peers(self._config, self._answers.keyring.proofs, self.speeds.ciphers)
+            if each.name not in self._closed
+        ]
         self._known = frozenset(peer.name for peer in known)
         self.feed(Reconfigure(tuple(known)))
 

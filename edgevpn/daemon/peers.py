@@ -15,6 +15,7 @@ from edgevpn.config.model import Unique as UniqueSetting
 from edgevpn.config.pool import Login, TunnelMode
 from edgevpn.config.proposals import Proposal
 from edgevpn.config.values import Address, Host, Network, Ports
+from edgevpn.daemon.ciphers import UNTRIED, Ciphers, arranged, without_broken
 from edgevpn.ike import peer as ike
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.iana import Encr, Esn, IdType, Integ, Ke, Prf, TransformType
@@ -67,17 +68,17 @@ Proofs = Mapping[str, Proof]
 """By the name of the site; "" for all pools. Who is missing has no certificate yet."""
 
 
-def peers(config: Config, proofs: Proofs) -> tuple[ike.Peer, ...]:
+def peers(config: Config, proofs: Proofs, ciphers: Ciphers = UNTRIED) -> tuple[ike.Peer, ...]:
     """Everybody who may come, or be called. Whoever needs a certificate that is not there yet is left out."""
-    sites = (site_peer(site, config.gateway, proofs.get(site.name)) for site in config.sites)
-    visitors = (peer for pool in config.pools for peer in pool_peers(pool, config.pki, proofs.get("")))
+    sites = (site_peer(site, config.gateway, proofs.get(site.name), ciphers) for site in config.sites)
+    visitors = (peer for pool in config.pools for peer in pool_peers(pool, config.pki, proofs.get(""), ciphers))
     return (*(peer for peer in sites if peer is not None), *visitors)
 
 
 # --- sites ---------------------------------------------------------------------------------------------------------
 
 
-def site_peer(site: Site, gateway: Gateway, proof: Proof | None) -> ike.Peer | None:
+def site_peer(site: Site, gateway: Gateway, proof: Proof | None, ciphers: Ciphers = UNTRIED) -> ike.Peer | None:
     """The peer that a site is. A remote that has a name may come from anywhere: its key says who it is."""
     auths = _site_auths(site, proof)
     if auths is None:
@@ -89,7 +90,7 @@ def site_peer(site: Site, gateway: Gateway, proof: Proof | None) -> ike.Peer | N
         local_auth=auths[0],
         remote_auth=auths[1],
         offers=_offers(site.ike_proposals),
-        children=tuple(_child_policy(child) for child in site.children),
+        children=tuple(_child_policy(child, site.cipher_order, ciphers) for child in site.children),
         local_networks=_hosts((site.local,)) if site.local else (),
         remote_networks=_remote_networks(site),
         rekey_after=_or_never(site.ike_rekey_time),
@@ -132,14 +133,14 @@ def pool_peer_names(pool: Pool) -> tuple[str, ...]:
     return tuple(f"{pool.name}/{login.value}" for login in pool.logins)
 
 
-def pool_peers(pool: Pool, pki: Pki, proof: Proof | None) -> tuple[ike.Peer, ...]:
+def pool_peers(pool: Pool, pki: Pki, proof: Proof | None, ciphers: Ciphers = UNTRIED) -> tuple[ike.Peer, ...]:
     """A peer for each way to log in that a pool takes; whoever proves to be a device of the pool comes in by it."""
     names = tuple(_identification(host_identity(name)) for name in pki.public_name)
     made = []
     for login, peer_name in zip(pool.logins, pool_peer_names(pool), strict=True):
         auths = _pool_auths(login, proof)
         if auths is not None:
-            made.append(_pool_peer(pool, peer_name, names, auths))
+            made.append(_pool_peer(pool, peer_name, names, auths, ciphers))
     return tuple(made)
 
 
@@ -152,14 +153,18 @@ def _pool_auths(login: Login, proof: Proof | None) -> tuple[ike.LocalAuth, ike.R
 
 
 def _pool_peer(
-    pool: Pool, name: str, names: tuple[Identification, ...], auths: tuple[ike.LocalAuth, ike.RemoteAuth]
+    pool: Pool,
+    name: str,
+    names: tuple[Identification, ...],
+    auths: tuple[ike.LocalAuth, ike.RemoteAuth],
+    ciphers: Ciphers,
 ) -> ike.Peer:
     """`names` are those that we are called by."""
     child = ike.ChildPolicy(
         name=pool.name,
         ts_local=_selectors(EVERYTHING),
         ts_remote=_selectors(EVERYTHING),
-        offers=_offers(pool.accepted_esp),
+        offers=_offers((*arranged(pool.esp_proposals, pool.cipher_order, ciphers), *_legacy(pool, ciphers))),
         rekey_after=_or_never(pool.esp_rekey_time),
     )
     return ike.Peer(
@@ -180,6 +185,12 @@ def _pool_peer(
         pool=pool_settings(pool),
         aliases=names[1:],
     )
+
+
+def _legacy(pool: Pool, ciphers: Ciphers) -> tuple[Proposal, ...]:
+    """What the legacy switch lets in beside the pool's own, as far as it carries packets."""
+    more = pool.accepted_esp[len(pool.esp_proposals) :]
+    return tuple(each for each in (without_broken(each, ciphers) for each in more) if each.encr)
 
 
 def pool_settings(pool: Pool, device: Device | None = None) -> ike.NetworkSettings:
@@ -211,13 +222,13 @@ def selectors_of(child: Child) -> Selectors:
     )
 
 
-def _child_policy(child: Child) -> ike.ChildPolicy:
+def _child_policy(child: Child, order: tuple[str, ...], ciphers: Ciphers) -> ike.ChildPolicy:
     ts_local, ts_remote = selectors_of(child)
     return ike.ChildPolicy(
         name=child.name,
         ts_local=ts_local,
         ts_remote=ts_remote,
-        offers=_offers(child.esp_proposals),
+        offers=_offers(arranged(child.esp_proposals, order, ciphers)),
         rekey_after=_or_never(child.esp_rekey_time),
     )
 

@@ -31,6 +31,7 @@ from edgevpn.daemon.logs import note
 from edgevpn.daemon.methods.all import Methods
 from edgevpn.daemon.methods.overview import Instance, epoch
 from edgevpn.daemon.options import KernelKind, RunOptions, StartFailed
+from edgevpn.daemon.speeds import try_in_process
 from edgevpn.daemon.supervisor import Supervisor
 from edgevpn.daemon.telling import Telling
 from edgevpn.ike.contract import KeysDerived
@@ -170,6 +171,7 @@ class Service:
             self._key_log(),
             self._nft(),
             self._faults,
+            try_in_process if options.kernel is KernelKind.NETLINK else None,
         )
         self._configuration = Configuration(Store(places.config), holdings, self._gateway, self._config)
         instance = Instance(options.kernel, time.monotonic(), places.state, lambda: self._faults.count)

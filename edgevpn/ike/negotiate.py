@@ -31,6 +31,11 @@ class Chosen:
         return (Proposal(self.number, protocol, spi, self.transforms),)
 
     @property
+    def ciphers(self) -> tuple[Transform, ...]:
+        """The cipher; none in AH."""
+        return tuple(t for t in self.transforms if t.transform_type == TransformType.ENCR)
+
+    @property
     def ke(self) -> Ke:
         """The key exchange method; NONE where there is none."""
         return Ke(self._id(TransformType.KE, Ke.NONE))
@@ -80,15 +85,24 @@ def methods(offers: tuple[Offer, ...]) -> tuple[Ke, ...]:
 
 
 def choose(offers: tuple[Offer, ...], asked: tuple[Proposal, ...], protocol: ProtocolId) -> Chosen:
-    """Our most wanted offer that the peer proposes too; NoProposalChosen if there is none."""
+    """Our most wanted offer that the peer proposes too, of its ciphers the first; NoProposalChosen if there is none."""
     for offer in offers:
-        for proposal in asked:
-            if proposal.protocol == protocol and (transforms := _common(offer, proposal)) is not None:
-                return Chosen(proposal.number, transforms)
+        able = [
+            Chosen(proposal.number, transforms)
+            for proposal in asked
+            if proposal.protocol == protocol and (transforms := _common(offer, proposal)) is not None
+        ]
+        if able:
+            return min(able, key=lambda chosen: _place_of_cipher(chosen, offer))
     evidence = Offers(protocol, offers, asked, differing(offers, asked))
     raise NoProposalChosen(
         f"none of {len(asked)} {protocol.name} proposals is acceptable", Cause.NO_COMMON_PROPOSAL, evidence
     )
+
+
+def _place_of_cipher(chosen: Chosen, offer: Offer) -> int:
+    """How far down in our order: a peer may put each of its ciphers into a proposal of its own."""
+    return next((place for place, each in enumerate(offer.transforms) if each in chosen.ciphers), 0)
 
 
 def differing(offers: tuple[Offer, ...], asked: tuple[Proposal, ...]) -> tuple[TransformType, ...]:

@@ -93,6 +93,10 @@ class Xfrm:
         with telling("open", "XFRM netlink", faults.OPEN_XFRM):
             self._xfrm = NetlinkSocket(NETLINK_XFRM, opened)
 
+    def close(self) -> None:
+        """Close the socket."""
+        self._xfrm.close()
+
     def change_xfrm(self, operations: Iterable[Operation]) -> tuple[KernelError | None, ...]:
         """Carry out operations on SAs and policies."""
         return carry_out(self._xfrm, [step(operation) for operation in operations])

@@ -23,6 +23,7 @@ PYTHON = (
     "python3-light",
     "python3-asyncio",
     "python3-codecs",  # names of hosts are looked up by way of them
+    "python3-ctypes",  # until Python 3.12, to try ciphers in a namespace of their own
     "python3-logging",
     "python3-multiprocessing",
     "python3-openssl",

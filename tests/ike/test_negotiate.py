@@ -83,6 +83,13 @@ def test_our_order_wins() -> None:
     assert choose(ours, theirs, ESP) == Chosen(2, (GCM, X25519, NO_ESN))
 
 
+def test_our_order_of_ciphers_wins_over_that_of_proposals() -> None:
+    """A peer may put each of its ciphers into a proposal of its own."""
+    ours = Offer((GCM, GCM_128, NO_ESN))
+    theirs = (proposal(GCM_128, NO_ESN), proposal(GCM, NO_ESN, number=2))
+    assert choose((ours,), theirs, ESP) == Chosen(2, (GCM, NO_ESN))
+
+
 def test_answer_repeats_number_and_gives_our_spi() -> None:
     chosen = Chosen(2, (GCM, NO_ESN))
     assert chosen.answer(ESP, b"ours") == (Proposal(2, ESP, b"ours", (GCM, NO_ESN)),)

@@ -22,7 +22,7 @@ from tests.openwrt.router import members
 
 # Packages of the feeds of 23.05, 24.10 and 25.12 alike. python3-aiohttp, -multidict and -yarl are not: 25.12 has none.
 IN_EVERY_FEED = {
-    *(f"python3-{name}" for name in ("light", "asyncio", "codecs", "logging", "lzma", "openssl")),
+    *(f"python3-{name}" for name in ("light", "asyncio", "codecs", "ctypes", "logging", "lzma", "openssl")),
     *(f"python3-{name}" for name in ("multiprocessing", "urllib", "uuid", "xml", "cryptography")),
     *("kmod-ipsec", "kmod-ipsec4", "kmod-ipsec6", "kmod-xfrm-interface", "kmod-crypto-gcm", "kmod-crypto-sha256"),
     *("kmod-crypto-sha512", "kmod-crypto-chacha20poly1305", "luci-base", "rpcd-mod-ucode"),

@@ -1,6 +1,7 @@
 """edgevpn itself, from a TOML text, by the commands that its users type."""
 
 import json
+import shutil
 import signal
 import sys
 import threading
@@ -13,6 +14,7 @@ from tomlkit.exceptions import TOMLKitError
 from edgevpn.api import SOCKET_VARIABLE, RpcError, SiteStatus, Status
 from edgevpn.api.records import DeviceStatus
 from edgevpn.client import UP_TIMEOUT, Client, DaemonUnreachable
+from edgevpn.daemon.speeds import FILE as TRIAL_FILE
 from tests.lab.leaks import leaked, secrets_of
 from tests.lab.namespace import Sandbox
 from tests.lab.network import Node
@@ -21,6 +23,9 @@ from tests.lab.peers.peer import IkeSaStatus, Peer, eventually
 
 PROGRAM = Path(sys.executable).with_name("edgevpn")
 
+
+TRIED = Path("/dev/shm/edgevpn-ciphers.json")  # noqa: S108 - of this guest alone
+"""What the first daemon of a guest found out about its kernel's ciphers; for the others, which need not try again."""
 
 IMPATIENT = '[gateway]\nretransmit_time = "1s"\nretransmit_tries = 2\n'
 """Finds a dead peer dead within seven seconds; stands before the sites."""
@@ -84,6 +89,22 @@ class EdgeVpn(Peer):
     @property
     def environment(self) -> dict[str, str]:
         return {SOCKET_VARIABLE: str(self.socket), "PYTHONUNBUFFERED": "1"}
+
+    @property
+    def tried(self) -> Path:
+        """What it keeps of its trial of the kernel's ciphers."""
+        return self.state / "state" / TRIAL_FILE
+
+    def launch(self) -> None:
+        if TRIED.exists() and not self.tried.exists():
+            self.tried.parent.mkdir(mode=0o700, exist_ok=True)
+            shutil.copy(TRIED, self.tried)
+        super().launch()
+
+    def stop(self) -> None:
+        super().stop()
+        if self.tried.exists() and not TRIED.exists():
+            shutil.copy(self.tried, TRIED)
 
     def is_ready(self) -> bool:
         try:
