@@ -86,7 +86,7 @@ ORDERS = {
         {"dataplane", "pool", "state_file"},
         {"housing"},
         {"routing", "reverse_path"},
-        {"homes", "logs", "neighbours"},
+        {"homes", "logs", "neighbours", "offload"},
         {"esp", "mtu", "peers"},
         {"ciphers", "dhcp", "options", "passwords", "holdings", "news", "guard", "tickets"},
     ),

@@ -50,7 +50,11 @@ class Subscription(TypedDict):
 
 
 class ChildStatus(TypedDict):
-    """One CHILD SA. `bytes_in` and `bytes_out` count from its last rekeying on."""
+    """One CHILD SA. `bytes_in` and `bytes_out` count from its last rekeying on.
+
+    `carrier_in` and `carrier_out` are who ciphers: "cpu", "driver NAME", "crypto(CARD)", "packet(CARD)"; `carrier_why`
+    is what kept a network card from it, "" if nothing did.
+    """
 
     name: str
     spi_in: str
@@ -60,6 +64,9 @@ class ChildStatus(TypedDict):
     bytes_in: int
     bytes_out: int
     suite: str
+    carrier_in: str
+    carrier_out: str
+    carrier_why: str
 
 
 class IkeStatus(TypedDict):

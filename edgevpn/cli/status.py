@@ -9,7 +9,7 @@ from edgevpn.api import ChildStatus, SiteStatus, Status
 from edgevpn.api.records import DeviceStatus
 from edgevpn.cli.output import table
 
-TITLES = ("SITE", "STATE", "PEER", "FOR", "CHILD", "HERE", "THERE", "IN", "OUT", "CIPHER")
+TITLES = ("SITE", "STATE", "PEER", "FOR", "CHILD", "HERE", "THERE", "IN", "OUT", "CIPHER", "BY")
 SESSIONS = ("DEVICE", "FROM", "FOR", "ADDRESSES", "IN", "OUT", "CIPHER")
 
 
@@ -65,7 +65,13 @@ def _child_cells(child: ChildStatus) -> tuple[str, ...]:
         octets(child["bytes_in"]),
         octets(child["bytes_out"]),
         child["suite"],
+        carriers(child["carrier_in"], child["carrier_out"]),
     )
+
+
+def carriers(inward: str, outward: str) -> str:
+    """Who ciphers what comes in and what goes out."""
+    return inward if inward == outward else f"in {inward}, out {outward}"
 
 
 def age(seconds: float) -> str:

@@ -139,7 +139,8 @@ class Crypto:
     )
     offload: Offload = setting(
         choice(Offload),
-        "Let the network card encrypt: whatever it can (auto), nothing, the cipher alone, or whole packets.",
+        "Let the network card encrypt: the cipher where it can (auto), nothing, the cipher (and the doctor says where it"
+        " cannot), or whole packets. Where it cannot, the CPU does it.",
         "auto",
         effect=Effect.NEXT,
     )

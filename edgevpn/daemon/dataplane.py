@@ -16,6 +16,7 @@ from edgevpn.daemon.homes import Home
 from edgevpn.daemon.housing import Housing, Numbers
 from edgevpn.daemon.mtu import Wrapping, tunnel_mtu
 from edgevpn.daemon.neighbours import Neighbours
+from edgevpn.daemon.offload import BY_CPU, Carrier, Offloader, for_card
 from edgevpn.daemon.peers import Selectors
 from edgevpn.ike.contract import Endpoints
 from edgevpn.ike.iana import TsType
@@ -27,6 +28,7 @@ from edgevpn.kernel.network_spec import AddressSpec, RouteSpec, RuleSpec
 from edgevpn.kernel.reconcile import Desired
 from edgevpn.kernel.spec import (
     OURS_REQID,
+    Direction,
     IpAddress,
     PolicyKey,
     PolicySpec,
@@ -48,11 +50,15 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What went over a child: octets in and out, and when a packet last came in (monotonic seconds), if ever."""
+    """What went over a child: octets in and out, and when a packet last came in (monotonic seconds), if ever.
+
+    `carriers`: who works for what we receive, and for what we send.
+    """
 
     octets_in: int = 0
     octets_out: int = 0
     heard: float | None = None
+    carriers: tuple[Carrier, Carrier] = (BY_CPU, BY_CPU)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ class Installed:
     inbound: SaKey
     outbound: SaKey | None = None
     policies: tuple[PolicySpec, ...] = ()
+    carriers: tuple[Carrier, Carrier] = (BY_CPU, BY_CPU)  # inbound, outbound
 
 
 class Dataplane:
@@ -79,6 +86,7 @@ class Dataplane:
         self._kernel = kernel
         self._housing = Housing(kernel)
         self._neighbours = Neighbours(kernel)
+        self._offloader = Offloader(kernel)
         self._clock = clock
         self._unix_time = unix_time
         self._free_reqids = Numbers(OURS_REQID)
@@ -146,10 +154,10 @@ class Dataplane:
         self.meet(ends.peer, (ends.path.remote.host,))
         tags = self._tags(Group(ends.peer, child.name, (child.ts_local, child.ts_remote)))
         spec = inbound_sa(child, ends, tags, self._housing.of(ends.peer).lifetimes[child.name])
-        self._kernel.add_sa(spec)
-        self._children[child.spi_in] = Installed(child, ends, tags, spec.key)
-        self._spis_in[spec.key] = child.spi_in
         home = self._housing.of(ends.peer)
+        carrier = self._offloader.add(spec, Direction.IN, home.offload)
+        self._children[child.spi_in] = Installed(child, ends, tags, spec.key, carriers=(carrier, carrier))
+        self._spis_in[spec.key] = child.spi_in
         if home.proxied:
             self._neighbours.welcome(home.interface, _hosts(child))
 
@@ -162,10 +170,11 @@ class Dataplane:
         if known is None:
             return False
         spec = outbound_sa(child, ends, known.tags, self._housing.of(ends.peer).lifetimes[child.name])
-        self._kernel.add_sa(spec)
+        carrier = self._offloader.add(spec, Direction.OUT, self._housing.of(ends.peer).offload)
         hosts = ends.path.local.host, ends.path.remote.host
-        made = policies(child.ts_local, child.ts_remote, *hosts, child.mode, known.tags, UP)
-        self._children[child.spi_in] = replace(known, outbound=spec.key, policies=made)
+        made = for_card(policies(child.ts_local, child.ts_remote, *hosts, child.mode, known.tags, UP), carrier)
+        carriers = known.carriers[0], carrier
+        self._children[child.spi_in] = replace(known, outbound=spec.key, policies=made, carriers=carriers)
         self._spis_in[spec.key] = child.spi_in
         for policy in made:
             self._policies.setdefault(policy.key, {})[child.spi_in] = policy
@@ -185,14 +194,20 @@ class Dataplane:
             return
         local, remote = ends.path.local.host, ends.path.remote.host
         self.meet(ends.peer, (remote,))
-        inbound = self._kernel.move_sa(known.inbound, remote, local, encap_in(ends))
-        outbound = known.outbound and self._kernel.move_sa(known.outbound, local, remote, encap_out(ends))
+        wish, outbound = self._housing.of(ends.peer).offload, known.outbound
+        inbound, carrier = self._offloader.move(known.inbound, remote, local, encap_in(ends), Direction.IN, wish)
+        carriers = carrier, carrier
+        if outbound is not None:
+            outbound, carrier = self._offloader.move(outbound, local, remote, encap_out(ends), Direction.OUT, wish)
+            carriers = carriers[0], carrier
         for key in (known.inbound, known.outbound):
             if key is not None:
                 self._spis_in.pop(key, None)
         self._spis_in |= {key: child.spi_in for key in (inbound, outbound) if key is not None}
         made = policies(child.ts_local, child.ts_remote, local, remote, child.mode, known.tags, UP) if outbound else ()
-        self._children[child.spi_in] = replace(known, ends=ends, inbound=inbound, outbound=outbound, policies=made)
+        made = for_card(made, carriers[1])
+        known = replace(known, ends=ends, inbound=inbound, outbound=outbound, policies=made, carriers=carriers)
+        self._children[child.spi_in] = known
         for policy in made:
             self._policies[policy.key][child.spi_in] = policy
             self._settle(policy.key)
@@ -246,7 +261,8 @@ class Dataplane:
         heard = None
         if inbound and inbound.last_used_at:
             heard = self._clock() - max(0.0, self._unix_time() - inbound.last_used_at)
-        return Traffic(inbound.octets if inbound else 0, outbound.octets if outbound else 0, heard)
+        octets_in, octets_out = inbound.octets if inbound else 0, outbound.octets if outbound else 0
+        return Traffic(octets_in, octets_out, heard, known.carriers)
 
     def heard(self, spis_in: Iterable[bytes]) -> float | None:
         """When a packet last came in on any of these, if ever."""

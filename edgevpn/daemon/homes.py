@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 
 from edgevpn.config.model import Config, Pool, Site, Start
+from edgevpn.config.services import Offload
 from edgevpn.config.values import Address, Network
 from edgevpn.daemon.esp import Lifetimes, child_lifetimes, pool_lifetimes
 from edgevpn.daemon.peers import Selectors, pool_peer_names, selectors_of
@@ -29,6 +30,7 @@ class Home:
 
     `traps` are children that the first packet brings up. `proxied`: neighbours are answered for whoever lives here.
     `outside` is where the peer is, as far as that is written; `callers`: it may be elsewhere, or has a name.
+    `offload` is how much of ESP a network card may take over.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Home:
     proxied: bool = False
     outside: tuple[Address, ...] = ()
     callers: bool = False
+    offload: Offload = Offload.OFF
 
 
 def homes(config: Config) -> tuple[Home, ...]:
@@ -66,6 +69,7 @@ def site_home(site: Site) -> Home:
         traps=tuple((child.name, selectors_of(child)) for child in site.children if child.start is Start.TRAFFIC),
         outside=tuple(host for host in site.remote if not isinstance(host, str)),
         callers=not site.remote or any(isinstance(host, str) for host in site.remote),
+        offload=site.offload,
     )
 
 
@@ -81,4 +85,5 @@ def pool_home(pool: Pool) -> Home:
         addresses=tuple(map(ip_interface, pool.router)),  # alone on the link: the networks have routes of their own
         routes=tuple(Route(each.subnet) for each in ranges if each.subnet is not None and not pool.proxy),
         proxied=pool.proxy,
+        offload=pool.offload,
     )

@@ -10,6 +10,7 @@ from typing import Literal
 from edgevpn.api import ChildStatus, IkeStatus, SiteStatus
 from edgevpn.config.model import Site
 from edgevpn.daemon.dataplane import Traffic
+from edgevpn.daemon.offload import reason
 from edgevpn.ike.crypto.names import suite_name
 from edgevpn.ike.state import Address, ChildSa, Established, Nat, Phase
 from edgevpn.ike.wire.selector import ANY_PORTS, ANY_PROTOCOL, TrafficSelector
@@ -64,6 +65,9 @@ def _child_status(child: ChildSa, ask: Ask) -> ChildStatus:
         bytes_in=traffic.octets_in,
         bytes_out=traffic.octets_out,
         suite=suite_name(child.suite),
+        carrier_in=str(traffic.carriers[0]),
+        carrier_out=str(traffic.carriers[1]),
+        carrier_why=reason(traffic.carriers),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Protocol
 
+from edgevpn.kernel.crypto_api import Driver
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.events import Event
 from edgevpn.kernel.firewall import FirewallSpec
@@ -16,12 +17,14 @@ from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp, Upd
 from edgevpn.kernel.spec import (
     SPI_RANGE,
     Aead,
+    DeviceFeatures,
     Encryption,
     Integrity,
     IpAddress,
     IpNetwork,
     Migration,
     Mode,
+    Offload,
     PolicyKey,
     PolicySpec,
     PolicyState,
@@ -116,9 +119,17 @@ class Kernel(Protocol):
     ) -> int:
         """Reserve an SPI for an inbound SA; it lapses after half a minute unless `update_sa` makes it one."""
 
-    def move_sa(self, key: SaKey, source: IpAddress, destination: IpAddress, encapsulation: UdpEncap | None) -> SaKey:
+    def move_sa(
+        self,
+        key: SaKey,
+        source: IpAddress,
+        destination: IpAddress,
+        encapsulation: UdpEncap | None,
+        offload: Offload | None = None,
+    ) -> SaKey:
         """Give an SA other outer addresses, its keys, sequence numbers and counters kept. NotFound, AlreadyExists.
 
+        What worked for it before does not any longer, `offload` does; if that is refused, all is as it was.
         The SA is removed and added anew, so this works without XFRM_MIGRATE; policies stay as they are.
         """
 
@@ -241,6 +252,12 @@ class Kernel(Protocol):
 
     def try_algorithms(self, cipher: Aead | Encryption, integrity: Integrity | None = None) -> None:
         """Add an SA with these algorithms and remove it at once. NotSupported: this kernel lacks one of them."""
+
+    def device_features(self, interface: str) -> DeviceFeatures:
+        """What a device's hardware does for ESP. NotFound, NotSupported."""
+
+    def crypto_driver(self, algorithm: str) -> Driver | None:
+        """What the crypto API uses for an algorithm, by its name there; None before the first use."""
 
     def features(self) -> Features:
         """Try what the kernel can do; leaves nothing behind."""

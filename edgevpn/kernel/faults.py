@@ -92,6 +92,16 @@ CONNECTIONS: Faults = {
 
 CONNECTION: Faults = {errno.ENOENT: Fault(NotFound, "there is none")}
 
+ETHTOOL: Faults = {
+    number: Fault(NotSupported, "this kernel was built without ethtool netlink")
+    for number in (errno.ENOENT, errno.EPROTONOSUPPORT, errno.EOPNOTSUPP)
+}
+
+DEVICE: Faults = {
+    errno.ENODEV: Fault(NotFound, "there is no such interface"),
+    errno.EOPNOTSUPP: Fault(NotSupported, "this interface tells no features"),
+}
+
 SETTING: Faults = {errno.ENOENT: Fault(NotFound, "there is no such interface or setting")}
 
 STATISTICS: Faults = {errno.ENOENT: Fault(NotSupported, "this kernel was built without XFRM_STATISTICS")}

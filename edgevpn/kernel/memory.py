@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from edgevpn.kernel import faults
 from edgevpn.kernel.contract import Features, Flushed, require_all_ours, require_ours
+from edgevpn.kernel.crypto_api import Driver
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.memory_base import can_fail, refuse
 from edgevpn.kernel.memory_system import MemorySystem
@@ -19,11 +20,13 @@ from edgevpn.kernel.operations import Operation
 from edgevpn.kernel.spec import (
     SPI_RANGE,
     Aead,
+    DeviceFeatures,
     Encryption,
     Integrity,
     IpAddress,
     Migration,
     Mode,
+    Offload,
     PolicyKey,
     PolicySpec,
     PolicyState,
@@ -85,6 +88,7 @@ class MemoryKernel(MemorySystem):
         self._policies: dict[PolicyKey, PolicyState] = {}
         self._policies_made = 0
         self._last_spi = 0
+        self.drivers: dict[str, Driver] = {}
         self.bypassing: list[socket.socket] = []
         self.encapsulating: list[socket.socket] = []
 
@@ -162,12 +166,21 @@ class MemoryKernel(MemorySystem):
         return spi
 
     @can_fail
-    def move_sa(self, key: SaKey, source: IpAddress, destination: IpAddress, encapsulation: UdpEncap | None) -> SaKey:
+    def move_sa(
+        self,
+        key: SaKey,
+        source: IpAddress,
+        destination: IpAddress,
+        encapsulation: UdpEncap | None,
+        offload: Offload | None = None,
+    ) -> SaKey:
         state = self._find("read", key)
         require_ours(state.spec)
-        spec = replace(state.spec, source=source, destination=destination, encapsulation=encapsulation)
+        spec = replace(state.spec, source=source, destination=destination, encapsulation=encapsulation, offload=offload)
         if spec.key != key:
             self._check_free("move", spec.key)
+        self._check_offload("move", spec)
+        spec = replace(spec, offload=self._in_effect(offload))
         del self._sas[key]
         self._sas[spec.key] = replace(state, spec=spec)
         return spec.key
@@ -192,7 +205,7 @@ class MemoryKernel(MemorySystem):
 
     def _insert(self, verb: str, spec: SaSpec) -> None:
         self._check_free(verb, spec.key)
-        offload = spec.offload if spec.offload and spec.offload.interface in self._offloading else None
+        offload = self._in_effect(spec.offload)
         sequence = spec.sequence or Sequence()
         self._sas[spec.key] = SaState(
             spec=replace(spec, offload=offload, sequence=None), added_at=int(self._clock()), sequence=sequence
@@ -208,9 +221,19 @@ class MemoryKernel(MemorySystem):
             refuse(verb, key, errno.EEXIST, {})
 
     def _check(self, verb: str, spec: SaSpec) -> None:
-        if spec.offload is not None:
-            self._check_interface(verb, spec.key, spec.offload.interface)
+        self._check_offload(verb, spec)
         self._check_algorithms(verb, spec.key, spec.destination.version, spec.cipher, spec.integrity)
+
+    def _check_offload(self, verb: str, spec: SaSpec) -> None:
+        """A device that can takes neither ESP in UDP nor whole packets; any other, and the CPU does the work."""
+        if spec.offload is None:
+            return
+        self._check_interface(verb, spec.key, spec.offload.interface)
+        if spec.offload.interface in self._offloading and (spec.encapsulation or spec.offload.packet):
+            refuse(verb, spec.key, errno.EINVAL, {})
+
+    def _in_effect(self, offload: Offload | None) -> Offload | None:
+        return offload if offload and offload.interface in self._offloading else None
 
     def _check_algorithms(
         self, verb: str, what: object, version: int, cipher: Aead | Encryption, integrity: Integrity | None
@@ -276,6 +299,18 @@ class MemoryKernel(MemorySystem):
     @can_fail
     def enable_udp_encapsulation(self, sock: socket.socket) -> None:
         self.encapsulating.append(sock)
+
+    # What works for SAs
+
+    @can_fail
+    def device_features(self, interface: str) -> DeviceFeatures:
+        self._check_interface("read", f"the features of {interface}", interface)
+        able = interface in self._offloading
+        return DeviceFeatures(esp=able, checksum=able, able=able)
+
+    @can_fail
+    def crypto_driver(self, algorithm: str) -> Driver | None:
+        return self.drivers.get(algorithm)
 
     # All together
 

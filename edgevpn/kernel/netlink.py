@@ -17,7 +17,7 @@ from typing import TypeAlias
 from edgevpn.kernel.framework import nlmsg
 
 # <linux/netlink.h>
-NETLINK_ROUTE, NETLINK_XFRM, NETLINK_NETFILTER = 0, 6, 12
+NETLINK_ROUTE, NETLINK_XFRM, NETLINK_NETFILTER, NETLINK_GENERIC = 0, 6, 12, 16
 SOL_NETLINK = 270
 NETLINK_ADD_MEMBERSHIP, NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK = 1, 10, 11, 12
 NLMSG_ERROR, NLMSG_DONE = 2, 3
@@ -35,6 +35,7 @@ DONE = struct.Struct("=i")
 # struct nlattr { __u16 nla_len, nla_type; };
 ATTRIBUTE = struct.Struct("=HH")
 NLA_TYPE_MASK = 0x3FFF
+NLA_F_NESTED = 0x8000
 
 # Our own choices.
 BATCH = 64  # requests per system call; their answers fit any receive buffer
@@ -70,7 +71,7 @@ Opener: TypeAlias = Callable[[int, int], socket.socket]
 class Request:
     """What is asked of the kernel: the message without its header, which is written when it is sent."""
 
-    type: IntEnum
+    type: int
     body: bytes = field(repr=False)
     flags: Flag = NO_FLAGS
 

@@ -9,8 +9,9 @@ from enum import Enum, auto
 from itertools import groupby
 from typing import TypeAlias, TypeVar
 
-from edgevpn.kernel import connections, network_codec, nft_events, statistics, sysctl, xfrm
+from edgevpn.kernel import connections, ethtool, network_codec, nft_events, statistics, sysctl, xfrm
 from edgevpn.kernel.contract import Features, Flushed, require_all_ours
+from edgevpn.kernel.crypto_api import Driver, driver_of
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.events import Event, EventsLost
 from edgevpn.kernel.faults import reading, telling
@@ -31,7 +32,7 @@ from edgevpn.kernel.network_spec import OURS_LINK_PREFIX, LinkSpec, LinkState, P
 from edgevpn.kernel.nft import Nft
 from edgevpn.kernel.nftables import Command, difference
 from edgevpn.kernel.operations import Add, Delete, Operation, Update
-from edgevpn.kernel.spec import OURS_IF_ID, IpNetwork, PolicyKey, PolicySpec, SaKey, SaSpec
+from edgevpn.kernel.spec import OURS_IF_ID, DeviceFeatures, IpNetwork, PolicyKey, PolicySpec, SaKey, SaSpec
 from edgevpn.kernel.sysctl import Setting
 from edgevpn.kernel.xfrm import Xfrm
 
@@ -111,6 +112,12 @@ class NetlinkKernel(Xfrm, Network):
         proxies, rules = (self.flush_proxies(), self.flush_rules()) if if_id is None else (0, 0)
         self.delete_links(links)
         return Flushed(sas, policies, routes, len(links), proxies, rules)
+
+    def device_features(self, interface: str) -> DeviceFeatures:
+        return ethtool.device_features(interface, self._opened)
+
+    def crypto_driver(self, algorithm: str) -> Driver | None:
+        return driver_of(algorithm)
 
     def read_setting(self, setting: Setting) -> int:
         return sysctl.read_setting(setting)

@@ -147,6 +147,15 @@ class Offload:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceFeatures:
+    """What a network device does for ESP: the cipher, checksums inside it. `able`: it could, were it switched on."""
+
+    esp: bool = False
+    checksum: bool = False
+    able: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Octets, packets, seconds since the SA was added; None where there is no limit."""
 

@@ -46,6 +46,7 @@ from edgevpn.kernel.spec import (
     IpAddress,
     Migration,
     Mode,
+    Offload,
     PolicyKey,
     PolicySpec,
     PolicyState,
@@ -166,9 +167,16 @@ class Xfrm:
         with reading("an allocated SPI"):
             return read_sa_key(*parts_of(usersa_info, answer)).spi
 
-    def move_sa(self, key: SaKey, source: IpAddress, destination: IpAddress, encapsulation: UdpEncap | None) -> SaKey:
+    def move_sa(
+        self,
+        key: SaKey,
+        source: IpAddress,
+        destination: IpAddress,
+        encapsulation: UdpEncap | None,
+        offload: Offload | None = None,
+    ) -> SaKey:
         old = self._take_sa(key)
-        spec = replace(old.spec, source=source, destination=destination, encapsulation=encapsulation)
+        spec = replace(old.spec, source=source, destination=destination, encapsulation=encapsulation, offload=offload)
         try:
             self._put_back("move", spec, old)
         except KernelError:

@@ -3,16 +3,16 @@ from __future__ import annotations
 from typing import Any
 
 from edgevpn.api import Status
-from edgevpn.cli.status import status_text
+from edgevpn.cli.status import carriers, status_text
 from tests.support.statuses import BRANCH, OFFICE, STARTED, STATUS
 
 TABLE = """\
 edgevpn 0.1.0, running for 1h 0m
 
-SITE    STATE       PEER                FOR     CHILD    HERE         THERE        IN     OUT      CIPHER
-office  up          198.51.100.7:4500   59m 0s  lan      10.1.0.0/24  10.2.0.0/24  999 B  12.3 MB  aes256gcm16
+SITE    STATE       PEER                FOR     CHILD    HERE         THERE        IN     OUT      CIPHER       BY
+office  up          198.51.100.7:4500   59m 0s  lan      10.1.0.0/24  10.2.0.0/24  999 B  12.3 MB  aes256gcm16  cpu
                                                          fd01::/64    fd02::/64
-office  up          198.51.100.7:4500   59m 0s  voice    10.1.9.0/24  10.2.9.0/24  0 B    0 B      aes256gcm16
+office  up          198.51.100.7:4500   59m 0s  voice    10.1.9.0/24  10.2.9.0/24  0 B    0 B      aes256gcm16  cpu
 branch  connecting  branch.example.org"""
 
 
@@ -31,6 +31,11 @@ def test_status_without_a_kernel() -> None:
 def test_status_without_sites() -> None:
     status: Status = {**STATUS, "sites": []}
     assert status_text(status, STARTED + 2 * 86400) == "edgevpn 0.1.0, running for 2d 0h; no site is configured"
+
+
+def test_who_ciphers_may_differ_by_direction() -> None:
+    assert carriers("cpu", "cpu") == "cpu"
+    assert carriers("cpu", "crypto(wan)") == "in cpu, out crypto(wan)"
 
 
 def test_site_without_a_child_is_shown() -> None:

@@ -44,8 +44,8 @@ def child(number: int, site: Site = SITE, **changes: Any) -> ChildSa:
 class World:
     """A data plane with one site, and what its kernel holds."""
 
-    def __init__(self, site: Site = SITE) -> None:
-        self.kernel = MemoryKernel()
+    def __init__(self, site: Site = SITE, card: str = "") -> None:
+        self.kernel = MemoryKernel(offloading=frozenset({card}))
         self.dataplane = Dataplane(self.kernel, lambda: 5000.0, lambda: 1_700_000_100.0)
         self.dataplane.add(site_home(site))
 
@@ -188,6 +188,25 @@ def test_a_child_moves(world: World) -> None:
     assert world.dataplane.spi_in_of(SaKey(ELSEWHERE, 0x6F757431)) == b"in-1"
     assert world.dataplane.spi_in_of(SaKey(THERE, 0x6F757431)) is None
     world.dataplane.move(child(2), ends(ELSEWHERE))  # of nobody: no harm
+
+
+def test_the_card_works_until_a_nat_is_in_the_way() -> None:
+    world = World(card="uplink")
+    world.install(one := child(1), ends())
+    assert [str(each) for each in world.dataplane.traffic(one).carriers] == ["crypto(uplink)"] * 2
+    assert {state.spec.offload is not None for state in world.kernel.list_sas()} == {True}
+
+    world.dataplane.move(one, replace(ends(ELSEWHERE), nat=True))
+
+    assert [str(each) for each in world.dataplane.traffic(one).carriers] == ["cpu"] * 2
+    assert all("NAT" in each.why for each in world.dataplane.traffic(one).carriers)
+    assert {state.spec.offload for state in world.kernel.list_sas()} == {None}
+
+
+def test_no_card_is_asked_where_the_owner_wants_none() -> None:
+    world = World(office(offload="off"), card="uplink")
+    world.install(one := child(1), ends())
+    assert {each.why for each in world.dataplane.traffic(one).carriers} == {"offload is off"}
 
 
 def test_half_a_child_moves(world: World) -> None:

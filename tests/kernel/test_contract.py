@@ -23,6 +23,7 @@ from edgevpn.kernel.spec import (
     OURS_REQID,
     Action,
     Aead,
+    DeviceFeatures,
     Direction,
     Encryption,
     Integrity,
@@ -279,6 +280,16 @@ def test_move_of_the_source_alone(kernel: Kernel) -> None:
     kernel.add_sa(OUT)
     assert kernel.move_sa(OUT.key, ELSEWHERE, THERE, None) == OUT.key
     assert kernel.get_sa(OUT.key).spec.source == ELSEWHERE
+
+
+def test_a_cable_ciphers_nothing(kernel: Kernel) -> None:
+    assert kernel.device_features("uplink") == DeviceFeatures()
+    with pytest.raises(NotFound, match="there is no such interface"):
+        kernel.device_features("nothing")
+
+
+def test_a_driver_is_known_once_it_was_used(kernel: Kernel) -> None:
+    assert kernel.crypto_driver("there is none") is None
 
 
 def test_move_to_a_taken_place(kernel: Kernel) -> None:

@@ -30,6 +30,9 @@ OFFICE: SiteStatus = {
                     "bytes_in": 999,
                     "bytes_out": 12_345_678,
                     "suite": "aes256gcm16",
+                    "carrier_in": "cpu",
+                    "carrier_out": "cpu",
+                    "carrier_why": "wan has no esp-hw-offload",
                 },
                 {
                     "name": "voice",
@@ -40,6 +43,9 @@ OFFICE: SiteStatus = {
                     "bytes_in": 0,
                     "bytes_out": 0,
                     "suite": "aes256gcm16",
+                    "carrier_in": "cpu",
+                    "carrier_out": "cpu",
+                    "carrier_why": "wan has no esp-hw-offload",
                 },
             ],
         }

@@ -272,6 +272,7 @@ export const english = {
 	'child.in': 'In',
 	'child.out': 'Out',
 	'child.cipher': 'Cipher',
+	'child.by': 'By',
 
 	'settings.name': 'General',
 	'settings.network': 'Network',
@@ -327,7 +328,7 @@ export const english = {
 	'crypto.expert': 'For experts',
 	'crypto.offload': 'Encryption by the network card',
 	'crypto.offload.hint': 'Switch it off if a tunnel is up and nothing comes through.',
-	'offload.auto': 'Whatever it can',
+	'offload.auto': 'The cipher, where it can',
 	'offload.off': 'Nothing',
 	'offload.crypto': 'The cipher',
 	'offload.packet': 'Whole packets',

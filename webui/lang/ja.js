@@ -272,6 +272,7 @@ export const japanese = {
 	'child.in': '受信',
 	'child.out': '送信',
 	'child.cipher': '暗号',
+	'child.by': '処理',
 
 	'settings.name': '全般',
 	'settings.network': 'ネットワーク',
@@ -327,7 +328,7 @@ export const japanese = {
 	'crypto.expert': '専門家向け',
 	'crypto.offload': 'ネットワークカードによる暗号化',
 	'crypto.offload.hint': 'トンネルが接続しているのに何も通らない場合は切ってください。',
-	'offload.auto': 'できる限り',
+	'offload.auto': '可能なら暗号だけ',
 	'offload.off': '使わない',
 	'offload.crypto': '暗号だけ',
 	'offload.packet': 'パケット全体',

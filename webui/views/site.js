@@ -62,8 +62,8 @@ function tunnels(ike) {
 	return [facts([
 		[t('session.from'), ike.remote], [t('session.since'), minute(ike.established)], [t('session.suite'), ike.suite], [t('site.nat'), ike.nat === 'none' ? '' : t(`nat.${ike.nat}`)]]),
 	h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': t('site.children') }, h('table', {},
-		h('thead', {}, h('tr', {}, ['child', 'here', 'there', 'in', 'out', 'cipher'].map(each => h('th', { scope: 'col' }, t(`child.${each}`))))),
-		h('tbody', {}, ike.children.map(child => h('tr', {}, [child.name, child.local_ts.join(', '), child.remote_ts.join(', '), octets(child.bytes_in), octets(child.bytes_out), child.suite]
+		h('thead', {}, h('tr', {}, ['child', 'here', 'there', 'in', 'out', 'cipher', 'by'].map(each => h('th', { scope: 'col' }, t(`child.${each}`))))),
+		h('tbody', {}, ike.children.map(child => h('tr', {}, [child.name, child.local_ts.join(', '), child.remote_ts.join(', '), octets(child.bytes_in), octets(child.bytes_out), child.suite, child.carrier_in === child.carrier_out ? child.carrier_in : `↓ ${child.carrier_in} ↑ ${child.carrier_out}`]
 			.map(each => h('td', {}, each)))))))];
 }
 
