@@ -20,6 +20,7 @@ from edgevpn.api.records import (
     DeviceStatus,
     Health,
     LogLine,
+    OffloadReport,
     Plan,
     PoolStatus,
     Redeemed,
@@ -66,6 +67,7 @@ METHODS: Mapping[str, MethodSpec] = {
         {},
         {"dry_run": bool},
     ),
+    "offload": MethodSpec("Which ciphers the kernel has and how fast, and who works for each SA.", OffloadReport),
     "attempts": MethodSpec(
         "The last attempts to connect, the newest first.",
         list[Attempt],

@@ -40,6 +40,53 @@ class Repair(TypedDict):
     renewed: list[str]
 
 
+class CipherFound(TypedDict):
+    """A cipher that was tried with real packets. `accelerator`: its driver has an engine beside the CPU.
+
+    Speeds are 0 unless it works; `detail` says why it does not.
+    """
+
+    algorithm: str
+    verdict: Literal["works", "missing", "drops", "corrupts"]
+    detail: str
+    driver: str
+    accelerator: bool
+    is_async: bool
+    bits_per_second: int
+    packets_per_second: int
+
+
+class CardFound(TypedDict):
+    """A network device: whether ESP offload and checksums inside ESP are on; `why` it could not be asked."""
+
+    device: str
+    feature: Literal["on", "off", "none"]
+    checksum: bool
+    why: str
+
+
+class SaFound(TypedDict):
+    """An SA that is in use. `algorithm` is the cipher of the trial that it goes by; for `carrier` see `ChildStatus`."""
+
+    owner: str
+    child: str
+    direction: Literal["in", "out"]
+    spi: str
+    suite: str
+    algorithm: str
+    carrier: str
+    why: str
+
+
+class OffloadReport(TypedDict):
+    """Who can cipher and who does. `untried` says why there was no trial of ciphers, "" if there was one."""
+
+    untried: str
+    ciphers: list[CipherFound]
+    cards: list[CardFound]
+    sas: list[SaFound]
+
+
 class Subscription(TypedDict):
     """The topics that this connection now hears of."""
 

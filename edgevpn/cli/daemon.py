@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from edgevpn import __version__
-from edgevpn.api.records import LogLine
+from edgevpn.api.records import LogLine, OffloadReport
 from edgevpn.cli.output import GOOD, as_json, bad_config, fail, warn
 from edgevpn.cli.status import moment, status_text
 from edgevpn.client import Client, socket_path
@@ -94,6 +94,18 @@ def _print_line(line: LogLine, options: argparse.Namespace) -> None:
     print(text, flush=True)
 
 
+def _offload(options: argparse.Namespace) -> int:
+    with _client(options) as client:
+        report: OffloadReport = client.call("offload")
+    if options.json:
+        print(as_json(report))
+    else:
+        from edgevpn.cli.offload import offload_text
+
+        print(offload_text(report))
+    return GOOD
+
+
 def _metrics(options: argparse.Namespace) -> int:
     with _client(options) as client:
         print(client.call("metrics"), end="")
@@ -143,6 +155,7 @@ VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "status": _status,
     "log": _log,
     "metrics": _metrics,
+    "offload": _offload,
     "up": _up,
     "down": _down,
     "rekey": _rekey,

@@ -139,8 +139,8 @@ class Crypto:
     )
     offload: Offload = setting(
         choice(Offload),
-        "Let the network card encrypt: the cipher where it can (auto), nothing, the cipher (and the doctor says where it"
-        " cannot), or whole packets. Where it cannot, the CPU does it.",
+        "Let the network card encrypt: the cipher where it can (auto), nothing, the cipher with a word from the doctor"
+        " where it cannot (crypto), or whole packets. What it cannot do, the CPU does.",
         "auto",
         effect=Effect.NEXT,
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from edgevpn.config.services import Offload
 from edgevpn.daemon.esp import TRAP, UP, encap_in, encap_out, inbound_sa, outbound_sa, policies
 from edgevpn.daemon.homes import Home
 from edgevpn.daemon.housing import Housing, Numbers
@@ -37,6 +38,9 @@ from edgevpn.kernel.spec import (
     SaState,
     Tags,
 )
+
+WANTED = (Offload.CRYPTO, Offload.PACKET)
+"""The wishes that are to be met, where AUTO leaves it to the hardware."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +308,14 @@ class Dataplane:
     def has_rule(self, rule: RuleSpec) -> bool:
         """Whether that rule is to be there."""
         return rule in self._housing.rules
+
+    def unmet(self) -> dict[str, str]:
+        """The homes whose owner wants a network card to cipher where none does, with the reason."""
+        return {
+            home.name: known.carriers[1].why
+            for known in self._children.values()
+            if (home := self._housing.of(known.ends.peer)).offload in WANTED and not known.carriers[1].by_card
+        }
 
     # --- below ---
 

@@ -9,7 +9,7 @@ import os
 import random
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,12 +36,13 @@ from edgevpn.daemon.leases import Leases
 from edgevpn.daemon.logs import note
 from edgevpn.daemon.meter import Ask, Meter, Owner
 from edgevpn.daemon.news import News
+from edgevpn.daemon.offload_report import Owned
 from edgevpn.daemon.options import Ports, StartFailed
 from edgevpn.daemon.peers import peers
 from edgevpn.daemon.reception import Reception
 from edgevpn.daemon.runner import Runner
 from edgevpn.daemon.speeds import Speeds, Trial
-from edgevpn.daemon.status import Seen, site_status
+from edgevpn.daemon.status import UP, Seen, site_status
 from edgevpn.daemon.tally import Tally
 from edgevpn.daemon.transport import Transport, source_for
 from edgevpn.daemon.upholding import Upholding
@@ -336,6 +337,15 @@ class Gateway:
         refusal = self._answers.devices.refusal(device)
         return device_status(device, refusal, sessions, self.visitors.usage.of(device.name), datetime.now(UTC).date())
 
+    def children(self) -> list[Owned]:
+        """All CHILD SAs that are up, and whose they are."""
+        up = [sa for sa in self._endpoint.sas if isinstance(sa, Established)]
+        return [Owned(self._owner(sa), child) for sa in up for child in sa.children if child.phase in UP]
+
+    def _owner(self, sa: Established) -> str:
+        visit = self.visitors.sessions.get(sa.spi)
+        return (visit and visit.device) or sa.peer.name
+
     @property
     def devices(self) -> tuple[Device, ...]:
         """All devices, in the order of the file."""
@@ -372,6 +382,15 @@ class Gateway:
         return uplinks(self._config, self._kernel)
 
     # --- what a doctor asks ---
+
+    @property
+    def ports(self) -> Ports:
+        """Where we listen."""
+        return self._ports
+
+    def unmet(self) -> Mapping[str, str]:
+        """Who wants a network card to cipher where none does, and why none does."""
+        return self._dataplane.unmet()
 
     def features(self) -> Features:
         """What this kernel can do."""

@@ -47,6 +47,11 @@ class Carrier:
     name: str = ""
     why: str = ""
 
+    @property
+    def by_card(self) -> bool:
+        """Whether a network card does it."""
+        return self.by in (By.CRYPTO, By.PACKET)
+
     def __str__(self) -> str:
         match self.by:
             case By.CPU:

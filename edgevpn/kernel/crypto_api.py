@@ -46,7 +46,12 @@ class Driver:
     @property
     def accelerator(self) -> bool:
         """Whether an engine beside the CPU does the work."""
-        return any(part in self.name for part in ACCELERATORS)
+        return is_accelerator(self.name)
+
+
+def is_accelerator(driver: str) -> bool:
+    """Whether a driver of this name is an engine beside the CPU."""
+    return any(part in driver for part in ACCELERATORS)
 
 
 def driver_of(algorithm: str, source: Path = PROC_CRYPTO) -> Driver | None:

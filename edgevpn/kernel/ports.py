@@ -28,6 +28,15 @@ def udp_port_owners(port: int, proc: Path = PROC) -> tuple[PortOwner, ...]:
     return tuple(owner for owner in owners(wanted, proc)) if wanted else ()
 
 
+def udp_port_strangers(port: int, ours: int, proc: Path = PROC) -> tuple[str, ...]:
+    """Who else than the process `ours` has a socket on a UDP port; by name, as far as we may look."""
+    own = set(links_of(proc / str(ours)))
+    wanted = {f"socket:[{inode}]" for inode in bound_inodes(port, proc)} - own
+    if not wanted:
+        return ()
+    return tuple(dict.fromkeys(map(str, owners(wanted, proc)))) or ("another program",)
+
+
 def bound_inodes(port: int, proc: Path) -> Iterator[int]:
     """The inodes of the sockets on a port.
 
@@ -55,11 +64,16 @@ def printable(name: bytes) -> str:
 
 def holds(process: Path, links: set[str]) -> bool:
     """Whether one of a process's descriptors is one of these links; False where we may not look."""
+    return any(link in links for link in links_of(process))
+
+
+def links_of(process: Path) -> Iterator[str]:
+    """What a process's descriptors are; nothing where we may not look."""
     try:
         descriptors = list((process / "fd").iterdir())
     except OSError:
-        return False
-    return any(target(descriptor) in links for descriptor in descriptors)
+        return iter(())
+    return map(target, descriptors)
 
 
 def target(descriptor: Path) -> str:

@@ -41,6 +41,7 @@ ROUTES = (
     Route("GET", "/health", "health"),
     Route("GET", "/firewall", "firewall.show", key="text"),
     Route("POST", "/repair", "repair"),
+    Route("GET", "/offload", "offload"),
     Route("GET", "/attempts", "attempts"),
     Route("GET", "/log", "log.recent"),
     Route("GET", "/metrics", "metrics", key="text"),

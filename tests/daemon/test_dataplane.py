@@ -203,6 +203,17 @@ def test_the_card_works_until_a_nat_is_in_the_way() -> None:
     assert {state.spec.offload for state in world.kernel.list_sas()} == {None}
 
 
+def test_a_wish_that_no_card_meets() -> None:
+    """What is left to the hardware is no wish."""
+    for offload, unmet in (("auto", {}), ("crypto", {"site office": "uplink has no esp-hw-offload"})):
+        world = World(office(offload=offload))
+        world.install(child(1), ends())
+        assert world.dataplane.unmet() == unmet
+    world = World(office(offload="crypto"), card="uplink")
+    world.install(child(1), ends())
+    assert world.dataplane.unmet() == {}
+
+
 def test_no_card_is_asked_where_the_owner_wants_none() -> None:
     world = World(office(offload="off"), card="uplink")
     world.install(one := child(1), ends())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevpn.kernel.ports import PortOwner, udp_port_owners
+from edgevpn.kernel.ports import PortOwner, udp_port_owners, udp_port_strangers
 from tests.support.rights import without_rights
 
 HEADING = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref\n"
@@ -51,6 +51,19 @@ def test_others_hold_ports(proc: Path) -> None:
     assert udp_port_owners(500, proc) == (PortOwner(41, "charon"),)
     assert set(udp_port_owners(4500, proc)) == {PortOwner(41, "charon"), PortOwner(42, "bad?\ufffd")}
     assert udp_port_owners(501, proc) == ()
+
+
+def test_others_than_we_hold_ports(proc: Path) -> None:
+    assert udp_port_strangers(500, 41, proc) == ()
+    assert udp_port_strangers(500, 42, proc) == ("charon (process 41)",)
+    assert udp_port_strangers(501, 41, proc) == ()
+
+
+def test_a_stranger_without_a_name(proc: Path) -> None:
+    """Its descriptors are not for us to see."""
+    for link in (proc / "43" / "fd").iterdir():
+        link.unlink()
+    assert udp_port_strangers(68, 41, proc) == ("another program",)
 
 
 def test_processes_end_while_we_look(proc: Path) -> None:

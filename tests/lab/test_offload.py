@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -154,6 +155,37 @@ def test_what_the_card_does_not_take(
     assert why in said
     assert card.sas() == []
     assert not any(state.offload for state in xfrm.states(ours.node))
+
+
+def test_a_wish_that_is_not_met(network: Network, peers: Peers, site: Connection) -> None:
+    """The doctor says so, the table says why, and packets pass nevertheless."""
+    tunnel, ours = up(network, peers, site, offload="crypto")
+
+    checks = [check for check in json.loads(ours.run("doctor", "--json", check=False)) if check["id"] == "offload"]
+    assert [(check["level"], "wan has no esp-hw-offload" in check["message"]) for check in checks] == [
+        ("warning", True)
+    ]
+    tunnel.assert_carries()
+
+
+def test_the_table(network: Network, card: Card, peers: Peers, site: Connection) -> None:
+    """What was measured, with its driver; which SA the card works for, and which the CPU."""
+    _, ours = up(network, peers, over(site))
+    eventually(ours.tried.exists, within=20, what="the trial is over")
+
+    text, report = ours.run("offload"), json.loads(ours.run("offload", "--json"))
+    print(text)
+    assert {each["verdict"] for each in report["ciphers"]} == {"works"}
+    assert all(each["driver"] and each["bits_per_second"] > 1e6 for each in report["ciphers"])
+    assert {"device": card.interface, "feature": "on", "checksum": True, "why": ""} in report["cards"]
+    assert [(each["direction"], each["carrier"]) for each in report["sas"]] == [
+        ("in", "cpu"),
+        ("out", f"crypto({card.interface})"),
+    ]
+    rows = {line.split()[2]: line for line in text.splitlines() if line.startswith("cpu")}
+    assert rows["aes128gcm16"].rstrip().endswith("site/site in")
+    assert "esp-hw-offload on" in text
+    assert "no network card, as XFRM if_id is not supported in RX path" in text
 
 
 def test_a_cable_is_honest(network: Network, peers: Peers, site: Connection) -> None:

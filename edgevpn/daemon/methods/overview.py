@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edgevpn import __version__
 from edgevpn.api import API_VERSION
-from edgevpn.api.records import Attempt, CertificateStatus, Health, LogLine, Status, Version
+from edgevpn.api.records import Attempt, CertificateStatus, Health, LogLine, OffloadReport, Status, Version
 from edgevpn.daemon import metrics
 from edgevpn.daemon.book import attempt_records
 from edgevpn.daemon.configuration import Configuration
@@ -21,6 +21,7 @@ from edgevpn.daemon.gateway import Gateway
 from edgevpn.daemon.methods.certificates import standing
 from edgevpn.daemon.methods.names import at_most
 from edgevpn.daemon.methods.table import Served
+from edgevpn.daemon.offload_report import offload_report
 from edgevpn.daemon.options import KernelKind
 from edgevpn.daemon.pool_status import pool_status
 from edgevpn.daemon.recent import KEPT, Recent
@@ -60,6 +61,7 @@ class OverviewMethods:
             "status": self.status,
             "health": self.health,
             "firewall.show": self.firewall,
+            "offload": self.offload,
             "attempts": self.attempts,
             "log.recent": self.log,
             "metrics": self.metrics,
@@ -89,6 +91,14 @@ class OverviewMethods:
         if self._instance.kernel is KernelKind.MEMORY:
             return ""
         return await asyncio.to_thread(Nft().shown)
+
+    async def offload(self) -> OffloadReport:
+        """The kernel is asked once about all SAs, and once about each card."""
+        gateway = self._gateway
+        speeds, ask = gateway.speeds, gateway.survey()
+        return offload_report(
+            gateway.kernel, speeds.ciphers, speeds.why_untried, gateway.uplinks(), gateway.children(), ask
+        )
 
     async def attempts(self, peer: str = "", language: str = Language.ENGLISH.value) -> list[Attempt]:
         return attempt_records(self._gateway.attempts, peer, epoch(), Language(language))

@@ -45,6 +45,22 @@ async def test_health(tmp_path: Path) -> None:
         assert (checks["kernel"]["level"], checks["clock"]["level"]) == ("bad", "good")
 
 
+async def test_offload(tmp_path: Path) -> None:
+    async with (
+        serving(tmp_path, CALLED) as served,
+        running(configured({"listen": "127.0.0.2"}, home=MIRROR), served.ports),
+    ):
+        await served.ask("site.up", name="office")
+        report = await served.ask("offload")
+        assert [(each["owner"], each["child"], each["direction"]) for each in report["sas"]] == [
+            ("office", "office", "in"),
+            ("office", "office", "out"),
+        ]
+        assert {each["carrier"] for each in report["sas"]} == {"cpu"}
+        assert report["untried"]
+        assert report["ciphers"] == []
+
+
 async def test_attempts(tmp_path: Path) -> None:
     async with (
         serving(tmp_path, CALLED) as served,
