@@ -19,6 +19,7 @@ CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("version", {}),
     ("status", {}),
     ("health", {"language": "ja"}),
+    ("offload", {}),
     ("attempts", {"peer": "office"}),
     ("log.recent", {"limit": 5}),
     ("metrics", {}),
@@ -65,7 +66,7 @@ async def test_every_method_answers_as_the_contract_says(tmp_path: Path) -> None
     asked = {method for method, _ in CALLS}
     async with serving(tmp_path) as served:
         await served.certified()
-        shop = CALLS[7][1]["settings"] | {"remote_networks": "10.3.0.0/24"}
+        shop = dict(CALLS)["site.add"]["settings"] | {"remote_networks": "10.3.0.0/24"}
         for method, params in CALLS:
             await served.ask(method, **(params | ({"settings": shop} if method == "site.add" else {})))
         text = await served.ask("config.text")
