@@ -98,7 +98,7 @@ ORDERS = {
         {"dataplane", "pool", "state_file"},
         {"housing"},
         {"routing", "reverse_path"},
-        {"homes", "logs", "neighbours", "offload"},
+        {"homes", "logs", "neighbours", "offload", "hardware"},
         {"esp", "mtu", "peers"},
         {"ciphers", "dhcp", "options", "passwords", "holdings", "news", "guard", "tickets"},
     ),

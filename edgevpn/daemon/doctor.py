@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -15,11 +16,16 @@ from edgevpn.api import SiteStatus
 from edgevpn.api.records import Health
 from edgevpn.config.model import Config
 from edgevpn.config.values import Address
+from edgevpn.daemon.ciphers import Ciphers, insisted
+from edgevpn.daemon.hardware import Hardware, Insisted, Stranger
 from edgevpn.daemon.health import Ends, Facts, Firewall, Lookup, Silent, judged
+from edgevpn.daemon.options import Ports
+from edgevpn.daemon.speeds import Speeds
 from edgevpn.diagnosis.entry import Language
 from edgevpn.kernel.contract import Features
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.nft import Nft
+from edgevpn.kernel.ports import udp_port_strangers
 from edgevpn.pki.errors import PkiError
 from edgevpn.pki.office import Standing
 
@@ -33,6 +39,14 @@ PATIENCE = 5.0
 
 class Patient(Protocol):
     """What is examined: the gateway, as far as that matters here."""
+
+    @property
+    def speeds(self) -> Speeds: ...
+
+    @property
+    def ports(self) -> Ports: ...
+
+    def unmet(self) -> Mapping[str, str]: ...
 
     def features(self) -> Features: ...
 
@@ -86,6 +100,17 @@ class Doctor:
             silent=tuple(_silent(sites)),
             down=tuple(site["name"] for site in sites if site["state"] == "down" and site["why"]),
             firewall=await self._firewall(self.nft) if self.nft else Firewall(),
+            hardware=self._hardware(config),
+        )
+
+    def _hardware(self, config: Config) -> Hardware:
+        speeds = self.patient.speeds
+        return Hardware(
+            ciphers=speeds.ciphers,
+            untried=speeds.why_untried,
+            insisted=tuple(_insisted(config, speeds.ciphers)),
+            unmet=self.patient.unmet(),
+            strangers=tuple(_strangers(self.patient.ports)),
         )
 
     async def _firewall(self, nft: Nft) -> Firewall:
@@ -115,6 +140,20 @@ class Doctor:
             return tuple(Ends(each.what, each.ends) for each in await self.standing()), ()
         except PkiError as error:
             return (), (str(error),)
+
+
+def _insisted(config: Config, ciphers: Ciphers) -> Iterable[Insisted]:
+    proposals = [(f"Site {site.name}", child.esp_proposals) for site in config.sites for child in site.children]
+    proposals += [(f"Pool {pool.name}", pool.esp_proposals) for pool in config.pools]
+    for where, own in proposals:
+        for cipher in insisted(own, ciphers):
+            yield Insisted(where, cipher)
+
+
+def _strangers(ports: Ports) -> Iterable[Stranger]:
+    for port in (ports.ike, ports.nat):
+        for name in udp_port_strangers(port, os.getpid()):
+            yield Stranger(port, name)
 
 
 def _space(folder: Path) -> int:

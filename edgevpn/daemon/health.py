@@ -6,13 +6,14 @@ What cannot be known from here, such as whether a router before this one forward
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import ip_network
 from typing import Literal
 
 from edgevpn.api.records import Health
 from edgevpn.config.values import Address
+from edgevpn.daemon.hardware import Hardware, judgements
 from edgevpn.diagnosis.entry import Language, Text
 from edgevpn.kernel.barriers import Barrier
 from edgevpn.kernel.contract import Features
@@ -82,6 +83,7 @@ class Facts:
     silent: tuple[Silent, ...]
     down: tuple[str, ...]
     firewall: Firewall
+    hardware: Hardware = field(default_factory=Hardware)
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,7 +443,12 @@ def _one_way(tunnel: Silent) -> Check:
     )
 
 
-LOOKS = (_kernel, _ports, _firewall, _outside, _names, _clock, _certificates, _space, _tunnels)
+def _hardware(facts: Facts) -> Iterator[Check]:
+    if facts.carries_traffic:
+        yield from (Check(*each) for each in judgements(facts.hardware))
+
+
+LOOKS = (_kernel, _hardware, _ports, _firewall, _outside, _names, _clock, _certificates, _space, _tunnels)
 """In the order in which an owner would go through them."""
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,26 @@ from edgevpn.pki.errors import PkiError, Reason
 from tests.support.gateways import running, until
 from tests.support.ports import free_ports
 from tests.support.visitors import gateway
+
+HOLD = """\
+import socket
+sock = socket.socket(type=socket.SOCK_DGRAM)
+sock.bind(("127.0.0.9", {}))
+print(flush=True)
+input()
+"""
+
+
+@contextmanager
+def another(port: int) -> Iterator[int]:
+    """Another program has that port, at another address; yields its process."""
+    words = [sys.executable, "-c", HOLD.format(port)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process.pid
+        process.communicate(b"\n")
+
 
 LOCAL = {"public_name": "127.0.0.1", "key_type": "ecdsa256"}
 
@@ -38,6 +62,17 @@ async def test_firewall_is_read(script: str, level: str, tmp_path: Path) -> None
         doctor = Doctor(here.gateway, here.gateway.standing, tmp_path / "state", True, Nft(str(program)))
         found = {each["id"]: each["level"] for each in await doctor.examine(config)}
     assert found["firewall"] == level
+
+
+async def test_another_daemon_at_our_ports_is_named(tmp_path: Path) -> None:
+    """It has another address, so both run; peers may well call the wrong one."""
+    config, ports = gateway(pki=LOCAL), free_ports()
+    with another(ports.nat) as pid:
+        async with running(config, ports, folder=tmp_path) as here:
+            doctor = Doctor(here.gateway, here.gateway.standing, tmp_path / "state", carries_traffic=True)
+            found = [each for each in await doctor.examine(config) if each["id"] == "ports"]
+    assert f"UDP port {ports.nat} is also held by" in found[0]["message"]
+    assert f"(process {pid})" in found[0]["message"]
 
 
 async def test_certificates_that_cannot_be_read(tmp_path: Path) -> None:
