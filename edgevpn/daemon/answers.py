@@ -19,7 +19,8 @@ from edgevpn.daemon.devices import Devices, Found, Refusal, Tries, nt_hash_of, p
 from edgevpn.daemon.keyring import Keyring, Verdict
 from edgevpn.daemon.leases import Leases
 from edgevpn.daemon.logs import note
-from edgevpn.daemon.peers import pool_settings
+from edgevpn.daemon.peers import pool_settings, visitor_unique
+from edgevpn.ike import peer as ike
 from edgevpn.ike.contract import Input
 from edgevpn.ike.questions import (
     CertificatesRefused,
@@ -120,8 +121,10 @@ class Answers:
         known = self._shown.get(question.spi)
         device = self.devices.get(known.device) if known and known.device else None
         holder = device.name if device else question.user or str(question.remote_id)
-        addresses = self.leases.take(pool, holder, question.wants)
-        self._feed(Leased(question.spi, addresses, self._settings(pool, device)))
+        unique = visitor_unique(device.unique) if device else None
+        alone = unique is ike.Unique.REPLACE
+        addresses = self.leases.take(pool, holder, question.wants, alone=alone)
+        self._feed(Leased(question.spi, addresses, self._settings(pool, device), unique))
 
     def _settings(self, pool: str, device: Device | None) -> Any:
         """What a device is told of the network where it differs from its pool."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -38,6 +39,7 @@ class Leases:
         remembered = _read(content)
         self._pools: dict[Key, Pool] = {}
         self._owners: dict[IpAddress, Pool] = {}  # of the addresses in use
+        self._sessions: Counter[IpAddress] = Counter()  # that have an address, while one replaces another
         for pool in config.pools:
             for version, ranges in ((4, pool.v4), (6, pool.v6)):
                 if ranges:
@@ -45,8 +47,11 @@ class Leases:
                     fixed = _fixed(config.devices, pool, version)
                     self._pools[key] = Pool(map(_span, ranges), fixed, pool.router, remembered.get(key))
 
-    def take(self, pool: str, holder: str, wants: Wants) -> tuple[IpAddress, ...]:
-        """An address of each IP version that is asked for and that the pool has; empty if none is to be had."""
+    def take(self, pool: str, holder: str, wants: Wants, *, alone: bool = False) -> tuple[IpAddress, ...]:
+        """An address of each IP version that is asked for and that the pool has; empty if none is to be had.
+
+        `alone`: this session of the holder replaces the one that it has, and takes over its addresses.
+        """
         taken: list[IpAddress] = []
         for version, wanted in ((4, wants.ipv4), (6, wants.ipv6)):
             addresses = self._pools.get((pool, version))
@@ -54,10 +59,11 @@ class Leases:
                 continue
             wish = next((address for address in wants.before if address.version == version), None)
             try:
-                address = addresses.take(holder, wish)
+                address = addresses.take(holder, wish, alone=alone)
             except Exhausted:
                 continue
             self._owners[address] = addresses
+            self._sessions[address] += 1
             taken.append(address)
         return tuple(taken)
 
@@ -67,10 +73,14 @@ class Leases:
         return Fullness(addresses.size, len(addresses.in_use)) if addresses else Fullness()
 
     def give_back(self, addresses: Iterable[IpAddress]) -> None:
-        """The holder is gone; the addresses are kept for it. Those that nobody has are passed over."""
+        """A session is gone; addresses that no other has taken over are kept for the holder. Free ones are left out."""
         for address in addresses:
-            if owner := self._owners.pop(address, None):
-                owner.give_back(address, self._now())
+            if address not in self._owners:
+                continue
+            self._sessions[address] -= 1
+            if not self._sessions[address]:
+                del self._sessions[address]
+                self._owners.pop(address).give_back(address, self._now())
 
     def carry_over(self, old: Leases) -> None:
         """Take the leases in use from before a change of the configuration; those that do not fit any more are gone."""
@@ -79,6 +89,7 @@ class Leases:
                 for address, holder in before.in_use.items():
                     if pool.claim(holder, address):
                         self._owners[address] = pool
+                        self._sessions[address] = old._sessions[address]
 
     def content(self) -> Content:
         """What is to be kept: the leases of those who are here, as if they left now, and of those who are away."""

@@ -173,13 +173,18 @@ def _pool_peer(
         rekey_after=_or_never(pool.ike_rekey_time),
         life=_or_never(pool.ike_life_time),
         liveness=_or_never(pool.dpd_delay),
-        unique=ike.Unique.SHARE if pool.unique is UniqueSetting.KEEP else UNIQUE[pool.unique],
+        unique=visitor_unique(pool.unique),
         fragmentation=pool.fragmentation,
         mobike=pool.mobike,
         redirects=False,
         pool=pool_settings(pool),
         aliases=names[1:],
     )
+
+
+def visitor_unique(setting: UniqueSetting) -> ike.Unique:
+    """What a second session of a device does to the first; what it says of that itself plays no part."""
+    return ike.Unique.SHARE if setting is UniqueSetting.KEEP else UNIQUE[setting]
 
 
 def pool_settings(pool: Pool, device: Device | None = None) -> ike.NetworkSettings:

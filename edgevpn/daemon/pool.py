@@ -89,12 +89,13 @@ class Pool:
         """Addresses that are kept, the longest away first."""
         return self._away
 
-    def take(self, holder: str, wish: IpAddress | None = None) -> IpAddress:
+    def take(self, holder: str, wish: IpAddress | None = None, *, alone: bool = False) -> IpAddress:
         """An address for `holder`: its fixed one, the one it had, the one it wishes, a fresh one, the oldest one kept.
 
-        A holder that has one already gets another: it is there twice. Raises Exhausted.
+        A holder that has one already gets another: it is there twice. One that is `alone` gets the same once more, and
+        has it until it is given back for the first time. Raises Exhausted.
         """
-        address = self._choose(holder, wish)
+        address = self._choose(holder, wish, alone)
         self._occupy(holder, address)
         return address
 
@@ -123,9 +124,10 @@ class Pool:
         if address not in self._closed:
             self._homes.setdefault(holder, address)
 
-    def _choose(self, holder: str, wish: IpAddress | None) -> IpAddress:
+    def _choose(self, holder: str, wish: IpAddress | None, alone: bool) -> IpAddress:
         for address in (self._fixed.get(holder), self._homes.get(holder)):
-            if address is not None and address not in self._in_use:
+            taken = address in self._in_use and not (alone and self._in_use[address] == holder)
+            if address is not None and not taken:
                 return address
         if wish is not None and any(wish in span for span in self._spans) and self._is_free(wish):
             return wish

@@ -85,7 +85,8 @@ class Sessions:
         """A visitor is gone; the visit that it was."""
         visit = self._visits.pop(spi, None)
         for address in visit.ike.lent.addresses if visit else ():
-            self._at.pop(address, None)
+            if self._at.get(address) == spi:  # else another session of the device has taken it over
+                del self._at[address]
         if visit is not None and visit.device is not None:
             spis = self._of_device[visit.device]
             del spis[spi]

@@ -21,7 +21,7 @@ from edgevpn.ike.contract import Input
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.crypto.signature import OLD_ECDSA, KeyKind
 from edgevpn.ike.iana import IdType
-from edgevpn.ike.peer import NetworkSettings, Wants
+from edgevpn.ike.peer import NetworkSettings, Unique, Wants
 from edgevpn.ike.questions import (
     CertificatesRefused,
     CertificatesVerified,
@@ -157,6 +157,18 @@ def test_lease(world: World) -> None:
     world.answers.release(Release(SPI, leased.addresses))
     world.answers.ask(Lease(SPI, "road/psk", named("tablet"), "", wants))
     assert world.fed[2] == leased
+
+
+async def test_a_device_that_is_in_once_only(tmp_path: Path) -> None:
+    """It has its address at once, though the session that it replaces is still in."""
+    world = World(tmp_path, gateway({"tablet": TABLET | {"unique": "replace"}}))
+    wants = Wants(ipv4=True, ipv6=False)
+    for _ in range(2):
+        world.answers.ask(FindPsk(SPI, PEERS, named("tablet")))
+        world.answers.ask(Lease(SPI, "road/psk", named("tablet"), "", wants))
+    _, first, _, second = world.fed
+    assert isinstance(first, Leased)
+    assert (first, first.unique) == (second, Unique.REPLACE)
 
 
 def test_lease_of_a_stranger(world: World) -> None:

@@ -67,6 +67,24 @@ def test_given_back_twice() -> None:
     assert known.take("road", "phone", V4) == taken
 
 
+def test_one_session_replaces_another() -> None:
+    """The new one has its addresses at once; they are kept when both are gone, whatever changes between."""
+    known = leases(phone=PHONE | {"v6": "fd09::77"}, tablet=TABLET)
+    first = known.take("road", "phone", BOTH)
+    assert known.take("road", "phone", BOTH, alone=True) == first == addresses("10.9.0.2", "fd09::77")
+    assert known.fullness("road", 4).used == 1
+
+    after = leases(phone=PHONE | {"v6": "fd09::77"}, tablet=TABLET)
+    after.carry_over(known)
+    after.give_back(first)
+    assert after.take("road", "tablet", BOTH) == addresses("10.9.0.3", "fd09::2")
+    assert after.take("road", "phone", BOTH, alone=True) == first
+    after.give_back(first)
+    after.give_back(first)
+    assert after.fullness("road", 4).used == 1
+    assert after.take("road", "phone", V4) == first[:1]
+
+
 def test_a_change_leaves_who_is_here() -> None:
     """A smaller pool keeps those whose address it still has, and they can give it back."""
     old = leases()

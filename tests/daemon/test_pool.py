@@ -52,6 +52,13 @@ def test_who_is_away_longest_loses_first() -> None:
         pool.take("phone")
 
 
+def test_alone() -> None:
+    """A holder's own address is its again, another's is not."""
+    pool = Pool(THREE, {"laptop": TWO})
+    assert [pool.take(holder, alone=True) for holder in ("phone", "laptop", "phone", "laptop")] == [ONE, TWO, ONE, TWO]
+    assert pool.take("tablet", ONE, alone=True) == LAST
+
+
 def test_there_twice() -> None:
     """The second session of a holder has an address of its own, which is not kept."""
     pool = Pool(THREE, {})

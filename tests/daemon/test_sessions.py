@@ -53,6 +53,18 @@ def test_one_device_twice() -> None:
     assert [each.spi for each in sessions.of("phone")] == [b"two"]
 
 
+def test_an_address_is_taken_over() -> None:
+    """It is the newer session's, also when the older one ends later."""
+    sessions = Sessions()
+    sessions.up(UP, PHONE, 1.0)
+    newer = sessions.up(replace(UP, spi=b"two"), PHONE, 2.0)
+    assert sessions.at(LENT) == newer
+    sessions.down(b"one")
+    assert sessions.at(LENT) == newer
+    sessions.down(b"two")
+    assert sessions.at(LENT) is None
+
+
 def test_moving() -> None:
     sessions = Sessions()
     sessions.up(UP, PHONE, 1.0)

@@ -98,14 +98,51 @@ def test_both_are_kept(peers: Peers, gateway_a: Node, phone: Node, laptop: Node,
 
 
 def test_the_new_one_replaces_the_old(peers: Peers, gateway_a: Node, phone: Node, laptop: Node, host_a: Node) -> None:
+    """It takes over its addresses, and they stay its own when the old one is gone."""
     gateway = opened(peers, gateway_a, gateway_table(pool={"unique": "replace"}))
     first, second = twice(peers, phone, laptop, gateway)
+    before = first.addresses("road")
 
     come_in(second, gateway)
 
     first.wait_down("road")
-    assert len(gateway.device("phone")["sessions"]) == 1
+    assert second.addresses("road") == before == ["10.99.0.2", "fd99::2"]
+    (session,) = gateway.device("phone")["sessions"]
+    assert session["addresses"] == before
     assert ping(laptop, host_a.lan.v4).passed
+    assert ping(laptop, host_a.lan.v6).passed
+    assert ping(host_a, before[0]).passed
+
+
+def test_a_phone_without_mobike_reconnects_elsewhere(peers: Peers, gateway_a: Node, phone: Node, host_a: Node) -> None:
+    """As Android 11 does: it forgets its IKE SA without a word and logs in anew, and the LAN finds it where it was."""
+    pool = {"v4": "10.1.0.200-10.1.0.210", "v6": None, "proxy": True, "dns": [gateway_a.lan.v4], "unique": "replace"}
+    gateway = opened(peers, gateway_a, gateway_table(pool=pool))
+    client = peers.strongswan(phone, by_password(gateway, mobike=False))
+    come_in(client, gateway)
+    assert client.addresses("road") == ["10.1.0.200"]
+
+    client.kill()
+    phone.restore()
+    client.start()
+    come_in(client, gateway)
+
+    assert client.addresses("road") == ["10.1.0.200"]
+    assert len(gateway.device("phone")["sessions"]) == 1
+    assert ping(host_a, "10.1.0.200").passed
+    assert ping(phone, host_a.lan.v4).passed
+
+
+def test_one_device_of_a_pool_is_in_once_only(peers: Peers, gateway_a: Node, phone: Node, laptop: Node) -> None:
+    """Though others of the pool may be in twice."""
+    gateway = opened(peers, gateway_a, gateway_table({"phone": PHONE | {"unique": "refuse"}}))
+    first, second = twice(peers, phone, laptop, gateway)
+
+    with pytest.raises(AssertionError):
+        come_in(second, gateway)
+
+    gateway.logged("second-refused")
+    assert first.is_up("road")
 
 
 def test_the_new_one_is_refused(peers: Peers, gateway_a: Node, phone: Node, laptop: Node, host_a: Node) -> None:
