@@ -88,7 +88,7 @@ ORDERS = {
         {"routing", "reverse_path"},
         {"homes", "logs", "neighbours"},
         {"esp", "mtu", "peers"},
-        {"dhcp", "options", "passwords", "holdings", "news", "guard", "tickets"},
+        {"caught", "dhcp", "options", "passwords", "holdings", "news", "guard", "tickets"},
     ),
     "daemon.methods": (
         {"all"},

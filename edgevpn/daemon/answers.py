@@ -10,11 +10,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from edgevpn.config.model import Config, Device
+from edgevpn.config.model import Config, Device, Pool
+from edgevpn.daemon.caught import is_caught
 from edgevpn.daemon.devices import Devices, Found, Refusal, Tries, nt_hash_of, psk_of
 from edgevpn.daemon.keyring import Keyring, Verdict
 from edgevpn.daemon.leases import Leases
@@ -22,6 +23,7 @@ from edgevpn.daemon.logs import note
 from edgevpn.daemon.peers import pool_settings, visitor_unique
 from edgevpn.ike import peer as ike
 from edgevpn.ike.contract import Input
+from edgevpn.ike.peer import Wants
 from edgevpn.ike.questions import (
     CertificatesRefused,
     CertificatesVerified,
@@ -122,14 +124,23 @@ class Answers:
         device = self.devices.get(known.device) if known and known.device else None
         holder = device.name if device else question.user or str(question.remote_id)
         unique = visitor_unique(device.unique) if device else None
-        alone = unique is ike.Unique.REPLACE
-        addresses = self.leases.take(pool, holder, question.wants, alone=alone)
+        wants = self._due(question.wants, pool, device)
+        addresses = self.leases.take(pool, holder, wants, alone=unique is ike.Unique.REPLACE)
         self._feed(Leased(question.spi, addresses, self._settings(pool, device), unique))
+
+    def _due(self, wants: Wants, pool: str, device: Device | None) -> Wants:
+        """What it shall have of what it asks for: no IPv6 that leads nowhere, unless it would leak else."""
+        config = self._pool(pool)
+        spare = config is not None and not config.v6 and not is_caught(device, config)
+        return replace(wants, ipv6=False) if spare else wants
 
     def _settings(self, pool: str, device: Device | None) -> Any:
         """What a device is told of the network where it differs from its pool."""
-        config = next((each for each in self._config.pools if each.name == pool), None)
+        config = self._pool(pool)
         return pool_settings(config, device) if config and device else None
+
+    def _pool(self, name: str) -> Pool | None:
+        return next((each for each in self._config.pools if each.name == name), None)
 
     async def _sign(self, question: Sign) -> None:
         signature = await asyncio.to_thread(self.keyring.sign, question.name, question.scheme, question.octets)

@@ -11,6 +11,7 @@ from typing import Any
 from edgevpn.config.model import Config, Device
 from edgevpn.config.model import Pool as PoolConfig
 from edgevpn.config.ranges import AddressRange
+from edgevpn.daemon.caught import caught
 from edgevpn.daemon.pool import Exhausted, IpAddress, Lease, Pool, Span
 from edgevpn.daemon.state_file import Content
 from edgevpn.ike.peer import Wants
@@ -41,11 +42,13 @@ class Leases:
         self._owners: dict[IpAddress, Pool] = {}  # of the addresses in use
         self._sessions: Counter[IpAddress] = Counter()  # that have an address, while one replaces another
         for pool in config.pools:
-            for version, ranges in ((4, pool.v4), (6, pool.v6)):
+            spare = caught(config, pool)
+            reserved = (*pool.router, *((spare.first,) if spare else ()))
+            for version, ranges in ((4, pool.v4), (6, (spare,) if spare else pool.v6)):
                 if ranges:
                     key = pool.name, version
                     fixed = _fixed(config.devices, pool, version)
-                    self._pools[key] = Pool(map(_span, ranges), fixed, pool.router, remembered.get(key))
+                    self._pools[key] = Pool(map(_span, ranges), fixed, reserved, remembered.get(key))
 
     def take(self, pool: str, holder: str, wants: Wants, *, alone: bool = False) -> tuple[IpAddress, ...]:
         """An address of each IP version that is asked for and that the pool has; empty if none is to be had.

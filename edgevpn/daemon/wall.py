@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from edgevpn.config.model import Config
 from edgevpn.config.pool import TunnelMode
 from edgevpn.config.services import Manage
+from edgevpn.daemon.caught import caught
 from edgevpn.daemon.logs import note
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import KernelError, NotFound
@@ -45,7 +46,7 @@ def wanted(
         "pool": [pool.interface for pool in config.pools],
         "site": [site.interface for site in config.sites],
     }
-    leaky = {pool.interface for pool in full if not pool.v6} if rules.reject_v6 else set()
+    leaky = {pool.interface for pool in config.pools if caught(config, pool)}
     return FirewallSpec(
         listen=listen,
         ports=ports,

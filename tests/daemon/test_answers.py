@@ -171,6 +171,17 @@ async def test_a_device_that_is_in_once_only(tmp_path: Path) -> None:
     assert (first, first.unique) == (second, Unique.REPLACE)
 
 
+async def test_ipv6_that_leads_nowhere(tmp_path: Path) -> None:
+    """Whoever sends everything through the tunnel gets it; who sends some does not."""
+    split = {"mode": "split", "networks": "192.168.1.0/24"}
+    world = World(tmp_path, gateway({"tablet": TABLET, "watch": TABLET | split}, {"v6": None}))
+    for name in ("tablet", "watch"):
+        world.answers.ask(FindPsk(SPI, PEERS, named(name)))
+        world.answers.ask(Lease(SPI, "road/psk", named(name), "", Wants(ipv4=True, ipv6=True)))
+    given = [each.addresses for each in world.fed if isinstance(each, Leased)]
+    assert [[address.version for address in addresses] for addresses in given] == [[4, 6], [4]]
+
+
 def test_lease_of_a_stranger(world: World) -> None:
     """Who came in by the certificate of another CA, say, and is no device."""
     world.answers.ask(Lease(SPI, "road/certificate", named("guest"), "", Wants(ipv4=False, ipv6=True)))

@@ -4,6 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
+from edgevpn.daemon.caught import caught
 from edgevpn.daemon.leases import Fullness, Leases
 from edgevpn.daemon.pool import IpAddress
 from edgevpn.daemon.state_file import Content
@@ -33,6 +34,15 @@ def test_one_of_each_version() -> None:
 def test_fixed_address() -> None:
     known = leases(phone=PHONE | {"v4": "10.9.0.77"}, tablet=TABLET)
     assert known.take("road", "phone", V4) == addresses("10.9.0.77")
+
+
+def test_what_leads_nowhere() -> None:
+    """A pool without IPv6 lends an address that only catches it; the first is ours."""
+    config = gateway({"phone": PHONE}, {"v6": None})
+    (pool,) = config.pools
+    spare = caught(config, pool)
+    assert spare is not None
+    assert Leases(config, {}, lambda: 1000.0).take("road", "phone", BOTH) == (ip_address("10.9.0.2"), spare.first + 1)
 
 
 def test_the_same_again_after_a_restart() -> None:

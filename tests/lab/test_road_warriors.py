@@ -1,8 +1,11 @@
 """Phones and laptops of strongSwan's make, behind the home router: addresses, routes, and several of them at once."""
 
+import socket
+import time
 from base64 import b64decode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_address, ip_network
 
 import pytest
 
@@ -228,16 +231,36 @@ def test_full_tunnel_to_the_internet(
     assert askers == {gateway.node.wan.v4, gateway.node.wan.v6, gateway_b.wan.v4, gateway_b.wan.v6}
 
 
-def test_a_pool_without_ipv6_takes_it_all_the_same(peers: Peers, gateway_a: Node, gateway_b: Node, phone: Node) -> None:
-    """So that clients which route by selectors do not let it out beside the tunnel."""
+def test_a_pool_without_ipv6_takes_it_all_the_same(
+    peers: Peers, gateway_a: Node, gateway_b: Node, phone: Node, internet: Node
+) -> None:
+    """It does not get out beside the tunnel; it is turned away at once, so that its user does not wait."""
     gateway = opened(peers, gateway_a, gateway_table(pool={"v6": None}))
+    client = peers.strongswan(phone, by_password(gateway))
+    assert ping(phone, gateway_b.wan.v6).passed
+
+    come_in(client, gateway)
+
+    v4, v6 = client.addresses("road")
+    assert (v4, ip_address(v6) in ip_network("fd00::/8")) == ("10.99.0.2", True)
+    assert remote_selectors(client) == set(EVERYTHING)
+    with capturing(internet, "home") as outside:
+        assert ping(phone, gateway_b.wan.v4).passed
+        began = time.monotonic()
+        with phone.socket(socket.AF_INET6, socket.SOCK_STREAM) as sock, pytest.raises(PermissionError):
+            sock.connect((gateway_b.wan.v6, 7777))
+        assert time.monotonic() - began < 3  # here the first answer comes before connect() has let go of its socket
+    assert not outside.strays()
+
+
+def test_ipv6_that_its_owner_lets_pass(peers: Peers, gateway_a: Node, gateway_b: Node, phone: Node) -> None:
+    gateway = opened(peers, gateway_a, gateway_table(pool={"v6": None}, firewall={"reject_v6": False}))
     client = peers.strongswan(phone, by_password(gateway))
 
     come_in(client, gateway)
 
     assert client.addresses("road") == ["10.99.0.2"]
-    assert remote_selectors(client) == set(EVERYTHING)
-    assert ping(phone, gateway_b.wan.v4).passed
+    assert ping(phone, gateway_b.wan.v6).passed
 
 
 # --- addresses -----------------------------------------------------------------------------------------------------
