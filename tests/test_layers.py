@@ -76,6 +76,7 @@ ORDERS = {
         {"kernel_events"},
         {"backup", "plans", "ways"},
         {"reception", "metrics", "doctor"},
+        {"informing"},
         {"visitors", "wall", "runner", "certificates", "control", "key_log", "transport", "recent", "parameters"},
         {"meter", "tally"},
         {"device_status"},

@@ -29,6 +29,7 @@ from edgevpn.daemon.detours import Detours
 from edgevpn.daemon.device_status import device_status, session_status
 from edgevpn.daemon.guard import UNGUARDED, Guard
 from edgevpn.daemon.homes import Home, homes, site_home
+from edgevpn.daemon.informing import Informer, doors
 from edgevpn.daemon.keeper import IpAddress, Keeper
 from edgevpn.daemon.kernel_events import KernelEvents
 from edgevpn.daemon.keyring import Keyring
@@ -131,6 +132,7 @@ class Gateway:
         self._witness = Witness(self.attempts, ports.nat, self._clock, self._device_of)
         self._answers.on_refused = self._witness.refused
         self.visitors = Visitors(folders.state, self._answers, self.feed, self._touch_wall, self.news)
+        self._informer = Informer(self.visitors.sessions.at)
         self.certificates = Certificates(folders.pki, self._on_keyring)
         settings = Settings(
             ike_port=ports.ike,
@@ -191,6 +193,7 @@ class Gateway:
             self.upholding.close()
             self._runner.stop()
             self._transport.close()
+            self._informer.close()
             self.visitors.close()
             self._dataplane.close()
             if self.wall:
@@ -233,6 +236,7 @@ class Gateway:
                 self._renew(home, sites.get(name))
             else:
                 self._add(home, sites.get(name))
+        self._informer.serve(doors(config))
         self.certificates.apply(config)
         self.upholding.touch()
         self._touch_wall()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import IPv4Address, ip_network
 
 from edgevpn.config import credential
 from edgevpn.config.identity import Identity, IdentityKind, address_identity
@@ -193,9 +193,26 @@ def pool_settings(pool: Pool, device: Device | None = None) -> ike.NetworkSettin
     return ike.NetworkSettings(
         dns=of.dns,
         nbns=pool.nbns,
-        networks=of.networks if of.mode is TunnelMode.SPLIT else (),
+        networks=split_networks(of),
         domains=pool.domains,
+        dhcp=router_of(pool),
     )
+
+
+def split_networks(of: Pool | Device) -> tuple[Network, ...]:
+    """What goes through a split tunnel: its networks, and private name servers that lie in none of them.
+
+    Empty for a full tunnel.
+    """
+    if of.mode is not TunnelMode.SPLIT:
+        return ()
+    outside = (each for each in of.dns if not each.is_global and not any(each in network for network in of.networks))
+    return (*of.networks, *_hosts(tuple(outside)))
+
+
+def router_of(pool: Pool) -> IPv4Address | None:
+    """Our own IPv4 address in a pool, if we have one there."""
+    return next((each for each in pool.router if isinstance(each, IPv4Address)), None)
 
 
 # --- both ----------------------------------------------------------------------------------------------------------

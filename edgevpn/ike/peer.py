@@ -135,13 +135,15 @@ RemoteAuth = Psk | KeyRing | Certified | Login
 class NetworkSettings:
     """What a client is told beside its addresses (RFC 7296 §3.15.1, RFC 8598).
 
-    `networks` are those that are reached through the tunnel; empty for all that the traffic selectors allow.
+    `networks` are those that are reached through the tunnel; empty for all that the traffic selectors allow. `dhcp` is
+    who answers a client that asks for them by DHCP.
     """
 
     dns: tuple[IpAddress, ...] = ()
     nbns: tuple[IPv4Address, ...] = ()
     networks: tuple[IpNetwork, ...] = ()
     domains: tuple[str, ...] = ()
+    dhcp: IPv4Address | None = None
 
 
 @dataclass(frozen=True, slots=True)

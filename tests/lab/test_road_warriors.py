@@ -23,6 +23,8 @@ from tests.lab.visitors import (
     PASSWORD,
     PHONE,
     PSK,
+    ROUTER_V4,
+    ROUTER_V6,
     authority_of,
     by_certificate,
     by_password,
@@ -196,7 +198,8 @@ def test_split_tunnel(
 
     come_in(client, gateway)
 
-    assert remote_selectors(client) == set(networks)
+    assert remote_selectors(client) == {*networks, f"{ROUTER_V4}/32", f"{ROUTER_V6}/128"}  # it asks for names there
+    assert ping(phone, ROUTER_V4).passed
     assert ping(phone, host_a.lan.v4).passed
     assert ping(phone, host_a.lan.v6).passed
     with capturing(internet, "a") as seen:
@@ -212,7 +215,7 @@ def test_split_tunnel_of_one_device(peers: Peers, gateway_a: Node, phone: Node) 
 
     come_in(client, gateway)
 
-    assert remote_selectors(client) == {gateway_a.lan.net4}
+    assert remote_selectors(client) == {gateway_a.lan.net4, f"{ROUTER_V4}/32", f"{ROUTER_V6}/128"}
 
 
 def test_full_tunnel_to_the_internet(
