@@ -82,6 +82,7 @@ ORDERS = {
         {"device_status"},
         {"sessions", "witness", "book"},
         {"answers", "findings"},
+        {"vouched"},
         {"pool_status"},
         {"leases", "keeper", "keyring", "status", "devices", "usage", "health", "upholding", "detours"},
         {"dataplane", "pool", "state_file"},

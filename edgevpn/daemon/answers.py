@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -21,6 +21,7 @@ from edgevpn.daemon.keyring import Keyring, Verdict
 from edgevpn.daemon.leases import Leases
 from edgevpn.daemon.logs import note
 from edgevpn.daemon.peers import pool_settings, visitor_unique
+from edgevpn.daemon.vouched import Shown, Vouched
 from edgevpn.ike import peer as ike
 from edgevpn.ike.contract import Input
 from edgevpn.ike.peer import Wants
@@ -41,20 +42,11 @@ from edgevpn.ike.questions import (
 )
 from edgevpn.pki.errors import PkiError
 from edgevpn.pki.identity import ids_of
-from edgevpn.pki.validate import VerifiedKey
 
 log = logging.getLogger("edgevpn.auth")
 
 Begin: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 """Begins a task that ends with the gateway."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What is known of a peer while its IKE SA is made: the device that it is, the certificates that it showed."""
-
-    device: str | None = None
-    verified: VerifiedKey | None = None
 
 
 class Answers:
@@ -71,16 +63,12 @@ class Answers:
         self.keyring: Keyring
         self.leases: Leases
         self.on_refused: Callable[[bytes, Refusal], None] = lambda spi, why: None
-        self._shown: dict[bytes, Shown] = {}
+        self.vouched = Vouched()
         self._tries = Tries(time.monotonic)
 
     def use(self, config: Config, devices: Devices, leases: Leases) -> None:
         """Answer by this configuration from now on."""
         self._config, self.devices, self.leases = config, devices, leases
-
-    def shown(self, spi: bytes) -> Shown:
-        """What was shown on this IKE SA; asked for once, when it is up or down."""
-        return self._shown.pop(spi, Shown())
 
     def ask(self, question: Question) -> None:
         """Answer now, or when it is worked out."""
@@ -111,7 +99,7 @@ class Answers:
     def _found(self, spi: bytes, peers: tuple[str, ...], shown: bytes) -> Found | None:
         match self.devices.find(peers, shown):
             case Found(device) as found:
-                self._shown[spi] = Shown(device.name)
+                self.vouched.note(spi, Shown(device.name))
                 return found
             case Refusal() as why:
                 note(log, logging.INFO, "device_refused", shown=shown.decode("utf-8", "replace"), why=why.value)
@@ -120,8 +108,8 @@ class Answers:
 
     def _lease(self, question: Lease) -> None:
         pool = question.peer.partition("/")[0]
-        known = self._shown.get(question.spi)
-        device = self.devices.get(known.device) if known and known.device else None
+        known = self.vouched.shown(question.spi).device
+        device = self.devices.get(known) if known else None
         holder = device.name if device else question.user or str(question.remote_id)
         unique = visitor_unique(device.unique) if device else None
         wants = self._due(question.wants, pool, device)
@@ -160,7 +148,7 @@ class Answers:
     def _admitted(self, question: VerifyCertificates, verdict: Verdict) -> Input:
         """A site is who its certificate says; a visitor has to be a device besides."""
         if "/" not in verdict.peer:
-            self._shown[question.spi] = Shown(None, verdict.verified)
+            self.vouched.note(question.spi, Shown(None, verdict.verified))
             return CertificatesVerified(question.spi, verdict.peer, verdict.public_key)
         names = (question.identity.data, *(each.data for each in ids_of(verdict.verified.certificate)))
         holder = self.keyring.holders.get(verdict.verified.fingerprints[0], "")
@@ -170,5 +158,5 @@ class Answers:
         if found is None:
             known = (each for each in outcomes if each is not Refusal.UNKNOWN)
             return CertificatesRefused(question.spi, next(known, Refusal.UNKNOWN))
-        self._shown[question.spi] = Shown(found.device.name, verdict.verified)
+        self.vouched.note(question.spi, Shown(found.device.name, verdict.verified))
         return CertificatesVerified(question.spi, verdict.peer, verdict.public_key)

@@ -9,7 +9,7 @@ import os
 import random
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,6 +47,7 @@ from edgevpn.daemon.transport import Transport, source_for
 from edgevpn.daemon.upholding import Upholding
 from edgevpn.daemon.usage import Amount
 from edgevpn.daemon.visitors import Visitors
+from edgevpn.daemon.vouched import withdrawn
 from edgevpn.daemon.wall import Wall, is_managed, lans, uplinks
 from edgevpn.daemon.wall import wanted as wanted_firewall
 from edgevpn.daemon.ways import Ways
@@ -63,6 +64,7 @@ from edgevpn.ike.contract import (
     Terminate,
 )
 from edgevpn.ike.endpoint import Endpoint
+from edgevpn.ike.errors import Cause
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.questions import Question
 from edgevpn.ike.state import Established, Path
@@ -72,6 +74,7 @@ from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.firewall import FirewallSpec
 from edgevpn.kernel.nft import Nft
 from edgevpn.pki.office import Standing
+from edgevpn.pki.validate import VerifiedKey
 
 GOODBYE_PATIENCE = 1.0
 """Seconds in which peers may answer our Deletes."""
@@ -152,6 +155,7 @@ class Gateway:
             self.meter,
             self.news,
             self._detours.close,
+            self._answers.vouched,
         )
         self._runner = Runner(
             self._endpoint,
@@ -300,8 +304,16 @@ class Gateway:
         """There are new certificates, or others are refused by now."""
         self._answers.keyring = keyring
         self._reconfigure()
-        blocked = frozenset[str]().union(*(each.trust.blocked for each in keyring.believed.values()))
-        self.visitors.block(blocked)
+        if certified := self._answers.vouched.certified:
+            self._begin(self._withdraw(certified, keyring))
+
+    async def _withdraw(self, certified: Mapping[bytes, tuple[str, VerifiedKey]], keyring: Keyring) -> None:
+        """End what stands on certificates that are revoked by now."""
+        for spi in await asyncio.to_thread(withdrawn, certified, keyring, datetime.now(UTC)):
+            if self.visitors.sessions.get(spi):
+                self.visitors.withdraw(spi)
+            else:
+                self.feed(Terminate(spi, "its certificate was revoked", Cause.CERTIFICATE_REFUSED))
 
     # --- what the owner asks ---
 

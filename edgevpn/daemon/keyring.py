@@ -21,6 +21,7 @@ from edgevpn.pki import identity as pki_identity
 from edgevpn.pki import revocation as pki_revocation
 from edgevpn.pki.authority import ServerNames
 from edgevpn.pki.bundle import Bundle, bundle_of, read_parts
+from edgevpn.pki.certificate import der_of
 from edgevpn.pki.errors import CertificateRefused, PkiError, Reason
 from edgevpn.pki.external import read_server
 from edgevpn.pki.identity import IkeId
@@ -45,6 +46,9 @@ REVOCATIONS = {
 }
 BESIDE = KeyKind.ECDSA_P256
 """What is kept beside an RSA key: faster, for peers that can verify it."""
+
+REVOKED = frozenset({Reason.BLOCKED, Reason.REVOKED_LEAF, Reason.REVOKED_INTERMEDIATE})
+"""Why a session ends whose certificate was good when it began."""
 
 LONGEST_NAME = 64
 """Characters of a common name (RFC 5280 appendix A.1)."""
@@ -110,6 +114,17 @@ class Keyring:
             else:
                 return Verdict(peer, spki(verified.public_key), verified)
         raise refusal
+
+    def revoked(self, peer: str, verified: VerifiedKey, at: datetime) -> PkiError | None:
+        """Why a peer that has come in by these certificates would not any more, if one of them has been revoked."""
+        believed = self.believed.get(peer)
+        if believed is None:
+            return None
+        try:
+            verify(tuple(map(der_of, verified.path)), believed.trust, at, believed.purpose)
+        except PkiError as error:
+            return error if error.reason in REVOKED else None
+        return None
 
 
 def ike_id(claimed: Identification) -> IkeId:

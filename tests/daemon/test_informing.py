@@ -7,11 +7,11 @@ from ipaddress import IPv4Address, IPv4Network, ip_address
 import pytest
 
 from edgevpn.config.model import Config
-from edgevpn.daemon.answers import Shown
 from edgevpn.daemon.dhcp import NotInform, Told
 from edgevpn.daemon.informing import Door, Informer, answer, doors, told
 from edgevpn.daemon.peers import pool_settings
 from edgevpn.daemon.sessions import Sessions, Visit
+from edgevpn.daemon.vouched import Shown
 from edgevpn.ike.contract import IkeSaUp
 from edgevpn.ike.iana import IdType
 from edgevpn.ike.session import Given, Session

@@ -3,8 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address
 
-from edgevpn.daemon.answers import Shown
 from edgevpn.daemon.sessions import Sessions
+from edgevpn.daemon.vouched import Shown
 from edgevpn.ike.contract import IkeSaUp
 from edgevpn.ike.iana import IdType
 from edgevpn.ike.session import Given, Session
@@ -78,4 +78,3 @@ def test_of_no_device_any_more() -> None:
     sessions = Sessions()
     assert sessions.up(UP, Shown(), 1.0).device is None
     assert sessions.of("phone") == ()
-    assert sessions.blocked(frozenset({"a certificate"})) == []

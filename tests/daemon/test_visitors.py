@@ -120,7 +120,8 @@ async def test_by_password(tmp_path: Path) -> None:
         assert (str(visit.ike.theirs), visit.ike.user) == ("EAP-MSCHAPV2", "phone")
 
 
-async def test_by_certificate(tmp_path: Path) -> None:
+async def test_by_certificate(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     async with home(tmp_path) as (here, ports):
         office = here.gateway.certificates.office
         assert office is not None
@@ -130,7 +131,9 @@ async def test_by_certificate(tmp_path: Path) -> None:
 
             office.revoke(Holder.DEVICE, "laptop", datetime.now(UTC))
             await here.gateway.certificates.renew()
+            here.gateway.visitors.show_out("laptop", "its certificates were revoked")
             await until(lambda: not here.gateway.visitors.sessions.of("laptop"))
+            assert caplog.text.count("device_shown_out") == 1
 
 
 async def test_wrong_secrets(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

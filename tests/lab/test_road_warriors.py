@@ -16,7 +16,7 @@ from tests.lab.network import Network, Node, guest_uplink, home_network
 from tests.lab.peers.edgevpn import EdgeVpn
 from tests.lab.peers.peer import eventually
 from tests.lab.peers.strongswan import StrongSwan
-from tests.lab.proofs import Cabinet
+from tests.lab.proofs import Cabinet, authority, holder
 from tests.lab.traffic import ping, transfer
 from tests.lab.visitors import (
     EVERYTHING,
@@ -183,6 +183,31 @@ def test_revoked(peers: Peers, gateway_a: Node, phone: Node, host_a: Node) -> No
     with pytest.raises(AssertionError):
         client.initiate("road")
     gateway.logged(f"CN=laptop {Reason.BLOCKED.value}")
+
+
+def test_revoked_by_a_list_of_another_ca(peers: Peers, gateway_a: Node, phone: Node, laptop: Node) -> None:
+    """As soon as the file has changed; who is not in it does not notice."""
+    cabinet, root = Cabinet(peers.state / "certificates"), authority("Company root")
+    owners = {name: holder(f"{name}.example", root) for name in ("phone", "laptop")}
+    devices = {name: {"login": "certificate", "id": f"{name}.example"} for name in owners}
+    pki = {"trust": [str(cabinet.authority(root))], "crl_files": [str(cabinet.crl(root))]}
+    gateway = opened(peers, gateway_a, gateway_table(devices, pki=pki))
+    clients = {
+        name: peers.strongswan(node, by_certificate(gateway, cabinet.proof(root, owners[name]), f"{name}.example"))
+        for name, node in (("phone", phone), ("laptop", laptop))
+    }
+    for client in clients.values():
+        come_in(client, gateway)
+
+    cabinet.crl(root, owners["laptop"])
+
+    clients["laptop"].wait_down("road", within=1.0)
+    gateway.logged('device_shown_out device=laptop why="its certificate was revoked"')
+    assert gateway.log().count("device_shown_out") == 1
+    assert clients["phone"].is_up("road")
+    with pytest.raises(AssertionError):
+        clients["laptop"].initiate("road")
+    gateway.logged(Reason.REVOKED_LEAF.value)
 
 
 # --- routes --------------------------------------------------------------------------------------------------------
