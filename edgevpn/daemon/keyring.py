@@ -12,6 +12,7 @@ from cryptography import x509
 
 from edgevpn.config.model import Auth, Config, Pki, Site
 from edgevpn.config.services import KeyType, Revocation
+from edgevpn.config.site import Signature
 from edgevpn.daemon.peers import Proof, pool_peer_names
 from edgevpn.ike.crypto import signature
 from edgevpn.ike.crypto.signature import SignatureScheme, kind_of
@@ -188,7 +189,8 @@ class _Opening:
             believed[site.name] = Believed(trust, purpose)
             credentials = tuple(self._site_credentials(site)) or ours
             if credentials or site.auth is Auth.EAP:
-                proofs[site.name] = Proof(Signing(credentials, config.pki.sha1_signatures), _certified(trust))
+                signing = Signing(credentials, config.pki.sha1_signatures, site.signature is Signature.PSS)
+                proofs[site.name] = Proof(signing, _certified(trust))
         holders = {
             each.fingerprint: each.name for each in self._office.ledger.issued.values() if each.holder is Holder.DEVICE
         }

@@ -85,11 +85,13 @@ class Credential:
 class Signing:
     """We sign with one of these, whichever the peer can verify; the first is preferred.
 
-    `sha1`: RSA with SHA-1 may be used for who can verify nothing better, as Windows.
+    `sha1`: RSA with SHA-1 may be used for who can verify nothing better, as Windows. `pss`: an RSA key signs by
+    RSASSA-PSS, where the peer speaks RFC 7427; else as the peer does.
     """
 
     credentials: tuple[Credential, ...]
     sha1: bool = True
+    pss: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,8 @@ def test_a_site_with_files_of_its_own(office: Office, tmp_path: Path) -> None:
         (tmp_path / name).chmod(0o600)
     (tmp_path / "ca").write_bytes(pem_of(office.authority.certificate))
     files = {name: str(tmp_path / name) for name in ("cert", "key")}
-    keyring = open_keyring(site(tmp_path, ca=[str(tmp_path / "ca")], **files), office, NOW)
+    keyring = open_keyring(site(tmp_path, ca=[str(tmp_path / "ca")], signature="pss", **files), office, NOW)
+    assert keyring.proofs["office"].signing.pss
     (credential,) = keyring.proofs["office"].signing.credentials
     assert (credential.name, credential.chain[0]) == ("site office", der_of(bundle.certificate))
     assert keyring.believed["office"].trust.anchors == (office.authority.certificate,)

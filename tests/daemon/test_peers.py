@@ -38,6 +38,8 @@ def test_a_site_is_a_peer() -> None:
         dpd_delay="10s",
         encap=True,
         unique="replace",
+        reauth_time="1d",
+        idle_time="2h",
     )
     peer = peer_of(site)
 
@@ -45,7 +47,7 @@ def test_a_site_is_a_peer() -> None:
     assert peer.local_auth == peer.remote_auth == Psk(PSK)
     assert peer.local_id == Identification(IdType.KEY_ID, b"home")
     assert peer.remote_id == Identification(IdType.RFC822_ADDR, b"me@example.org")
-    assert (peer.rekey_after, peer.liveness) == (7200, 10)
+    assert (peer.rekey_after, peer.liveness, peer.reauth_after, peer.idle) == (7200, 10, 86400, 7200)
     assert peer.remote_networks == (ip_network("192.0.2.7"), ip_network("2001:db8::7"))
     (offer,) = peer.offers
     assert offer.transforms == (
