@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -111,24 +112,16 @@ def _read(content: Content) -> dict[Key, dict[IpAddress, Lease]]:
     for each in content.get("pools", ()):
         match each:
             case {"pool": str(name), "version": int(version), "leases": list(leases)}:
-                found[name, version] = dict(_lease(lease) for lease in leases if _is_lease(lease))
+                found[name, version] = dict(lease for lease in map(_lease, leases) if lease is not None)
     return found
 
 
-def _is_lease(written: object) -> bool:
+def _lease(written: object) -> tuple[IpAddress, Lease] | None:
     match written:
-        case [str(address), str(), int() | float()]:
-            try:
-                ip_address(address)
-            except ValueError:
-                return False
-            return True
-    return False
-
-
-def _lease(written: list[Any]) -> tuple[IpAddress, Lease]:
-    address, holder, since = written
-    return ip_address(address), Lease(holder, float(since))
+        case [str(address), str(holder), int() | float() as since]:
+            with suppress(ValueError):
+                return ip_address(address), Lease(holder, float(since))
+    return None
 
 
 def _fixed(devices: Iterable[Device], pool: PoolConfig, version: int) -> dict[str, IpAddress]:
