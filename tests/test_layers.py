@@ -90,7 +90,7 @@ ORDERS = {
         {"routing", "reverse_path"},
         {"homes", "logs", "neighbours"},
         {"esp", "mtu", "peers"},
-        {"caught", "dhcp", "options", "passwords", "holdings", "news", "guard", "tickets"},
+        {"caught", "dhcp", "prefixes", "options", "passwords", "holdings", "news", "guard", "tickets"},
     ),
     "daemon.methods": (
         {"all"},

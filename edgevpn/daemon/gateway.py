@@ -39,6 +39,7 @@ from edgevpn.daemon.meter import Ask, Meter, Owner
 from edgevpn.daemon.news import News
 from edgevpn.daemon.options import Ports, StartFailed
 from edgevpn.daemon.peers import peers
+from edgevpn.daemon.prefixes import follows, resolved
 from edgevpn.daemon.reception import Reception
 from edgevpn.daemon.runner import Runner
 from edgevpn.daemon.status import Seen, site_status
@@ -109,6 +110,7 @@ class Gateway:
         self._kernel = kernel
         self._ports = ports
         self._config: Config | None = None
+        self._written: Config | None = None  # the same as its owner has written it; see `prefixes`
         self._known = frozenset[str]()
         self._closed: set[str] = set()  # sites that the owner has taken down
         self.wall = Wall(nft, self._firewall) if nft else None
@@ -127,7 +129,7 @@ class Gateway:
         self._ways = Ways(kernel, self._transport, self._keepers, self._homes, self.sas_of, self.feed)
         self.upholding = Upholding(kernel, self._dataplane, self.feed, self._clock)
         self._kernel_events = KernelEvents(
-            kernel, self._dataplane, self._keepers, self._ways, self.upholding, self.feed, self._touch_wall
+            kernel, self._dataplane, self._keepers, self._ways, self.upholding, self.feed, self._touch_wall, self._follow_prefixes
         )
         self._answers = Answers(self.feed, self._begin)
         self._answers.keyring = NONE
@@ -225,10 +227,11 @@ class Gateway:
 
     def apply(self, config: Config) -> None:
         """Make the difference to what was before. Who has not changed does not notice. Raises StartFailed."""
+        self._written, config = config, self._whole(config)
         old = self._config
         self._transport.listen(config.gateway.listen)
         self._config = config
-        wanted = {home.name: home for home in homes(config)}
+        wanted = {home.name: home for home in homes(config, ipv6=self._has_ipv6())}
         sites = {site_home(site).name: site for site in config.sites}
         kept = (self._homes.keys() & wanted.keys()) - (_dropped(old, config) if old else set())
         for name in self._homes.keys() - kept:
@@ -245,6 +248,32 @@ class Gateway:
         self.upholding.touch()
         self._touch_wall()
 
+    def _has_ipv6(self) -> bool:
+        """Whether IPv6 is switched on here: then the loopback has an address, at the least. Raises StartFailed."""
+        try:
+            return any(each.address.version == 6 for each in self._kernel.list_all_addresses(foreign=True))
+        except KernelError as error:
+            raise StartFailed(f"the addresses of this machine: {error}") from error
+
+    def _whole(self, config: Config) -> Config:
+        """With the prefixes that the provider has given us. Raises StartFailed."""
+        try:
+            return resolved(config, self._kernel.list_all_addresses(foreign=True)) if follows(config) else config
+        except KernelError as error:
+            raise StartFailed(f"the addresses of this machine: {error}") from error
+
+    def _follow_prefixes(self) -> None:
+        """The provider may have given us other prefixes: devices whose addresses begin so get new ones."""
+        if self._written is None or not follows(self._written):
+            return
+        try:
+            if (config := self._whole(self._written)) != self._config:
+                prefixes = ", ".join(str(each) for pool in config.pools if pool.v6_prefix_of for each in pool.v6)
+                note(log, logging.INFO, "prefix_changed", v6=prefixes or "none")
+                self.apply(self._written)
+        except StartFailed as error:
+            note(log, logging.ERROR, "prefix_not_followed", why=error)
+
     def reopen(self) -> None:
         """Certificates and what is kept have been replaced on the disk: they are read again."""
         self.certificates.reopen()
@@ -252,6 +281,7 @@ class Gateway:
 
     def would_drop(self, config: Config) -> tuple[str, ...]:
         """The sites and devices whose tunnels would go if this were the configuration."""
+        config = self._whole(config)
         dropped = _dropped(self._config, config) if self._config else set()
         stay = {home.name for home in homes(config)} - dropped
         gone = [home for name, home in self._homes.items() if name not in stay]

@@ -197,20 +197,21 @@ def pool_settings(pool: Pool, device: Device | None = None) -> ike.NetworkSettin
     return ike.NetworkSettings(
         dns=of.dns,
         nbns=pool.nbns,
-        networks=split_networks(of),
+        networks=split_networks(of, pool),
         domains=pool.domains,
         dhcp=router_of(pool),
     )
 
 
-def split_networks(of: Pool | Device) -> tuple[Network, ...]:
-    """What goes through a split tunnel: its networks, and private name servers that lie in none of them.
+def split_networks(of: Pool | Device, pool: Pool) -> tuple[Network, ...]:
+    """What goes through a split tunnel: its networks, and name servers of ours or of the LAN that lie in none of them.
 
     Empty for a full tunnel.
     """
     if of.mode is not TunnelMode.SPLIT:
         return ()
-    outside = (each for each in of.dns if not each.is_global and not any(each in network for network in of.networks))
+    near = (each for each in of.dns if not each.is_global or each in pool.router)
+    outside = (each for each in near if not any(each in network for network in of.networks))
     return (*of.networks, *_hosts(tuple(outside)))
 
 

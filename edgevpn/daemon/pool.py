@@ -49,7 +49,7 @@ class Pool:
     """The addresses of one IP version of one pool.
 
     `fixed` are addresses that belong to one holder for good, inside the spans or not; `reserved` are nobody's.
-    `remembered` are leases from before, the longest away first.
+    `remembered` are leases from before, the longest away first; those outside the spans are forgotten.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Pool:
         self._away: OrderedDict[IpAddress, Lease] = OrderedDict()
         self._homes: dict[str, IpAddress] = {}
         for address, lease in (remembered or {}).items():
-            if self._is_free(address) and lease.holder not in self._homes:
+            if self._is_inside(address) and self._is_free(address) and lease.holder not in self._homes:
                 self._away[address] = lease
                 self._homes[lease.holder] = address
 
@@ -102,7 +102,7 @@ class Pool:
     def claim(self, holder: str, address: IpAddress) -> bool:
         """Let a holder keep the address that it has already; False if this pool cannot give it."""
         mine = self._fixed.get(holder) == address
-        inside = any(address in span for span in self._spans) and address not in self._closed
+        inside = self._is_inside(address) and address not in self._closed
         if address in self._in_use or not (mine or inside):
             return False
         self._occupy(holder, address)
@@ -129,7 +129,7 @@ class Pool:
             taken = address in self._in_use and not (alone and self._in_use[address] == holder)
             if address is not None and not taken:
                 return address
-        if wish is not None and any(wish in span for span in self._spans) and self._is_free(wish):
+        if wish is not None and self._is_inside(wish) and self._is_free(wish):
             return wish
         while self._returned:
             if self._is_free(address := self._returned.popleft()):
@@ -140,6 +140,9 @@ class Pool:
         if self._away:
             return next(iter(self._away))
         raise Exhausted(f"all {len(self._in_use)} addresses are in use")
+
+    def _is_inside(self, address: IpAddress) -> bool:
+        return any(address in span for span in self._spans)
 
     def _is_free(self, address: IpAddress) -> bool:
         """Nobody has it, nobody had it, nobody is to have it for good."""

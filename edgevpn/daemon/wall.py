@@ -39,7 +39,8 @@ def wanted(
     rules, ports = config.firewall, (500, 4500)
     listen = frozenset(address for address in config.gateway.listen if not address.is_unspecified)
     full = [pool for pool in config.pools if pool.mode is TunnelMode.FULL]
-    lent = tuple(each.subnet for pool in full for each in (*pool.v4, *pool.v6) if each.subnet is not None)
+    hidden = (each for pool in full for each in (*pool.v4, *(() if pool.v6_prefix_of else pool.v6)))
+    lent = tuple(each.subnet for each in hidden if each.subnet is not None)
     zones = {
         "lan": lan,
         "wan": wan,

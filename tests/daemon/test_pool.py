@@ -52,6 +52,13 @@ def test_who_is_away_longest_loses_first() -> None:
         pool.take("phone")
 
 
+def test_what_was_given_before_a_change_of_the_spans() -> None:
+    """It is no address of this pool any more."""
+    pool = Pool(THREE, {}, (), {OUTSIDE: Lease("phone", 5.0), TWO: Lease("laptop", 7.0)})
+    assert (pool.take("phone"), pool.take("laptop")) == (ONE, TWO)
+    assert OUTSIDE not in pool.away
+
+
 def test_alone() -> None:
     """A holder's own address is its again, another's is not."""
     pool = Pool(THREE, {"laptop": TWO})

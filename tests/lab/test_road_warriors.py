@@ -304,6 +304,25 @@ def test_fixed_addresses(peers: Peers, gateway_a: Node, phone: Node) -> None:
     assert client.addresses("road") == ["10.99.0.77", "fd99::77"]
 
 
+def test_the_prefix_of_the_provider(peers: Peers, gateway_a: Node, phone: Node) -> None:
+    """Devices have addresses out of it; when it changes they come in anew and have others."""
+    pool = {"v6": "::9:0:0:0/80", "v6_prefix_of": "lan", "proxy": True}
+    gateway_a.ip("address add 2001:db8:aa::1/64 dev lan nodad")
+    gateway = opened(peers, gateway_a, gateway_table(pool=pool))
+    client = peers.strongswan(phone, by_password(gateway))
+    come_in(client, gateway)
+    assert client.addresses("road") == ["10.99.0.2", "2001:db8:aa:0:9::2"]
+    assert ping(phone, "2001:db8:aa:0:9::1").passed
+
+    gateway_a.ip("address add 2001:db8:bb::1/64 dev lan nodad", "address delete 2001:db8:aa::1/64 dev lan")
+
+    client.wait_down("road")
+    gateway.logged("prefix_changed v6=2001:db8:bb:0:9::/80")
+    come_in(client, gateway)
+    assert client.addresses("road") == ["10.99.0.2", "2001:db8:bb:0:9::2"]
+    assert ping(phone, "2001:db8:bb:0:9::1").passed
+
+
 def test_a_lease_survives_a_restart(peers: Peers, gateway: EdgeVpn, phone: Node, laptop: Node) -> None:
     first, second = (
         peers.strongswan(phone, by_password(gateway)),
