@@ -85,7 +85,7 @@ ORDERS = {
         {"vouched"},
         {"pool_status"},
         {"leases", "keeper", "keyring", "status", "devices", "usage", "health", "upholding", "detours"},
-        {"dataplane", "pool", "state_file"},
+        {"dataplane", "pool", "state_file", "fetching"},
         {"housing"},
         {"routing", "reverse_path"},
         {"homes", "logs", "neighbours"},

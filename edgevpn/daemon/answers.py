@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from edgevpn.config.model import Config, Device, Pool
 from edgevpn.daemon.caught import is_caught
 from edgevpn.daemon.devices import Devices, Found, Refusal, Tries, nt_hash_of, psk_of
+from edgevpn.daemon.fetching import Fetcher
 from edgevpn.daemon.keyring import Keyring, Verdict
 from edgevpn.daemon.leases import Leases
 from edgevpn.daemon.logs import note
@@ -64,6 +65,7 @@ class Answers:
         self.leases: Leases
         self.on_refused: Callable[[bytes, Refusal], None] = lambda spi, why: None
         self.vouched = Vouched()
+        self._fetcher = Fetcher()
         self._tries = Tries(time.monotonic)
 
     def use(self, config: Config, devices: Devices, leases: Leases) -> None:
@@ -138,7 +140,12 @@ class Answers:
         now = datetime.now(UTC)
         try:
             verdict = await asyncio.to_thread(
-                self.keyring.verify, question.peers, question.identity, question.certificates, now
+                self.keyring.verify_asking,
+                question.peers,
+                question.identity,
+                question.certificates,
+                now,
+                lambda uris: self._fetcher.crls(uris, now),
             )
         except PkiError as why:
             self._feed(CertificatesRefused(question.spi, why))

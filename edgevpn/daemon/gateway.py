@@ -129,7 +129,14 @@ class Gateway:
         self._ways = Ways(kernel, self._transport, self._keepers, self._homes, self.sas_of, self.feed)
         self.upholding = Upholding(kernel, self._dataplane, self.feed, self._clock)
         self._kernel_events = KernelEvents(
-            kernel, self._dataplane, self._keepers, self._ways, self.upholding, self.feed, self._touch_wall, self._follow_prefixes
+            kernel,
+            self._dataplane,
+            self._keepers,
+            self._ways,
+            self.upholding,
+            self.feed,
+            self._touch_wall,
+            self._follow_prefixes,
         )
         self._answers = Answers(self.feed, self._begin)
         self._answers.keyring = NONE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha1
@@ -29,7 +29,7 @@ from edgevpn.pki.identity import IkeId
 from edgevpn.pki.keys import KeyKind, PrivateKey, is_public, spki
 from edgevpn.pki.office import Office
 from edgevpn.pki.records import Holder
-from edgevpn.pki.revocation import read_crl
+from edgevpn.pki.revocation import Crl, distribution_points, read_crl
 from edgevpn.pki.rules import Purpose
 from edgevpn.pki.validate import Trust, VerifiedKey, check_anchor, verify
 
@@ -98,17 +98,55 @@ class Keyring:
         except ValueError:
             return None
 
-    def verify(
-        self, peers: tuple[str, ...], claimed: Identification, certificates: tuple[bytes, ...], at: datetime
+    def verify_asking(
+        self,
+        peers: tuple[str, ...],
+        claimed: Identification,
+        certificates: tuple[bytes, ...],
+        at: datetime,
+        fetch: Callable[[Sequence[str]], tuple[Crl, ...]],
     ) -> Verdict:
-        """The first of these peers that the certificates are good for, under this identity. Raises PkiError."""
+        """The same as `verify`, with the lists that the certificates point to where we have none. Raises PkiError."""
+        refusal: PkiError | None = None
+        try:
+            verdict = self.verify(peers, claimed, certificates, at)
+        except PkiError as error:
+            if error.reason is not Reason.REVOCATION_UNKNOWN:
+                raise
+            refusal, verdict = error, self.verify(peers, claimed, certificates, at, asked=False)
+        if refusal is None and not verdict.verified.unchecked:
+            return verdict
+        crls = fetch([uri for each in verdict.verified.path for uri in distribution_points(each)])
+        if crls:
+            return self.verify(peers, claimed, certificates, at, crls)
+        if refusal is not None:
+            raise refusal
+        return verdict
+
+    def verify(
+        self,
+        peers: tuple[str, ...],
+        claimed: Identification,
+        certificates: tuple[bytes, ...],
+        at: datetime,
+        crls: tuple[Crl, ...] = (),
+        *,
+        asked: bool = True,
+    ) -> Verdict:
+        """The first of these peers that the certificates are good for, under this identity. Raises PkiError.
+
+        `crls` are known besides; no list is asked without `asked`.
+        """
         refusal: PkiError = CertificateRefused(Reason.MISSING, "the peer's certificate")
         for peer in peers:
             believed = self.believed.get(peer)
             if believed is None or not certificates:
                 continue
             try:
-                verified = verify(certificates, believed.trust, at, believed.purpose)
+                trust = replace(believed.trust, crls=(*believed.trust.crls, *crls))
+                if not asked:
+                    trust = replace(trust, revocation=pki_revocation.Revocation.OFF)
+                verified = verify(certificates, trust, at, believed.purpose)
                 pki_identity.prove(verified.certificate, ike_id(claimed))
             except PkiError as error:
                 refusal = error
