@@ -41,9 +41,11 @@ class Leases:
         remembered = _read(content)
         self._pools: dict[Key, Pool] = {}
         self._owners: dict[IpAddress, Pool] = {}  # of the addresses in use
+        self._spare: set[str] = set()  # pools whose IPv6 only catches what would leak
         self._sessions: Counter[IpAddress] = Counter()  # that have an address, while one replaces another
         for pool in config.pools:
-            spare = caught(config, pool)
+            if spare := caught(config, pool):
+                self._spare.add(pool.name)
             reserved = (*pool.router, *((spare.first,) if spare else ()))
             for version, ranges in ((4, pool.v4), (6, (spare,) if spare else pool.v6)):
                 if ranges:
@@ -69,6 +71,9 @@ class Leases:
             self._owners[address] = addresses
             self._sessions[address] += 1
             taken.append(address)
+        if pool in self._spare and all(address.version == 6 for address in taken):
+            self.give_back(taken)  # what leads nowhere is no use without what leads somewhere
+            return ()
         return tuple(taken)
 
     def fullness(self, pool: str, version: int) -> Fullness:

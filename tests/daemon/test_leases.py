@@ -42,7 +42,10 @@ def test_what_leads_nowhere() -> None:
     (pool,) = config.pools
     spare = caught(config, pool)
     assert spare is not None
-    assert Leases(config, {}, lambda: 1000.0).take("road", "phone", BOTH) == (ip_address("10.9.0.2"), spare.first + 1)
+    known = Leases(config, {}, lambda: 1000.0)
+    assert known.take("road", "phone", BOTH) == (ip_address("10.9.0.2"), spare.first + 1)
+    assert known.take("road", "tablet", Wants(ipv4=False, ipv6=True)) == ()  # alone it is of no use
+    assert known.fullness("road", 6).used == 1
 
 
 def test_the_same_again_after_a_restart() -> None:
