@@ -31,6 +31,12 @@ def replace_file(path: Path, octets: bytes, mode: int = 0o600) -> None:
     _sync_directory(directory)
 
 
+def remove_unfinished(path: Path) -> None:
+    """Remove what a killed `replace_file` has left beside a file. Nobody may be writing it now. Raises OSError."""
+    for each in path.parent.glob(f".{path.name}.*"):
+        each.unlink(missing_ok=True)
+
+
 def _keep_owner(path: Path, handle: int) -> None:
     with suppress(FileNotFoundError, PermissionError):
         old = path.stat()

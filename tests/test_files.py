@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevpn.files import replace_file
+from edgevpn.files import remove_unfinished, replace_file
 
 
 def test_a_new_file_is_private(tmp_path: Path) -> None:
@@ -31,6 +31,13 @@ def test_nothing_else_is_left(tmp_path: Path) -> None:
     replace_file(tmp_path / "state", b"one")
     replace_file(tmp_path / "state", b"two")
     assert [each.name for each in tmp_path.iterdir()] == ["state"]
+
+
+def test_what_a_power_cut_leaves(tmp_path: Path) -> None:
+    for name in ("state", ".state.x7", ".other.x7"):
+        (tmp_path / name).touch()
+    remove_unfinished(tmp_path / "state")
+    assert {each.name for each in tmp_path.iterdir()} == {"state", ".other.x7"}
 
 
 def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:

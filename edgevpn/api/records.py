@@ -161,7 +161,10 @@ class PeriodUsage(TypedDict):
 
 
 class SessionStatus(TypedDict):
-    """A device that is in: from where, since when, as which client, by which proof, with which addresses."""
+    """A device that is in: from where, since when, as which client, by which proof, with which addresses.
+
+    `own_proof` is how we proved ourselves to it. `weak` says what is weak in its cryptography, and why.
+    """
 
     spi: str
     remote: str
@@ -170,7 +173,9 @@ class SessionStatus(TypedDict):
     proof: str
     addresses: list[str]
     nat: bool
+    own_proof: str
     suite: str
+    weak: list[str]
     bytes_in: int
     bytes_out: int
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from edgevpn.api import ChildStatus, SiteStatus, Status
-from edgevpn.api.records import DeviceStatus
+from edgevpn.api.records import DeviceStatus, SessionStatus
 from edgevpn.cli.output import table
 
 TITLES = ("SITE", "STATE", "PEER", "FOR", "CHILD", "HERE", "THERE", "IN", "OUT", "CIPHER", "BY")
@@ -43,8 +43,14 @@ def _sessions(device: DeviceStatus, now: float) -> Iterator[tuple[str, ...]]:
             "\n".join(each["addresses"]),
             octets(each["bytes_in"]),
             octets(each["bytes_out"]),
-            each["suite"],
+            _cipher(each),
         )
+
+
+def _cipher(session: SessionStatus) -> str:
+    """The suite, and below it what is weak in it."""
+    names = ", ".join(each.partition(":")[0] for each in session["weak"])
+    return f"{session['suite']}\nWEAK: {names}" if names else session["suite"]
 
 
 def _rows(site: SiteStatus, now: float) -> Iterator[tuple[str, ...]]:

@@ -141,6 +141,8 @@ class Pool:
     offload: Offload = tunnel.offload()
     ike_rekey_time: int = tunnel.ike_rekey_time()
     ike_life_time: int = tunnel.ike_life_time()
+    reauth_time: int = tunnel.reauth_time()
+    idle_time: int = tunnel.idle_time()
     esp_rekey_time: int = setting(
         duration(MINUTE, WEEK, or_off=True),
         "After what time the CHILD SA gets new keys. A client that takes no rekeying from us is left to do it.",

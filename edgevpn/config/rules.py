@@ -8,6 +8,7 @@ from itertools import combinations
 from edgevpn.config.errors import Findings, Path
 from edgevpn.config.model import Auth, Child, Config, Device, Gateway, Pool, Site, Start
 from edgevpn.config.pool import TunnelMode
+from edgevpn.config.site import Signature
 from edgevpn.config.values import NETWORK, V4_RANGE, WITH_PORTS, Address, Ports
 
 LIFETIMES = (
@@ -164,6 +165,8 @@ def _check_proof(site: Site, path: Path, findings: Findings) -> None:
             findings.refuse(
                 (*path, key), f'is of no use with auth = "{site.auth.value}"', cure=f'write auth = "{auth.value}"'
             )
+    if site.signature is Signature.PSS and site.auth is not Auth.CERTIFICATE:
+        findings.refuse((*path, "signature"), "is of no use without a certificate", cure='write auth = "certificate"')
     if site.ca and site.auth is Auth.PSK:
         findings.refuse((*path, "ca"), 'is of no use with auth = "psk"', cure='write auth = "certificate"')
     if (site.cert is None) != (site.key is None):

@@ -57,6 +57,13 @@ class Action(Enum):
     CLEAR = "clear"
 
 
+class Signature(Enum):
+    """How we sign with an RSA key."""
+
+    AUTO = "auto"
+    PSS = "pss"
+
+
 class Childless(Enum):
     """Whether the IKE SA may come up without a CHILD SA (RFC 6023)."""
 
@@ -188,6 +195,13 @@ class Site:
         "CA certificates in PEM, one of which must vouch for the peer.",
         "the local CA and those of pki.trust",
     )
+    signature: Signature = setting(
+        choice(Signature),
+        "How we sign with an RSA key: as the peer does, and by PKCS #1 v1.5 where it has not signed yet (auto); or by"
+        " RSASSA-PSS (pss).",
+        "auto",
+        effect=Effect.NEXT,
+    )
     eap_id: str | None = optional(printable(255), 'Our user name at the peer, with auth = "eap".', "local_id")
     virtual_ips: tuple[Address, ...] = several(
         many(ADDRESS), "Addresses that we ask the peer for; 0.0.0.0 or :: for any that it gives.", "none"
@@ -207,6 +221,8 @@ class Site:
     ike_proposals: tuple[Proposal, ...] = tunnel.ike_proposals(IKE_PROPOSALS)
     ike_rekey_time: int = tunnel.ike_rekey_time()
     ike_life_time: int = tunnel.ike_life_time()
+    reauth_time: int = tunnel.reauth_time()
+    idle_time: int = tunnel.idle_time()
     dpd_delay: int = setting(
         duration(1, DAY, or_off=True),
         "After what silence the peer is asked whether it lives.",

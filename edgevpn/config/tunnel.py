@@ -8,7 +8,7 @@ from typing import Any
 
 from edgevpn.config.kinds import DAY, FLAG, MINUTE, WEEK, choice, duration, integer, many, text
 from edgevpn.config.proposals import Proposal
-from edgevpn.config.services import Offload
+from edgevpn.config.services import YEAR, Offload
 from edgevpn.config.setting import Default, Effect, derived, setting
 from edgevpn.config.values import ESP_PROPOSAL, IKE_PROPOSAL, ORDER
 
@@ -88,6 +88,25 @@ def ike_life_time() -> int:
         "After what time an IKE SA that could not be rekeyed is closed.",
         "a tenth more than ike_rekey_time",
         tenth_more("ike_rekey_time"),
+        effect=Effect.NEXT,
+    )
+
+
+def reauth_time() -> int:
+    return setting(
+        duration(5 * MINUTE, YEAR, or_off=True),
+        "After what time both sides show again who they are (RFC 4478). A client that cannot is cut off then:"
+        " those of Windows, Apple and Android log in anew.",
+        0,
+        effect=Effect.NEXT,
+    )
+
+
+def idle_time() -> int:
+    return setting(
+        duration(MINUTE, WEEK, or_off=True),
+        "After what time without a packet from the peer the tunnel is closed.",
+        0,
         effect=Effect.NEXT,
     )
 

@@ -10,17 +10,22 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from edgevpn.config.model import Config, Device
+from edgevpn.config.model import Config, Device, Pool
+from edgevpn.daemon.caught import is_caught
 from edgevpn.daemon.devices import Devices, Found, Refusal, Tries, nt_hash_of, psk_of
+from edgevpn.daemon.fetching import Fetcher
 from edgevpn.daemon.keyring import Keyring, Verdict
 from edgevpn.daemon.leases import Leases
 from edgevpn.daemon.logs import note
-from edgevpn.daemon.peers import pool_settings
+from edgevpn.daemon.peers import pool_settings, visitor_unique
+from edgevpn.daemon.vouched import Shown, Vouched
+from edgevpn.ike import peer as ike
 from edgevpn.ike.contract import Input
+from edgevpn.ike.peer import Wants
 from edgevpn.ike.questions import (
     CertificatesRefused,
     CertificatesVerified,
@@ -38,20 +43,11 @@ from edgevpn.ike.questions import (
 )
 from edgevpn.pki.errors import PkiError
 from edgevpn.pki.identity import ids_of
-from edgevpn.pki.validate import VerifiedKey
 
 log = logging.getLogger("edgevpn.auth")
 
 Begin: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 """Begins a task that ends with the gateway."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What is known of a peer while its IKE SA is made: the device that it is, the certificates that it showed."""
-
-    device: str | None = None
-    verified: VerifiedKey | None = None
 
 
 class Answers:
@@ -68,16 +64,13 @@ class Answers:
         self.keyring: Keyring
         self.leases: Leases
         self.on_refused: Callable[[bytes, Refusal], None] = lambda spi, why: None
-        self._shown: dict[bytes, Shown] = {}
+        self.vouched = Vouched()
+        self._fetcher = Fetcher()
         self._tries = Tries(time.monotonic)
 
     def use(self, config: Config, devices: Devices, leases: Leases) -> None:
         """Answer by this configuration from now on."""
         self._config, self.devices, self.leases = config, devices, leases
-
-    def shown(self, spi: bytes) -> Shown:
-        """What was shown on this IKE SA; asked for once, when it is up or down."""
-        return self._shown.pop(spi, Shown())
 
     def ask(self, question: Question) -> None:
         """Answer now, or when it is worked out."""
@@ -108,7 +101,7 @@ class Answers:
     def _found(self, spi: bytes, peers: tuple[str, ...], shown: bytes) -> Found | None:
         match self.devices.find(peers, shown):
             case Found(device) as found:
-                self._shown[spi] = Shown(device.name)
+                self.vouched.note(spi, Shown(device.name))
                 return found
             case Refusal() as why:
                 note(log, logging.INFO, "device_refused", shown=shown.decode("utf-8", "replace"), why=why.value)
@@ -117,16 +110,27 @@ class Answers:
 
     def _lease(self, question: Lease) -> None:
         pool = question.peer.partition("/")[0]
-        known = self._shown.get(question.spi)
-        device = self.devices.get(known.device) if known and known.device else None
+        known = self.vouched.shown(question.spi).device
+        device = self.devices.get(known) if known else None
         holder = device.name if device else question.user or str(question.remote_id)
-        addresses = self.leases.take(pool, holder, question.wants)
-        self._feed(Leased(question.spi, addresses, self._settings(pool, device)))
+        unique = visitor_unique(device.unique) if device else None
+        wants = self._due(question.wants, pool, device)
+        addresses = self.leases.take(pool, holder, wants, alone=unique is ike.Unique.REPLACE)
+        self._feed(Leased(question.spi, addresses, self._settings(pool, device), unique))
+
+    def _due(self, wants: Wants, pool: str, device: Device | None) -> Wants:
+        """What it shall have of what it asks for: no IPv6 that leads nowhere, unless it would leak else."""
+        config = self._pool(pool)
+        spare = config is not None and not config.v6 and not is_caught(device, config)
+        return replace(wants, ipv6=False) if spare else wants
 
     def _settings(self, pool: str, device: Device | None) -> Any:
         """What a device is told of the network where it differs from its pool."""
-        config = next((each for each in self._config.pools if each.name == pool), None)
+        config = self._pool(pool)
         return pool_settings(config, device) if config and device else None
+
+    def _pool(self, name: str) -> Pool | None:
+        return next((each for each in self._config.pools if each.name == name), None)
 
     async def _sign(self, question: Sign) -> None:
         signature = await asyncio.to_thread(self.keyring.sign, question.name, question.scheme, question.octets)
@@ -136,7 +140,12 @@ class Answers:
         now = datetime.now(UTC)
         try:
             verdict = await asyncio.to_thread(
-                self.keyring.verify, question.peers, question.identity, question.certificates, now
+                self.keyring.verify_asking,
+                question.peers,
+                question.identity,
+                question.certificates,
+                now,
+                lambda uris: self._fetcher.crls(uris, now),
             )
         except PkiError as why:
             self._feed(CertificatesRefused(question.spi, why))
@@ -146,7 +155,7 @@ class Answers:
     def _admitted(self, question: VerifyCertificates, verdict: Verdict) -> Input:
         """A site is who its certificate says; a visitor has to be a device besides."""
         if "/" not in verdict.peer:
-            self._shown[question.spi] = Shown(None, verdict.verified)
+            self.vouched.note(question.spi, Shown(None, verdict.verified))
             return CertificatesVerified(question.spi, verdict.peer, verdict.public_key)
         names = (question.identity.data, *(each.data for each in ids_of(verdict.verified.certificate)))
         holder = self.keyring.holders.get(verdict.verified.fingerprints[0], "")
@@ -156,5 +165,5 @@ class Answers:
         if found is None:
             known = (each for each in outcomes if each is not Refusal.UNKNOWN)
             return CertificatesRefused(question.spi, next(known, Refusal.UNKNOWN))
-        self._shown[question.spi] = Shown(found.device.name, verdict.verified)
+        self.vouched.note(question.spi, Shown(found.device.name, verdict.verified))
         return CertificatesVerified(question.spi, verdict.peer, verdict.public_key)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +22,9 @@ T = TypeVar("T")
 EVERY = 3600.0
 """Seconds between two looks at files and at what is due."""
 
+LOOK = 0.3
+"""Seconds between two looks at whether files of the owner's have changed, if there are any."""
+
 NONE = Keyring({}, {}, {})
 
 log = logging.getLogger("edgevpn.pki")
@@ -35,6 +39,25 @@ def lifetimes(pki: Pki) -> Lifetimes:
     """How long what we issue is good for."""
     ca, server, device = pki.ca_validity, pki.server_validity, pki.device_validity
     return Lifetimes(timedelta(seconds=ca), timedelta(seconds=server), timedelta(seconds=device))
+
+
+def _files(pki: Pki) -> tuple[Path, ...]:
+    """What its owner may change at any time."""
+    own = (pki.certificate, pki.certificate_key)
+    return (*pki.crl_files, *pki.trust, *(path for path in own if path is not None))
+
+
+def _stamps(files: Sequence[Path]) -> tuple[object, ...]:
+    """By what it is seen that a file has changed, or is another."""
+    return tuple(map(_stamp, files))
+
+
+def _stamp(path: Path) -> object:
+    try:
+        found = path.stat()
+    except OSError as error:
+        return error.errno
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 class Certificates:
@@ -63,15 +86,22 @@ class Certificates:
         """Until cancelled."""
         while True:
             self._wanted.clear()
+            files = _files(self._config.pki) if self._config is not None else ()
+            seen = _stamps(files)
             if self._config is not None and needs_certificates(self._config):
                 await self.renew()
             if not self._wanted.is_set():
                 self.settled.set()
-            try:
-                async with asyncio.timeout(EVERY):
+            await self._pause(files, seen)
+
+    async def _pause(self, files: Sequence[Path], seen: Sequence[object]) -> None:
+        """Until somebody asks, a file has changed, or it is time to look at everything again."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + EVERY
+        while not self._wanted.is_set() and clock() < until and _stamps(files) == seen:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK if files else EVERY):
                     await self._wanted.wait()
-            except TimeoutError:
-                continue
 
     async def renew(self) -> None:
         """Do what is due now, and read everything again."""

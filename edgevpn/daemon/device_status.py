@@ -13,7 +13,7 @@ from edgevpn.daemon.sessions import Visit
 from edgevpn.daemon.status import place
 from edgevpn.daemon.usage import NOTHING, Record
 from edgevpn.daemon.usage import Amount as Moved
-from edgevpn.ike.crypto.names import suite_name
+from edgevpn.ike.crypto.names import suite_name, weak_points
 from edgevpn.ike.state import ChildSa, Established
 
 
@@ -53,7 +53,9 @@ def session_status(visit: Visit, sa: Established, ask: Callable[[ChildSa], Traff
         proof=str(visit.ike.theirs),
         addresses=[str(address) for address in visit.ike.lent.addresses],
         nat=bool(sa.nat),
+        own_proof=str(visit.ike.ours),
         suite=suite_name(sa.secured.suite),
+        weak=list(weak_points(sa.secured.suite, *(child.suite for child in sa.children))),
         bytes_in=sum(each.octets_in for each in counted),
         bytes_out=sum(each.octets_out for each in counted),
     )

@@ -29,6 +29,7 @@ from edgevpn.daemon.detours import Detours
 from edgevpn.daemon.device_status import device_status, session_status
 from edgevpn.daemon.guard import UNGUARDED, Guard
 from edgevpn.daemon.homes import Home, homes, site_home
+from edgevpn.daemon.informing import Informer, doors
 from edgevpn.daemon.keeper import IpAddress, Keeper
 from edgevpn.daemon.kernel_events import KernelEvents
 from edgevpn.daemon.keyring import Keyring
@@ -39,6 +40,7 @@ from edgevpn.daemon.news import News
 from edgevpn.daemon.offload_report import Owned
 from edgevpn.daemon.options import Ports, StartFailed
 from edgevpn.daemon.peers import peers
+from edgevpn.daemon.prefixes import follows, resolved
 from edgevpn.daemon.reception import Reception
 from edgevpn.daemon.runner import Runner
 from edgevpn.daemon.speeds import Speeds, Trial
@@ -48,6 +50,7 @@ from edgevpn.daemon.transport import Transport, source_for
 from edgevpn.daemon.upholding import Upholding
 from edgevpn.daemon.usage import Amount
 from edgevpn.daemon.visitors import Visitors
+from edgevpn.daemon.vouched import withdrawn
 from edgevpn.daemon.wall import Wall, is_managed, lans, uplinks
 from edgevpn.daemon.wall import wanted as wanted_firewall
 from edgevpn.daemon.ways import Ways
@@ -64,6 +67,7 @@ from edgevpn.ike.contract import (
     Terminate,
 )
 from edgevpn.ike.endpoint import Endpoint
+from edgevpn.ike.errors import Cause
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.questions import Question
 from edgevpn.ike.state import Established, Path
@@ -73,6 +77,7 @@ from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.firewall import FirewallSpec
 from edgevpn.kernel.nft import Nft
 from edgevpn.pki.office import Standing
+from edgevpn.pki.validate import VerifiedKey
 
 GOODBYE_PATIENCE = 1.0
 """Seconds in which peers may answer our Deletes."""
@@ -108,6 +113,7 @@ class Gateway:
         self._kernel = kernel
         self._ports = ports
         self._config: Config | None = None
+        self._written: Config | None = None  # the same as its owner has written it; see `prefixes`
         self._known = frozenset[str]()
         self._closed: set[str] = set()  # sites that the owner has taken down
         self.wall = Wall(nft, self._firewall) if nft else None
@@ -126,7 +132,14 @@ class Gateway:
         self._ways = Ways(kernel, self._transport, self._keepers, self._homes, self.sas_of, self.feed)
         self.upholding = Upholding(kernel, self._dataplane, self.feed, self._clock)
         self._kernel_events = KernelEvents(
-            kernel, self._dataplane, self._keepers, self._ways, self.upholding, self.feed, self._touch_wall
+            kernel,
+            self._dataplane,
+            self._keepers,
+            self._ways,
+            self.upholding,
+            self.feed,
+            self._touch_wall,
+            self._follow_prefixes,
         )
         self._answers = Answers(self.feed, self._begin)
         self._answers.keyring = NONE
@@ -134,6 +147,7 @@ class Gateway:
         self._witness = Witness(self.attempts, ports.nat, self._clock, self._device_of)
         self._answers.on_refused = self._witness.refused
         self.visitors = Visitors(folders.state, self._answers, self.feed, self._touch_wall, self.news)
+        self._informer = Informer(self.visitors.sessions.at)
         self.certificates = Certificates(folders.pki, self._on_keyring)
         self.speeds = Speeds(folders.state, trial, self._reconfigure)
         settings = Settings(
@@ -154,6 +168,7 @@ class Gateway:
             self.meter,
             self.news,
             self._detours.close,
+            self._answers.vouched,
         )
         self._runner = Runner(
             self._endpoint,
@@ -196,6 +211,7 @@ class Gateway:
             self.upholding.close()
             self._runner.stop()
             self._transport.close()
+            self._informer.close()
             self.visitors.close()
             self._dataplane.close()
             if self.wall:
@@ -223,10 +239,11 @@ class Gateway:
 
     def apply(self, config: Config) -> None:
         """Make the difference to what was before. Who has not changed does not notice. Raises StartFailed."""
+        self._written, config = config, self._whole(config)
         old = self._config
         self._transport.listen(config.gateway.listen)
         self._config = config
-        wanted = {home.name: home for home in homes(config)}
+        wanted = {home.name: home for home in homes(config, ipv6=self._has_ipv6())}
         sites = {site_home(site).name: site for site in config.sites}
         kept = (self._homes.keys() & wanted.keys()) - (_dropped(old, config) if old else set())
         for name in self._homes.keys() - kept:
@@ -239,9 +256,36 @@ class Gateway:
                 self._renew(home, sites.get(name))
             else:
                 self._add(home, sites.get(name))
+        self._informer.serve(doors(config))
         self.certificates.apply(config)
         self.upholding.touch()
         self._touch_wall()
+
+    def _has_ipv6(self) -> bool:
+        """Whether IPv6 is switched on here: then the loopback has an address, at the least. Raises StartFailed."""
+        try:
+            return any(each.address.version == 6 for each in self._kernel.list_all_addresses(foreign=True))
+        except KernelError as error:
+            raise StartFailed(f"the addresses of this machine: {error}") from error
+
+    def _whole(self, config: Config) -> Config:
+        """With the prefixes that the provider has given us. Raises StartFailed."""
+        try:
+            return resolved(config, self._kernel.list_all_addresses(foreign=True)) if follows(config) else config
+        except KernelError as error:
+            raise StartFailed(f"the addresses of this machine: {error}") from error
+
+    def _follow_prefixes(self) -> None:
+        """The provider may have given us other prefixes: devices whose addresses begin so get new ones."""
+        if self._written is None or not follows(self._written):
+            return
+        try:
+            if (config := self._whole(self._written)) != self._config:
+                prefixes = ", ".join(str(each) for pool in config.pools if pool.v6_prefix_of for each in pool.v6)
+                note(log, logging.INFO, "prefix_changed", v6=prefixes or "none")
+                self.apply(self._written)
+        except StartFailed as error:
+            note(log, logging.ERROR, "prefix_not_followed", why=error)
 
     def reopen(self) -> None:
         """Certificates and what is kept have been replaced on the disk: they are read again."""
@@ -250,6 +294,7 @@ class Gateway:
 
     def would_drop(self, config: Config) -> tuple[str, ...]:
         """The sites and devices whose tunnels would go if this were the configuration."""
+        config = self._whole(config)
         dropped = _dropped(self._config, config) if self._config else set()
         stay = {home.name for home in homes(config)} - dropped
         gone = [home for name, home in self._homes.items() if name not in stay]
@@ -306,8 +351,16 @@ class Gateway:
         """There are new certificates, or others are refused by now."""
         self._answers.keyring = keyring
         self._reconfigure()
-        blocked = frozenset[str]().union(*(each.trust.blocked for each in keyring.believed.values()))
-        self.visitors.block(blocked)
+        if certified := self._answers.vouched.certified:
+            self._begin(self._withdraw(certified, keyring))
+
+    async def _withdraw(self, certified: Mapping[bytes, tuple[str, VerifiedKey]], keyring: Keyring) -> None:
+        """End what stands on certificates that are revoked by now."""
+        for spi in await asyncio.to_thread(withdrawn, certified, keyring, datetime.now(UTC)):
+            if self.visitors.sessions.get(spi):
+                self.visitors.withdraw(spi)
+            else:
+                self.feed(Terminate(spi, "its certificate was revoked", Cause.CERTIFICATE_REFUSED))
 
     # --- what the owner asks ---
 

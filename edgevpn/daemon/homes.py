@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 
 from edgevpn.config.model import Config, Pool, Site, Start
+from edgevpn.config.ranges import AddressRange
 from edgevpn.config.services import Offload
 from edgevpn.config.values import Address, Network
+from edgevpn.daemon.caught import caught
 from edgevpn.daemon.esp import Lifetimes, child_lifetimes, pool_lifetimes
 from edgevpn.daemon.peers import Selectors, pool_peer_names, selectors_of
 
@@ -47,9 +49,12 @@ class Home:
     offload: Offload = Offload.OFF
 
 
-def homes(config: Config) -> tuple[Home, ...]:
-    """All homes that a configuration asks for."""
-    return (*map(site_home, config.sites), *map(pool_home, config.pools))
+def homes(config: Config, *, ipv6: bool = True) -> tuple[Home, ...]:
+    """All homes that a configuration asks for. Without `ipv6` on this machine what would leak is dropped unanswered."""
+    return (
+        *map(site_home, config.sites),
+        *(pool_home(pool, caught(config, pool) if ipv6 else None) for pool in config.pools),
+    )
 
 
 def site_home(site: Site) -> Home:
@@ -73,17 +78,23 @@ def site_home(site: Site) -> Home:
     )
 
 
-def pool_home(pool: Pool) -> Home:
-    """A pool's: we have an address in each of its networks, and the whole of them lies behind it."""
-    ranges = (*pool.v4, *pool.v6)
+def pool_home(pool: Pool, spare: AddressRange | None = None) -> Home:
+    """A pool's: we have an address in each of its networks, and the whole of them lies behind it.
+
+    `spare`: what is lent so that IPv6 does not leak; see `caught`.
+    """
+    spares = (spare,) if spare else ()
+    routed = (*(() if pool.proxy else (*pool.v4, *pool.v6)), *spares)
     return Home(
         name=f"pool {pool.name}",
         peers=pool_peer_names(pool),
         interface=pool.interface,
         lifetimes={pool.name: pool_lifetimes(pool)},
         mtu=pool.mtu,
-        addresses=tuple(map(ip_interface, pool.router)),  # alone on the link: the networks have routes of their own
-        routes=tuple(Route(each.subnet) for each in ranges if each.subnet is not None and not pool.proxy),
+        addresses=tuple(
+            map(ip_interface, (*pool.router, *(each.first for each in spares)))
+        ),  # alone on the link: the networks have routes of their own
+        routes=tuple(Route(each.subnet) for each in routed if each.subnet is not None),
         proxied=pool.proxy,
         offload=pool.offload,
     )

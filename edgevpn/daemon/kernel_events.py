@@ -39,7 +39,9 @@ class KernelEvents:
         upholding: Upholding,
         feed: Callable[[Input], None],
         touch_wall: Callable[[], None],
+        readdressed: Callable[[], None] = lambda: None,
     ) -> None:
+        """`readdressed` is called when interfaces have other addresses."""
         self._kernel = kernel
         self._dataplane = dataplane
         self._keepers = keepers
@@ -47,6 +49,7 @@ class KernelEvents:
         self._upholding = upholding
         self._feed = feed
         self._touch_wall = touch_wall
+        self._readdressed = readdressed
 
     def read(self) -> None:
         """Those that wait."""
@@ -57,6 +60,8 @@ class KernelEvents:
         self._upholding.heard(events)
         if any(isinstance(event, OF_THE_FIREWALL) for event in events):
             self._touch_wall()
+        if any(isinstance(event, AddressChanged | EventsLost) for event in events):
+            self._readdressed()
 
     def _pass_on(self, event: Event) -> None:
         """What concerns one child."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha1
@@ -12,6 +12,7 @@ from cryptography import x509
 
 from edgevpn.config.model import Auth, Config, Pki, Site
 from edgevpn.config.services import KeyType, Revocation
+from edgevpn.config.site import Signature
 from edgevpn.daemon.peers import Proof, pool_peer_names
 from edgevpn.ike.crypto import signature
 from edgevpn.ike.crypto.signature import SignatureScheme, kind_of
@@ -21,13 +22,14 @@ from edgevpn.pki import identity as pki_identity
 from edgevpn.pki import revocation as pki_revocation
 from edgevpn.pki.authority import ServerNames
 from edgevpn.pki.bundle import Bundle, bundle_of, read_parts
+from edgevpn.pki.certificate import der_of
 from edgevpn.pki.errors import CertificateRefused, PkiError, Reason
 from edgevpn.pki.external import read_server
 from edgevpn.pki.identity import IkeId
 from edgevpn.pki.keys import KeyKind, PrivateKey, is_public, spki
 from edgevpn.pki.office import Office
 from edgevpn.pki.records import Holder
-from edgevpn.pki.revocation import read_crl
+from edgevpn.pki.revocation import Crl, distribution_points, read_crl
 from edgevpn.pki.rules import Purpose
 from edgevpn.pki.validate import Trust, VerifiedKey, check_anchor, verify
 
@@ -45,6 +47,9 @@ REVOCATIONS = {
 }
 BESIDE = KeyKind.ECDSA_P256
 """What is kept beside an RSA key: faster, for peers that can verify it."""
+
+REVOKED = frozenset({Reason.BLOCKED, Reason.REVOKED_LEAF, Reason.REVOKED_INTERMEDIATE})
+"""Why a session ends whose certificate was good when it began."""
 
 LONGEST_NAME = 64
 """Characters of a common name (RFC 5280 appendix A.1)."""
@@ -93,23 +98,72 @@ class Keyring:
         except ValueError:
             return None
 
-    def verify(
-        self, peers: tuple[str, ...], claimed: Identification, certificates: tuple[bytes, ...], at: datetime
+    def verify_asking(
+        self,
+        peers: tuple[str, ...],
+        claimed: Identification,
+        certificates: tuple[bytes, ...],
+        at: datetime,
+        fetch: Callable[[Sequence[str]], tuple[Crl, ...]],
     ) -> Verdict:
-        """The first of these peers that the certificates are good for, under this identity. Raises PkiError."""
+        """The same as `verify`, with the lists that the certificates point to where we have none. Raises PkiError."""
+        refusal: PkiError | None = None
+        try:
+            verdict = self.verify(peers, claimed, certificates, at)
+        except PkiError as error:
+            if error.reason is not Reason.REVOCATION_UNKNOWN:
+                raise
+            refusal, verdict = error, self.verify(peers, claimed, certificates, at, asked=False)
+        if refusal is None and not verdict.verified.unchecked:
+            return verdict
+        crls = fetch([uri for each in verdict.verified.path for uri in distribution_points(each)])
+        if crls:
+            return self.verify(peers, claimed, certificates, at, crls)
+        if refusal is not None:
+            raise refusal
+        return verdict
+
+    def verify(
+        self,
+        peers: tuple[str, ...],
+        claimed: Identification,
+        certificates: tuple[bytes, ...],
+        at: datetime,
+        crls: tuple[Crl, ...] = (),
+        *,
+        asked: bool = True,
+    ) -> Verdict:
+        """The first of these peers that the certificates are good for, under this identity. Raises PkiError.
+
+        `crls` are known besides; no list is asked without `asked`.
+        """
         refusal: PkiError = CertificateRefused(Reason.MISSING, "the peer's certificate")
         for peer in peers:
             believed = self.believed.get(peer)
             if believed is None or not certificates:
                 continue
             try:
-                verified = verify(certificates, believed.trust, at, believed.purpose)
+                trust = replace(believed.trust, crls=(*believed.trust.crls, *crls))
+                if not asked:
+                    trust = replace(trust, revocation=pki_revocation.Revocation.OFF)
+                verified = verify(certificates, trust, at, believed.purpose)
                 pki_identity.prove(verified.certificate, ike_id(claimed))
             except PkiError as error:
                 refusal = error
             else:
                 return Verdict(peer, spki(verified.public_key), verified)
         raise refusal
+
+    def revoked(self, peer: str, verified: VerifiedKey, at: datetime) -> PkiError | None:
+        """Why a peer that has come in by these certificates would not any more, if one of them has been revoked."""
+        believed = self.believed.get(peer)
+        if believed is None:
+            return None
+        try:
+            verify(tuple(map(der_of, verified.path)), believed.trust, at, believed.purpose)
+        except PkiError as error:
+            return error if error.reason in REVOKED else None
+        return None
 
 
 def ike_id(claimed: Identification) -> IkeId:
@@ -173,7 +227,8 @@ class _Opening:
             believed[site.name] = Believed(trust, purpose)
             credentials = tuple(self._site_credentials(site)) or ours
             if credentials or site.auth is Auth.EAP:
-                proofs[site.name] = Proof(Signing(credentials, config.pki.sha1_signatures), _certified(trust))
+                signing = Signing(credentials, config.pki.sha1_signatures, site.signature is Signature.PSS)
+                proofs[site.name] = Proof(signing, _certified(trust))
         holders = {
             each.fingerprint: each.name for each in self._office.ledger.issued.values() if each.holder is Holder.DEVICE
         }

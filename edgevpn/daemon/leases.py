@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 from edgevpn.config.model import Config, Device
 from edgevpn.config.model import Pool as PoolConfig
 from edgevpn.config.ranges import AddressRange
+from edgevpn.daemon.caught import caught
 from edgevpn.daemon.pool import Exhausted, IpAddress, Lease, Pool, Span
 from edgevpn.daemon.state_file import Content
 from edgevpn.ike.peer import Wants
@@ -38,15 +41,23 @@ class Leases:
         remembered = _read(content)
         self._pools: dict[Key, Pool] = {}
         self._owners: dict[IpAddress, Pool] = {}  # of the addresses in use
+        self._spare: set[str] = set()  # pools whose IPv6 only catches what would leak
+        self._sessions: Counter[IpAddress] = Counter()  # that have an address, while one replaces another
         for pool in config.pools:
-            for version, ranges in ((4, pool.v4), (6, pool.v6)):
+            if spare := caught(config, pool):
+                self._spare.add(pool.name)
+            reserved = (*pool.router, *((spare.first,) if spare else ()))
+            for version, ranges in ((4, pool.v4), (6, (spare,) if spare else pool.v6)):
                 if ranges:
                     key = pool.name, version
                     fixed = _fixed(config.devices, pool, version)
-                    self._pools[key] = Pool(map(_span, ranges), fixed, pool.router, remembered.get(key))
+                    self._pools[key] = Pool(map(_span, ranges), fixed, reserved, remembered.get(key))
 
-    def take(self, pool: str, holder: str, wants: Wants) -> tuple[IpAddress, ...]:
-        """An address of each IP version that is asked for and that the pool has; empty if none is to be had."""
+    def take(self, pool: str, holder: str, wants: Wants, *, alone: bool = False) -> tuple[IpAddress, ...]:
+        """An address of each IP version that is asked for and that the pool has; empty if none is to be had.
+
+        `alone`: this session of the holder replaces the one that it has, and takes over its addresses.
+        """
         taken: list[IpAddress] = []
         for version, wanted in ((4, wants.ipv4), (6, wants.ipv6)):
             addresses = self._pools.get((pool, version))
@@ -54,11 +65,15 @@ class Leases:
                 continue
             wish = next((address for address in wants.before if address.version == version), None)
             try:
-                address = addresses.take(holder, wish)
+                address = addresses.take(holder, wish, alone=alone)
             except Exhausted:
                 continue
             self._owners[address] = addresses
+            self._sessions[address] += 1
             taken.append(address)
+        if pool in self._spare and all(address.version == 6 for address in taken):
+            self.give_back(taken)  # what leads nowhere is no use without what leads somewhere
+            return ()
         return tuple(taken)
 
     def fullness(self, pool: str, version: int) -> Fullness:
@@ -67,10 +82,14 @@ class Leases:
         return Fullness(addresses.size, len(addresses.in_use)) if addresses else Fullness()
 
     def give_back(self, addresses: Iterable[IpAddress]) -> None:
-        """The holder is gone; the addresses are kept for it. Those that nobody has are passed over."""
+        """A session is gone; addresses that no other has taken over are kept for the holder. Free ones are left out."""
         for address in addresses:
-            if owner := self._owners.pop(address, None):
-                owner.give_back(address, self._now())
+            if address not in self._owners:
+                continue
+            self._sessions[address] -= 1
+            if not self._sessions[address]:
+                del self._sessions[address]
+                self._owners.pop(address).give_back(address, self._now())
 
     def carry_over(self, old: Leases) -> None:
         """Take the leases in use from before a change of the configuration; those that do not fit any more are gone."""
@@ -79,6 +98,7 @@ class Leases:
                 for address, holder in before.in_use.items():
                     if pool.claim(holder, address):
                         self._owners[address] = pool
+                        self._sessions[address] = old._sessions[address]
 
     def content(self) -> Content:
         """What is to be kept: the leases of those who are here, as if they left now, and of those who are away."""
@@ -97,24 +117,16 @@ def _read(content: Content) -> dict[Key, dict[IpAddress, Lease]]:
     for each in content.get("pools", ()):
         match each:
             case {"pool": str(name), "version": int(version), "leases": list(leases)}:
-                found[name, version] = dict(_lease(lease) for lease in leases if _is_lease(lease))
+                found[name, version] = dict(lease for lease in map(_lease, leases) if lease is not None)
     return found
 
 
-def _is_lease(written: object) -> bool:
+def _lease(written: object) -> tuple[IpAddress, Lease] | None:
     match written:
-        case [str(address), str(), int() | float()]:
-            try:
-                ip_address(address)
-            except ValueError:
-                return False
-            return True
-    return False
-
-
-def _lease(written: list[Any]) -> tuple[IpAddress, Lease]:
-    address, holder, since = written
-    return ip_address(address), Lease(holder, float(since))
+        case [str(address), str(holder), int() | float() as since]:
+            with suppress(ValueError):
+                return ip_address(address), Lease(holder, float(since))
+    return None
 
 
 def _fixed(devices: Iterable[Device], pool: PoolConfig, version: int) -> dict[str, IpAddress]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import IPv4Address, ip_network
 
 from edgevpn.config import credential
 from edgevpn.config.identity import Identity, IdentityKind, address_identity
@@ -95,6 +95,8 @@ def site_peer(site: Site, gateway: Gateway, proof: Proof | None, ciphers: Cipher
         remote_networks=_remote_networks(site),
         rekey_after=_or_never(site.ike_rekey_time),
         life=_or_never(site.ike_life_time),
+        reauth_after=_or_never(site.reauth_time),
+        idle=_or_never(site.idle_time),
         liveness=_or_never(site.dpd_delay),
         force_encapsulation=site.encap,
         unique=UNIQUE[site.unique],
@@ -177,8 +179,10 @@ def _pool_peer(
         children=(child,),
         rekey_after=_or_never(pool.ike_rekey_time),
         life=_or_never(pool.ike_life_time),
+        reauth_after=_or_never(pool.reauth_time),
+        idle=_or_never(pool.idle_time),
         liveness=_or_never(pool.dpd_delay),
-        unique=ike.Unique.SHARE if pool.unique is UniqueSetting.KEEP else UNIQUE[pool.unique],
+        unique=visitor_unique(pool.unique),
         fragmentation=pool.fragmentation,
         mobike=pool.mobike,
         redirects=False,
@@ -193,15 +197,38 @@ def _legacy(pool: Pool, ciphers: Ciphers) -> tuple[Proposal, ...]:
     return tuple(each for each in (without_broken(each, ciphers) for each in more) if each.encr)
 
 
+def visitor_unique(setting: UniqueSetting) -> ike.Unique:
+    """What a second session of a device does to the first; what it says of that itself plays no part."""
+    return ike.Unique.SHARE if setting is UniqueSetting.KEEP else UNIQUE[setting]
+
+
 def pool_settings(pool: Pool, device: Device | None = None) -> ike.NetworkSettings:
     """What a client of the pool is told of the network; a device may have settings of its own."""
     of = device or pool
     return ike.NetworkSettings(
         dns=of.dns,
         nbns=pool.nbns,
-        networks=of.networks if of.mode is TunnelMode.SPLIT else (),
+        networks=split_networks(of, pool),
         domains=pool.domains,
+        dhcp=router_of(pool),
     )
+
+
+def split_networks(of: Pool | Device, pool: Pool) -> tuple[Network, ...]:
+    """What goes through a split tunnel: its networks, and name servers of ours or of the LAN that lie in none of them.
+
+    Empty for a full tunnel.
+    """
+    if of.mode is not TunnelMode.SPLIT:
+        return ()
+    near = (each for each in of.dns if not each.is_global or each in pool.router)
+    outside = (each for each in near if not any(each in network for network in of.networks))
+    return (*of.networks, *_hosts(tuple(outside)))
+
+
+def router_of(pool: Pool) -> IPv4Address | None:
+    """Our own IPv4 address in a pool, if we have one there."""
+    return next((each for each in pool.router if isinstance(each, IPv4Address)), None)
 
 
 # --- both ----------------------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ class Pool:
     """The addresses of one IP version of one pool.
 
     `fixed` are addresses that belong to one holder for good, inside the spans or not; `reserved` are nobody's.
-    `remembered` are leases from before, the longest away first.
+    `remembered` are leases from before, the longest away first; those outside the spans are forgotten.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Pool:
         self._away: OrderedDict[IpAddress, Lease] = OrderedDict()
         self._homes: dict[str, IpAddress] = {}
         for address, lease in (remembered or {}).items():
-            if self._is_free(address) and lease.holder not in self._homes:
+            if self._is_inside(address) and self._is_free(address) and lease.holder not in self._homes:
                 self._away[address] = lease
                 self._homes[lease.holder] = address
 
@@ -89,19 +89,20 @@ class Pool:
         """Addresses that are kept, the longest away first."""
         return self._away
 
-    def take(self, holder: str, wish: IpAddress | None = None) -> IpAddress:
+    def take(self, holder: str, wish: IpAddress | None = None, *, alone: bool = False) -> IpAddress:
         """An address for `holder`: its fixed one, the one it had, the one it wishes, a fresh one, the oldest one kept.
 
-        A holder that has one already gets another: it is there twice. Raises Exhausted.
+        A holder that has one already gets another: it is there twice. One that is `alone` gets the same once more, and
+        has it until it is given back for the first time. Raises Exhausted.
         """
-        address = self._choose(holder, wish)
+        address = self._choose(holder, wish, alone)
         self._occupy(holder, address)
         return address
 
     def claim(self, holder: str, address: IpAddress) -> bool:
         """Let a holder keep the address that it has already; False if this pool cannot give it."""
         mine = self._fixed.get(holder) == address
-        inside = any(address in span for span in self._spans) and address not in self._closed
+        inside = self._is_inside(address) and address not in self._closed
         if address in self._in_use or not (mine or inside):
             return False
         self._occupy(holder, address)
@@ -123,11 +124,12 @@ class Pool:
         if address not in self._closed:
             self._homes.setdefault(holder, address)
 
-    def _choose(self, holder: str, wish: IpAddress | None) -> IpAddress:
+    def _choose(self, holder: str, wish: IpAddress | None, alone: bool) -> IpAddress:
         for address in (self._fixed.get(holder), self._homes.get(holder)):
-            if address is not None and address not in self._in_use:
+            taken = address in self._in_use and not (alone and self._in_use[address] == holder)
+            if address is not None and not taken:
                 return address
-        if wish is not None and any(wish in span for span in self._spans) and self._is_free(wish):
+        if wish is not None and self._is_inside(wish) and self._is_free(wish):
             return wish
         while self._returned:
             if self._is_free(address := self._returned.popleft()):
@@ -138,6 +140,9 @@ class Pool:
         if self._away:
             return next(iter(self._away))
         raise Exhausted(f"all {len(self._in_use)} addresses are in use")
+
+    def _is_inside(self, address: IpAddress) -> bool:
+        return any(address in span for span in self._spans)
 
     def _is_free(self, address: IpAddress) -> bool:
         """Nobody has it, nobody had it, nobody is to have it for good."""

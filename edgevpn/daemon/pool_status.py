@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from edgevpn.api.records import PoolStatus
 from edgevpn.config.model import Pool
-from edgevpn.daemon.leases import Leases
+from edgevpn.daemon.leases import Fullness, Leases
 
 
 def pool_status(pool: Pool, leases: Leases) -> PoolStatus:
     """One pool, and how full it is."""
-    v4, v6 = leases.fullness(pool.name, 4), leases.fullness(pool.name, 6)
+    v4 = leases.fullness(pool.name, 4)
+    v6 = leases.fullness(pool.name, 6) if pool.v6 else Fullness()  # what leads nowhere does not count
     return PoolStatus(
         name=pool.name,
         interface=pool.interface,

@@ -13,6 +13,7 @@ from edgevpn.daemon.meter import Meter, Owner
 from edgevpn.daemon.news import News
 from edgevpn.daemon.status import place
 from edgevpn.daemon.visitors import Visitors, is_visitor
+from edgevpn.daemon.vouched import Vouched
 from edgevpn.ike.contract import (
     ChildClosed,
     ChildFailed,
@@ -43,6 +44,7 @@ class Reception:
         meter: Meter | None = None,
         news: News | None = None,
         opened: Callable[[ChildSa], None] = lambda child: None,
+        vouched: Vouched | None = None,
     ) -> None:
         """`gone` is called whenever an IKE SA has ended, `opened` when a site's child is up that replaces no other."""
         self._keepers = keepers
@@ -53,12 +55,14 @@ class Reception:
         self._meter = meter or Meter()
         self._news = news or News()
         self._opened = opened
+        self._vouched = vouched or Vouched()
 
     def ike_up(self, up: IkeSaUp) -> None:
         event = "ike_rekeyed" if up.replaces else "ike_up"
         note(log, logging.INFO, event, peer=up.peer, id=up.remote_id, remote=place(up.path.remote), spi=up.spi)
+        shown = self._vouched.up(up)
         if is_visitor(up.peer):
-            self._visitors.up(up)
+            self._visitors.up(up, shown)
         elif keeper := self._keepers.get(up.peer):
             keeper.ike_up(up)
             self._news.site(up.peer)
@@ -74,6 +78,7 @@ class Reception:
         cause = down.cause.value if down.cause else "none"
         note(log, logging.INFO, "ike_down", peer=down.peer, why=down.reason, cause=cause, spi=down.spi)
         self._gone()
+        self._vouched.down(down.spi)
         if is_visitor(down.peer):
             self._visitors.down(down)
         elif keeper := self._keepers.get(down.peer):

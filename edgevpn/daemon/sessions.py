@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from edgevpn.daemon.answers import Shown
+from edgevpn.daemon.vouched import Shown
 from edgevpn.ike.contract import IkeSaUp
 from edgevpn.ike.peer import IpAddress
 from edgevpn.ike.session import Session as IkeSession
 from edgevpn.ike.state import Path
 from edgevpn.ike.wire.payloads import Identification
-from edgevpn.pki.validate import VerifiedKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,6 @@ class Visit:
     since: float
     ike: IkeSession
     device: str | None = None
-    verified: VerifiedKey | None = None
 
     @property
     def pool(self) -> str:
@@ -69,7 +67,7 @@ class Sessions:
         if before is not None:
             visit = replace(before, spi=up.spi, path=up.path, ike=up.session)
         else:
-            visit = Visit(up.spi, up.peer, up.remote_id, up.path, now, up.session, shown.device, shown.verified)
+            visit = Visit(up.spi, up.peer, up.remote_id, up.path, now, up.session, shown.device)
         self._visits[visit.spi] = visit
         self._at |= dict.fromkeys(visit.ike.lent.addresses, visit.spi)
         if visit.device is not None:
@@ -85,14 +83,11 @@ class Sessions:
         """A visitor is gone; the visit that it was."""
         visit = self._visits.pop(spi, None)
         for address in visit.ike.lent.addresses if visit else ():
-            self._at.pop(address, None)
+            if self._at.get(address) == spi:  # else another session of the device has taken it over
+                del self._at[address]
         if visit is not None and visit.device is not None:
             spis = self._of_device[visit.device]
             del spis[spi]
             if not spis:
                 del self._of_device[visit.device]
         return visit
-
-    def blocked(self, fingerprints: frozenset[str]) -> Iterable[Visit]:
-        """Visits whose certificates are refused by now."""
-        return [each for each in self if each.verified is not None and each.verified.is_blocked(fingerprints)]

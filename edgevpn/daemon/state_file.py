@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevpn.daemon.logs import note
-from edgevpn.files import replace_file
+from edgevpn.files import remove_unfinished, replace_file
 
 QUIET = 60.0
 """Seconds between two writes, as a rule."""
@@ -38,7 +38,12 @@ class StateFile:
         self._failing = False
 
     def load(self) -> Content:
-        """What was written last; nothing if there is no file, or none that can be read: that one is put aside."""
+        """What was written last; nothing if there is no file, or none that can be read: that one is put aside.
+
+        What a power cut has left half written is removed.
+        """
+        with suppress(OSError):
+            remove_unfinished(self._path)
         try:
             content = json.loads(self._path.read_bytes())
         except FileNotFoundError:

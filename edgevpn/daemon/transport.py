@@ -98,7 +98,7 @@ class Transport:
         bound = self._bound_for(path.local)
         marked = octets if path.local.port != self._ports.nat or octets == KEEPALIVE else NON_ESP_MARKER + octets
         host, port = path.remote.host, path.remote.port
-        bound.sock.sendmsg([marked], [_from(path.local.host)], 0, (str(host), port))
+        bound.sock.sendmsg([marked], [from_address(path.local.host)], 0, (str(host), port))
 
     def close(self) -> None:
         """Close all sockets."""
@@ -187,7 +187,7 @@ def _destination(ancillary: list[tuple[int, int, bytes]]) -> IpAddress | None:
     return None
 
 
-def _from(local: IpAddress) -> tuple[int, int, bytes]:
+def from_address(local: IpAddress) -> tuple[int, int, bytes]:
     """The control message that fixes the source of a datagram."""
     if local.version == 4:
         return socket.IPPROTO_IP, IP_PKTINFO, IN_PKTINFO.pack(0, local.packed, bytes(4))

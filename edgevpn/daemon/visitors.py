@@ -20,6 +20,7 @@ from edgevpn.daemon.sessions import Sessions, Visit
 from edgevpn.daemon.state_file import StateFile
 from edgevpn.daemon.status import place
 from edgevpn.daemon.usage import Amount, Usage
+from edgevpn.daemon.vouched import Shown
 from edgevpn.ike.contract import IkeSaDown, IkeSaMoved, IkeSaUp, Input, Terminate
 from edgevpn.ike.peer import IpAddress
 from edgevpn.ike.questions import Release
@@ -55,6 +56,7 @@ class Visitors:
         self._usage_file = StateFile(state / "usage.json", using.VERSION, lambda: self.usage.content())
         self.usage = Usage(self._usage_file.load())
         self._config: Config | None = None
+        self._leaving: set[bytes] = set()  # SPIs of those that are shown out
         self._kept: set[tuple[str | None, tuple[IpAddress, ...]]] = set()  # addresses, with who has had them
 
     # --- configuration and time ---
@@ -107,12 +109,10 @@ class Visitors:
         self.usage.forget(device)
         self._usage_file.touch()
 
-    def block(self, fingerprints: frozenset[str]) -> int:
-        """Show out everybody who came in by one of these certificates; how many that were."""
-        visits = list(self.sessions.blocked(fingerprints))
-        for visit in visits:
+    def withdraw(self, spi: bytes) -> None:
+        """Show out who came in by a certificate that has been revoked since."""
+        if visit := self.sessions.get(spi):
             self._show_out(visit, "its certificate was revoked")
-        return len(visits)
 
     def close(self) -> None:
         """Keep what is worth keeping."""
@@ -122,9 +122,9 @@ class Visitors:
 
     # --- what the core tells ---
 
-    def up(self, up: IkeSaUp) -> None:
+    def up(self, up: IkeSaUp, shown: Shown) -> None:
         """Somebody has logged in, or goes on with new keys."""
-        visit = self.sessions.up(up, self._answers.shown(up.spi), self._clock())
+        visit = self.sessions.up(up, shown, self._clock())
         if visit.device is not None:
             self.usage.saw(visit.device, time.time(), place(visit.path.remote))
             self._usage_file.touch()
@@ -152,7 +152,7 @@ class Visitors:
 
     def down(self, down: IkeSaDown) -> None:
         """Somebody has gone, or was not let in."""
-        self._answers.shown(down.spi)
+        self._leaving.discard(down.spi)
         if visit := self.sessions.down(down.spi):
             self._tell(visit)
             note(log, logging.INFO, "device_out", device=visit.device or visit.remote_id, why=down.reason)
@@ -209,6 +209,10 @@ class Visitors:
         )
 
     def _show_out(self, visit: Visit, why: str) -> None:
+        """Once; its IKE SA stands until it has answered, or does not."""
+        if visit.spi in self._leaving:
+            return
+        self._leaving.add(visit.spi)
         note(log, logging.INFO, "device_shown_out", device=visit.device or visit.remote_id, why=why)
         self._feed(Terminate(visit.spi))
 

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from edgevpn.config.model import Config
 from edgevpn.config.pool import TunnelMode
 from edgevpn.config.services import Manage
+from edgevpn.daemon.caught import caught
 from edgevpn.daemon.logs import note
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import KernelError, NotFound
@@ -38,14 +39,15 @@ def wanted(
     rules, ports = config.firewall, (500, 4500)
     listen = frozenset(address for address in config.gateway.listen if not address.is_unspecified)
     full = [pool for pool in config.pools if pool.mode is TunnelMode.FULL]
-    lent = tuple(each.subnet for pool in full for each in (*pool.v4, *pool.v6) if each.subnet is not None)
+    hidden = (each for pool in full for each in (*pool.v4, *(() if pool.v6_prefix_of else pool.v6)))
+    lent = tuple(each.subnet for each in hidden if each.subnet is not None)
     zones = {
         "lan": lan,
         "wan": wan,
         "pool": [pool.interface for pool in config.pools],
         "site": [site.interface for site in config.sites],
     }
-    leaky = {pool.interface for pool in full if not pool.v6} if rules.reject_v6 else set()
+    leaky = {pool.interface for pool in config.pools if caught(config, pool)}
     return FirewallSpec(
         listen=listen,
         ports=ports,

@@ -54,9 +54,11 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Terminate:
-    """Close the IKE SA with this SPI of ours, telling the peer."""
+    """Close the IKE SA with this SPI of ours, telling the peer. Without a `cause` somebody here has asked for it."""
 
     spi: bytes
+    reason: str = "closed"
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,5 +415,6 @@ def report(level: Level, event: str, **fields: object) -> Report:
 
 
 def refused(event: str, cause: Cause, evidence: object = None, **fields: object) -> Report:
-    """A Report of something that did not work, and why."""
-    return Report(Level.WARNING, event, tuple(fields.items()), cause, evidence)
+    """A Report of something that did not work, and why. That a method was guessed wrongly is nothing odd."""
+    level = Level.DEBUG if cause is Cause.OTHER_KE else Level.WARNING
+    return Report(level, event, tuple(fields.items()), cause, evidence)

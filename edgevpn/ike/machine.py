@@ -235,12 +235,12 @@ def _in_established(sa: Established, event: Event, env: Env) -> Step:
             return mobike.on_doubt(sa)
         case TakeUp():
             return Step(sa)
-        case Terminate():
-            return _close(sa, Close("closed", asked=True))
+        case Terminate(reason=reason, cause=cause):
+            return _close(sa, Close(reason, cause))
         case Superseded(silently):
             if silently:
                 return forgotten(sa, "the peer began anew", Cause.BEGUN_ANEW)
-            return _close(sa, Close("another IKE SA with the peer replaces it", asked=False))
+            return _close(sa, Close("another IKE SA with the peer replaces it", Cause.REPLACED))
         case Unanswered():
             if (rival := _rival(sa)) is not None:
                 return rekey_ike.bequeathed(sa, rival, NO_ANSWER)
@@ -301,7 +301,7 @@ def _close(sa: Established, close: Close) -> Step:
     """Close it at once; while we are rekeying it, as soon as we know what the peer has made of it."""
     if isinstance(sa.doing, RekeyingIke):
         return Step(replace(sa, todo=(close,)))
-    return informational.close(sa, close.reason, asked=close.asked, cause=None if close.asked else Cause.REPLACED)
+    return informational.close(sa, close.reason, asked=close.asked, cause=close.cause)
 
 
 # --- tasks ---------------------------------------------------------------------------------------------------------
@@ -332,8 +332,8 @@ def take_up(done: Step, env: Env) -> Step:
                 started = mobike.check_path(sa, env)
             case Announce():
                 started = mobike.announce(sa, env)
-            case Close(reason, asked):
-                started = informational.close(sa, reason, asked=asked)
+            case Close(reason, cause) as close:
+                started = informational.close(sa, reason, asked=close.asked, cause=cause)
         sa, effects = started.sa, (*effects, *started.effects)
     return Step(sa, effects)
 

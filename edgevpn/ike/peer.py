@@ -85,11 +85,13 @@ class Credential:
 class Signing:
     """We sign with one of these, whichever the peer can verify; the first is preferred.
 
-    `sha1`: RSA with SHA-1 may be used for who can verify nothing better, as Windows.
+    `sha1`: RSA with SHA-1 may be used for who can verify nothing better, as Windows. `pss`: an RSA key signs by
+    RSASSA-PSS, where the peer speaks RFC 7427; else as the peer does.
     """
 
     credentials: tuple[Credential, ...]
     sha1: bool = True
+    pss: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +137,15 @@ RemoteAuth = Psk | KeyRing | Certified | Login
 class NetworkSettings:
     """What a client is told beside its addresses (RFC 7296 §3.15.1, RFC 8598).
 
-    `networks` are those that are reached through the tunnel; empty for all that the traffic selectors allow.
+    `networks` are those that are reached through the tunnel; empty for all that the traffic selectors allow. `dhcp` is
+    who answers a client that asks for them by DHCP.
     """
 
     dns: tuple[IpAddress, ...] = ()
     nbns: tuple[IPv4Address, ...] = ()
     networks: tuple[IpNetwork, ...] = ()
     domains: tuple[str, ...] = ()
+    dhcp: IPv4Address | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from edgevpn.ike.crypto.signature import SignatureScheme
-from edgevpn.ike.peer import IpAddress, NetworkSettings, Wants
+from edgevpn.ike.peer import IpAddress, NetworkSettings, Unique, Wants
 from edgevpn.ike.session import Given
 from edgevpn.ike.wire.payloads import Identification
 
@@ -125,11 +125,15 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """What the client gets: no address if there is none left; `settings` None for those of the peer's `pool`."""
+    """What the client gets: no address if there is none left.
+
+    `settings` None for those of the peer's `pool`; `unique` None for what the peer's says of a second session.
+    """
 
     spi: bytes
     addresses: tuple[IpAddress, ...]
     settings: NetworkSettings | None = None
+    unique: Unique | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from edgevpn.ike.crypto.dh import KeyPair
+from edgevpn.ike.errors import Cause
 from edgevpn.ike.iana import Ke
 from edgevpn.ike.peer import ChildPolicy
 from edgevpn.ike.sa import Path
@@ -71,10 +72,15 @@ class Announce:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """The IKE SA is to go. `asked`: somebody here wants it."""
+    """The IKE SA is to go. `cause` is None where somebody here wants it."""
 
     reason: str
-    asked: bool
+    cause: Cause | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody here wants it."""
+        return self.cause is None
 
 
 Task = CreateChild | RekeyChild | RekeyIke | DeleteChild | Probe | Update | CheckPath | Announce | Close

@@ -185,7 +185,7 @@ class Office:
     ) -> frozenset[str]:
         """Revoke all certificates of a device or site but those `kept` (fingerprints, after a new one was issued).
 
-        Returns the fingerprints that are refused from now on: end the sessions whose `VerifiedKey.is_blocked` by them.
+        Returns the fingerprints that are refused from now on: end the sessions with one of them.
         """
         at = self._now(at)
         gone = [each for each in self._ledger.of(holder, name) if each.fingerprint not in kept]

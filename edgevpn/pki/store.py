@@ -61,6 +61,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         """Make the folder if it is missing. Raises StoreError."""
         self._folder = folder
+        self._bundles: dict[str, tuple[bytes, Bundle]] = {}
         files.prepare(folder)
 
     def authority(self) -> Authority | None:
@@ -148,8 +149,14 @@ class Store:
         files.write(folder / f"{hashlib.sha256(uri.encode()).hexdigest()[:16]}.crl", octets)
 
     def _bundle(self, name: str) -> Bundle | None:
+        """Parsed once for each content: checking an RSA key takes a router half a second."""
         octets = files.read(self._folder / name, secret=True)
-        return bundle_of(read_parts(octets, source=name), source=name) if octets is not None else None
+        if octets is None:
+            return None
+        known = self._bundles.get(name)
+        if known is None or known[0] != octets:
+            known = self._bundles[name] = octets, bundle_of(read_parts(octets, source=name), source=name)
+        return known[1]
 
     def _files(self, folder: str, pattern: str) -> list[Path]:
         """What the owner has put into a folder of ours, in the order of names."""

@@ -52,14 +52,14 @@ class Trust:
 class VerifiedKey:
     """A peer's public key that a CA of ours answers for, and what has to be remembered of it.
 
-    `fingerprints` are those of the whole path, the peer's first: one of them on the block list ends the session.
-    `expires` is when the first of the path does. `unchecked` names the certificates of which no CRL said anything.
+    `path` is all of it, the peer's first: one of them that is revoked ends the session. `expires` is when the first of
+    the path does. `unchecked` names the certificates of which no CRL said anything.
     """
 
     public_key: PublicKey
     certificate: x509.Certificate
     subject: str
-    fingerprints: tuple[str, ...]
+    path: tuple[x509.Certificate, ...]
     expires: datetime
     unchecked: tuple[str, ...] = ()
     clock_set: bool = True
@@ -69,9 +69,10 @@ class VerifiedKey:
         """The peer's certificate."""
         return der_of(self.certificate)
 
-    def is_blocked(self, blocked: frozenset[str]) -> bool:
-        """True if a block list, perhaps a newer one, has a certificate of the path."""
-        return not blocked.isdisjoint(self.fingerprints)
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Those of the path."""
+        return tuple(map(fingerprint, self.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +277,7 @@ class _Walk:
             public_key=key,
             certificate=certificate,
             subject=subject_of(certificate),
-            fingerprints=tuple(fingerprint(each.certificate) for each in path),
+            path=tuple(each.certificate for each in path),
             expires=min(not_after(each.certificate) for each in path),
             unchecked=state.unchecked,
             clock_set=self.now.clock_set,

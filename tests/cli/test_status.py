@@ -4,6 +4,7 @@ from typing import Any
 
 from edgevpn.api import Status
 from edgevpn.cli.status import carriers, status_text
+from tests.support.stand_in import device, session
 from tests.support.statuses import BRANCH, OFFICE, STARTED, STATUS
 
 TABLE = """\
@@ -42,3 +43,11 @@ def test_site_without_a_child_is_shown() -> None:
     childless: Any = {**OFFICE, "ike": [{**OFFICE["ike"][0], "children": []}]}
     last = status_text({**STATUS, "sites": [childless]}, STARTED + 120).split("\n")[-1]
     assert last.split() == ["office", "up", "198.51.100.7:4500", "1m", "0s"]
+
+
+def test_weak_session() -> None:
+    """What is weak in it stands below its cipher."""
+    weak = ["sha1: SHA-1 is old", "modp1024: an observer can compute it"]
+    phone: Any = device("phone", sessions=[session(suite="aes256-sha1-prfsha1-modp1024", weak=weak)])
+    last = status_text({**STATUS, "sites": [], "devices": [phone]}, STARTED + 1200).split("\n")[-1]
+    assert last.split() == ["WEAK:", "sha1,", "modp1024"]

@@ -187,6 +187,12 @@ def test_a_pool_has_addresses() -> None:
     ]
 
 
+def test_a_signature_needs_a_key() -> None:
+    assert faults(office=OFFICE | {"signature": "pss"}) == [
+        'site.office.signature: is of no use without a certificate; write auth = "certificate"'
+    ]
+
+
 def test_a_split_tunnel_leads_somewhere() -> None:
     network = 'allowed: an IPv4 or IPv6 network, such as "10.1.0.0/24" or "fd01::/64"'
     assert faults_of(staff({"mode": "split"}, devices={})) == [

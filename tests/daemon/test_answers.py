@@ -6,22 +6,23 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from datetime import UTC, datetime
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edgevpn.config.model import Config
-from edgevpn.daemon.answers import Answers, Shown
+from edgevpn.daemon.answers import Answers
 from edgevpn.daemon.devices import Devices, Refusal
 from edgevpn.daemon.keyring import open_keyring, prepare
 from edgevpn.daemon.leases import Leases
+from edgevpn.daemon.vouched import Shown
 from edgevpn.ike.contract import Input
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.crypto.signature import OLD_ECDSA, KeyKind
 from edgevpn.ike.iana import IdType
-from edgevpn.ike.peer import NetworkSettings, Wants
+from edgevpn.ike.peer import NetworkSettings, Unique, Wants
 from edgevpn.ike.questions import (
     CertificatesRefused,
     CertificatesVerified,
@@ -86,8 +87,7 @@ OLD = {"password": PASSWORD, "enabled": False}
 def test_psk(world: World) -> None:
     world.answers.ask(FindPsk(SPI, PEERS, named("Tablet")))
     assert world.fed == [PskFound(SPI, "road/psk", PSK.encode())]
-    assert world.answers.shown(SPI) == Shown("tablet")
-    assert world.answers.shown(SPI) == Shown()
+    assert world.answers.vouched.shown(SPI) == Shown("tablet")
 
 
 def test_password(world: World) -> None:
@@ -103,7 +103,7 @@ def test_who_may_not_come_in(world: World, user: str, caplog: pytest.LogCaptureF
     assert world.fed == [PasswordFound(SPI, "road/password", None)]
     assert "device_refused" in caplog.text
     assert "\x1b" not in caplog.text
-    assert world.answers.shown(SPI) == Shown()
+    assert world.answers.vouched.shown(SPI) == Shown()
 
 
 async def test_signing(world: World) -> None:
@@ -125,7 +125,7 @@ async def test_certificate_of_a_device(world: World) -> None:
     answer = await world.worked()
     assert isinstance(answer, CertificatesVerified)
     assert answer.peer == "road/certificate"
-    shown = world.answers.shown(SPI)
+    shown = world.answers.vouched.shown(SPI)
     assert shown.device == "laptop"
     assert shown.verified is not None
 
@@ -153,10 +153,34 @@ def test_lease(world: World) -> None:
     leased = world.fed[1]
     assert isinstance(leased, Leased)
     assert leased.addresses == (ip_address("10.9.0.2"),)
-    assert leased.settings == NetworkSettings(dns=(ip_address("10.9.0.1"), ip_address("fd09::1")))
+    router = IPv4Address("10.9.0.1")
+    assert leased.settings == NetworkSettings(dns=(router, ip_address("fd09::1")), dhcp=router)
     world.answers.release(Release(SPI, leased.addresses))
     world.answers.ask(Lease(SPI, "road/psk", named("tablet"), "", wants))
     assert world.fed[2] == leased
+
+
+async def test_a_device_that_is_in_once_only(tmp_path: Path) -> None:
+    """It has its address at once, though the session that it replaces is still in."""
+    world = World(tmp_path, gateway({"tablet": TABLET | {"unique": "replace"}}))
+    wants = Wants(ipv4=True, ipv6=False)
+    for _ in range(2):
+        world.answers.ask(FindPsk(SPI, PEERS, named("tablet")))
+        world.answers.ask(Lease(SPI, "road/psk", named("tablet"), "", wants))
+    _, first, _, second = world.fed
+    assert isinstance(first, Leased)
+    assert (first, first.unique) == (second, Unique.REPLACE)
+
+
+async def test_ipv6_that_leads_nowhere(tmp_path: Path) -> None:
+    """Whoever sends everything through the tunnel gets it; who sends some does not."""
+    split = {"mode": "split", "networks": "192.168.1.0/24"}
+    world = World(tmp_path, gateway({"tablet": TABLET, "watch": TABLET | split}, {"v6": None}))
+    for name in ("tablet", "watch"):
+        world.answers.ask(FindPsk(SPI, PEERS, named(name)))
+        world.answers.ask(Lease(SPI, "road/psk", named(name), "", Wants(ipv4=True, ipv6=True)))
+    given = [each.addresses for each in world.fed if isinstance(each, Leased)]
+    assert [[address.version for address in addresses] for addresses in given] == [[4, 6], [4]]
 
 
 def test_lease_of_a_stranger(world: World) -> None:

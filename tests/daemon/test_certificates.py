@@ -15,6 +15,7 @@ from edgevpn.pki.certificate import fingerprint
 from edgevpn.pki.errors import PkiError
 from edgevpn.pki.keys import KeyKind
 from edgevpn.pki.records import Holder
+from tests.support.certificates import ca, crl
 from tests.support.configs import OFFICE
 from tests.support.configs import config as configured
 from tests.support.gateways import until
@@ -88,6 +89,21 @@ async def test_files_that_were_replaced_are_read_again(tmp_path: Path) -> None:
         certificates.reopen()
         await until(lambda: len(keyrings) == 2)
         assert certificates.office is not office
+
+
+async def test_a_revocation_list_that_changes(tmp_path: Path) -> None:
+    """It is read again by itself, also when it has come to be there at all."""
+    file, root = tmp_path / "lab.crl", ca("root")
+    config = gateway(pki={"public_name": "vpn.example.org", "key_type": "ecdsa256", "crl_files": [str(file)]})
+    file.write_bytes(crl(root))
+    async with tended(tmp_path / "pki", config) as (_, keyrings):
+        await until(lambda: bool(keyrings))
+        file.unlink()
+        await until(lambda: len(keyrings) == 2)
+        file.write_bytes(crl(root))
+        await until(lambda: len(keyrings) == 3)
+    lists = [[each.issuer for each in keyring.believed["road/certificate"].trust.crls] for keyring in keyrings]
+    assert lists[0] == lists[2] != lists[1]
 
 
 async def test_faults_are_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,5 +1,6 @@
 from ipaddress import ip_interface, ip_network
 
+from edgevpn.daemon.caught import caught
 from edgevpn.daemon.homes import Route, homes, pool_home, site_home
 from edgevpn.daemon.peers import selectors_of
 from tests.support.configs import OFFICE, config, office
@@ -38,6 +39,19 @@ def test_pool_within_the_lan_is_answered_for() -> None:
     """A part of the LAN has no route of its own: each device that is in gets one."""
     home = pool_home(gateway(pool={"v4": "192.168.1.200-192.168.1.220", "v6": None, "proxy": True}).pools[0])
     assert (home.addresses, home.routes, home.proxied) == ((), (), True)
+
+
+def test_pool_without_ipv6() -> None:
+    """There is a network from which it is turned away."""
+    config = gateway(pool={"v6": None})
+    (without,) = homes(config, ipv6=False)
+    assert (without.addresses, without.routes) == ((ip_interface("10.9.0.1/32"),), (Route(ip_network("10.9.0.0/24")),))
+    spare = caught(config, config.pools[0])
+    assert spare is not None
+    assert spare.subnet is not None
+    (home,) = homes(config)
+    assert home.addresses == (*without.addresses, ip_interface(spare.first))
+    assert home.routes == (*without.routes, Route(spare.subnet))
 
 
 def test_all() -> None:

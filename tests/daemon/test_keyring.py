@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from edgevpn.config.model import Config
 from edgevpn.daemon.keyring import POOLS, Keyring, open_keyring, prepare, server_names
@@ -18,7 +20,9 @@ from edgevpn.pki.keys import KeyKind as PkiKind
 from edgevpn.pki.keys import pkcs8, public_of, spki
 from edgevpn.pki.office import Office
 from edgevpn.pki.records import Holder
+from edgevpn.pki.revocation import Crl, read_crl
 from edgevpn.pki.store import Store
+from tests.support.certificates import DAY, YEAR, Made, ca, certificate, crl
 from tests.support.configs import OFFICE, Table
 from tests.support.configs import config as configured
 from tests.support.visitors import gateway
@@ -114,7 +118,8 @@ def test_a_site_with_files_of_its_own(office: Office, tmp_path: Path) -> None:
         (tmp_path / name).chmod(0o600)
     (tmp_path / "ca").write_bytes(pem_of(office.authority.certificate))
     files = {name: str(tmp_path / name) for name in ("cert", "key")}
-    keyring = open_keyring(site(tmp_path, ca=[str(tmp_path / "ca")], **files), office, NOW)
+    keyring = open_keyring(site(tmp_path, ca=[str(tmp_path / "ca")], signature="pss", **files), office, NOW)
+    assert keyring.proofs["office"].signing.pss
     (credential,) = keyring.proofs["office"].signing.credentials
     assert (credential.name, credential.chain[0]) == ("site office", der_of(bundle.certificate))
     assert keyring.believed["office"].trust.anchors == (office.authority.certificate,)
@@ -150,3 +155,53 @@ def test_a_certificate_from_elsewhere(office: Office, tmp_path: Path) -> None:
     assert len(keyring.faults) == 2  # what is trusted is no CA, and the CRL none
     (tmp_path / "key").write_bytes(b"")
     assert POOLS not in opened(office, gateway(pki=pki)).proofs
+
+
+def pointing(root: Made, identity: str, point: str) -> Made:
+    """A device's certificate that says where the list of its CA is."""
+    where = x509.DistributionPoint([x509.UniformResourceIdentifier(point)], None, None, None)
+    extensions = [
+        (x509.SubjectAlternativeName([x509.RFC822Name(identity)]), False),
+        (x509.CRLDistributionPoints([where]), False),
+    ]
+    return certificate("laptop", root, extensions, begins=NOW - YEAR, ends=NOW + YEAR)
+
+
+@pytest.mark.parametrize("mode", ["strict", "soft", "off"])
+def test_lists_that_certificates_point_to(office: Office, tmp_path: Path, mode: str) -> None:
+    """They are asked for where there is none, and decide; where none is to be had, strict refuses and soft does not."""
+    root = ca("another root", begins=NOW - YEAR, ends=NOW + YEAR)
+    laptop = pointing(root, "laptop@example.org", "http://pki.example.org/root.crl")
+    (tmp_path / "root.pem").write_bytes(pem_of(root.certificate))
+    keyring = opened(office, gateway(pki={"trust": [str(tmp_path / "root.pem")], "revocation": mode}))
+    asked: list[str] = []
+
+    def verdict(*lists: bytes) -> Reason | None:
+        def fetch(uris: Sequence[str]) -> tuple[Crl, ...]:
+            asked.extend(uris)
+            return tuple(map(read_crl, lists))
+
+        try:
+            keyring.verify_asking(("road/certificate",), LAPTOP, (laptop.der,), NOW, fetch)
+        except PkiError as error:
+            return error.reason
+        return None
+
+    assert verdict(crl(root, issued=NOW - DAY, due=NOW + DAY)) is None
+    assert verdict(crl(root, laptop, issued=NOW - DAY, due=NOW + DAY)) is (
+        Reason.REVOKED_LEAF if mode != "off" else None
+    )
+    assert verdict() is (Reason.REVOCATION_UNKNOWN if mode == "strict" else None)
+    assert set(asked) == ({"http://pki.example.org/root.crl"} if mode != "off" else set())
+
+
+def test_nothing_is_fetched_for_a_stranger(office: Office) -> None:
+    """Whose certificate none of our CAs answers for."""
+    root = ca("a stranger's root", begins=NOW - YEAR, ends=NOW + YEAR)
+    stranger = pointing(root, "laptop@example.org", "http://10.0.0.1/secret")
+
+    def asked(uris: Sequence[str]) -> tuple[Crl, ...]:
+        raise AssertionError(uris)
+
+    with pytest.raises(PkiError):
+        opened(office).verify_asking(("road/certificate",), LAPTOP, (stranger.der,), NOW, asked)

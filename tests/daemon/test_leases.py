@@ -4,6 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
+from edgevpn.daemon.caught import caught
 from edgevpn.daemon.leases import Fullness, Leases
 from edgevpn.daemon.pool import IpAddress
 from edgevpn.daemon.state_file import Content
@@ -33,6 +34,18 @@ def test_one_of_each_version() -> None:
 def test_fixed_address() -> None:
     known = leases(phone=PHONE | {"v4": "10.9.0.77"}, tablet=TABLET)
     assert known.take("road", "phone", V4) == addresses("10.9.0.77")
+
+
+def test_what_leads_nowhere() -> None:
+    """A pool without IPv6 lends an address that only catches it; the first is ours."""
+    config = gateway({"phone": PHONE}, {"v6": None})
+    (pool,) = config.pools
+    spare = caught(config, pool)
+    assert spare is not None
+    known = Leases(config, {}, lambda: 1000.0)
+    assert known.take("road", "phone", BOTH) == (ip_address("10.9.0.2"), spare.first + 1)
+    assert known.take("road", "tablet", Wants(ipv4=False, ipv6=True)) == ()  # alone it is of no use
+    assert known.fullness("road", 6).used == 1
 
 
 def test_the_same_again_after_a_restart() -> None:
@@ -65,6 +78,24 @@ def test_given_back_twice() -> None:
     known.give_back(taken)
     known.give_back(taken)
     assert known.take("road", "phone", V4) == taken
+
+
+def test_one_session_replaces_another() -> None:
+    """The new one has its addresses at once; they are kept when both are gone, whatever changes between."""
+    known = leases(phone=PHONE | {"v6": "fd09::77"}, tablet=TABLET)
+    first = known.take("road", "phone", BOTH)
+    assert known.take("road", "phone", BOTH, alone=True) == first == addresses("10.9.0.2", "fd09::77")
+    assert known.fullness("road", 4).used == 1
+
+    after = leases(phone=PHONE | {"v6": "fd09::77"}, tablet=TABLET)
+    after.carry_over(known)
+    after.give_back(first)
+    assert after.take("road", "tablet", BOTH) == addresses("10.9.0.3", "fd09::2")
+    assert after.take("road", "phone", BOTH, alone=True) == first
+    after.give_back(first)
+    after.give_back(first)
+    assert after.fullness("road", 4).used == 1
+    assert after.take("road", "phone", V4) == first[:1]
 
 
 def test_a_change_leaves_who_is_here() -> None:

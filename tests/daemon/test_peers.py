@@ -12,7 +12,7 @@ from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Transform
 from edgevpn.ike.wire.selector import TrafficSelector
 from tests.support.configs import OFFICE, config, office
-from tests.support.visitors import PHONE, gateway
+from tests.support.visitors import PHONE, Table, gateway
 
 GATEWAY = Gateway()
 
@@ -38,6 +38,8 @@ def test_a_site_is_a_peer() -> None:
         dpd_delay="10s",
         encap=True,
         unique="replace",
+        reauth_time="1d",
+        idle_time="2h",
     )
     peer = peer_of(site)
 
@@ -45,7 +47,7 @@ def test_a_site_is_a_peer() -> None:
     assert peer.local_auth == peer.remote_auth == Psk(PSK)
     assert peer.local_id == Identification(IdType.KEY_ID, b"home")
     assert peer.remote_id == Identification(IdType.RFC822_ADDR, b"me@example.org")
-    assert (peer.rekey_after, peer.liveness) == (7200, 10)
+    assert (peer.rekey_after, peer.liveness, peer.reauth_after, peer.idle) == (7200, 10, 86400, 7200)
     assert peer.remote_networks == (ip_network("192.0.2.7"), ip_network("2001:db8::7"))
     (offer,) = peer.offers
     assert offer.transforms == (
@@ -114,7 +116,15 @@ def test_a_pool_is_a_peer_for_each_login() -> None:
 def test_a_device_may_have_networks_of_its_own() -> None:
     config = gateway({"phone": PHONE | {"mode": "split", "networks": "192.168.1.0/24"}})
     assert pool_settings(config.pools[0]).networks == ()
-    assert pool_settings(config.pools[0], config.devices[0]).networks == (ip_network("192.168.1.0/24"),)
+    servers = (ip_network("10.9.0.1"), ip_network("fd09::1"))
+    assert pool_settings(config.pools[0], config.devices[0]).networks == (ip_network("192.168.1.0/24"), *servers)
+
+
+def test_name_servers_of_a_split_tunnel() -> None:
+    """Private ones are asked through it, wherever they are; public ones are not."""
+    split: Table = {"mode": "split", "networks": "192.168.1.0/24"}
+    told = pool_settings(gateway(pool=split | {"dns": ["192.168.1.1", "10.5.0.1", "9.9.9.9"]}).pools[0])
+    assert told.networks == (ip_network("192.168.1.0/24"), ip_network("10.5.0.1"))
 
 
 def test_a_site_by_name_and_password() -> None:

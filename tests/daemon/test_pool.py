@@ -52,6 +52,20 @@ def test_who_is_away_longest_loses_first() -> None:
         pool.take("phone")
 
 
+def test_what_was_given_before_a_change_of_the_spans() -> None:
+    """It is no address of this pool any more."""
+    pool = Pool(THREE, {}, (), {OUTSIDE: Lease("phone", 5.0), TWO: Lease("laptop", 7.0)})
+    assert (pool.take("phone"), pool.take("laptop")) == (ONE, TWO)
+    assert OUTSIDE not in pool.away
+
+
+def test_alone() -> None:
+    """A holder's own address is its again, another's is not."""
+    pool = Pool(THREE, {"laptop": TWO})
+    assert [pool.take(holder, alone=True) for holder in ("phone", "laptop", "phone", "laptop")] == [ONE, TWO, ONE, TWO]
+    assert pool.take("tablet", ONE, alone=True) == LAST
+
+
 def test_there_twice() -> None:
     """The second session of a holder has an address of its own, which is not kept."""
     pool = Pool(THREE, {})

@@ -8,6 +8,14 @@ from tests.support.shapes import misfits
 from tests.support.visitors import gateway
 
 
+def test_what_leads_nowhere_is_no_ipv6() -> None:
+    config = gateway(pool={"v6": None})
+    leases = Leases(config, {}, lambda: 1000.0)
+    leases.take("road", "phone", Wants(ipv4=True, ipv6=True))
+    status = pool_status(config.pools[0], leases)
+    assert (status["v6"], status["size_v6"], status["used_v6"]) == ([], 0, 0)
+
+
 def test_a_pool() -> None:
     config = gateway(pool={"v6": None, "mode": "split", "networks": ["10.1.0.0/24"]})
     leases = Leases(config, {}, lambda: 1000.0)

@@ -3,8 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address
 
-from edgevpn.daemon.answers import Shown
 from edgevpn.daemon.sessions import Sessions
+from edgevpn.daemon.vouched import Shown
 from edgevpn.ike.contract import IkeSaUp
 from edgevpn.ike.iana import IdType
 from edgevpn.ike.session import Given, Session
@@ -53,6 +53,18 @@ def test_one_device_twice() -> None:
     assert [each.spi for each in sessions.of("phone")] == [b"two"]
 
 
+def test_an_address_is_taken_over() -> None:
+    """It is the newer session's, also when the older one ends later."""
+    sessions = Sessions()
+    sessions.up(UP, PHONE, 1.0)
+    newer = sessions.up(replace(UP, spi=b"two"), PHONE, 2.0)
+    assert sessions.at(LENT) == newer
+    sessions.down(b"one")
+    assert sessions.at(LENT) == newer
+    sessions.down(b"two")
+    assert sessions.at(LENT) is None
+
+
 def test_moving() -> None:
     sessions = Sessions()
     sessions.up(UP, PHONE, 1.0)
@@ -66,4 +78,3 @@ def test_of_no_device_any_more() -> None:
     sessions = Sessions()
     assert sessions.up(UP, Shown(), 1.0).device is None
     assert sessions.of("phone") == ()
-    assert sessions.blocked(frozenset({"a certificate"})) == []

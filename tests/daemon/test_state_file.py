@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,3 +93,33 @@ async def test_disk_that_takes_nothing(tmp_path: Path, caplog: pytest.LogCapture
     folder.unlink()
     file.write()
     assert (folder / "leases.json").exists()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from edgevpn.daemon.state_file import StateFile
+
+number = 0
+file = StateFile(Path(sys.argv[1]), 1, lambda: {"number": number, "leases": ["10.9.0.2"] * 5000})
+while True:
+    number += 1
+    file.write()
+    print(number, flush=True)
+"""
+
+
+def test_a_power_cut_at_any_moment(tmp_path: Path) -> None:
+    """Whoever writes is killed in the middle of it: what is there is whole, and no older than what was written last."""
+    path = tmp_path / "leases.json"
+    for stop_after in (1, 2, 5, 9):
+        command = (sys.executable, "-c", WRITER, str(path))
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:  # noqa: S603
+            assert writer.stdout is not None
+            written = [int(writer.stdout.readline()) for _ in range(stop_after)][-1]
+            writer.kill()
+        content = StateFile(path, 1, dict).load()
+        assert content["number"] >= written
+        assert len(content["leases"]) == 5000
+        assert list(tmp_path.iterdir()) == [path]
+        path.unlink()

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from edgevpn.api.records import SessionStatus
 from edgevpn.config.model import Config
 from edgevpn.daemon.keeper import NotUp
 from edgevpn.daemon.options import Ports
@@ -24,6 +25,7 @@ from tests.support.configs import Table
 from tests.support.configs import config as configured
 from tests.support.gateways import Running, running, until
 from tests.support.ports import free_ports
+from tests.support.shapes import misfits
 from tests.support.visitors import LAPTOP, PASSWORD, PHONE, PSK, TABLET, gateway
 
 SITE: Table = {
@@ -99,7 +101,10 @@ async def test_by_psk(tmp_path: Path) -> None:
         tablet = next(each for each in here.gateway.devices if each.name == "tablet")
         status = here.gateway.device_status(tablet)
         assert [session["addresses"] for session in status["sessions"]] == [["10.9.0.2", "fd09::2"]]
-        assert (status["sessions"][0]["proof"], status["place"]) == ("pre-shared key", f"127.0.0.2:{ports.nat}")
+        (session,) = status["sessions"]
+        assert misfits(session, SessionStatus) == []
+        assert (session["proof"], session["own_proof"], session["weak"]) == ("pre-shared key", "pre-shared key", [])
+        assert status["place"] == f"127.0.0.2:{ports.nat}"
         assert [str(each) for each in there.kernel.list_addresses("evpn-home")] == ["10.9.0.2/32", "fd09::2/128"]
         selected = {str(policy.spec.selector.destination) for policy in here.kernel.list_policies()}
         assert selected == {"10.9.0.2/32", "fd09::2/128", "0.0.0.0/0", "::/0"}
@@ -115,7 +120,8 @@ async def test_by_password(tmp_path: Path) -> None:
         assert (str(visit.ike.theirs), visit.ike.user) == ("EAP-MSCHAPV2", "phone")
 
 
-async def test_by_certificate(tmp_path: Path) -> None:
+async def test_by_certificate(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     async with home(tmp_path) as (here, ports):
         office = here.gateway.certificates.office
         assert office is not None
@@ -125,7 +131,9 @@ async def test_by_certificate(tmp_path: Path) -> None:
 
             office.revoke(Holder.DEVICE, "laptop", datetime.now(UTC))
             await here.gateway.certificates.renew()
+            here.gateway.visitors.show_out("laptop", "its certificates were revoked")
             await until(lambda: not here.gateway.visitors.sessions.of("laptop"))
+            assert caplog.text.count("device_shown_out") == 1
 
 
 async def test_wrong_secrets(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

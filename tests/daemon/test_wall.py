@@ -9,6 +9,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
 
+from edgevpn.daemon.prefixes import resolved
 from edgevpn.daemon.wall import OUTSIDE, Wall, is_managed, lans, uplinks, wanted
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.firewall import Device, FirewallSpec, Flow, Tunnel
@@ -37,6 +38,12 @@ def test_what_is_wanted() -> None:
     assert Flow("pool", "lan") in spec.flows
     assert spec.masquerade == (ip_network("10.9.0.0/24"),)
     assert spec.devices == (Device("phone", frozenset({ip_address("10.9.0.2")})),)
+
+
+def test_what_the_provider_gives_is_not_hidden() -> None:
+    config = gateway(pool={"v6": "::9:0:0:0/80", "v6_prefix_of": "br-lan"})
+    whole = resolved(config, [AddressSpec("br-lan", ip_interface("2001:db8:2::1/64"))])
+    assert wanted(whole, [], [], {}, {}).masquerade == (ip_network("10.9.0.0/24"),)
 
 
 def test_what_the_owner_does_not_want() -> None:

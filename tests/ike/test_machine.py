@@ -255,7 +255,7 @@ def test_what_was_refused_waits_and_the_rest_does_not() -> None:
 
 
 def test_every_kind_of_task_asks_something() -> None:
-    for task in (CreateChild("lan"), RekeyIke(), Probe(), Close("told to", asked=True)):
+    for task in (CreateChild("lan"), RekeyIke(), Probe(), Close("told to")):
         assert len(all_of(Call, take_up(Step(an_sa(todo=(task,))), an_env()))) == 1
     for about in (RekeyChild(b"in_1"), DeleteChild(b"in_1")):
         assert len(all_of(Call, take_up(Step(an_sa(a_child(), todo=(about,))), an_env()))) == 1
@@ -280,7 +280,7 @@ CONTESTED = replace(REKEYING, doing=replace(REKEYING.doing, rival=Rival(b"anothe
 def test_closing_waits_for_the_new_ike_sa() -> None:
     """Whatever the peer has made of it must go too, and we do not know that yet."""
     done = step(replace(REKEYING, todo=(Probe(),)), Terminate(SPI_I), an_env())
-    assert done == Step(replace(REKEYING, todo=(Close("closed", asked=True),)))
+    assert done == Step(replace(REKEYING, todo=(Close("closed"),)))
 
 
 def test_replaced_by_another() -> None:

@@ -193,6 +193,9 @@ def test_untouched_windows_is_refused(peers: Peers, gateway: EdgeVpn, phone: Nod
 
     them.logged("NO_PROPOSAL_CHOSEN")
     gateway.logged("no-common-proposal")
+    told = gateway.run("diagnose", "last")
+    assert "modp1024" in told
+    assert "Run the script that `edgevpn device export` makes for Windows" in told
 
 
 def test_untouched_windows_is_let_in_where_the_owner_wants_it(
@@ -204,6 +207,8 @@ def test_untouched_windows_is_let_in_where_the_owner_wants_it(
 
     (session,) = gateway.device("phone")["sessions"]
     assert session["suite"] == UNTOUCHED_WINDOWS.suite
+    assert [each.partition(":")[0] for each in session["weak"]] == ["sha1", "prfsha1", "modp1024"]
+    assert "WEAK: sha1, prfsha1, modp1024" in gateway.run("status")
     assert ping(phone, host_a.lan.v4).passed
 
 

@@ -116,6 +116,25 @@ def pki_table(crls: Iterable[Path]) -> str:
     return f"[pki]\ncrl_files = {files}\n" if files else ""
 
 
+def test_a_site_that_is_revoked_while_it_is_up(
+    peers: Peers, cabinet: Cabinet, root: Made, site: Connection, gateway_a: Node, gateway_b: Node
+) -> None:
+    """Its tunnel goes within a second, and comes again when it is on the list no more."""
+    owner = holder(NAME, root)
+    a = replace(site, auth=cabinet.proof(root, holder("a.example", root)))
+    b = replace(site.mirrored(), auth=cabinet.proof(root, owner))
+    ours = peers.edgevpn(gateway_a, pki_table([cabinet.crl(root)]) + site_table(a, start="load"))
+    theirs = peers.strongswan(gateway_b, b)
+    ours.wait_up()
+
+    cabinet.crl(root, owner)
+
+    theirs.wait_down(within=1.0)
+    ours.logged(Reason.REVOKED_LEAF.value)
+    cabinet.crl(root)
+    ours.wait_up(within=60)
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.shown.__name__ for fault in FAULTS])
 def test_refused(
     peers: Peers,

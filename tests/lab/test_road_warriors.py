@@ -1,8 +1,11 @@
 """Phones and laptops of strongSwan's make, behind the home router: addresses, routes, and several of them at once."""
 
+import socket
+import time
 from base64 import b64decode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_address, ip_network
 
 import pytest
 
@@ -13,13 +16,15 @@ from tests.lab.network import Network, Node, guest_uplink, home_network
 from tests.lab.peers.edgevpn import EdgeVpn
 from tests.lab.peers.peer import eventually
 from tests.lab.peers.strongswan import StrongSwan
-from tests.lab.proofs import Cabinet
+from tests.lab.proofs import Cabinet, authority, holder
 from tests.lab.traffic import ping, transfer
 from tests.lab.visitors import (
     EVERYTHING,
     PASSWORD,
     PHONE,
     PSK,
+    ROUTER_V4,
+    ROUTER_V6,
     authority_of,
     by_certificate,
     by_password,
@@ -98,14 +103,52 @@ def test_both_are_kept(peers: Peers, gateway_a: Node, phone: Node, laptop: Node,
 
 
 def test_the_new_one_replaces_the_old(peers: Peers, gateway_a: Node, phone: Node, laptop: Node, host_a: Node) -> None:
+    """It takes over its addresses, and they stay its own when the old one is gone."""
     gateway = opened(peers, gateway_a, gateway_table(pool={"unique": "replace"}))
     first, second = twice(peers, phone, laptop, gateway)
+    before = first.addresses("road")
 
     come_in(second, gateway)
 
     first.wait_down("road")
-    assert len(gateway.device("phone")["sessions"]) == 1
+    assert second.addresses("road") == before == ["10.99.0.2", "fd99::2"]
+    (session,) = gateway.device("phone")["sessions"]
+    assert session["addresses"] == before
     assert ping(laptop, host_a.lan.v4).passed
+    assert ping(laptop, host_a.lan.v6).passed
+    assert ping(host_a, before[0]).passed
+
+
+def test_a_phone_without_mobike_reconnects_elsewhere(peers: Peers, gateway_a: Node, phone: Node, host_a: Node) -> None:
+    """As Android 11 does: it forgets its IKE SA without a word and logs in anew, and the LAN finds it where it was."""
+    pool = {"v4": "10.1.0.200-10.1.0.210", "v6": None, "proxy": True, "dns": [gateway_a.lan.v4], "unique": "replace"}
+    gateway = opened(peers, gateway_a, gateway_table(pool=pool))
+    client = peers.strongswan(phone, by_password(gateway, mobike=False))
+    come_in(client, gateway)
+    before = client.addresses("road")
+    assert before[0] == "10.1.0.200"
+
+    client.kill()
+    phone.restore()
+    client.start()
+    come_in(client, gateway)
+
+    assert client.addresses("road") == before
+    assert len(gateway.device("phone")["sessions"]) == 1
+    assert ping(host_a, "10.1.0.200").passed
+    assert ping(phone, host_a.lan.v4).passed
+
+
+def test_one_device_of_a_pool_is_in_once_only(peers: Peers, gateway_a: Node, phone: Node, laptop: Node) -> None:
+    """Though others of the pool may be in twice."""
+    gateway = opened(peers, gateway_a, gateway_table({"phone": PHONE | {"unique": "refuse"}}))
+    first, second = twice(peers, phone, laptop, gateway)
+
+    with pytest.raises(AssertionError):
+        come_in(second, gateway)
+
+    gateway.logged("second-refused")
+    assert first.is_up("road")
 
 
 def test_the_new_one_is_refused(peers: Peers, gateway_a: Node, phone: Node, laptop: Node, host_a: Node) -> None:
@@ -143,6 +186,31 @@ def test_revoked(peers: Peers, gateway_a: Node, phone: Node, host_a: Node) -> No
     gateway.logged(f"CN=laptop {Reason.BLOCKED.value}")
 
 
+def test_revoked_by_a_list_of_another_ca(peers: Peers, gateway_a: Node, phone: Node, laptop: Node) -> None:
+    """As soon as the file has changed; who is not in it does not notice."""
+    cabinet, root = Cabinet(peers.state / "certificates"), authority("Company root")
+    owners = {name: holder(f"{name}.example", root) for name in ("phone", "laptop")}
+    devices = {name: {"login": "certificate", "id": f"{name}.example"} for name in owners}
+    pki = {"trust": [str(cabinet.authority(root))], "crl_files": [str(cabinet.crl(root))]}
+    gateway = opened(peers, gateway_a, gateway_table(devices, pki=pki))
+    clients = {
+        name: peers.strongswan(node, by_certificate(gateway, cabinet.proof(root, owners[name]), f"{name}.example"))
+        for name, node in (("phone", phone), ("laptop", laptop))
+    }
+    for client in clients.values():
+        come_in(client, gateway)
+
+    cabinet.crl(root, owners["laptop"])
+
+    clients["laptop"].wait_down("road", within=1.0)
+    gateway.logged('device_shown_out device=laptop why="its certificate was revoked"')
+    assert gateway.log().count("device_shown_out") == 1
+    assert clients["phone"].is_up("road")
+    with pytest.raises(AssertionError):
+        clients["laptop"].initiate("road")
+    gateway.logged(Reason.REVOKED_LEAF.value)
+
+
 # --- routes --------------------------------------------------------------------------------------------------------
 
 
@@ -156,7 +224,8 @@ def test_split_tunnel(
 
     come_in(client, gateway)
 
-    assert remote_selectors(client) == set(networks)
+    assert remote_selectors(client) == {*networks, f"{ROUTER_V4}/32", f"{ROUTER_V6}/128"}  # it asks for names there
+    assert ping(phone, ROUTER_V4).passed
     assert ping(phone, host_a.lan.v4).passed
     assert ping(phone, host_a.lan.v6).passed
     with capturing(internet, "a") as seen:
@@ -172,7 +241,7 @@ def test_split_tunnel_of_one_device(peers: Peers, gateway_a: Node, phone: Node) 
 
     come_in(client, gateway)
 
-    assert remote_selectors(client) == {gateway_a.lan.net4}
+    assert remote_selectors(client) == {gateway_a.lan.net4, f"{ROUTER_V4}/32", f"{ROUTER_V6}/128"}
 
 
 def test_full_tunnel_to_the_internet(
@@ -191,16 +260,36 @@ def test_full_tunnel_to_the_internet(
     assert askers == {gateway.node.wan.v4, gateway.node.wan.v6, gateway_b.wan.v4, gateway_b.wan.v6}
 
 
-def test_a_pool_without_ipv6_takes_it_all_the_same(peers: Peers, gateway_a: Node, gateway_b: Node, phone: Node) -> None:
-    """So that clients which route by selectors do not let it out beside the tunnel."""
+def test_a_pool_without_ipv6_takes_it_all_the_same(
+    peers: Peers, gateway_a: Node, gateway_b: Node, phone: Node, internet: Node
+) -> None:
+    """It does not get out beside the tunnel; it is turned away at once, so that its user does not wait."""
     gateway = opened(peers, gateway_a, gateway_table(pool={"v6": None}))
+    client = peers.strongswan(phone, by_password(gateway))
+    assert ping(phone, gateway_b.wan.v6).passed
+
+    come_in(client, gateway)
+
+    v4, v6 = client.addresses("road")
+    assert (v4, ip_address(v6) in ip_network("fd00::/8")) == ("10.99.0.2", True)
+    assert remote_selectors(client) == set(EVERYTHING)
+    with capturing(internet, "home") as outside:
+        assert ping(phone, gateway_b.wan.v4).passed
+        began = time.monotonic()
+        with phone.socket(socket.AF_INET6, socket.SOCK_STREAM) as sock, pytest.raises(PermissionError):
+            sock.connect((gateway_b.wan.v6, 7777))
+        assert time.monotonic() - began < 3  # here the first answer comes before connect() has let go of its socket
+    assert not outside.strays()
+
+
+def test_ipv6_that_its_owner_lets_pass(peers: Peers, gateway_a: Node, gateway_b: Node, phone: Node) -> None:
+    gateway = opened(peers, gateway_a, gateway_table(pool={"v6": None}, firewall={"reject_v6": False}))
     client = peers.strongswan(phone, by_password(gateway))
 
     come_in(client, gateway)
 
     assert client.addresses("road") == ["10.99.0.2"]
-    assert remote_selectors(client) == set(EVERYTHING)
-    assert ping(phone, gateway_b.wan.v4).passed
+    assert ping(phone, gateway_b.wan.v6).passed
 
 
 # --- addresses -----------------------------------------------------------------------------------------------------
@@ -214,6 +303,25 @@ def test_fixed_addresses(peers: Peers, gateway_a: Node, phone: Node) -> None:
     come_in(client, gateway)
 
     assert client.addresses("road") == ["10.99.0.77", "fd99::77"]
+
+
+def test_the_prefix_of_the_provider(peers: Peers, gateway_a: Node, phone: Node) -> None:
+    """Devices have addresses out of it; when it changes they come in anew and have others."""
+    pool = {"v6": "::9:0:0:0/80", "v6_prefix_of": "lan", "proxy": True}
+    gateway_a.ip("address add 2001:db8:aa::1/64 dev lan nodad")
+    gateway = opened(peers, gateway_a, gateway_table(pool=pool))
+    client = peers.strongswan(phone, by_password(gateway))
+    come_in(client, gateway)
+    assert client.addresses("road") == ["10.99.0.2", "2001:db8:aa:0:9::2"]
+    assert ping(phone, "2001:db8:aa:0:9::1").passed
+
+    gateway_a.ip("address add 2001:db8:bb::1/64 dev lan nodad", "address delete 2001:db8:aa::1/64 dev lan")
+
+    client.wait_down("road")
+    gateway.logged("prefix_changed v6=2001:db8:bb:0:9::/80")
+    come_in(client, gateway)
+    assert client.addresses("road") == ["10.99.0.2", "2001:db8:bb:0:9::2"]
+    assert ping(phone, "2001:db8:bb:0:9::1").passed
 
 
 def test_a_lease_survives_a_restart(peers: Peers, gateway: EdgeVpn, phone: Node, laptop: Node) -> None:

@@ -85,6 +85,19 @@ def test_pss_is_answered_with_pss(tunnels: Tunnels, cabinet: Cabinet, root: Made
     tunnel.theirs.logged("authentication of 'a.example' with RSA_EMSA_PSS_SHA2_256")
 
 
+def test_pss_for_who_is_told(peers: Peers, network: Network, cabinet: Cabinet, root: Made, site: Connection) -> None:
+    """We call, and nothing is known yet of how the peer signs."""
+    a, b = proofs(cabinet, root, site, KINDS["pss-sha256"])
+    ours = peers.edgevpn(network["gateway_a"], site_table(a, start="wait", signature="pss"))
+    theirs = peers.strongswan(network["gateway_b"], b)
+    tunnel = Tunnel(network, ours, theirs, initiator=ours)
+
+    tunnel.up()
+
+    theirs.logged("authentication of 'a.example' with RSA_EMSA_PSS_SHA2_256")
+    tunnel.assert_carries()
+
+
 OLD_METHODS = {
     "rsa": "RSA signature",
     "p256": "ECDSA-256 signature",

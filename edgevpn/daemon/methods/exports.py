@@ -13,12 +13,14 @@ from edgevpn.api.records import CardField
 from edgevpn.config.credential import Psk
 from edgevpn.config.identity import Identity, IdentityKind
 from edgevpn.config.model import Config, Device
-from edgevpn.config.pool import Login, TunnelMode
+from edgevpn.config.pool import Login
 from edgevpn.daemon.configuration import Configuration, NotNow
 from edgevpn.daemon.devices import nt_hash_of
 from edgevpn.daemon.gateway import Gateway
 from edgevpn.daemon.keyring import server_names
 from edgevpn.daemon.passwords import nt_hash
+from edgevpn.daemon.peers import split_networks
+from edgevpn.daemon.prefixes import is_half
 from edgevpn.pki.bundle import Bundle
 from edgevpn.pki.certificate import is_self_issued
 from edgevpn.pki.container import Container, make_password, pkcs12_file
@@ -156,8 +158,8 @@ def _profile(config: Config, device: Device, login: PasswordLogin | PskLogin | C
         identity=identity_text(device.id),
         gateway=seen,
         login=login,
-        networks=device.networks if device.mode is TunnelMode.SPLIT else (),
-        dns=device.dns,
+        networks=tuple(each for each in split_networks(device, pool) if not is_half(each.network_address)),
+        dns=tuple(each for each in device.dns if not is_half(each)),  # what begins as the provider likes is told later
         domains=pool.domains,
         ends=device.expires,
     )

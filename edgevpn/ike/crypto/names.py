@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
-from edgevpn.ike.crypto.suite import ChildSuite, IkeSuite, TransformId
+from edgevpn.ike.crypto.suite import ChildSuite, IkeSuite, TransformId, weakness
 from edgevpn.ike.iana import Encr, Esn, Integ, Ke, Prf, TransformType
 
 # "{}" is the place of the Key Length attribute, in bits.
@@ -91,3 +91,14 @@ def suite_name(suite: IkeSuite | ChildSuite) -> str:
         for each in suite.algorithms
         if (each.transform_type, each.transform_id) not in left_out
     )
+
+
+def weak_points(*suites: IkeSuite | ChildSuite) -> tuple[str, ...]:
+    """What is weak in these suites, and why, each said once: "modp1024: an observer can compute ..."."""
+    found = (
+        (algorithm_name(each.transform_type, each.transform_id, each.key_length), why)
+        for suite in suites
+        for each in suite.algorithms
+        if (why := weakness(each.transform_type, each.transform_id))
+    )
+    return tuple(dict.fromkeys(f"{name}: {why}" for name, why in found))

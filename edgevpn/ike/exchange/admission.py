@@ -26,7 +26,7 @@ from edgevpn.ike.iana import NotifyType
 from edgevpn.ike.lifetime import established
 from edgevpn.ike.peer import NetworkSettings, Unique
 from edgevpn.ike.proving import Claim, LeasingAddress, Proven
-from edgevpn.ike.questions import Lease, Leased
+from edgevpn.ike.questions import Lease, Leased, Release
 from edgevpn.ike.session import NOTHING, Given, Session
 from edgevpn.ike.state import Established
 from edgevpn.ike.steps import (
@@ -44,9 +44,8 @@ from edgevpn.ike.wire.payloads import Identification, SecurityAssociation, Traff
 
 def admit(claim: Claim, proven: Proven, request: Request, env: Env) -> Step:
     """Let the peer in: at once, or when there is an address for it. `request` is what is to be answered."""
-    peer, who = claim.peers[0], proven.user or claim.remote_id
-    if peer.unique is Unique.REFUSE and not _begins_anew(claim) and env.stands(peer.name, who):
-        return _second_refused(claim, proven, request, who)
+    peer = claim.peers[0]
+    _check_shape(claim.asked)
     wants = wants_of(claim.asked.first(Configuration))
     if peer.pool is None or wants is None:
         return _establish(claim, proven, request, NOTHING, env)
@@ -54,18 +53,26 @@ def admit(claim: Claim, proven: Proven, request: Request, env: Env) -> Step:
     return Step(LeasingAddress(claim, proven, request), (asked,))
 
 
-def _second_refused(claim: Claim, proven: Proven, request: Request, who: Identification | str) -> Step:
+def on_leased(sa: LeasingAddress, leased: Leased, env: Env) -> Step:
+    """There is an address for the peer, or there is none."""
+    claim, peer = sa.claim, sa.claim.peers[0]
+    if leased.unique is not None:
+        claim = replace(claim, peers=(replace(peer, unique=leased.unique), *claim.peers[1:]))
+    settings = leased.settings or peer.pool or NetworkSettings()
+    given = Given(leased.addresses, settings) if leased.addresses else NOTHING
+    return _establish(claim, sa.proven, sa.request, given, env)
+
+
+def _second_refused(claim: Claim, proven: Proven, request: Request, given: Given) -> Step:
     """Another IKE SA stands; if its peer is dead that will be known soon, and the next try succeeds."""
     error = AuthenticationFailed("another IKE SA with this peer stands", Cause.SECOND_REFUSED)
     done = given_up(LeasingAddress(claim, proven, request), request, error)
-    return Step(done.sa, (*done.effects, Suspect(claim.peers[0].name, who)))
+    unused = (Release(claim.half_open.spi, given.addresses),) if given else ()
+    return Step(done.sa, (*done.effects, *unused, Suspect(claim.peers[0].name, _who(claim, proven))))
 
 
-def on_leased(sa: LeasingAddress, leased: Leased, env: Env) -> Step:
-    """There is an address for the peer, or there is none."""
-    settings = leased.settings or sa.claim.peers[0].pool or NetworkSettings()
-    given = Given(leased.addresses, settings) if leased.addresses else NOTHING
-    return _establish(sa.claim, sa.proven, sa.request, given, env)
+def _who(claim: Claim, proven: Proven) -> Identification | str:
+    return proven.user or claim.remote_id
 
 
 def _begins_anew(claim: Claim) -> bool:
@@ -75,7 +82,8 @@ def _begins_anew(claim: Claim) -> bool:
 
 def _establish(claim: Claim, proven: Proven, request: Request, given: Given, env: Env) -> Step:
     peer, half_open = claim.peers[0], claim.half_open
-    _check_shape(claim.asked)
+    if peer.unique is Unique.REFUSE and not _begins_anew(claim) and env.stands(peer.name, _who(claim, proven)):
+        return _second_refused(claim, proven, request, given)
     session = Session(proven.ours, proven.theirs, proven.user, claim.client, lent=given)
     narrowed = lending(peer, given, claim.client.asks_dhcp) if given else peer
     treated = adapted(narrowed, claim.client, half_open.nat.remote)

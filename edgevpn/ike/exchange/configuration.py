@@ -77,11 +77,12 @@ def reply(request: Configuration, given: Given) -> Configuration:
 def lending(peer: Peer, given: Given, broadcast: bool = False) -> Peer:
     """The peer with children for its addresses alone, and for the networks that it was told of.
 
-    `broadcast`: it asks for routes by DHCP, at an address that no network holds.
+    `broadcast`: it asks for routes by DHCP, at an address that no network holds, and so may who answers.
     """
     here, there = _selectors(given.settings.networks), _hosts(given.addresses)
-    if here and broadcast:
-        here = (*here, *_hosts((BROADCAST,)))
+    if here and broadcast and (server := given.settings.dhcp) is not None:
+        within = any(server in network for network in given.settings.networks)
+        here = (*here, *_hosts((BROADCAST,) if within else (BROADCAST, server)))
     return replace(peer, children=tuple(_between(peer.children, here, there)))
 
 

@@ -100,7 +100,7 @@ def choose(signing: Signing, audience: Audience) -> tuple[Credential, SignatureS
     usable = [
         (credential, ways[0])
         for credential in signing.credentials
-        if (ways := _ways(credential.kind, audience, signing.sha1))
+        if (ways := _ways(credential.kind, audience, signing))
     ]
     trusted = [pair for pair in usable if pair[0].authority in audience.authorities] or usable
     for fits in (audience.understands, lambda credential: credential.kind is KeyKind.RSA, lambda credential: True):
@@ -109,11 +109,12 @@ def choose(signing: Signing, audience: Audience) -> tuple[Credential, SignatureS
     raise AuthenticationFailed("no key of ours makes a signature that the peer can verify", Cause.CANNOT_SIGN)
 
 
-def _ways(kind: KeyKind, audience: Audience, sha1: bool) -> list[SignatureScheme]:
-    """Schemes for a key, that algorithm first which the peer uses itself: RSASSA-PSS is given to who gives it."""
-    ways = schemes(kind, audience.hashes, sha1)
+def _ways(kind: KeyKind, audience: Audience, signing: Signing) -> list[SignatureScheme]:
+    """Schemes for a key, that algorithm first which we are told, or which the peer uses itself."""
+    ways = schemes(kind, audience.hashes, signing.sha1)
     used = audience.used[1].algorithm if audience.used else Algorithm.PKCS1
-    return sorted(ways, key=lambda scheme: scheme.algorithm is not used)
+    first = Algorithm.PSS if signing.pss else used
+    return sorted(ways, key=lambda scheme: scheme.algorithm is not first)
 
 
 def signed(credential: Credential, scheme: SignatureScheme, signature: bytes) -> tuple[Payload, ...]:

@@ -39,6 +39,8 @@ def profile_file(profile: Profile, *, port: int | None = None, with_password: bo
     }
     if profile.networks:
         whole["split-tunneling"] = {"subnets": [str(each) for each in profile.networks]}
+    else:
+        whole["split-tunneling"] = {"block-ipv6": True}  # else it lets IPv6 out beside a tunnel that has none
     octets = json.dumps(whole, ensure_ascii=False, indent=2).encode() + b"\n"
     secret = isinstance(profile.login, CertificateLogin) or "shared_secret" in local
     return Artifact(profile.file_name("sswan"), Media.SSWAN, octets, secret=secret)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from edgevpn.api import ErrorCode, RpcError
+from edgevpn.config.reader import parse
+from edgevpn.daemon.caught import caught
 from edgevpn.daemon.control import Peer
 from edgevpn.daemon.methods.panel import is_panel
 from edgevpn.web.listening import tls
@@ -25,7 +27,11 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
 async def test_settings(served: Served) -> None:
     """The certificate is one that the panel can show, of a CA that has nothing to do with devices."""
     settings = await served.ask("web.settings")
-    assert (settings["listen"], settings["port"], settings["password_hash"]) == (["10.9.0.1", "127.0.0.1"], 8443, "")
+    home = parse(HOME, "home.toml", {})
+    spare = caught(home, home.pools[0])
+    assert spare is not None
+    assert settings["listen"] == ["10.9.0.1", str(spare.first), "127.0.0.1"]
+    assert (settings["port"], settings["password_hash"]) == (8443, "")
     assert isinstance(tls(settings["certificate"], settings["key"]), ssl.SSLContext)
     assert (await served.ask("web.settings"))["certificate"] == settings["certificate"]
     await served.certified()

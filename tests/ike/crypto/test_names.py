@@ -7,7 +7,7 @@ import pytest
 from edgevpn.config.keywords import KEYWORDS, Role
 from edgevpn.config.proposals import esp_proposal, ike_proposal
 from edgevpn.ike import iana
-from edgevpn.ike.crypto.names import algorithm_name, suite_name
+from edgevpn.ike.crypto.names import algorithm_name, suite_name, weak_points
 from edgevpn.ike.crypto.suite import CIPHERS, ChildSuite, IkeSuite, TransformId
 from edgevpn.ike.iana import Encr, Integ, Ke, Prf, TransformType
 
@@ -63,3 +63,13 @@ def test_suite_of_a_child() -> None:
     assert suite_name(plain) == str(esp_proposal(suite_name(plain))) == "chacha20poly1305-esn"
     pfs = ChildSuite(Encr.AES_CTR, 192, Integ.HMAC_SHA2_512_256, esn=False, ke=Ke.ECP_521)
     assert suite_name(pfs) == str(esp_proposal(suite_name(pfs))) == "aes192ctr-sha512-ecp521-noesn"
+
+
+def test_weak_points() -> None:
+    """Each is said once, whichever suite has it; a strong suite has none."""
+    legacy = IkeSuite(Encr.AES_CBC, 256, Integ.HMAC_SHA1_96, Prf.HMAC_SHA1, Ke.MODP_1024)
+    child = ChildSuite(Encr.AES_CBC, 256, Integ.HMAC_SHA1_96, esn=False)
+    weak = weak_points(legacy, child)
+    assert [each.partition(": ")[0] for each in weak] == ["sha1", "prfsha1", "modp1024"]
+    assert all(each.partition(": ")[2] for each in weak)
+    assert weak_points(ChildSuite(Encr.AES_GCM_16, 128, Integ.NONE, esn=True)) == ()

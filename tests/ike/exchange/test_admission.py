@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 import pytest
 
 from edgevpn.ike.contract import (
+    Env,
     IkeSaUp,
     InstallInbound,
     InstallOutbound,
@@ -117,12 +119,18 @@ def test_child_refused(policy: ChildPolicy, notify: NotifyType) -> None:
 # --- addresses -----------------------------------------------------------------------------------------------------
 
 
-def leased(opened: Opened, *addresses: object, settings: NetworkSettings | None = None) -> Step:
+def leased(
+    opened: Opened,
+    *addresses: object,
+    settings: NetworkSettings | None = None,
+    unique: Unique | None = None,
+    env: Env | None = None,
+) -> Step:
     """What comes of the answer to `Lease`."""
     step = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
     assert isinstance(step.sa, LeasingAddress)
-    answer = Leased(step.sa.spi, addresses, settings)  # type: ignore[arg-type]
-    return ike_auth.on_answer(step.sa, answer, opened.right)
+    answer = Leased(step.sa.spi, addresses, settings, unique)  # type: ignore[arg-type]
+    return ike_auth.on_answer(step.sa, answer, env or opened.right)
 
 
 def test_lease() -> None:
@@ -220,8 +228,27 @@ def test_another_device_of_the_same_name() -> None:
 
     opened = both(CLIENT, replace(POOL, unique=Unique.REFUSE))
     env = replace(opened.right, stands=lambda peer, identity: (peer, identity) == ("left", LEFT_ID))
-    step = ike_auth.on_request(opened.half_open, opened.request(), env)
+    step = leased(opened, V4, env=env)
     assert the(Report, step).cause is Cause.SECOND_REFUSED
+    assert the(Release, step) == Release(opened.half_open.spi, (V4,))
+
+
+def test_a_device_differs_from_its_pool() -> None:
+    """What a second session means is its own affair."""
+    for pool, device in itertools.permutations((Unique.SHARE, Unique.REPLACE, Unique.REFUSE), 2):
+        opened = both(CLIENT, replace(POOL, unique=pool))
+        step = leased(opened, V4, unique=device, env=replace(opened.right, stands=lambda peer, identity: True))
+        assert isinstance(step.sa, Closed) == (device is Unique.REFUSE)
+        assert bool([each for each in step.effects if isinstance(each, Supersede)]) == (device is Unique.REPLACE)
+
+
+def test_a_message_of_the_wrong_shape_costs_no_address() -> None:
+    opened = both(CLIENT, POOL)
+    request = opened.request()
+    asked = tuple(each for each in request.payloads if not isinstance(each, TrafficSelectorsI))
+    step = ike_auth.on_request(opened.half_open, replace(request, payloads=asked), opened.right)
+    assert isinstance(step.sa, Closed)
+    assert kinds(step) == [Respond, Report]
 
 
 # --- two endpoints -------------------------------------------------------------------------------------------------

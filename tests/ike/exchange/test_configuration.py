@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 
 import pytest
 
@@ -95,10 +95,15 @@ def test_client_gets_its_address_alone() -> None:
 
 
 def test_client_that_asks_for_routes_by_dhcp() -> None:
-    """Its broadcast goes through a split tunnel too; a full one has it in any case."""
+    """Its broadcast and the answer go through a split tunnel too; a full one has them in any case."""
     peer = replace(TO_LEFT, children=(FULL,))
-    (split,) = configuration.lending(peer, Given((V4,), SETTINGS), broadcast=True).children
-    assert split.ts_local == selectors("10.2.0.0/23", "fd00:2::/48", "255.255.255.255/32")
+    for server, more in (("10.9.0.1", ("10.9.0.1/32",)), ("10.2.1.1", ())):
+        given = Given((V4,), replace(SETTINGS, dhcp=IPv4Address(server)))
+        (split,) = configuration.lending(peer, given, broadcast=True).children
+        assert split.ts_local == selectors("10.2.0.0/23", "fd00:2::/48", "255.255.255.255/32", *more)
+        assert configuration.lending(peer, given) == configuration.lending(peer, Given((V4,), SETTINGS))
+    (silent,) = configuration.lending(peer, Given((V4,), SETTINGS), broadcast=True).children
+    assert silent.ts_local == selectors("10.2.0.0/23", "fd00:2::/48")
     (full,) = configuration.lending(peer, Given((V4,)), broadcast=True).children
     assert full.ts_local == FULL.ts_local
 

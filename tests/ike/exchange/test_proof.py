@@ -117,6 +117,15 @@ def test_scheme() -> None:
     assert choose(Signing((P256,)), replace(MODERN, hashes=None))[1] == OLD_ECDSA[KeyKind.P256]
 
 
+def test_pss_for_who_is_told() -> None:
+    """Where the peer can verify it, whatever it uses itself; a key of another kind signs as it does anyway."""
+    pkcs1 = SignatureScheme(AuthMethod.DIGITAL_SIGNATURE, Algorithm.PKCS1, SHA2_256)
+    for audience in (MODERN, replace(MODERN, used=(KeyKind.RSA, pkcs1))):
+        assert choose(Signing((RSA,), pss=True), audience)[1].algorithm is Algorithm.PSS
+    assert choose(Signing((RSA,), pss=True), replace(MODERN, hashes=None))[1] == RSA_SHA1
+    assert choose(Signing((P256,), pss=True), MODERN)[1].algorithm is Algorithm.ECDSA
+
+
 def test_pss_for_who_uses_it() -> None:
     pss = SignatureScheme(AuthMethod.DIGITAL_SIGNATURE, Algorithm.PSS, SHA2_256)
     assert choose(Signing((RSA,)), replace(MODERN, used=(KeyKind.RSA, pss)))[1] == pss

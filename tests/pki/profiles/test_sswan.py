@@ -81,7 +81,8 @@ def test_schema_is_one() -> None:
 def test_schema_holds(login: str, names: str, split: bool) -> None:
     found = read(profile_file(profile(login, names, split=split)))
     assert NAMES[names][0] in found["name"]
-    assert ("split-tunneling" in found) == split
+    assert ("subnets" in found["split-tunneling"]) == split
+    assert ("block-ipv6" in found["split-tunneling"]) != split
 
 
 def test_password() -> None:
