@@ -72,7 +72,7 @@ ORDERS = {
     "daemon": (
         {"service"},
         {"methods", "telling", "supervisor"},
-        {"gateway", "configuration", "restoring", "panel_place", "logbook"},
+        {"gateway", "configuration", "restoring", "panel_place", "logbook", "bench"},
         {"kernel_events"},
         {"backup", "plans", "ways"},
         {"reception", "metrics", "doctor"},

@@ -93,6 +93,7 @@ def _add_daemon(verbs: Verbs) -> None:
     )
     repair = verbs.add_parser("repair", parents=[daemon, _json()], help="put back what somebody has taken away from us")
     repair.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    verbs.add_parser("bench", parents=[_json()], help="measure what this machine can do: some seconds, as root")
     verbs.add_parser("offload", parents=[daemon, _json()], help="show who ciphers, how fast, and what each SA uses")
     verbs.add_parser("reload", parents=[daemon], help="have the daemon read its file again")
     web = verbs.add_parser("web", parents=[daemon], help="serve the panel, in the foreground")

@@ -44,6 +44,10 @@ def _carry_out(options: argparse.Namespace, run: Run | None) -> int:
         from edgevpn.cli.simulate import simulate
 
         return simulate(options)
+    if options.verb == "bench":
+        from edgevpn.cli.bench import bench
+
+        return bench(options)
     from edgevpn.cli import daemon, diagnose, panel
 
     if options.verb in diagnose.VERBS:
