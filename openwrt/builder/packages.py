@@ -37,6 +37,8 @@ KERNEL = (
     "kmod-ipsec4",
     "kmod-ipsec6",
     "kmod-xfrm-interface",
+    "kmod-nf-conntrack-netlink",  # connections that began before their tunnel are forgotten
+    "kmod-veth",  # ciphers are tried over a cable of their own
     "kmod-crypto-gcm",
     "kmod-crypto-sha256",
     "kmod-crypto-sha512",

@@ -25,6 +25,7 @@ IN_EVERY_FEED = {
     *(f"python3-{name}" for name in ("light", "asyncio", "codecs", "ctypes", "logging", "lzma", "openssl")),
     *(f"python3-{name}" for name in ("multiprocessing", "urllib", "uuid", "xml", "cryptography")),
     *("kmod-ipsec", "kmod-ipsec4", "kmod-ipsec6", "kmod-xfrm-interface", "kmod-crypto-gcm", "kmod-crypto-sha256"),
+    *("kmod-nf-conntrack-netlink", "kmod-veth"),
     *("kmod-crypto-sha512", "kmod-crypto-chacha20poly1305", "luci-base", "rpcd-mod-ucode"),
 }
 # This one came with 24.10.
