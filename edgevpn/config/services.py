@@ -148,7 +148,7 @@ class Crypto:
         FLAG,
         "Send packets through each cipher of the kernel before it is offered, and leave out those that fail.",
         True,
-        effect=Effect.RESTART,
+        effect=Effect.NEXT,
     )
 
 

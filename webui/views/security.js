@@ -4,9 +4,9 @@ import { get, post, put } from '../api.js';
 import { qrCode } from '../chart.js';
 import { fill, h } from '../dom.js';
 import { t } from '../i18n.js';
+import { choiceKey, flagKey, keysForm, listKey } from '../keys.js';
 import { button, card, copyable, field, form, notice, save, secretField, sure } from '../parts.js';
 import { certificateList } from './certificates.js';
-import { choiceKey, flagKey, keysForm, listKey } from './settings.js';
 
 export function security(config, page, certificates) {
 	return [card(t('security.password'), passwordForm()), card(t('security.totp'), page.panel.totp ? withoutTotp(page) : withTotp(page)),
@@ -64,6 +64,6 @@ function cryptoForm(config, page) {
 		choiceKey('pki.revocation', t('crypto.revocation'), pki.revocation, ['strict', 'soft', 'off'].map(each => [each, t(`revocation.${each}`)]), { expert: true }),
 		choiceKey('pki.key_type', t('crypto.key'), pki.key_type, ['rsa2048', 'rsa3072', 'rsa4096', 'ecdsa256', 'ecdsa384'].map(each => [each, each]), { expert: true, hint: t('crypto.key.hint') }),
 		listKey('crypto.order', t('crypto.order'), crypto.order, { expert: true, hint: t('crypto.order.hint') }),
-		flagKey('crypto.self_test', t('crypto.test'), crypto.self_test, { expert: true, hint: t('settings.restart') })
+		flagKey('crypto.self_test', t('crypto.test'), crypto.self_test, { expert: true })
 	], page);
 }
