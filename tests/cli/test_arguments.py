@@ -52,7 +52,16 @@ def choices(of: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Argumen
 
 def test_every_verb_is_carried_out_by_somebody() -> None:
     verbs = dict(choices(parser()))
-    assert verbs.keys() == {"run", "simulate", *FILE_VERBS, *UPKEEP_VERBS, *daemon.VERBS, *diagnose.VERBS, *panel.VERBS}
+    assert verbs.keys() == {
+        "run",
+        "simulate",
+        "bench",
+        *FILE_VERBS,
+        *UPKEEP_VERBS,
+        *daemon.VERBS,
+        *diagnose.VERBS,
+        *panel.VERBS,
+    }
     assert {*upkeep.VERBS, "pki"} == {*UPKEEP_VERBS}
     assert dict(choices(verbs["pki"])).keys() == upkeep.PKI.keys()
     for verb, group in (("config", config.VERBS), ("device", device.VERBS), ("site", site.VERBS)):
