@@ -5,17 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from edgevpn.cli.editing import change, now, read_secret, tables_of, told, whole
+from edgevpn.cli.editing import change, given_value, now, tables_of, told, whole
 from edgevpn.cli.output import BAD_CONFIG, GOOD, as_json, counted, table, warn
 from edgevpn.config.changes import set_key, unset_key
-from edgevpn.config.errors import ConfigError, Problem, Refused, dotted, plain
+from edgevpn.config.errors import ConfigError, Problem, plain
 from edgevpn.config.explain import explain, reference
-from edgevpn.config.nouns import setting_at
 from edgevpn.config.reader import load
 from edgevpn.config.schema import schema
 from edgevpn.config.show import complete_text, masked, masked_tables
 from edgevpn.config.store import Store
-from edgevpn.config.words import path_of, value_of
+from edgevpn.config.words import path_of
 
 
 def check(options: argparse.Namespace) -> int:
@@ -65,13 +64,7 @@ def _explain(options: argparse.Namespace) -> int:
 
 def _set(options: argparse.Namespace) -> int:
     path = path_of(options.key)
-    setting = setting_at(path)
-    if options.value == ["-"]:
-        value: object = read_secret()
-    elif setting.secret:
-        raise Refused(f"{dotted(path)} does not belong on the command line, where others see it", "write - and type it")
-    else:
-        value = value_of(setting, options.value)
+    value = given_value(path, options)
     return change(options, lambda old: set_key(old, path, value))
 
 

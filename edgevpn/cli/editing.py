@@ -12,7 +12,7 @@ from pathlib import Path
 from edgevpn.cli.output import BAD_CONFIG, GOOD, as_json, warn
 from edgevpn.config.diff import plain
 from edgevpn.config.errors import Path as KeyPath
-from edgevpn.config.errors import Refused, shown
+from edgevpn.config.errors import Refused, dotted, shown
 from edgevpn.config.model import Config
 from edgevpn.config.nouns import setting_at
 from edgevpn.config.reader import load
@@ -27,6 +27,16 @@ from edgevpn.config.words import takes, value_of
 def now() -> datetime:
     """What time it is."""
     return datetime.now(UTC)
+
+
+def given_value(path: KeyPath, options: argparse.Namespace) -> object:
+    """What `config set` gives a key: the words that follow it, or what is typed for -. Raises Refused for a secret."""
+    setting = setting_at(path)
+    if options.value == ["-"]:
+        return read_secret()
+    if setting.secret:
+        raise Refused(f"{dotted(path)} does not belong on the command line, where others see it", "write - and type it")
+    return value_of(setting, options.value)
 
 
 def change(options: argparse.Namespace, what: Change) -> int:

@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from edgevpn.api import records
-from edgevpn.cli.editing import keys_of, read_secret
+from edgevpn.cli.editing import given_value, keys_of, read_secret
 from edgevpn.cli.files import write_artifact
 from edgevpn.cli.listing import cell, rows_of
 from edgevpn.cli.output import GOOD, as_json, table, warn
 from edgevpn.cli.status import moment, octets
 from edgevpn.client import UP_TIMEOUT, Client
-from edgevpn.config.errors import Refused, dotted
+from edgevpn.config.errors import Refused
 from edgevpn.config.nouns import setting_at
-from edgevpn.config.words import path_of, value_of
+from edgevpn.config.words import path_of
 
 SLOW = 60.0
 """Seconds for what makes keys."""
@@ -216,13 +216,7 @@ def _show(client: Client, options: argparse.Namespace) -> int:
 
 def _set(client: Client, options: argparse.Namespace) -> int:
     path = path_of(options.key)
-    setting = setting_at(path)
-    if options.value == ["-"]:
-        value: object = read_secret()
-    elif setting.secret:
-        raise Refused(f"{dotted(path)} does not belong on the command line, where others see it", "write - and type it")
-    else:
-        value = value_of(setting, options.value)
+    value = given_value(path, options)
     return told(client.call("config.set", values={options.key: value}), options)
 
 
