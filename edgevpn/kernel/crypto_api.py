@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROC_CRYPTO = Path("/proc/crypto")
+END = "\n\n"  # of a block
 
 # What drivers of accelerators are called: engines beside the CPU, none of which is one of its instructions.
 ACCELERATORS = (
@@ -57,14 +58,15 @@ def is_accelerator(driver: str) -> bool:
 def driver_of(algorithm: str, source: Path = PROC_CRYPTO) -> Driver | None:
     """The driver in use for an algorithm; None where there is none yet, or this kernel does not say."""
     with suppress(OSError):
-        found = [driver for driver in drivers(source.read_text()) if driver.algorithm == algorithm]
+        blocks = (block for block in source.read_text().split(END) if algorithm in block)  # few of many: each SA asks
+        found = [driver for driver in drivers(END.join(blocks)) if driver.algorithm == algorithm]
         return max(found, key=lambda driver: driver.priority, default=None)
     return None
 
 
 def drivers(text: str) -> Iterator[Driver]:
     """All that may be used, in the kernel's order: blocks of "key : value", with an empty line after each."""
-    for block in text.split("\n\n"):
+    for block in text.split(END):
         pairs = (line.partition(":")[::2] for line in block.splitlines())
         values = {key.strip(): value.strip() for key, value in pairs}
         if "driver" in values and values.get("internal") != "yes":
