@@ -1,10 +1,8 @@
 /* The frame around the views: who is logged in, which view is shown, what is above all of them. */
 
 import { ApiError, get, post, setToken, whenLoggedOut } from './api.js';
-import { confirmBar, resume } from './confirm.js';
 import { fill, h } from './dom.js';
 import { chooseLanguage, currentLanguage, languages, loadLanguage, t } from './i18n.js';
-import * as live from './live.js';
 import { button, errorText, state } from './parts.js';
 
 /* Each view is fetched when it is wanted: the first page is there at once. */
@@ -19,6 +17,9 @@ const VIEWS = {
 	site: () => import('./views/site.js'),
 	welcome: () => import('./views/setup.js')
 };
+/* What only somebody who is logged in needs: the stream of events, and the bar that asks whether a change stands. */
+let live = null;
+let confirm = null;
 const NAVIGATION = [['', 'nav.home'], ['settings', 'nav.settings'], ['logs', 'nav.logs']];
 
 const main = h('main', { id: 'main', tabindex: '-1' });
@@ -74,7 +75,7 @@ async function route() {
 	const heading = main.querySelector('h1');
 	document.title = [heading?.textContent, panel.title || 'edgevpn'].filter(Boolean).join(' – ');
 	heading?.setAttribute('tabindex', '-1');
-	if (!confirmBar().contains(document.activeElement))
+	if (!confirm?.confirmBar().contains(document.activeElement))
 		heading?.focus({ preventScroll: true });
 	scrollTo(0, 0);
 }
@@ -112,7 +113,7 @@ function frame() {
 			h('a', { class: 'brand', href: '#/' }, h('img', { src: '/icon.svg', alt: '', width: 28, height: 28 }), h('span', {}, panel.title || 'edgevpn')),
 			inside && h('nav', { 'aria-label': t('nav') }, NAVIGATION.map(([word, label]) => h('a', { href: `#/${word}` }, t(label)))),
 			h('div', { class: 'corner' }, languageChoice(), inside && button(t('log_out'), logOut, { kind: 'quiet' }))),
-		banners, confirmBar(), main);
+		banners, confirm?.confirmBar(), main);
 	banner('plain', !panel.https, t('banner.plain'));
 }
 
@@ -132,14 +133,23 @@ async function logOut() {
 async function enter(csrf) {
 	setToken(csrf);
 	panel = { ...panel, csrf, setup: '' };
+	await fetchInside();
 	live.start();
 	frame();
-	resume();
+	confirm.resume();
 	await route();
 }
 
+async function fetchInside() {
+	if (live)
+		return;
+	[live, confirm] = await Promise.all([import('./live.js'), import('./confirm.js')]);
+	live.on('logged_out', () => outside());
+	live.on('daemon', ({ reachable }) => banner('daemon', !reachable, t('banner.daemon')));
+}
+
 async function outside() {
-	live.stop();
+	live?.stop();
 	setToken('');
 	panel = await get('/panel');
 	frame();
@@ -159,8 +169,6 @@ async function begin() {
 	await loadLanguage();
 	panel = await get('/panel');
 	whenLoggedOut(() => { if (panel.csrf) outside(); });
-	live.on('logged_out', () => outside());
-	live.on('daemon', ({ reachable }) => banner('daemon', !reachable, t('banner.daemon')));
 	addEventListener('hashchange', route);
 	frame();
 	if (ticket && !panel.csrf && !panel.setup) {
