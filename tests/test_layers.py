@@ -76,7 +76,7 @@ ORDERS = {
         {"kernel_events"},
         {"backup", "plans", "ways"},
         {"reception", "metrics", "doctor"},
-        {"informing"},
+        {"census", "informing", "surroundings"},
         {"visitors", "wall", "runner", "certificates", "control", "key_log", "transport", "recent", "parameters"},
         {"meter", "tally"},
         {"device_status"},

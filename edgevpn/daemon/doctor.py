@@ -16,11 +16,13 @@ from edgevpn.api import SiteStatus
 from edgevpn.api.records import Health
 from edgevpn.config.model import Config
 from edgevpn.config.values import Address
+from edgevpn.daemon.census import Census
 from edgevpn.daemon.ciphers import Ciphers, insisted
 from edgevpn.daemon.hardware import Hardware, Insisted, Stranger
 from edgevpn.daemon.health import Ends, Facts, Firewall, Lookup, Silent, judged
 from edgevpn.daemon.options import Ports
 from edgevpn.daemon.speeds import Speeds
+from edgevpn.daemon.surroundings import Surroundings
 from edgevpn.diagnosis.entry import Language
 from edgevpn.kernel.contract import Features
 from edgevpn.kernel.errors import KernelError
@@ -41,6 +43,12 @@ class Patient(Protocol):
     """What is examined: the gateway, as far as that matters here."""
 
     @property
+    def census(self) -> Census: ...
+
+    @property
+    def surroundings(self) -> Surroundings: ...
+
+    @property
     def speeds(self) -> Speeds: ...
 
     @property
@@ -51,15 +59,6 @@ class Patient(Protocol):
     def features(self) -> Features: ...
 
     def served(self) -> tuple[Address, ...]: ...
-
-    def source_for(self, remote: Address) -> Address | None: ...
-
-    async def resolve(self, name: str) -> tuple[Address, ...]: ...
-
-    @property
-    def site_names(self) -> tuple[str, ...]: ...
-
-    def site_status(self, name: str) -> SiteStatus: ...
 
     def uplinks(self) -> frozenset[str]: ...
 
@@ -92,7 +91,7 @@ class Doctor:
             features=self.patient.features(),
             carries_traffic=self.carries_traffic,
             served=self.patient.served(),
-            outside=tuple(found for far in FAR if (found := self.patient.source_for(far)) is not None),
+            outside=tuple(found for far in FAR if (found := self.patient.surroundings.source_for(far)) is not None),
             lookups=tuple([await self._lookup(name) for name in config.pki.public_name]),
             certificates=certificates,
             faults=faults,
@@ -121,8 +120,9 @@ class Doctor:
             return Firewall(unread=str(error))
 
     def _sites(self) -> list[SiteStatus]:
+        census = self.patient.census
         try:
-            return [self.patient.site_status(name) for name in self.patient.site_names]
+            return [census.site_status(name) for name in census.site_names]
         except KernelError:
             return []  # the check of the kernel says more
 
@@ -131,7 +131,7 @@ class Doctor:
             return Lookup(str(name), (name,))
         try:
             async with asyncio.timeout(PATIENCE):
-                return Lookup(name, await self.patient.resolve(name))
+                return Lookup(name, await self.patient.surroundings.resolve(name))
         except (OSError, TimeoutError, UnicodeError):
             return Lookup(name, ())
 

@@ -3,50 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import os
-import random
-import socket
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from pathlib import Path as FilePath
 from typing import Any
 
-from edgevpn.api import SiteStatus
-from edgevpn.api.records import DeviceStatus
 from edgevpn.config.diff import difference
-from edgevpn.config.model import Config, Device, Site
+from edgevpn.config.model import Config, Site
 from edgevpn.config.model import Gateway as GatewaySettings
 from edgevpn.daemon.answers import Answers
+from edgevpn.daemon.census import Census
 from edgevpn.daemon.certificates import NONE, Certificates, needs_certificates
 from edgevpn.daemon.dataplane import Dataplane
 from edgevpn.daemon.detours import Detours
-from edgevpn.daemon.device_status import device_status, session_status
 from edgevpn.daemon.guard import UNGUARDED, Guard
 from edgevpn.daemon.homes import Home, homes, site_home
 from edgevpn.daemon.informing import Informer, doors
 from edgevpn.daemon.keeper import IpAddress, Keeper
 from edgevpn.daemon.kernel_events import KernelEvents
 from edgevpn.daemon.keyring import Keyring
-from edgevpn.daemon.leases import Leases
 from edgevpn.daemon.logs import note
-from edgevpn.daemon.meter import Ask, Meter, Owner
+from edgevpn.daemon.meter import Meter, Owner
 from edgevpn.daemon.news import News
-from edgevpn.daemon.offload_report import Owned
 from edgevpn.daemon.options import Ports, StartFailed
 from edgevpn.daemon.peers import peers
 from edgevpn.daemon.prefixes import follows, resolved
 from edgevpn.daemon.reception import Reception
 from edgevpn.daemon.runner import Runner
 from edgevpn.daemon.speeds import Speeds, Trial
-from edgevpn.daemon.status import UP, Seen, site_status
+from edgevpn.daemon.surroundings import Surroundings
 from edgevpn.daemon.tally import Tally
-from edgevpn.daemon.transport import Transport, source_for
+from edgevpn.daemon.transport import Transport
 from edgevpn.daemon.upholding import Upholding
 from edgevpn.daemon.usage import Amount
 from edgevpn.daemon.visitors import Visitors
@@ -70,7 +62,7 @@ from edgevpn.ike.endpoint import Endpoint
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.questions import Question
-from edgevpn.ike.state import Established, Path
+from edgevpn.ike.state import Path
 from edgevpn.ike.table import WithPeer
 from edgevpn.kernel.contract import Features, Kernel
 from edgevpn.kernel.errors import KernelError
@@ -159,6 +151,16 @@ class Gateway:
             retransmit_tries=timing.retransmit_tries,
         )
         self._endpoint = Endpoint((), os.urandom, settings)
+        self.census = Census(
+            lambda: self._config,
+            self._keepers,
+            self._endpoint,
+            self._dataplane,
+            self.visitors,
+            self._answers,
+            self._clock,
+        )
+        self.surroundings = Surroundings(self._dataplane, self._listened, self.certificates.settled, self.news.site)
         reception = Reception(
             self._keepers,
             self.visitors,
@@ -232,7 +234,7 @@ class Gateway:
     def tick(self) -> None:
         """Once in a while: count what has gone through, and show out whose time is over."""
         with suppress(KernelError):
-            self.meter.look(self.survey())
+            self.meter.look(self.census.survey())
         self.visitors.tick()
 
     # --- configuration ---
@@ -299,7 +301,7 @@ class Gateway:
         stay = {home.name for home in homes(config)} - dropped
         gone = [home for name, home in self._homes.items() if name not in stay]
         without_home = {peer for home in gone for peer in home.peers}
-        sites = [name for name in self.site_names if name in without_home and self._established(name)]
+        sites = [name for name in self.census.site_names if name in without_home and self.census.is_up(name)]
         devices = [visit.device for visit in self.visitors.sessions if visit.device and visit.peer in without_home]
         return tuple(dict.fromkeys((*sites, *devices, *self.visitors.leaving(config))))
 
@@ -310,7 +312,7 @@ class Gateway:
             raise StartFailed(f"{home.name}: {error}") from error
         self._homes[home.name] = home
         if site is not None:
-            keeper = self._keepers[site.name] = Keeper(site, self, self, self._ports)
+            keeper = self._keepers[site.name] = Keeper(site, self, self.surroundings, self._ports)
             self._tasks[site.name] = self._group.create_task(self._guard.keep(keeper.run, f"site {site.name}"))
             keeper.start()
 
@@ -367,62 +369,6 @@ class Gateway:
     def keeper(self, name: str) -> Keeper | None:
         """The keeper of that site, if it is configured."""
         return self._keepers.get(name)
-
-    def survey(self) -> Ask:
-        """What the kernel has counted by now for all children, for whoever asks about many. Raises KernelError."""
-        return self._dataplane.survey()
-
-    def site_status(self, name: str, ask: Ask | None = None) -> SiteStatus:
-        """The state of one site. KeyError if there is none. Raises KernelError."""
-        keeper = self._keepers[name]
-        epoch = time.time() - self._clock()
-        seen = Seen(keeper.is_trying, keeper.why)
-        return site_status(keeper.site, self._established(name), seen, ask or self._dataplane.traffic, epoch)
-
-    def device_status(self, device: Device, ask: Ask | None = None) -> DeviceStatus:
-        """The state of one device. Raises KernelError."""
-        epoch = time.time() - self._clock()
-        sessions = [
-            session_status(visit, sa, ask or self._dataplane.traffic, epoch)
-            for visit in self.visitors.sessions.of(device.name)
-            if isinstance(sa := self._endpoint.sa(visit.spi), Established)
-        ]
-        refusal = self._answers.devices.refusal(device)
-        return device_status(device, refusal, sessions, self.visitors.usage.of(device.name), datetime.now(UTC).date())
-
-    def children(self) -> list[Owned]:
-        """All CHILD SAs that are up, and whose they are."""
-        up = [sa for sa in self._endpoint.sas if isinstance(sa, Established)]
-        return [Owned(self._owner(sa), child) for sa in up for child in sa.children if child.phase in UP]
-
-    def _owner(self, sa: Established) -> str:
-        visit = self.visitors.sessions.get(sa.spi)
-        return (visit and visit.device) or sa.peer.name
-
-    @property
-    def devices(self) -> tuple[Device, ...]:
-        """All devices, in the order of the file."""
-        return self._config.devices if self._config else ()
-
-    @property
-    def site_names(self) -> tuple[str, ...]:
-        """All sites, in the order of the file."""
-        return tuple(site.name for site in self._config.sites) if self._config else ()
-
-    def is_up(self, site: str) -> bool:
-        """Whether a site has an IKE SA."""
-        return bool(self._established(site))
-
-    @property
-    def ike_sas(self) -> tuple[int, int]:
-        """How many IKE SAs are up, and how many are coming up."""
-        up = sum(isinstance(sa, Established) for sa in self._endpoint.sas)
-        return up, len(self._endpoint.sas) - up
-
-    @property
-    def leases(self) -> Leases:
-        """Which addresses are lent."""
-        return self._answers.leases
 
     @property
     def kernel(self) -> Kernel:
@@ -498,46 +444,8 @@ class Gateway:
         """All IKE SAs with a peer, those under way included."""
         return self._endpoint.sas_of(peer)
 
-    async def resolve(self, name: str) -> tuple[IpAddress, ...]:
-        """The addresses of a name, of the IP versions that we serve; OSError if there are none."""
-        assert self._config is not None
-        versions = {address.version for address in self._config.gateway.listen}
-        found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_DGRAM)
-        addresses = dict.fromkeys(ip_address(sockaddr[0]) for *_, sockaddr in found)
-        usable = tuple(address for address in addresses if address.version in versions)
-        if not usable:
-            raise OSError(errno.EAFNOSUPPORT, "no address of an IP version that gateway.listen has")
-        return usable
-
-    def source_for(self, remote: IpAddress) -> IpAddress | None:
-        """The address that packets to `remote` leave from."""
-        return source_for(remote)
-
-    async def certificates_read(self) -> None:
-        """Wait until all certificates that there are have been read."""
-        await self.certificates.settled.wait()
-
-    def chance(self) -> float:
-        """A number from 0 to 1."""
-        return random.random()  # noqa: S311 - spreads retries, keeps nothing secret
-
-    def met(self, site: str, addresses: tuple[IpAddress, ...]) -> None:
-        """A site's peer will be called at these addresses."""
-        try:
-            self._dataplane.meet(site, addresses)
-        except KernelError as error:
-            note(log, logging.ERROR, "routes_not_set", site=site, why=error)
-
-    def set_traps(self, site: str, local: IpAddress, remote: IpAddress) -> None:
-        """Have the kernel tell of packets for the site's children."""
-        try:
-            self._dataplane.set_traps(site, local, remote)
-        except KernelError as error:
-            note(log, logging.ERROR, "site_not_trapped", site=site, why=error)
-
-    def changed(self, site: str) -> None:
-        """What is known of a site is not what it was."""
-        self.news.site(site)
+    def _listened(self) -> tuple[IpAddress, ...]:
+        return self._config.gateway.listen if self._config else ()
 
     def _count(self, owner: Owner, amount: Amount) -> None:
         if owner.device:
@@ -564,9 +472,6 @@ class Gateway:
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> object:
         return self._group.create_task(self._guard.wait(work, "answer"))
-
-    def _established(self, peer: str) -> list[Established]:
-        return [sa for sa in self.sas_of(peer) if isinstance(sa, Established)]
 
     # --- what comes from outside ---
 

@@ -241,8 +241,8 @@ class Service:
 
     def _status(self) -> str:
         """A line for whoever supervises."""
-        names = self._gateway.site_names
-        up = sum(self._gateway.is_up(name) for name in names)
+        names = self._gateway.census.site_names
+        up = sum(self._gateway.census.is_up(name) for name in names)
         return f"{up} of {len(names)} sites up, {len(self._gateway.visitors.sessions)} devices in"
 
     def _on_configuration(self, reloaded: Any) -> None:

@@ -89,13 +89,13 @@ class Telling:
         changed = self._gateway.news.take()
         try:
             if self._channel.hears("site"):
-                known = set(self._gateway.site_names)
+                known = set(self._gateway.census.site_names)
                 for name in (each for each in changed.sites if each in known):
-                    self._channel.publish("site", self._gateway.site_status(name))
+                    self._channel.publish("site", self._gateway.census.site_status(name))
             if self._channel.hears("device"):
-                devices = {device.name: device for device in self._gateway.devices}
+                devices = {device.name: device for device in self._gateway.census.devices}
                 for name in (each for each in changed.devices if each in devices):
-                    self._channel.publish("device", self._gateway.device_status(devices[name]))
+                    self._channel.publish("device", self._gateway.census.device_status(devices[name]))
         except KernelError:
             return  # the next event will tell
 
@@ -111,7 +111,7 @@ class Telling:
 
     def _measure(self) -> None:
         try:
-            self._gateway.meter.look(self._gateway.survey())
+            self._gateway.meter.look(self._gateway.census.survey())
         except KernelError:
             return  # nothing has moved, as far as can be told
 

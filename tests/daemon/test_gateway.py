@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from edgevpn.config.model import Config
-from edgevpn.daemon import gateway, ways
+from edgevpn.daemon import surroundings, ways
 from edgevpn.daemon.keeper import NotUp
 from edgevpn.daemon.options import StartFailed
 from edgevpn.kernel.contract import Features
@@ -66,8 +66,8 @@ async def test_a_tunnel_comes_up_and_goes_down() -> None:
     async with two(left(), right()) as (here, there):
         await here.until("right", "up")
         await there.until("left", "up")
-        (ours,) = here.gateway.site_status("right")["ike"]
-        (theirs,) = there.gateway.site_status("left")["ike"]
+        (ours,) = here.gateway.census.site_status("right")["ike"]
+        (theirs,) = there.gateway.census.site_status("left")["ike"]
         assert (ours["spi_i"], ours["spi_r"]) == (theirs["spi_i"], theirs["spi_r"])
         assert len(here.kernel.list_sas()) == len(there.kernel.list_sas()) == 2
 
@@ -96,7 +96,7 @@ async def test_only_what_has_changed_notices() -> None:
         assert here.state("right") == "up"
 
         here.gateway.apply(configured({"listen": LEFT}, other=OTHER))
-        assert here.gateway.site_names == ("other",)
+        assert here.gateway.census.site_names == ("other",)
         assert here.gateway.keeper("right") is None
         assert [link.name for link in here.kernel.list_links()] == ["evpn-other"]
         assert here.kernel.list_sas() == ()
@@ -105,20 +105,20 @@ async def test_only_what_has_changed_notices() -> None:
 async def test_changed_site_comes_up_anew() -> None:
     async with two(left(), right()) as (here, there):
         await here.until("right", "up")
-        before = here.gateway.site_status("right")["ike"][0]["spi_i"]
+        before = here.gateway.census.site_status("right")["ike"][0]["spi_i"]
         here.gateway.apply(left(encap=True))
         await here.until("right", "up")
         await there.until("left", "up")
-        assert [ike["spi_i"] for ike in here.gateway.site_status("right")["ike"]] != [before]
+        assert [ike["spi_i"] for ike in here.gateway.census.site_status("right")["ike"]] != [before]
 
 
 async def test_what_needs_no_new_tunnel_makes_none() -> None:
     """Times and algorithms hold for the next keys; routes and MTU at once."""
     async with two(left(), right()) as (here, _):
         await here.until("right", "up")
-        before = here.gateway.site_status("right")["ike"][0]["spi_i"]
+        before = here.gateway.census.site_status("right")["ike"][0]["spi_i"]
         here.gateway.apply(left(dpd_delay="9s", esp_rekey_time="30m", mtu=1300, routes=False))
-        assert [ike["spi_i"] for ike in here.gateway.site_status("right")["ike"]] == [before]
+        assert [ike["spi_i"] for ike in here.gateway.census.site_status("right")["ike"]] == [before]
         assert here.kernel.list_routes() == ()
         assert here.kernel.get_link("evpn-right").mtu == 1300
         here.gateway.apply(left())
@@ -137,7 +137,7 @@ async def test_packet_brings_it_up() -> None:
 async def test_moves_when_routes_lead_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """The address was there before: only a route has changed."""
     one = configured({"listen": [LEFT, ELSEWHERE]}, right=TO_RIGHT)
-    for module in (gateway, ways):
+    for module in (surroundings, ways):
         monkeypatch.setattr(module, "source_for", lambda remote: ip_address(ELSEWHERE))
     async with two(one, right()) as (here, there):
         await here.until("right", "up")
@@ -150,7 +150,7 @@ async def test_moves_when_routes_lead_elsewhere(monkeypatch: pytest.MonkeyPatch)
 
 def peer_of(running: Running) -> str:
     """From where a gateway's only site is reached now."""
-    return running.gateway.site_status("left")["ike"][0]["remote"].rpartition(":")[0]
+    return running.gateway.census.site_status("left")["ike"][0]["remote"].rpartition(":")[0]
 
 
 async def test_what_somebody_removes_comes_back() -> None:
@@ -172,7 +172,7 @@ async def test_what_somebody_removes_comes_back() -> None:
 
 
 def spis_in(running: Running, site: str) -> set[str]:
-    return {child["spi_in"] for ike in running.gateway.site_status(site)["ike"] for child in ike["children"]}
+    return {child["spi_in"] for ike in running.gateway.census.site_status(site)["ike"] for child in ike["children"]}
 
 
 async def test_connections_that_would_go_around_the_tunnel_are_forgotten() -> None:
@@ -194,11 +194,11 @@ async def test_expired_sa_is_rekeyed() -> None:
     """The kernel says that a byte limit is near: the child gets a successor."""
     async with two(left(), right()) as (here, _):
         await here.until("right", "up")
-        (ike,) = here.gateway.site_status("right")["ike"]
+        (ike,) = here.gateway.census.site_status("right")["ike"]
         before = ike["children"][0]["spi_in"]
         state = next(state for state in here.kernel.list_sas() if state.spec.spi == int(before, 16))
         here.kernel.emit(Expire(state.spec.key, state.spec.reqid, hard=False))
-        await until(lambda: here.gateway.site_status("right")["ike"][0]["children"][-1]["spi_in"] != before)
+        await until(lambda: here.gateway.census.site_status("right")["ike"][0]["children"][-1]["spi_in"] != before)
         here.kernel.emit(Expire(SaKey(ip_address(LEFT), 0xFFFFFFFF), 1, hard=False))  # of nobody: no harm
 
 
@@ -259,13 +259,6 @@ async def test_interface_that_cannot_be_made() -> None:
     assert "site right: cannot add interface evpn-right" in str(failed.value.exceptions[0])
 
 
-async def test_names_resolve_to_what_is_served() -> None:
-    async with running(left(start="wait"), free_ports()) as here:
-        assert await here.gateway.resolve("127.0.0.9") == (ip_address("127.0.0.9"),)
-        with pytest.raises(OSError, match="no address of an IP version"):
-            await here.gateway.resolve("::1")
-
-
 async def test_what_would_drop() -> None:
     """Sites that are up and do not outlive the change; who is down has nothing to drop."""
     ports = free_ports()
@@ -315,7 +308,7 @@ async def test_the_status_of_many_is_read_at_once() -> None:
         await here.until("right", "up")
         state = next(each for each in here.kernel.list_sas() if str(each.spec.destination) == LEFT)
         here.kernel.set_sa(state.spec.key, octets=700)
-        ask = here.gateway.survey()
+        ask = here.gateway.census.survey()
         here.kernel.fail_next("get_sa", KernelError("read SA", 1, "nobody is to ask"))
-        (ike,) = here.gateway.site_status("right", ask)["ike"]
+        (ike,) = here.gateway.census.site_status("right", ask)["ike"]
         assert ike["children"][0]["bytes_in"] == 700

@@ -98,8 +98,8 @@ async def test_by_psk(tmp_path: Path) -> None:
     async with home(tmp_path) as (here, ports), visiting(by_psk(), ports) as there:
         (visit,) = here.gateway.visitors.sessions.of("tablet")
         assert [str(address) for address in visit.ike.lent.addresses] == ["10.9.0.2", "fd09::2"]
-        tablet = next(each for each in here.gateway.devices if each.name == "tablet")
-        status = here.gateway.device_status(tablet)
+        tablet = next(each for each in here.gateway.census.devices if each.name == "tablet")
+        status = here.gateway.census.device_status(tablet)
         assert [session["addresses"] for session in status["sessions"]] == [["10.9.0.2", "fd09::2"]]
         (session,) = status["sessions"]
         assert misfits(session, SessionStatus) == []

@@ -28,7 +28,7 @@ class Running:
         self.task = asyncio.create_task(self.gateway.run(config, self.started))
 
     def state(self, site: str) -> str:
-        return self.gateway.site_status(site)["state"]
+        return self.gateway.census.site_status(site)["state"]
 
     async def until(self, site: str, state: str) -> None:
         """Wait until a site is in a state."""

@@ -68,7 +68,7 @@ class DeviceMethods:
         usage = self._gateway.visitors.usage.of(name)
         certificates = await self._gateway.certificates.ask(lambda office, at: _certificates(office, name, at))
         return DeviceDetail(
-            device=self._gateway.device_status(device),
+            device=self._gateway.census.device_status(device),
             networks=[str(each) for each in device.networks],
             dns=[str(each) for each in device.dns],
             unique=device.unique.value,
@@ -97,7 +97,7 @@ class DeviceMethods:
         await self._configuration.change(
             lambda old: set_device(old, name, keys, _stored(secret, login), datetime.now(UTC))
         )
-        return self._gateway.device_status(self._device(name))
+        return self._gateway.census.device_status(self._device(name))
 
     async def remove(self, name: str) -> None:
         self._device(name)
@@ -136,18 +136,19 @@ class DeviceMethods:
         return await self._exports.card(self._device(name), secret)
 
     async def pools(self) -> list[PoolStatus]:
-        leases = self._gateway.leases
+        leases = self._gateway.census.leases
         return [pool_status(pool, leases) for pool in self._configuration.running.pools]
 
     async def list(self) -> list[DeviceStatus]:
-        ask = self._gateway.survey()
-        return [self._gateway.device_status(device, ask) for device in self._gateway.devices]
+        census = self._gateway.census
+        ask = census.survey()
+        return [census.device_status(device, ask) for device in census.devices]
 
     def _device(self, name: str) -> Device:
-        return known("device", name, self._gateway.devices)
+        return known("device", name, self._gateway.census.devices)
 
     def _made(self, name: str, secret: Mapping[str, str]) -> DeviceMade:
-        status = self._gateway.device_status(self._device(name))
+        status = self._gateway.census.device_status(self._device(name))
         return DeviceMade(device=status, password=secret.get("password", ""), psk=secret.get("psk", ""))
 
     async def _revoke(self, name: str) -> None:

@@ -72,13 +72,14 @@ class OverviewMethods:
 
     async def status(self) -> Status:
         """The kernel is asked once, however many tunnels there are."""
-        ask = self._gateway.survey()
+        census = self._gateway.census
+        ask = census.survey()
         return Status(
             version=__version__,
             started=epoch() + self._instance.started,
             kernel=self._instance.kernel.value,
-            sites=[self._gateway.site_status(name, ask) for name in self._gateway.site_names],
-            devices=[self._gateway.device_status(device, ask) for device in self._gateway.devices],
+            sites=[census.site_status(name, ask) for name in census.site_names],
+            devices=[census.device_status(device, ask) for device in census.devices],
         )
 
     async def health(self, language: str = Language.ENGLISH.value) -> list[Health]:
@@ -95,9 +96,9 @@ class OverviewMethods:
     async def offload(self) -> OffloadReport:
         """The kernel is asked once about all SAs, and once about each card."""
         gateway = self._gateway
-        speeds, ask = gateway.speeds, gateway.survey()
+        speeds, ask = gateway.speeds, gateway.census.survey()
         return offload_report(
-            gateway.kernel, speeds.ciphers, speeds.why_untried, gateway.uplinks(), gateway.children(), ask
+            gateway.kernel, speeds.ciphers, speeds.why_untried, gateway.uplinks(), gateway.census.children(), ask
         )
 
     async def attempts(self, peer: str = "", language: str = Language.ENGLISH.value) -> list[Attempt]:
@@ -108,18 +109,18 @@ class OverviewMethods:
 
     async def metrics(self) -> str:
         """All counters; what cannot be read now is left out."""
-        gateway, config = self._gateway, self._configuration.running
-        ask = gateway.survey()
+        gateway, census, config = self._gateway, self._gateway.census, self._configuration.running
+        ask = census.survey()
         gateway.meter.look(ask)
         families = [
             *metrics.of_process(__version__, epoch() + self._instance.started, self._instance.faults()),
-            *metrics.of_sites([gateway.site_status(name, ask) for name in gateway.site_names], gateway.meter),
+            *metrics.of_sites([census.site_status(name, ask) for name in census.site_names], gateway.meter),
             *metrics.of_pools(
-                [pool_status(pool, gateway.leases) for pool in config.pools],
+                [pool_status(pool, census.leases) for pool in config.pools],
                 Counter(visit.pool for visit in gateway.visitors.sessions),
                 gateway.meter,
             ),
-            *metrics.of_protocol(gateway.tally, *gateway.ike_sas),
+            *metrics.of_protocol(gateway.tally, *census.ike_sas),
         ]
         with suppress(KernelError):
             families += metrics.of_kernel(gateway.kernel.statistics())

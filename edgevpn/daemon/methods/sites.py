@@ -99,7 +99,7 @@ class SiteMethods:
             await work
         except NotUp as reason:
             raise NotUp(f"{keeper.site.name}: {reason}") from reason
-        return self._gateway.site_status(keeper.site.name)
+        return self._gateway.census.site_status(keeper.site.name)
 
 
 def _apart(settings: Mapping[str, Any]) -> tuple[Keys, dict[str, str]]:

@@ -12,6 +12,7 @@ from edgevpn.config.model import Auth, Config, Site
 from edgevpn.daemon.configuration import Configuration, NotNow
 from edgevpn.daemon.gateway import Gateway
 from edgevpn.daemon.methods.exports import gateway_name, identity_text, psk_text
+from edgevpn.daemon.transport import source_for
 from edgevpn.pki.authority import ServerNames
 from edgevpn.pki.certificate import pem_of
 from edgevpn.pki.container import make_password
@@ -61,7 +62,7 @@ class Snippets:
     def _address_of(self, site: Site) -> str:
         """Who we are where nothing says so: the address that the tunnel comes from."""
         address = site.local or next(
-            (found for each in site.remote if not isinstance(each, str) and (found := self._gateway.source_for(each))),
+            (found for each in site.remote if not isinstance(each, str) and (found := source_for(each))),
             None,
         )
         if address is None:

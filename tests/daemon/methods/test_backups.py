@@ -41,7 +41,7 @@ async def test_everything_and_back(served: Served) -> None:
     assert restored["confirm_before"] is None
     await served.certified()
     assert served.holdings.read() == held
-    assert [device.name for device in served.gateway.devices] == ["phone", "tablet", "laptop", "ben"]
+    assert [device.name for device in served.gateway.census.devices] == ["phone", "tablet", "laptop", "ben"]
     assert await served.ask("pki.show") == certificates
     assert served.gateway.visitors.usage.of("ben").seen == 1_700_000_000.0
 
@@ -86,7 +86,7 @@ async def test_to_be_confirmed(served: Served) -> None:
     held = served.holdings.read()
     restored = await served.ask("backup.restore", content=made["content"], password=SECRET, confirm=60)
     assert restored["confirm_before"] is not None
-    assert len(served.gateway.devices) == 3
+    assert len(served.gateway.census.devices) == 3
     await served.ask("config.rollback", number=1)
-    assert len(served.gateway.devices) == 4
+    assert len(served.gateway.census.devices) == 4
     assert served.holdings.read() == held

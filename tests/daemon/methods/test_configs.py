@@ -114,7 +114,7 @@ async def test_reload(served: Served) -> None:
     with pytest.raises(RpcError) as refusal:
         await served.ask("reload")
     assert refusal.value.code == ErrorCode.CONFIG_INVALID
-    assert served.gateway.site_names == ("office", "shop")
+    assert served.gateway.census.site_names == ("office", "shop")
 
 
 # --- whatever is asked for: done as a whole, or refused and nothing has changed

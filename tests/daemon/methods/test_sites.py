@@ -67,7 +67,7 @@ async def test_add_what_cannot_be_added(served: Served) -> None:
         assert refusal.value.code == ErrorCode.CONFIG_INVALID
         assert isinstance(refusal.value.data, list)
     assert served.path.read_text() == before
-    assert served.gateway.site_names == ("office",)
+    assert served.gateway.census.site_names == ("office",)
 
 
 async def test_set(served: Served) -> None:
