@@ -142,15 +142,7 @@ class Gateway:
         self._informer = Informer(self.visitors.sessions.at)
         self.certificates = Certificates(folders.pki, self._on_keyring)
         self.speeds = Speeds(folders.state, trial, self._reconfigure)
-        settings = Settings(
-            ike_port=ports.ike,
-            nat_port=ports.nat,
-            export_keys=key_log is not None,
-            keepalive=float(timing.nat_keepalive) or NEVER,
-            retransmit_first=float(timing.retransmit_time),
-            retransmit_tries=timing.retransmit_tries,
-        )
-        self._endpoint = Endpoint((), os.urandom, settings)
+        self._endpoint = Endpoint((), os.urandom, _settings(timing, ports, export_keys=key_log is not None))
         self.census = Census(
             lambda: self._config,
             self._keepers,
@@ -480,6 +472,18 @@ class Gateway:
 
     def _on_kernel_events(self) -> None:
         self._guard.call(self._kernel_events.read, "kernel events")
+
+
+def _settings(timing: GatewaySettings, ports: Ports, *, export_keys: bool) -> Settings:
+    """What the core goes by."""
+    return Settings(
+        ike_port=ports.ike,
+        nat_port=ports.nat,
+        export_keys=export_keys,
+        keepalive=float(timing.nat_keepalive) or NEVER,
+        retransmit_first=float(timing.retransmit_time),
+        retransmit_tries=timing.retransmit_tries,
+    )
 
 
 def _dropped(old: Config, new: Config) -> set[str]:
