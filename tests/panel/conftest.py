@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.panel.looking import Person, person
 from tests.panel.places import Staged, staged
+from tests.panel.router import Router
 
 HERE = Path(__file__).parent
 CHROMIUM = "/usr/bin/chromium"
@@ -44,4 +46,12 @@ def chromium() -> Iterator[Browser]:
 def stage(tmp_path: Path) -> Iterator[Staged]:
     """The real web process, before a daemon that shows what a test wants to be shown."""
     with staged(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def who(chromium: Browser, home: Router) -> Iterator[Person]:
+    """Somebody who is logged in at the module's own `home`."""
+    with person(chromium, home.base) as made:
+        made.log_in()
         yield made

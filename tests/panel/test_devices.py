@@ -34,13 +34,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
         yield made
 
 
-@pytest.fixture
-def who(chromium: Browser, home: Router) -> Iterator[Person]:
-    with person(chromium, home.base) as made:
-        made.log_in()
-        yield made
-
-
 def add(who: Person, name: str, platform: str) -> None:
     """As a person with a mouse does it."""
     who.go("/add-device")

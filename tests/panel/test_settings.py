@@ -23,13 +23,6 @@ def home(tmp_path: Path) -> Iterator[Router]:
         yield made
 
 
-@pytest.fixture
-def who(chromium: Browser, home: Router) -> Iterator[Person]:
-    with person(chromium, home.base) as made:
-        made.log_in()
-        yield made
-
-
 def change_dns(who: Person) -> None:
     who.go("/settings/network")
     who.page.get_by_label("DNS servers", exact=True).fill("10.89.0.53")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.panel.looking import Person, person
+from tests.panel.looking import Person
 from tests.panel.router import SET_UP, Router, router
 
 STRANGER = """
@@ -43,13 +43,6 @@ def branch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
 def home(branch: Router, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
     folder = tmp_path_factory.mktemp("sites") / "headquarters"
     with router(folder, SET_UP + STRANGER, ports=branch.ports) as made:
-        yield made
-
-
-@pytest.fixture
-def who(chromium: Browser, home: Router) -> Iterator[Person]:
-    with person(chromium, home.base) as made:
-        made.log_in()
         yield made
 
 
