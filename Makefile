@@ -78,7 +78,7 @@ test: check soak panel-test fast-guest lab ## fast tests, soak, the panel in a b
 fast-guest: venv
 	$(PYTHON) -m tests.lab.guest hasten
 
-demo: venv ## two routers, a road warrior and their traffic through the kernel
+demo: venv ## two routers, a phone, and their traffic through the kernel
 	$(GUEST) -- $(PYTHON) -m tests.lab.demo
 
 clean: ## remove what was made in this tree (.venv and the guests' kernels stay)

@@ -1,9 +1,10 @@
-"""The main job in one look: two edgevpn routers join their LANs through the kernel. See `make demo`.
+"""The main job in one look: two edgevpn routers join their LANs, a phone calls one of them. See `make demo`.
 
 Exit status 0 when all that it claims has been found true.
 """
 
 import os
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,12 +17,15 @@ from tests.lab.capture import IPSEC, Capture, capturing
 from tests.lab.holdings import holdings
 from tests.lab.network import Network, Node, home_network
 from tests.lab.peers.connection import Connection
-from tests.lab.peers.edgevpn import EdgeVpn, site_table
+from tests.lab.peers.edgevpn import PROGRAM, EdgeVpn, site_table
 from tests.lab.peers.peer import eventually
+from tests.lab.peers.strongswan import StrongSwan
 from tests.lab.sites import site_to_site
 from tests.lab.traffic import ping, transfer
+from tests.lab.visitors import PHONE, READY, by_password, come_in, gateway_table
 
 OCTETS = 5_000_000
+PANEL_PORT = 8443
 SETTLING = 5.0  # seconds for the last TCP acknowledgements, and for what closes
 
 
@@ -55,16 +59,21 @@ def show(network: Network, folder: Path, findings: Findings) -> None:
     findings.check("without a tunnel no ping arrives", holds=not ping(host_a, host_b.lan.v4, wait=0.3).answered)
     before = [holdings(node) for node in gateways]
 
-    with capturing(network["internet"], "a") as outside, two_routers(network, folder) as (router_a, router_b):
-        say("edgevpn up branch")
-        print(indented(router_a.run("up", "branch")))
-        use(host_a, host_b, findings)
-        for router in (router_a, router_b):
-            say(f"edgevpn status, on {router.node.name}")
-            print(indented(router.run("status")))
-        compare_counters(*gateways, findings)
+    with two_routers(network, folder) as (router_a, router_b):
+        with capturing(network["internet"], "a") as outside:
+            say("edgevpn up branch")
+            print(indented(router_a.run("up", "branch")))
+            use(host_a, host_b, findings)
+            for router in (router_a, router_b):
+                say(f"edgevpn status, on {router.node.name}")
+                print(indented(router.run("status")))
+            compare_counters(*gateways, findings)
+            with phone(network["phone"], folder, router_a) as visitor:
+                see_the_phone(visitor, router_a, host_a, findings)
+        look_from_outside(outside, findings)
+        with panel(router_a, folder):
+            see_the_panel(router_a, host_a, network["internet"], findings)
 
-    look_from_outside(outside, findings)
     say("both routers stopped")
     changes = [line for node, were in zip(gateways, before, strict=True) for line in holdings(node) ^ were]
     print("".join(f"   {line}\n" for line in changes), end="")
@@ -107,6 +116,70 @@ def compare_counters(a: Node, b: Node, findings: Findings) -> None:
     findings.check("both kernels have counted the same", holds=settled)
 
 
+@contextmanager
+def phone(node: Node, folder: Path, router: EdgeVpn) -> Iterator[StrongSwan]:
+    """A phone behind the NAT of somebody's home; strongSwan plays it, and logs in as a phone does, by password."""
+    state = folder / node.name
+    state.mkdir()
+    eventually(lambda: READY in router.log(), within=60, what="the router has its certificate")
+    client = StrongSwan(node, state, folder / f"{node.name}.log", by_password(router))
+    try:
+        client.start()
+        yield client
+    finally:
+        client.close()
+
+
+def see_the_phone(client: StrongSwan, router: EdgeVpn, host: Node, findings: Findings) -> None:
+    """It gets an address, and talks to the LAN."""
+    say("a phone behind NAT calls router a, by password")
+    come_in(client, router)
+    (session,) = router.device("phone")["sessions"]
+    print(f"   from {session['remote']}, it has {', '.join(session['addresses'])} here")
+    echoes = ping(client.node, host.lan.v4, count=5)
+    findings.check(f"ping, phone to {host.name}: {len(echoes.answered)} of {echoes.sent} answered", holds=echoes.passed)
+    rate = transfer(client.node, host, host.lan.v4, OCTETS)
+    findings.check(
+        f"TCP, phone to {host.name}: {OCTETS / 1e6:.0f} MB arrive unchanged, {rate / 1e6:.0f} Mbit/s", holds=True
+    )
+
+
+@contextmanager
+def panel(router: EdgeVpn, folder: Path) -> Iterator[None]:
+    """The panel's process on a router."""
+    log = folder / "panel.log"
+    with log.open("ab") as output:
+        process = router.node.spawn([str(PROGRAM), "web"], output, router.environment)
+    try:
+        eventually(lambda: "listening" in log.read_text(), within=60, what="the panel listens")
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def see_the_panel(router: EdgeVpn, inside: Node, outside: Node, findings: Findings) -> None:
+    """It is there for the LAN, and for nobody else."""
+    say("edgevpn setup-token, on router a")
+    told = router.run("setup-token")
+    print(indented(told))
+    findings.check("the panel answers in LAN a", holds=answers(inside, router.node.lan.v4))
+    findings.check("it does not answer on the internet", holds=not answers(outside, router.node.wan.v4))
+
+
+def answers(node: Node, address: str) -> bool:
+    """Whether the panel's port is open for a host."""
+
+    def connect() -> None:
+        socket.create_connection((address, PANEL_PORT), timeout=1.0).close()
+
+    try:
+        node.call(connect)
+    except OSError:
+        return False
+    return True
+
+
 def look_from_outside(seen: Capture, findings: Findings) -> None:
     say("all that was on the link from router a to the internet")
     for kind, count in seen.kinds().most_common():
@@ -117,11 +190,13 @@ def look_from_outside(seen: Capture, findings: Findings) -> None:
 
 @contextmanager
 def two_routers(network: Network, folder: Path) -> Iterator[tuple[EdgeVpn, EdgeVpn]]:
-    """Router a knows a site called branch, router b one called office; both wait."""
+    """Router a knows a site called branch and a phone, router b a site called office; all wait."""
     a = replace(site_to_site(network), dpd_delay=30, rekey_child=3600)
     with (
-        router(network["gateway_b"], folder, a.mirrored(name="office")) as router_b,
-        router(network["gateway_a"], folder, replace(a, name="branch")) as router_a,
+        router(network["gateway_b"], folder, waiting(a.mirrored(name="office"))) as router_b,
+        router(
+            network["gateway_a"], folder, waiting(replace(a, name="branch")) + gateway_table({"phone": PHONE})
+        ) as router_a,
     ):
         for each in (router_a, router_b):
             each.wait_ready()
@@ -129,11 +204,11 @@ def two_routers(network: Network, folder: Path) -> Iterator[tuple[EdgeVpn, EdgeV
 
 
 @contextmanager
-def router(node: Node, folder: Path, connection: Connection) -> Iterator[EdgeVpn]:
+def router(node: Node, folder: Path, toml: str) -> Iterator[EdgeVpn]:
     """An edgevpn that starts on a gateway, and is stopped afterwards; its log is shown when something fails."""
     state = folder / node.name
     state.mkdir()
-    daemon = EdgeVpn(node, state, folder / f"{node.name}.log", site_table(connection, start="wait"))
+    daemon = EdgeVpn(node, state, folder / f"{node.name}.log", toml)
     try:
         daemon.launch()
         yield daemon
@@ -142,6 +217,11 @@ def router(node: Node, folder: Path, connection: Connection) -> Iterator[EdgeVpn
         print(indented(daemon.log()), file=sys.stderr)
         daemon.close()
         raise
+
+
+def waiting(site: Connection) -> str:
+    """A site that comes up when somebody asks."""
+    return site_table(site, start="wait")
 
 
 def say(text: str) -> None:
