@@ -326,11 +326,40 @@ class SavedVersion(TypedDict):
 # --- what happened -------------------------------------------------------------------------------------------------
 
 
+class Asked(TypedDict):
+    """What was asked in an attempt that failed, without keys and proofs: for `edgevpn replay`.
+
+    `local` is our address, whoever began. Proposals are in the keywords of the configuration, or in numbers; an
+    identity has its type before it, and octets that are no text as "#" and hexadecimal digits; a selector is
+    "FIRST-LAST/PROTOCOL/PORTS". `peer` is who was in already and asked for a child more. Where we began, `refused` is
+    the peer's answer in this `exchange`, `wanted` the key exchange that it wants, or `idr` who it says to be. What was
+    not said is empty.
+    """
+
+    began: Literal["peer", "us"]
+    local: str
+    remote: str
+    peer: str
+    ike: list[str]
+    idi: str
+    idr: str
+    auth: str
+    user: str
+    wants: list[str]
+    child: str
+    esp: list[str]
+    tsi: list[str]
+    tsr: list[str]
+    refused: str
+    exchange: str
+    wanted: str
+
+
 class Attempt(TypedDict):
     """How somebody tried to connect, and how far it came; `cause` is for programs, sentence and cure are for people.
 
     `side` is where the cure is to be applied, `fact` what the sentence rests on; all of these are "" for a success.
-    `tries` counts attempts that came to the same.
+    `tries` counts attempts that came to the same. `asked` is None where nothing was seen that could be judged again.
     """
 
     at: float
@@ -345,6 +374,7 @@ class Attempt(TypedDict):
     side: Literal["ours", "theirs", "both", "path", ""]
     fact: str
     tries: int
+    asked: Asked | None
 
 
 class LogLine(TypedDict):

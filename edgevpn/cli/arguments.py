@@ -84,6 +84,13 @@ def _add_daemon(verbs: Verbs) -> None:
     )
     diagnose.add_argument("--language", choices=("en", "ja"), help="instead of that of the environment")
     diagnose.add_argument("--bundle", action="store_true", help="print all that helps to help, without secrets")
+    replay = verbs.add_parser(
+        "replay", parents=[_file(), _json()], help="say whether those in a bundle could connect with another file"
+    )
+    replay.add_argument("bundle", type=Path, metavar="BUNDLE", help="made by diagnose --bundle; - for standard input")
+    replay.add_argument(
+        "--peer", metavar="PEER", help="a site, device, identity or address alone; last for whoever failed last"
+    )
     verbs.add_parser("doctor", parents=[daemon, _json()], help="look whether everything is as it must be")
     firewall = verbs.add_parser("firewall", help="our rules, and whether others let in what we need")
     actions = firewall.add_subparsers(dest="action", metavar="ACTION", required=True)

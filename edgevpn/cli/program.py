@@ -44,6 +44,10 @@ def _carry_out(options: argparse.Namespace, run: Run | None) -> int:
         from edgevpn.cli.simulate import simulate
 
         return simulate(options)
+    if options.verb == "replay":
+        from edgevpn.cli.replay import replay
+
+        return replay(options)
     if options.verb == "bench":
         from edgevpn.cli.bench import bench
 

@@ -107,6 +107,8 @@ PLAIN: Mapping[Cause, tuple[Code, str]] = {
 OF_DEVICES = frozenset({"id", "enabled", "expires", "password"})
 NOBODYS = {Field.SETTING: "device.*.id"}
 OF_THE_PKI = {"cert": "pki.key_type", "ca": "pki.trust"}
+IN_POOLS = {"auth": "logins", "remote_networks": "v4", "local_networks": "networks"}
+"""Keys of a site, and what has to do with the same in a pool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,8 @@ class About:
             return f"device.{self.device or '*'}.psk"
         if noun.startswith("pool.") and key in OF_THE_PKI:
             return OF_THE_PKI[key]
+        if noun.startswith("pool."):
+            return f"{noun}.{IN_POOLS.get(key, key)}"
         within = f".child.{child}" if child and f"site.{child}" != noun else ""
         return f"{noun}{within}.{key}"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from edgevpn.daemon.asked import Answer, Negotiation, called, written
 from edgevpn.daemon.devices import Refusal as DeviceRefusal
 from edgevpn.daemon.findings import About, finding_of, identity_text, moved, name_of
 from edgevpn.diagnosis.attempts import Attempt, Attempts, Stage
@@ -28,6 +29,7 @@ from edgevpn.ike.contract import (
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.evidence import Offers, Selectors
 from edgevpn.ike.peer import Peer
+from edgevpn.ike.state import Path
 
 MOST_OPEN = 1000
 """Our SPIs of IKE SAs that were seen on the port for NAT, and refusals of devices, that are remembered."""
@@ -65,7 +67,7 @@ class Witness:
         self._clock = clock
         self._device_of = device_of
         self._peers: dict[str, Peer] = {}
-        self._called: dict[str, str] = {}  # where each peer was called last
+        self._called: dict[str, Path] = {}  # where each peer was called last
         self._up: dict[bytes, Party] = {}
         self._on_nat_port: dict[bytes, None] = {}
         self._refusals: dict[bytes, DeviceRefusal] = {}
@@ -76,7 +78,7 @@ class Witness:
             case Datagram(path, octets) if path.local.port == self._nat_port:
                 _remember(self._on_nat_port, octets[8:16], None)
             case Initiate(peer=peer, path=path):
-                self._called[peer] = str(path.remote.host)
+                self._called[peer] = path
             case Reconfigure(peers):
                 self._peers = {peer.name: peer for peer in peers}
 
@@ -111,13 +113,14 @@ class Witness:
         about = self._about(fields, spi, party)
         stage = Stage.CHILD if party else Stage.IKE_AUTH if fields.get("identity") is not None else Stage.IKE_SA_INIT
         client = party.client if party else _text(fields.get("client"))
-        self._note(finding_of(cause, report.evidence, about), about, stage, client)
+        asked = Negotiation(report.asked) if report.asked else self._call("".join(about.peers), "", report.evidence)
+        self._note(finding_of(cause, report.evidence, about), about, stage, client, asked)
         self._refusals.pop(spi, None)
 
     def _about(self, fields: dict[str, object], spi: bytes, party: Party | None) -> About:
         peers = fields.get("peers") or ((fields["peer"],) if fields.get("peer") else ())
         named = tuple(each for each in peers if isinstance(each, str)) if isinstance(peers, tuple) else ()
-        called = self._called.get(named[0], "") if named else ""
+        called = self._called_at(named[0]) if named else ""
         user, claimed = _text(fields.get("user")), fields.get("identity")
         return About(
             peers=named,
@@ -150,10 +153,11 @@ class Witness:
             return
         if down.cause is Cause.REFUSED_BY_PEER and down.evidence is None:
             return  # told when it came
-        remote = party.remote if party else self._called.get(down.peer, "")
+        remote = party.remote if party else self._called_at(down.peer)
         about = self._about_party(down.peer, remote, party, down.reason)
         stage = Stage.UP if party and down.cause not in NEVER_OF_USE else Stage.IKE_AUTH
-        self._note(finding_of(down.cause, down.evidence, about), about, stage, party.client if party else "")
+        client, call = party.client if party else "", self._call(down.peer, "", down.evidence)
+        self._note(finding_of(down.cause, down.evidence, about), about, stage, client, call)
 
     def _on_moved(self, news: IkeSaMoved) -> None:
         party = self._up.get(news.spi)
@@ -165,17 +169,31 @@ class Witness:
 
     def _on_child_failed(self, failed: ChildFailed) -> None:
         party = self._up.get(failed.spi)
-        remote = party.remote if party else self._called.get(failed.peer, "")
+        remote = party.remote if party else self._called_at(failed.peer)
         about = self._about_party(failed.peer, remote, party, failed.reason)
         finding = finding_of(Cause.REFUSED_BY_PEER, failed.evidence, about)
-        self._note(finding, about, Stage.CHILD, party.client if party else "")
+        client, call = party.client if party else "", self._call(failed.peer, failed.child, failed.evidence)
+        self._note(finding, about, Stage.CHILD, client, call)
 
-    def _note(self, finding: Finding | None, about: About, stage: Stage, client: str) -> None:
+    def _note(
+        self, finding: Finding | None, about: About, stage: Stage, client: str, asked: Negotiation | None = None
+    ) -> None:
         if finding is None:
             return
         peer = about.peers[0] if len(about.peers) == 1 else ""
         seen = Attempt(self._clock(), about.remote, peer, about.identity, client, stage, finding, device=about.device)
-        self._attempts.note(seen)
+        self._attempts.note(replace(seen, asked=written(asked) if asked else None))
+
+    def _called_at(self, peer: str) -> str:
+        path = self._called.get(peer)
+        return str(path.remote.host) if path else ""
+
+    def _call(self, peer: str, child: str, evidence: object) -> Negotiation | None:
+        """What we have asked of a peer that has answered no."""
+        known, path = self._peers.get(peer), self._called.get(peer)
+        if known is None or path is None or not isinstance(evidence, Answer):
+            return None
+        return called(known, path, child, evidence)
 
     def _about_party(self, peer: str, remote: str, party: Party | None, why: str) -> About:
         identity, device = (party.identity, party.device) if party else ("", "")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from edgevpn.api.records import Asked
 from edgevpn.diagnosis.entry import Finding
 
 KEPT = 200
@@ -34,7 +35,7 @@ class Attempt:
     """Somebody's attempt to connect, or what became of a connection. `at` is the caller's time, in seconds.
 
     `peer` is our name for who it is, "" if that is not known, and so is `device`; `tries` counts attempts that came to
-    the same. An attempt without a finding has succeeded.
+    the same. An attempt without a finding has succeeded. `asked` is what the finding can be found from once more.
     """
 
     at: float
@@ -46,6 +47,7 @@ class Attempt:
     finding: Finding | None = None
     tries: int = 1
     device: str = ""
+    asked: Asked | None = field(default=None, compare=False)
 
     @property
     def names(self) -> tuple[str, ...]:

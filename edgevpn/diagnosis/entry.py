@@ -105,8 +105,8 @@ class Finding:
         return shown(self.fields.get(field, ""))
 
 
-def shown(text: str) -> str:
+def shown(text: str, longest: int = LONGEST) -> str:
     """A text, perhaps a stranger's, on one line: nothing in it commands a terminal or marks up a page."""
     plain = "".join(c if c.isprintable() and c not in "<>" else c.encode("unicode_escape").decode() for c in text)
     plain = plain.replace("<", "\\x3c").replace(">", "\\x3e")
-    return plain if len(plain) <= LONGEST else plain[: LONGEST - 3] + "..."
+    return plain if len(plain) <= longest else plain[: longest - 3] + "..."

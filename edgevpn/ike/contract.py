@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from edgevpn.ike.errors import Cause
+from edgevpn.ike.evidence import Asked
 from edgevpn.ike.inbound import Request as Request
 from edgevpn.ike.inbound import Response as Response
 from edgevpn.ike.peer import IpAddress, Peer
@@ -314,7 +315,8 @@ class Level(Enum):
 class Report:
     """Something to be logged; `fields` are name and value, and hold no secret. `cause` is for code, if it is known.
 
-    `evidence` is what the cause rests on, one of the records of `ike.evidence`; it is not logged.
+    `evidence` is what the cause rests on, one of the records of `ike.evidence`; `asked` is all that the peer has asked
+    for. Neither is logged.
     """
 
     level: Level
@@ -322,6 +324,7 @@ class Report:
     fields: tuple[tuple[str, object], ...] = ()
     cause: Cause | None = None
     evidence: object = None
+    asked: Asked | None = None
 
 
 Effect = (
@@ -414,7 +417,7 @@ def report(level: Level, event: str, **fields: object) -> Report:
     return Report(level, event, tuple(fields.items()))
 
 
-def refused(event: str, cause: Cause, evidence: object = None, **fields: object) -> Report:
+def refused(event: str, cause: Cause, evidence: object = None, asked: Asked | None = None, **fields: object) -> Report:
     """A Report of something that did not work, and why. That a method was guessed wrongly is nothing odd."""
     level = Level.DEBUG if cause is Cause.OTHER_KE else Level.WARNING
-    return Report(level, event, tuple(fields.items()), cause, evidence)
+    return Report(level, event, tuple(fields.items()), cause, evidence, asked)

@@ -40,6 +40,7 @@ from edgevpn.ike.contract import (
 )
 from edgevpn.ike.errors import Cause, Discard, IkeError, InvalidMajorVersion, OldVersion
 from edgevpn.ike.exchange import ike_sa_init, nat
+from edgevpn.ike.exchange.asked import asked_at_first
 from edgevpn.ike.exchange.ike_sa_init import Cookies
 from edgevpn.ike.iana import ExchangeType
 from edgevpn.ike.machine import disappointed, refusal, step
@@ -172,7 +173,8 @@ class Endpoint:
             client = recognise_init(request.payloads).name
             told = {"remote": path.remote.host, "client": client, "notify": error.notify.name, "why": str(error)}
             near = tuple(peer.name for peer in env.peers if peer.accepts(path.local.host, path.remote.host))
-            yield refused("ike_sa_init_refused", error.cause, error.evidence, peers=near, **told)
+            asked = asked_at_first(request)
+            yield refused("ike_sa_init_refused", error.cause, error.evidence, asked, peers=near, **told)
             yield Send(path, ike_sa_init.refusal(header, error))
             return
         assert isinstance(made.sa, HalfOpen)

@@ -1,6 +1,7 @@
 """What a refusal rests on, for the owner: both sides' wishes as they were compared. Nothing here is told to a peer.
 
-An `IkeError`, a `Report`, an `IkeSaDown` or a `ChildFailed` carries one of these beside its `Cause`.
+An `IkeError`, a `Report`, an `IkeSaDown` or a `ChildFailed` carries one of these beside its `Cause`; a `Report` also
+what was `Asked` in all, so that it can be judged again by other peers.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgevpn.ike.iana import AuthMethod, ExchangeType, Ke, NotifyType, ProtocolId, TransformType
-from edgevpn.ike.peer import Offer
+from edgevpn.ike.peer import IpAddress, Offer, Wants
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Proposal
 from edgevpn.ike.wire.selector import TrafficSelector
@@ -93,3 +94,26 @@ class KernelSays:
     """Why the kernel did not take a child."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What whoever began has asked for and claimed, without keys and proofs. What it has not said is empty.
+
+    With an `idi`, `method` None is the wish to log in by EAP, and `user` under which name. `peer`: who is in already,
+    and asks for a child more, or for the `child` of that name anew. The SPIs of proposals are left out.
+    """
+
+    local: IpAddress
+    remote: IpAddress
+    ike: tuple[Proposal, ...] = ()
+    idi: Identification | None = None
+    idr: Identification | None = None
+    method: AuthMethod | None = None
+    user: str = ""
+    wants: Wants | None = None
+    peer: str = ""
+    child: str = ""
+    esp: tuple[Proposal, ...] = ()
+    tsi: tuple[TrafficSelector, ...] = ()
+    tsr: tuple[TrafficSelector, ...] = ()

@@ -42,6 +42,7 @@ from edgevpn.ike.exchange import (
     redirect,
     rekey_ike,
 )
+from edgevpn.ike.exchange.asked import asked_by_peer
 from edgevpn.ike.exchange.refusal import farewell, given_up, not_followed, too_late
 from edgevpn.ike.iana import ExchangeType, ProtocolId
 from edgevpn.ike.peer import NEVER
@@ -355,7 +356,9 @@ def refusal(sa: IkeSa, request: Request, error: IkeError) -> Step:
     protocol, spi = (ProtocolId.ESP, error.spi) if isinstance(error, ChildSaNotFound) else (ProtocolId.NONE, b"")
     answer = Respond(request, (Notify(error.notify, error.data, protocol, spi),))
     whose = {"spi": sa.spi.hex(), "peer": sa.peer.name} if isinstance(sa, Established) else {}
-    told = refused("request_refused", error.cause, error.evidence, notify=error.notify.name, why=str(error), **whose)
+    why = {"notify": error.notify.name, "why": str(error)} | whose
+    asked = asked_by_peer(sa, request) if isinstance(sa, Established) else None
+    told = refused("request_refused", error.cause, error.evidence, asked, **why)
     if isinstance(sa, HalfOpen | Answering):
         return given_up(sa, request, error)
     if not error.fatal or not isinstance(sa, Established):
@@ -370,7 +373,7 @@ def disappointed(sa: IkeSa, error: IkeError) -> Step:
     In IKE_SA_INIT a better one may come.
     """
     reason, why = str(error), {"notify": error.notify.name, "why": str(error)}
-    told = refused("answer_refused", error.cause, error.evidence, **why)
+    told = refused("answer_refused", error.cause, error.evidence, None, **why)
     match sa:
         case Established():
             rival, done = _rival(sa), _closed_for(replace(sa, doing=None), reason, error)

@@ -56,6 +56,7 @@ def test_every_verb_is_carried_out_by_somebody() -> None:
         "run",
         "simulate",
         "bench",
+        "replay",
         *FILE_VERBS,
         *UPKEEP_VERBS,
         *daemon.VERBS,

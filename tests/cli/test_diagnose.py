@@ -26,6 +26,7 @@ WRONG_KEY: Attempt = {
     "side": "both",
     "fact": "RFC 7296 §2.15",
     "tries": 3,
+    "asked": None,
 }
 NOTHING: Any = {"cause": "", "sentence": "", "cure": "", "side": "", "fact": "", "tries": 1}
 UP: Attempt = {**WRONG_KEY, "at": 50.0, "peer": "branch", "stage": "up", **NOTHING}

@@ -49,6 +49,7 @@ from edgevpn.ike.questions import (
     CertificatesVerified,
     FindPassword,
     FindPsk,
+    Lease,
     Question,
     VerifyCertificates,
 )
@@ -294,7 +295,7 @@ class Household(World):
         self.answers.use(config, Devices(config, lambda: NOW), Leases(config, {}, lambda: 0.0))
 
     def answer(self, question: Question) -> Answer:
-        if not isinstance(question, FindPsk | FindPassword):
+        if not isinstance(question, FindPsk | FindPassword | Lease):
             return super().answer(question)
         self.answers.ask(question)
         answer = self.fed.pop()

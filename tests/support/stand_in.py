@@ -132,6 +132,7 @@ def attempt(peer: str, **given: object) -> dict[str, Any]:
         "side": "theirs",
         "fact": "RFC 2759 §6",
         "tries": 1,
+        "asked": None,
         **given,
     }
 

@@ -19,6 +19,7 @@ from edgevpn.ike.contract import (
 )
 from edgevpn.ike.errors import AuthenticationFailed, Cause, FailedCpRequired, IkeError, InternalAddressFailure
 from edgevpn.ike.exchange import extensions
+from edgevpn.ike.exchange.asked import asked_in_auth
 from edgevpn.ike.exchange.child_sa import Nonces, answer_offer, ends, exported
 from edgevpn.ike.exchange.configuration import lending, reply, wants_of
 from edgevpn.ike.exchange.refusal import given_up
@@ -102,7 +103,8 @@ def _establish(claim: Claim, proven: Proven, request: Request, given: Given, env
         return _with_child(up, claim, proven, request, tuple(effects), env)
     except IkeError as error:
         told_why = {"peer": peer.name, "spi": up.spi.hex(), "notify": error.notify.name, "why": str(error)}
-        why = refused("child_refused", error.cause, error.evidence, **told_why)
+        asked = asked_in_auth(half_open, claim.asked, proven.user)
+        why = refused("child_refused", error.cause, error.evidence, asked, **told_why)
         answer = (*proven.identity, *told, Notify(error.notify, error.data), *more)
         return Step(up, (*effects, Respond(request, answer), why))
 

@@ -21,13 +21,12 @@ holds the way to our own proof, `login` that through EAP, `admission` the end, a
 from __future__ import annotations
 
 from dataclasses import replace
-from types import UnionType
 
 from edgevpn.ike.clients import recognise_auth
 from edgevpn.ike.contract import Env, Level, Request, report
-from edgevpn.ike.crypto.signature import SIGNATURE_METHODS, KeyKind, SignatureScheme
+from edgevpn.ike.crypto.signature import KeyKind, SignatureScheme
 from edgevpn.ike.errors import AuthenticationFailed, Cause, IkeError
-from edgevpn.ike.evidence import Names, Verdict, Ways
+from edgevpn.ike.evidence import Names, Verdict
 from edgevpn.ike.exchange.admission import admit, on_leased
 from edgevpn.ike.exchange.login import begin_login, on_bound, on_eap, on_password
 from edgevpn.ike.exchange.proof import (
@@ -44,8 +43,8 @@ from edgevpn.ike.exchange.proof import (
 )
 from edgevpn.ike.exchange.refusal import given_up
 from edgevpn.ike.iana import AuthMethod, NotifyType
-from edgevpn.ike.negotiate import acceptable
-from edgevpn.ike.peer import Certified, KeyRing, Login, Password, Peer, Psk, RemoteAuth, Signing
+from edgevpn.ike.matching import asking_for_us, known_as, near, proving_by, ways_of
+from edgevpn.ike.peer import Certified, KeyRing, Login, Password, Peer, Psk, Signing
 from edgevpn.ike.proving import (
     CheckingCertificates,
     Claim,
@@ -121,44 +120,23 @@ def _on_claim(sa: HalfOpen, request: Request, env: Env) -> Step:
     """Find out who that may be, and begin to see whether it is."""
     shown = request.first(Authentication)
     if shown is None:
-        return _before_login(_claim(sa, request, Login, env), env)
+        return _before_login(_claim(sa, request, None, env), env)
+    ways_of(shown.method)  # one that nobody may use is told before anything else
+    claim = _claim(sa, request, shown.method, env)
     if shown.method == AuthMethod.SHARED_KEY:
-        return _check_key(_claim(sa, request, Psk | KeyRing, env), shown, env)
-    if shown.method not in SIGNATURE_METHODS:
-        ways = Ways(shown.method, ())
-        raise AuthenticationFailed(f"{shown.method.name} is not allowed", Cause.METHOD_NOT_ALLOWED, ways)
-    claim = _claim(sa, request, Certified, env)
-    certificates = certificates_of(request)
-    asked = VerifyCertificates(sa.spi, claim.names, claim.remote_id, certificates, server=False)
+        return _check_key(claim, shown, env)
+    asked = VerifyCertificates(sa.spi, claim.names, claim.remote_id, certificates_of(request), server=False)
     return Step(CheckingCertificates(claim), (asked,))
 
 
-def _claim(sa: HalfOpen, request: Request, ways: type[RemoteAuth] | UnionType, env: Env) -> Claim:
-    """Peers that may be at these addresses, would have agreed to the suite, and prove themselves in one of these ways.
-
-    Who is known by name comes before who may be anybody, and leaves nothing to it.
-    """
-    claimed, wanted, path = request.need(IdI).identification, request.first(IdR), request.path
-    near = [peer for peer in env.peers if peer.accepts(path.local.host, path.remote.host)]
-    known = [p for p in near if p.remote_id in (None, claimed) and acceptable(p.offers, sa.secured.suite)]
-    if not known:
-        expected = Names(claimed, tuple((peer.name, peer.remote_id) for peer in near))
-        raise AuthenticationFailed(f"no peer is known as {claimed}", Cause.IDENTITY_UNKNOWN, expected)
-    named_us = wanted.identification if wanted else None
-    called = [peer for peer in known if peer.called(named_us, path.local.host) is not None]
-    if not called:
-        assert named_us is not None
-        ours = Names(named_us, tuple((peer.name, peer.identity_at(path.local.host)) for peer in known))
-        raise AuthenticationFailed("no peer is known that asks for this name of ours", Cause.NOT_OUR_NAME, ours)
-    able = [peer for peer in called if isinstance(peer.remote_auth, ways)]
-    if not able:
-        shown = request.first(Authentication)
-        used = Ways(shown.method if shown else None, tuple(peer.name for peer in called))
-        text = "the peer proves itself in another way than it should"
-        raise AuthenticationFailed(text, Cause.METHOD_NOT_ALLOWED, used)
-    named = [peer for peer in able if peer.remote_id is not None]
+def _claim(sa: HalfOpen, request: Request, method: AuthMethod | None, env: Env) -> Claim:
+    """The peers that may be at these addresses and fit all that is claimed."""
+    wanted, local = request.first(IdR), request.path.local.host
+    close = near(env.peers, local, request.path.remote.host)
+    known = known_as(close, request.need(IdI).identification, sa.secured.suite)
+    peers = proving_by(asking_for_us(known, wanted.identification if wanted else None, local), method)
     client = recognise_auth(sa.client, request.payloads)
-    return Claim(sa, request, tuple(named or able), client, env.now + env.settings.half_open_timeout)
+    return Claim(sa, request, peers, client, env.now + env.settings.half_open_timeout)
 
 
 def _check_key(claim: Claim, shown: Authentication, env: Env) -> Step:

@@ -30,13 +30,14 @@ from edgevpn.ike.contract import (
 from edgevpn.ike.crypto import dh
 from edgevpn.ike.crypto.keymat import derive_ike_keys
 from edgevpn.ike.crypto.signature import OFFERED_HASHES
-from edgevpn.ike.errors import Cause, IkeError, InvalidKePayload, InvalidSyntax, NoProposalChosen
+from edgevpn.ike.errors import Cause, IkeError, InvalidKePayload, InvalidSyntax
 from edgevpn.ike.evidence import OtherMethod, Refusal
 from edgevpn.ike.exchange import extensions, nat, redirect
 from edgevpn.ike.exchange.ike_auth_initiator import ask_ike_auth
 from edgevpn.ike.exchange.proof import certificate_request, hashes_of
 from edgevpn.ike.iana import ExchangeType, Flag, HashAlgorithm, Ke, NotifyType, ProtocolId
-from edgevpn.ike.negotiate import check_answer, choose, methods, proposals
+from edgevpn.ike.matching import agreed, near
+from edgevpn.ike.negotiate import check_answer, methods, proposals
 from edgevpn.ike.peer import Offer, Peer
 from edgevpn.ike.state import Closed, HalfOpen, Initiating, Opening, Secured
 from edgevpn.ike.steps import CallOpen, Directive, Secure, Step
@@ -199,11 +200,9 @@ def _agreed(sa: Initiating, response: Response, env: Env) -> Step:
 
 def on_request(request: Request, header: Header, octets: bytes, env: Env) -> Step:
     """Agree with somebody unknown; IkeError says why not, and is answered without keeping anything."""
-    peers = [peer for peer in env.peers if peer.accepts(request.path.local.host, request.path.remote.host)]
-    if not peers:
-        raise NoProposalChosen(f"no peer may come from {request.path.remote.host}", Cause.ADDRESS_UNKNOWN)
-    offers = tuple(dict.fromkeys(offer for peer in peers for offer in peer.offers))
-    chosen = choose(offers, request.need(SecurityAssociation).proposals, ProtocolId.IKE)
+    remote = request.path.remote.host
+    peers = near(env.peers, request.path.local.host, remote)
+    chosen = agreed(peers, remote, request.need(SecurityAssociation).proposals)
     ke, ni = request.need(KeyExchange), request.need(Nonce).data
     if ke.method != chosen.ke:
         raise InvalidKePayload(chosen.ke)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgevpn.ike.contract import Level, Report, Request, refused
 from edgevpn.ike.errors import Cause, IkeError
 from edgevpn.ike.evidence import Unfollowed
+from edgevpn.ike.exchange.asked import asked_in_auth
 from edgevpn.ike.proving import (
     Answering,
     AskedIdentity,
@@ -85,12 +86,13 @@ def told(
 ) -> Report:
     """All that is known of the peer that did not come in."""
     claim = None if isinstance(sa, HalfOpen) else sa.claim
-    claimed = (claim.asked if claim else request).first(IdI)
-    client = sa.client if isinstance(sa, HalfOpen) else sa.claim.client
+    half_open, first = (sa, request) if isinstance(sa, HalfOpen) else (sa.claim.half_open, sa.claim.asked)
+    claimed, client = first.first(IdI), sa.client if isinstance(sa, HalfOpen) else sa.claim.client
     return refused(
         "ike_auth_refused",
         cause,
         evidence,
+        asked_in_auth(half_open, first, str(more.get("user", ""))),
         spi=sa.spi.hex(),
         remote=request.path.remote.host,
         peers=claim.names if claim else (),

@@ -1,0 +1,76 @@
+"""Who a peer may be, by where it is and what it claims: the look-up in the PAD, RFC 4301 §4.4.3, RFC 7296 §2.15."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import UnionType
+
+from edgevpn.ike.crypto.signature import SIGNATURE_METHODS
+from edgevpn.ike.crypto.suite import IkeSuite
+from edgevpn.ike.errors import AuthenticationFailed, Cause, NoProposalChosen
+from edgevpn.ike.evidence import Names, Ways
+from edgevpn.ike.iana import AuthMethod, ProtocolId
+from edgevpn.ike.negotiate import Chosen, acceptable, choose
+from edgevpn.ike.peer import Certified, IpAddress, KeyRing, Login, Peer, Psk, RemoteAuth
+from edgevpn.ike.wire.payloads import Identification
+from edgevpn.ike.wire.proposal import Proposal
+
+
+def near(peers: Iterable[Peer], local: IpAddress, remote: IpAddress) -> tuple[Peer, ...]:
+    """The peers that may be found at these two addresses."""
+    return tuple(peer for peer in peers if peer.accepts(local, remote))
+
+
+def agreed(peers: tuple[Peer, ...], remote: IpAddress, asked: tuple[Proposal, ...]) -> Chosen:
+    """What any of the peers that may be there takes of these proposals; NoProposalChosen if none does, or none may."""
+    if not peers:
+        raise NoProposalChosen(f"no peer may come from {remote}", Cause.ADDRESS_UNKNOWN)
+    offers = tuple(dict.fromkeys(offer for peer in peers for offer in peer.offers))
+    return choose(offers, asked, ProtocolId.IKE)
+
+
+def ways_of(method: AuthMethod | None) -> type[RemoteAuth] | UnionType:
+    """How a peer proves itself whose AUTH is of this method; None: there is none, so it wants to log in by EAP.
+
+    AuthenticationFailed for a method that nobody may use.
+    """
+    if method is None:
+        return Login
+    if method == AuthMethod.SHARED_KEY:
+        return Psk | KeyRing
+    if method in SIGNATURE_METHODS:
+        return Certified
+    raise AuthenticationFailed(f"{method.name} is not allowed", Cause.METHOD_NOT_ALLOWED, Ways(method, ()))
+
+
+def known_as(peers: tuple[Peer, ...], claimed: Identification, suite: IkeSuite) -> tuple[Peer, ...]:
+    """Those that have this identity or may have any, and would have agreed to the suite; else AuthenticationFailed."""
+    known = tuple(p for p in peers if p.remote_id in (None, claimed) and acceptable(p.offers, suite))
+    if not known:
+        expected = Names(claimed, tuple((peer.name, peer.remote_id) for peer in peers))
+        raise AuthenticationFailed(f"no peer is known as {claimed}", Cause.IDENTITY_UNKNOWN, expected)
+    return known
+
+
+def asking_for_us(peers: tuple[Peer, ...], wanted: Identification | None, local: IpAddress) -> tuple[Peer, ...]:
+    """Those to which we are called what the peer calls us, if it does; AuthenticationFailed if none."""
+    called = tuple(peer for peer in peers if peer.called(wanted, local) is not None)
+    if not called:
+        assert wanted is not None
+        ours = Names(wanted, tuple((peer.name, peer.identity_at(local)) for peer in peers))
+        raise AuthenticationFailed("no peer is known that asks for this name of ours", Cause.NOT_OUR_NAME, ours)
+    return called
+
+
+def proving_by(peers: tuple[Peer, ...], method: AuthMethod | None) -> tuple[Peer, ...]:
+    """Those that prove themselves in this way; AuthenticationFailed if none.
+
+    Who is known by name comes before who may be anybody, and leaves nothing to it.
+    """
+    ways = ways_of(method)
+    able = tuple(peer for peer in peers if isinstance(peer.remote_auth, ways))
+    if not able:
+        used = Ways(method, tuple(peer.name for peer in peers))
+        text = "the peer proves itself in another way than it should"
+        raise AuthenticationFailed(text, Cause.METHOD_NOT_ALLOWED, used)
+    return tuple(peer for peer in able if peer.remote_id is not None) or able
