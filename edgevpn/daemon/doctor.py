@@ -18,8 +18,9 @@ from edgevpn.config.model import Config
 from edgevpn.config.values import Address
 from edgevpn.daemon.census import Census
 from edgevpn.daemon.ciphers import Ciphers, insisted
+from edgevpn.daemon.facts import Ends, Facts, Firewall, Lookup, Silent
 from edgevpn.daemon.hardware import Hardware, Insisted, Stranger
-from edgevpn.daemon.health import Ends, Facts, Firewall, Lookup, Silent, judged
+from edgevpn.daemon.health import judged
 from edgevpn.daemon.options import Ports
 from edgevpn.daemon.speeds import Speeds
 from edgevpn.daemon.surroundings import Surroundings
@@ -62,6 +63,8 @@ class Patient(Protocol):
 
     def uplinks(self) -> frozenset[str]: ...
 
+    def kernel_lacks(self) -> tuple[str, ...]: ...
+
     async def firewall_lacks(self) -> tuple[str, ...]: ...
 
 
@@ -99,6 +102,7 @@ class Doctor:
             silent=tuple(_silent(sites)),
             down=tuple(site["name"] for site in sites if site["state"] == "down" and site["why"]),
             firewall=await self._firewall(self.nft) if self.nft else Firewall(),
+            lost=self._lost(),
             hardware=self._hardware(config),
         )
 
@@ -118,6 +122,12 @@ class Doctor:
             return Firewall(await self.patient.firewall_lacks(), barriers)
         except KernelError as error:
             return Firewall(unread=str(error))
+
+    def _lost(self) -> tuple[str, ...]:
+        try:
+            return self.patient.kernel_lacks()
+        except KernelError:
+            return ()  # the check of the kernel says more
 
     def _sites(self) -> list[SiteStatus]:
         census = self.patient.census

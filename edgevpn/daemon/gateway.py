@@ -391,6 +391,11 @@ class Gateway:
         """Our addresses that can be spoken to. Raises KernelError."""
         return self._ways.served()
 
+    def kernel_lacks(self) -> tuple[str, ...]:
+        """What would put back what of ours the kernel has lost, and which SAs nothing can. Raises KernelError."""
+        mended = self.upholding.would_mend()
+        return (*(step.command for step in mended.steps), *map(str, mended.lost))
+
     async def firewall_lacks(self) -> tuple[str, ...]:
         """What our firewall's rules are short of; nothing where they are somebody else's. Raises KernelError."""
         return tuple(map(str, await self.wall.lacks())) if self.wall else ()
