@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from edgevpn.daemon.devices import Refusal as DeviceRefusal
+from edgevpn.daemon.keeper import Hindrance
 from edgevpn.daemon.status import selector_text
 from edgevpn.diagnosis.codes import Code
 from edgevpn.diagnosis.entry import Field, Finding
@@ -100,6 +101,7 @@ PLAIN: Mapping[Cause, tuple[Code, str]] = {
     Cause.DELETED_BY_PEER: (Code.DELETED_BY_PEER, ""),
     Cause.BEGUN_ANEW: (Code.BEGUN_ANEW, ""),
     Cause.EXPIRED: (Code.EXPIRED, "ike_life_time"),
+    Cause.REPLACED: (Code.REPLACED, "unique"),
     Cause.IDLE: (Code.IDLE, ""),
     Cause.NOT_AUTHENTICATED_ANEW: (Code.NOT_AUTHENTICATED_ANEW, ""),
 }
@@ -175,6 +177,11 @@ def finding_of(cause: Cause, evidence: object, about: About) -> Finding | None:
         return None
     code, key = PLAIN[cause]
     return _found(code, key, about, NOBODYS if code is Code.USER_UNKNOWN else None)
+
+
+def hindered(hindrance: Hindrance, about: About) -> Finding:
+    """A peer cannot even be called."""
+    return _found(Code.NAME_NOT_FOUND if hindrance is Hindrance.NO_NAME else Code.NO_WAY, "remote", about)
 
 
 def moved(about: About) -> Finding:

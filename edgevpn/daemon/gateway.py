@@ -24,7 +24,7 @@ from edgevpn.daemon.detours import Detours
 from edgevpn.daemon.guard import UNGUARDED, Guard
 from edgevpn.daemon.homes import Home, homes, site_home
 from edgevpn.daemon.informing import Informer, doors
-from edgevpn.daemon.keeper import IpAddress, Keeper
+from edgevpn.daemon.keeper import IpAddress, Keeper, NotCalled
 from edgevpn.daemon.kernel_events import KernelEvents
 from edgevpn.daemon.keyring import Keyring
 from edgevpn.daemon.logs import note
@@ -443,6 +443,10 @@ class Gateway:
 
     def _listened(self) -> tuple[IpAddress, ...]:
         return self._config.gateway.listen if self._config else ()
+
+    def not_called(self, site: str, why: NotCalled) -> None:
+        """A site's peer cannot be called."""
+        self._witness.not_called(site, why.hindrance, why.where)
 
     def _count(self, owner: Owner, amount: Amount) -> None:
         if owner.device:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol, TypeAlias
@@ -107,12 +108,31 @@ class World(Protocol):
     def changed(self, site: str) -> None:
         """What the keeper knows of the site is not what it was."""
 
+    def not_called(self, site: str, why: NotCalled) -> None:
+        """The site's peer would have been called, and could not be."""
+
 
 DEFAULT_PATIENCE = Patience()
 
 
 class NotUp(Exception):  # noqa: N818 - what is the case
     """The site did not come up; the text says why."""
+
+
+class Hindrance(Enum):
+    """Why a peer cannot even be called."""
+
+    NO_NAME = "no-name"
+    NO_WAY = "no-way"
+
+
+class NotCalled(NotUp):
+    """There is nothing to call: what was looked for, and why it was not found."""
+
+    def __init__(self, text: str, hindrance: Hindrance, where: str) -> None:
+        super().__init__(text)
+        self.hindrance = hindrance
+        self.where = where
 
 
 class Keeper:
@@ -375,6 +395,8 @@ class Keeper:
     def _give_up(self, reason: NotUp) -> None:
         """After a failed try: go on wanting only what comes up by itself."""
         self.why = str(reason)
+        if isinstance(reason, NotCalled):
+            self._world.not_called(self.site.name, reason)
         note(log, logging.WARNING, "site_not_up", site=self.site.name, why=reason)
         self._finish(reason)
         kept = {child.name for child in self.site.children if self._by_itself and child.start is Start.LOAD}
@@ -390,23 +412,24 @@ class Keeper:
     async def _paths(self, hosts: Iterable[IpAddress | str]) -> list[Path]:
         """From where to where the peer may be asked, in order. Raises NotUp if there is no way at all."""
         paths: list[Path] = []
-        why = "nobody is to be called"
+        failure = NotUp("nobody is to be called")
         for host in hosts:
             try:
                 async with asyncio.timeout(self._patience.resolve):
                     addresses = await self._world.resolve(host) if isinstance(host, str) else (host,)
             except (OSError, TimeoutError) as error:
                 why = f"{host} does not resolve: {getattr(error, 'strerror', None) or 'no answer'}"
+                failure = NotCalled(why, Hindrance.NO_NAME, str(host))
                 continue
             self._world.met(self.site.name, addresses)
             for address in addresses:
                 local = self.site.local or self._world.source_for(address)
                 if local is None or local.version != address.version:
-                    why = f"no way leads to {address}"
+                    failure = NotCalled(f"no way leads to {address}", Hindrance.NO_WAY, str(address))
                     continue
                 paths.append(Path(Address(local, self._ports.ike), Address(address, self._ports.ike)))
         if not paths:
-            raise NotUp(why)
+            raise failure
         return paths
 
     async def _pause(self, failures: int) -> None:

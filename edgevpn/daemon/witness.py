@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from edgevpn.daemon.asked import Answer, Negotiation, called, written
 from edgevpn.daemon.devices import Refusal as DeviceRefusal
-from edgevpn.daemon.findings import About, finding_of, identity_text, moved, name_of
+from edgevpn.daemon.findings import About, finding_of, hindered, identity_text, moved, name_of
+from edgevpn.daemon.keeper import Hindrance
 from edgevpn.diagnosis.attempts import Attempt, Attempts, Stage
 from edgevpn.diagnosis.entry import Finding
 from edgevpn.ike.contract import (
@@ -100,6 +101,11 @@ class Witness:
         """A device that is known may not come in on this IKE SA."""
         _remember(self._refusals, spi, refusal)
 
+    def not_called(self, peer: str, hindrance: Hindrance, where: str) -> None:
+        """A peer that we would have called cannot be."""
+        about = About((peer,), where, known=self._peers)
+        self._note(hindered(hindrance, about), about, Stage.IKE_SA_INIT, "")
+
     # --- below ---
 
     def _on_report(self, report: Report, cause: Cause) -> None:
@@ -149,6 +155,8 @@ class Witness:
 
     def _on_down(self, down: IkeSaDown) -> None:
         party = self._up.pop(down.spi, None)
+        if down.cause is Cause.REPLACED and party is not None:
+            self._on_replaced(party)
         if down.cause is None or down.cause in OF_NO_INTEREST:
             return
         if down.cause is Cause.REFUSED_BY_PEER and down.evidence is None:
@@ -158,6 +166,14 @@ class Witness:
         stage = Stage.UP if party and down.cause not in NEVER_OF_USE else Stage.IKE_AUTH
         client, call = party.client if party else "", self._call(down.peer, "", down.evidence)
         self._note(finding_of(down.cause, down.evidence, about), about, stage, client, call)
+
+    def _on_replaced(self, party: Party) -> None:
+        """Somebody is in anew; from elsewhere it may well be another, who has the same name."""
+        same = (each for each in self._up.values() if (each.peer, each.identity) == (party.peer, party.identity))
+        other = next((each for each in same if each.remote != party.remote), None)
+        if other is not None:
+            about = self._about_party(party.peer, other.remote, other, "")
+            self._note(finding_of(Cause.REPLACED, None, about), about, Stage.UP, other.client)
 
     def _on_moved(self, news: IkeSaMoved) -> None:
         party = self._up.get(news.spi)

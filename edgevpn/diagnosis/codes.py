@@ -66,6 +66,8 @@ class Code(Enum):
     SIGNATURE_WRONG = "signature-wrong"
 
     # Does the other side hear us?
+    NAME_NOT_FOUND = "name-not-found"
+    NO_WAY = "no-way"
     NO_ANSWER = "no-answer"
     NO_ANSWER_TO_AUTH = "no-answer-to-auth"
     NOTHING_ON_4500 = "nothing-on-4500"
@@ -77,6 +79,7 @@ class Code(Enum):
     PEER_DEAD = "peer-dead"
     DELETED_BY_PEER = "deleted-by-peer"
     BEGUN_ANEW = "begun-anew"
+    REPLACED = "replaced"
     EXPIRED = "expired"
     IDLE = "idle"
     NOT_AUTHENTICATED_ANEW = "not-authenticated-anew"

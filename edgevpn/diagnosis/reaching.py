@@ -7,6 +7,34 @@ from edgevpn.diagnosis.entry import Entry, Severity, Side, Text
 
 ENTRIES = (
     Entry(
+        Code.NAME_NOT_FOUND,
+        Side.OURS,
+        Severity.ERROR,
+        Text(
+            "{setting}: the name {remote} cannot be looked up, so nobody is called.",
+            "{setting}: {remote} の名前解決ができないため、接続を始められません。",
+        ),
+        Text(
+            "Correct {setting}, or see whether this router's DNS answers and the peer's dynamic DNS is up to date.",
+            "{setting} を直すか、このルーターの DNS と相手のダイナミック DNS を確認してください。",
+        ),
+        "a name is looked up anew at each try",
+    ),
+    Entry(
+        Code.NO_WAY,
+        Side.PATH,
+        Severity.ERROR,
+        Text(
+            "{setting}: no route leads to {remote}, so nobody is called.",
+            "{setting}: {remote} への経路がないため、接続を始められません。",
+        ),
+        Text(
+            "See whether the WAN is up and has a default route, for IPv4 and IPv6; it is tried again by itself.",
+            "WAN が接続され、IPv4/IPv6 のデフォルトルートがあるか確認してください。自動で再試行します。",
+        ),
+        "our routing table",
+    ),
+    Entry(
         Code.NO_ANSWER,
         Side.PATH,
         Severity.ERROR,
@@ -114,6 +142,20 @@ ENTRIES = (
         Text("{peer} began anew, as after a restart.", "{peer} が(再起動などの後)最初から接続し直しました。"),
         Text("Nothing.", "対処は不要です。"),
         "RFC 7296 §2.4: INITIAL_CONTACT",
+    ),
+    Entry(
+        Code.REPLACED,
+        Side.BOTH,
+        Severity.WARNING,
+        Text(
+            "{setting}: {identity} has come in once more, from {remote}, and its connection from elsewhere was closed.",
+            "{setting}: {identity} が {remote} から再び接続したため、別の場所からの接続を閉じました。",
+        ),
+        Text(
+            'Nothing, if that is the same device; give each of two a name of its own, or set {setting} to "keep".',
+            '同じ端末なら対処は不要です。2 台なら別々の ID にするか、{setting} を "keep" にしてください。',
+        ),
+        "RFC 7296 §2.4; our configuration",
     ),
     Entry(
         Code.EXPIRED,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from edgevpn.config.nouns import setting_at
 from edgevpn.diagnosis.attempts import Attempt, Stage
 from edgevpn.diagnosis.catalogue import CATALOGUE, cure, sentence
 from edgevpn.diagnosis.codes import Code
 from edgevpn.diagnosis.entry import Field
+from tests.support.alerts import ALERTS, COMPLAINTS, Elsewhere
 from tests.support.provocations import PROVOCATIONS, in_the_middle
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def test_no_cause_without_provocation() -> None:
@@ -38,37 +44,29 @@ ACCOMPANYING: dict[Code, set[Code]] = {
 }
 
 
-# The alerts by which strongSwan tells programs of failures, and what the same is here.
-ALERTS = {
-    "local-auth-failed": Code.REFUSED_BY_PEER,
-    "peer-auth-failed": Code.WRONG_KEY,
-    "parse-error-header": Code.OLD_VERSION,
-    "parse-error-body": Code.MALFORMED,
-    "retransmit-send-timeout": Code.NO_ANSWER,
-    "half-open-timeout": Code.NOTHING_FOLLOWED,
-    "proposal-mismatch-ike": Code.NO_COMMON_IKE_PROPOSAL,
-    "proposal-mismatch-child": Code.NO_COMMON_ESP_PROPOSAL,
-    "ts-mismatch": Code.NO_COMMON_SELECTORS,
-    "install-child-sa-failed": Code.KERNEL_REFUSED,
-    "install-child-policy-failed": Code.KERNEL_REFUSED,
-    "unique-keep": Code.SECOND_REFUSED,
-    "vip-failure": Code.NO_ADDRESS_LEFT,
-    "authorization-failed": Code.DEVICE_DISABLED,
-    "ike-sa-expired": Code.EXPIRED,
-    "cert-expired": Code.CERT_EXPIRED,
-    "cert-revoked": Code.CERT_REVOKED,
-    "cert-validation-failed": Code.CERT_REVOCATION_UNKNOWN,
-    "cert-no-issuer": Code.CERT_UNKNOWN_ISSUER,
-    "cert-untrusted-root": Code.CERT_UNKNOWN_ISSUER,
-    "cert-exceeded-path-len": Code.CERT_BAD_PATH,
-    "cert-policy-violation": Code.CERT_REFUSED,
-    "peer-init-unreachable": Code.NO_ANSWER,
-}
+@pytest.mark.parametrize("code", list(Code), ids=[code.value for code in Code])
+def test_setting_is_one_that_there_is(code: Code) -> None:
+    """Whoever looks for the key that is named finds it."""
+    finding = provoked(code).finding
+    setting = finding.get(Field.SETTING) if finding else ""
+    if setting:
+        setting_at(tuple(setting.split(".")))
 
 
-@pytest.mark.parametrize("code", ALERTS.values(), ids=ALERTS)
-def test_alert_has_its_cause(code: Code) -> None:
-    assert provoked(code).finding is not None
+def test_every_alert_is_told() -> None:
+    assert len(ALERTS) == 33
+
+
+@pytest.mark.parametrize("meaning", [*ALERTS.values(), *COMPLAINTS.values()], ids=[*ALERTS, *COMPLAINTS])
+def test_what_others_tell_is_told_here(meaning: Code | Elsewhere) -> None:
+    """As a cause that is provoked for real, or elsewhere and for a reason; the test that shows that is there."""
+    match meaning:
+        case Code():
+            assert provoked(meaning).finding is not None
+        case Elsewhere(why, shown):
+            assert why
+            file, _, name = shown.partition("::")
+            assert not shown or f"def {name}(" in (ROOT / file).read_text()
 
 
 WINDOWS_LEAVES = {

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from edgevpn.config.model import Site
-from edgevpn.daemon.keeper import IpAddress, Keeper, NotUp, Patience
+from edgevpn.daemon.keeper import Hindrance, IpAddress, Keeper, NotCalled, NotUp, Patience
 from edgevpn.daemon.options import Ports
 from edgevpn.ike.contract import (
     Ask,
@@ -51,6 +51,7 @@ class World:
         self.allowed = True
         self.traps: list[tuple[str, IpAddress, IpAddress]] = []
         self.called: list[tuple[str, IpAddress]] = []
+        self.hindered: asyncio.Queue[tuple[str, Hindrance, str]] = asyncio.Queue()
 
     def feed(self, event: Input) -> None:
         self.fed.put_nowait(event)
@@ -84,12 +85,19 @@ class World:
     def changed(self, site: str) -> None:
         self.changes += 1
 
+    def not_called(self, site: str, why: NotCalled) -> None:
+        self.hindered.put_nowait((site, why.hindrance, why.where))
+
     def set_traps(self, site: str, local: IpAddress, remote: IpAddress) -> None:
         self.traps.append((site, local, remote))
 
     async def next(self) -> Input:
         async with asyncio.timeout(5):
             return await self.fed.get()
+
+    async def next_hindrance(self) -> tuple[str, Hindrance, str]:
+        async with asyncio.timeout(5):
+            return await self.hindered.get()
 
     async def quiet(self) -> bool:
         """Nothing was fed, and everything that could go on has."""
@@ -179,6 +187,21 @@ async def test_no_way(world: World, change: Callable[[World], None], keys: dict[
     async with kept(world, office(**{"remote": ["198.51.100.1"]} | keys), start=False) as keeper:
         with pytest.raises(NotUp, match=why):
             await keeper.up()
+
+
+UNCALLED = {
+    "no name": ("gone.example.org", Hindrance.NO_NAME),
+    "no way": ("198.51.100.1", Hindrance.NO_WAY),
+}
+
+
+@pytest.mark.parametrize(("remote", "hindrance"), UNCALLED.values(), ids=UNCALLED)
+async def test_what_hinders_is_told(world: World, remote: str, hindrance: Hindrance) -> None:
+    """With what was looked for; at each try."""
+    world.source = None
+    async with kept(world, office(remote=[remote])):
+        told = [await world.next_hindrance() for _ in range(2)]
+    assert told == [("office", hindrance, remote)] * 2
 
 
 async def test_owner_waits(world: World) -> None:

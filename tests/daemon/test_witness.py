@@ -10,14 +10,14 @@ from edgevpn.daemon.witness import MOST_OPEN, Witness
 from edgevpn.diagnosis.attempts import Attempts, Stage
 from edgevpn.diagnosis.codes import Code
 from edgevpn.diagnosis.entry import Field
-from edgevpn.ike.contract import Datagram
+from edgevpn.ike.contract import Datagram, Reconfigure
 from edgevpn.ike.iana import IdType, Ke
-from edgevpn.ike.peer import Offer, Psk
+from edgevpn.ike.peer import Offer, Psk, Wants
 from edgevpn.ike.state import Address, Path, RekeyIke
 from edgevpn.ike.wire.payloads import Identification
 from tests.support.pair import LEFT, RIGHT
 from tests.support.peers import ECP256, GCM, PRF_SHA256, TO_RIGHT, X25519
-from tests.support.provocations import BY_PASSWORD, KNOWING, OFFICE, PHONE, STAFF, Watched, of_household
+from tests.support.provocations import BY_PASSWORD, KNOWING, OFFICE, PHONE, STAFF, Watched, of_household, second_device
 
 
 def test_success_is_an_attempt_too() -> None:
@@ -67,6 +67,34 @@ def test_hostile_identity_is_a_value() -> None:
     (attempt,) = Watched(replace(TO_RIGHT, local_id=hostile)).call(10).right
     assert attempt.finding is not None
     assert attempt.finding.code is Code.IDENTITY_UNKNOWN
+
+
+def test_same_device_once_more_is_nothing_to_explain() -> None:
+    """From the same address, as after it was without a network for a while."""
+    seen = [each.finding for each in second_device(LEFT)]
+    assert Code.REPLACED not in [finding.code for finding in seen if finding]
+
+
+def test_what_was_asked_is_kept_of_failures_alone() -> None:
+    """Without it who is in would weigh as much as who is not."""
+    watched = Watched().call(1)
+    assert [each.asked for each in watched.right] == [None]
+    (failed,) = Watched(replace(TO_RIGHT, local_auth=Psk(b"another"))).call(10).right
+    assert failed.asked is not None
+    assert (failed.asked["idi"], failed.asked["auth"]) == ("FQDN:left.example", "SHARED_KEY")
+
+
+def test_same_failure_with_another_offer_only_counts() -> None:
+    """The newest is kept."""
+    watched = Watched(replace(TO_RIGHT, local_auth=Psk(b"another")))
+    watched.call(10)
+    (first,) = watched.right
+    watched.pair.left.tell(Reconfigure((replace(TO_RIGHT, local_auth=Psk(b"another"), wants=Wants(True, False)),)))
+    watched.call(10)
+    (last,) = watched.right
+    assert last.tries == 2
+    assert first.asked is not None
+    assert last.asked == {**first.asked, "wants": ["ipv4"]}
 
 
 def test_device_is_called_by_its_name() -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
@@ -16,8 +17,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from edgevpn.config.model import Config
 from edgevpn.daemon.answers import Answers
 from edgevpn.daemon.devices import Devices
+from edgevpn.daemon.keeper import Keeper, NotCalled
 from edgevpn.daemon.keyring import Believed, Keyring
 from edgevpn.daemon.leases import Leases
+from edgevpn.daemon.options import Ports
 from edgevpn.daemon.witness import Witness
 from edgevpn.diagnosis.attempts import Attempt, Attempts
 from edgevpn.diagnosis.codes import Code
@@ -54,6 +57,7 @@ from edgevpn.ike.questions import (
     VerifyCertificates,
 )
 from edgevpn.ike.state import Path, RekeyChild
+from edgevpn.ike.table import WithPeer
 from edgevpn.ike.window import Seal
 from edgevpn.ike.wire.message import Header, Payload, decode_message, encode_message
 from edgevpn.ike.wire.notify import Notify
@@ -63,6 +67,7 @@ from edgevpn.pki.revocation import Revocation, read_crl
 from edgevpn.pki.rules import Purpose
 from edgevpn.pki.validate import Trust
 from tests.support.certificates import DAY, NOW, YEAR, Made, ca, certificate, crl, leaf, rsa_key, usage
+from tests.support.configs import office
 from tests.support.pair import Pair, Side
 from tests.support.peers import (
     CBC,
@@ -81,6 +86,7 @@ from tests.support.visitors import PASSWORD, gateway
 from tests.support.world import World, credential, holding, trusting
 
 IKE_NAT_PORT = 4500
+ELSEWHERE = ip_address("203.0.113.5")
 OFFICE = replace(TO_LEFT, name="office")
 """The peer that left is to right, which is our side as a rule."""
 
@@ -422,6 +428,75 @@ def after(act: Callable[[Pair], None], seconds: float = 300, **right: Any) -> Se
     return ours(watched)
 
 
+class CutOff:
+    """The machine of a keeper to which no name means anything, and that has no way to anywhere."""
+
+    def __init__(self, witness: Witness) -> None:
+        self._witness = witness
+        self.told = asyncio.Event()
+
+    def knows(self, peer: str) -> bool:
+        return True
+
+    def sas_of(self, peer: str) -> tuple[WithPeer, ...]:
+        return ()
+
+    def feed(self, event: Input) -> None:
+        raise AssertionError(event)
+
+    def allow(self, peer: str, allowed: bool) -> None: ...
+
+    async def resolve(self, name: str) -> tuple[IpAddress, ...]:
+        raise OSError(2, "no such name")
+
+    def source_for(self, remote: IpAddress) -> IpAddress | None:
+        return None
+
+    def chance(self) -> float:
+        return 0.0
+
+    async def certificates_read(self) -> None: ...
+
+    def met(self, site: str, addresses: tuple[IpAddress, ...]) -> None: ...
+
+    def set_traps(self, site: str, local: IpAddress, remote: IpAddress) -> None: ...
+
+    def changed(self, site: str) -> None: ...
+
+    def not_called(self, site: str, why: NotCalled) -> None:
+        self._witness.not_called(site, why.hindrance, why.where)
+        self.told.set()
+
+
+def cut_off_from(remote: str) -> Seen:
+    """A site's keeper would call this name or address."""
+    attempts = Attempts()
+
+    async def keep() -> None:
+        machine = CutOff(Witness(attempts, IKE_NAT_PORT, lambda: 0.0))
+        keeper = Keeper(office(remote=remote), machine, machine, Ports())
+        async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+            task = group.create_task(keeper.run())
+            keeper.start()
+            await machine.told.wait()
+            task.cancel()
+
+    asyncio.run(keep())
+    return list(attempts)
+
+
+def second_device(host: IpAddress = ELSEWHERE) -> Seen:
+    """Another one that has the same name, or the same one from elsewhere."""
+    anything = (replace(LAN, ts_local=selectors("0.0.0.0/0"), ts_remote=selectors("0.0.0.0/0")),)
+    once = replace(POOL, remote_auth=KeyRing(), local_auth=KeyRing(), unique=Unique.REPLACE, children=anything)
+    world = World(psks={b"left.example": b"a key that both have"}, free=[ip_address(f"10.9.0.{n}") for n in (2, 3)])
+    watched = Watched(replace(ASKING, children=anything), once, (World(), world)).call(1)
+    left = watched.pair.left
+    left.reboot()
+    left.move_to(host)
+    return ours(watched.call())
+
+
 def silence(pair: Pair) -> None:
     pair.fate = lambda number, octets: ()
 
@@ -437,7 +512,7 @@ def nothing(pair: Pair) -> None:
 
 def moves() -> Seen:
     watched = Watched(replace(TO_RIGHT, mobike=True), replace(OFFICE, mobike=True)).call(1)
-    watched.pair.left.move_to(ip_address("203.0.113.5"))
+    watched.pair.left.move_to(ELSEWHERE)
     watched.pair.run(10)
     return ours(watched)
 
@@ -511,6 +586,8 @@ PROVOCATIONS: Mapping[Code, Callable[[], Seen]] = {
         HOLDING_LAPTOP,
         replace(HOLDING_GATEWAY, trusted=trusting(replace(credential("laptop"), kind=KeyKind.P256))),
     ),
+    Code.NAME_NOT_FOUND: lambda: cut_off_from("office.example.org"),
+    Code.NO_WAY: lambda: cut_off_from("198.51.100.1"),
     Code.NO_ANSWER: lambda: theirs(cut_after(0)),
     Code.NO_ANSWER_TO_AUTH: lambda: theirs(cut_after(2)),
     Code.NOTHING_ON_4500: lambda: ours(cut_after(2, replace(TO_RIGHT, force_encapsulation=True))),
@@ -520,6 +597,7 @@ PROVOCATIONS: Mapping[Code, Callable[[], Seen]] = {
     Code.PEER_DEAD: lambda: after(silence, liveness=30.0),
     Code.DELETED_BY_PEER: lambda: after(lambda pair: pair.left.terminate()),
     Code.BEGUN_ANEW: lambda: after(restart),
+    Code.REPLACED: second_device,
     Code.EXPIRED: lambda: after(nothing, life=60.0),
     Code.IDLE: lambda: after(nothing, idle=30.0),
     Code.NOT_AUTHENTICATED_ANEW: lambda: after(silence, reauth_after=30.0),
