@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ from edgevpn.api.records import Attempt, Health
 from edgevpn.cli import main
 from edgevpn.cli.diagnose import attempt_text, language_of
 from edgevpn.cli.output import FAILED, GOOD
+from edgevpn.daemon.book import attempt_record
 from edgevpn.daemon.control import Method, Params
+from tests.support import hostile
 from tests.support.daemon import control_server
+from tests.support.provocations import Watched
 
 WRONG_KEY: Attempt = {
     "at": 100.0,
@@ -201,3 +205,22 @@ def test_repair(socket: Path, capsys: Output) -> None:
         main(["repair", "--json"])
         assert json.loads(capsys.readouterr().out) == DAMAGED
     assert asked == [{"dry_run": False}, {"dry_run": True}, {"dry_run": False}]
+
+
+@pytest.mark.parametrize(("call", "text"), hostile.PLAYED, ids=hostile.IDS)
+def test_what_a_stranger_says_is_inert(call: Callable[[str], Watched], text: str, capsys: Output, socket: Path) -> None:
+    """For people and for programs: nothing in it commands a terminal, and it is cut."""
+    failed = [attempt_record(each, 0.0) for each in call(text).right]
+
+    async def attempts(params: Params) -> object:
+        return failed
+
+    assert failed
+    with control_server(socket, {"attempts": attempts}):
+        assert main(["diagnose", "last"]) == GOOD
+        shown = capsys.readouterr().out
+        assert main(["diagnose", "--json"]) == GOOD
+    as_json = capsys.readouterr().out
+    assert all(each.isprintable() for each in (shown + as_json).splitlines())
+    assert not set(shown + as_json) & set("<>")
+    assert max(map(len, shown.splitlines())) < 800

@@ -1,11 +1,14 @@
 import json
 import logging
+from collections.abc import Callable
 
 import pytest
 
-from edgevpn.daemon.logs import LONGEST_VALUE, Entry, formatter, line, note, note_report, value_text
-from edgevpn.ike.contract import Level, refused, report
+from edgevpn.daemon.logs import LONGEST_VALUE, Entry, JsonFormatter, formatter, line, note, note_report, value_text
+from edgevpn.ike.contract import Level, Report, refused, report
 from edgevpn.ike.errors import Cause
+from tests.support import hostile
+from tests.support.provocations import Watched
 
 VALUES: dict[str, tuple[object, str]] = {
     "word": ("office", "office"),
@@ -90,3 +93,17 @@ def test_lines_for_programs() -> None:
 def test_what_others_log_for_programs() -> None:
     written = json.loads(formatter(True).format(record("plain words", fault=ValueError("odd"))))
     assert (written["event"], written["exception"]) == ("plain words", "ValueError: odd")
+
+
+@pytest.mark.parametrize(("call", "text"), hostile.PLAYED, ids=hostile.IDS)
+def test_what_a_stranger_says_stays_on_its_line(call: Callable[[str], Watched], text: str) -> None:
+    """In all that is logged of a call that comes to nothing, as text and as JSON."""
+    reports = [each for each in call(text).pair.right.told if isinstance(each, Report)]
+    assert reports
+    for each in reports:
+        written = line(each.event, each.fields)
+        assert written.isascii()
+        assert written.isprintable()
+        assert len(written) < 4000
+        record = logging.LogRecord("edgevpn", logging.INFO, "", 0, Entry(each.event, each.fields), (), None)
+        assert JsonFormatter().format(record).isprintable()
