@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,6 +16,8 @@ from edgevpn.config.model import Config
 from edgevpn.daemon import surroundings, ways
 from edgevpn.daemon.keeper import NotUp
 from edgevpn.daemon.options import StartFailed
+from edgevpn.diagnosis.codes import Code
+from edgevpn.diagnosis.entry import Field
 from edgevpn.kernel.contract import Features
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.events import Acquire, Expire, RouteChanged, SaRemoved
@@ -209,6 +212,40 @@ async def test_wrong_key() -> None:
         with pytest.raises(NotUp, match="AUTHENTICATION_FAILED"):
             await keeper.up()
         assert here.kernel.list_sas() == there.kernel.list_sas() == ()
+
+
+async def test_kernel_that_refuses_a_tunnel() -> None:
+    """Both sides have agreed; the owner is told whose fault it is, and which key has to do with it."""
+    async with two(left(start="wait"), right()) as (here, _):
+        here.kernel.fail_next("add_sa", KernelError("add SA", errno.ENOSYS, "the kernel lacks rfc4106(gcm(aes))"))
+        keeper = here.gateway.keeper("right")
+        assert keeper is not None
+        with pytest.raises(NotUp):
+            await keeper.up()
+        (finding,) = (each.finding for each in here.gateway.attempts if each.finding)
+    assert finding.code is Code.KERNEL_REFUSED
+    assert finding.get(Field.SETTING) == "site.right.esp_proposals"
+    assert "the kernel lacks rfc4106(gcm(aes))" in finding.get(Field.DETAIL)
+
+
+async def test_nobody_can_be_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The WAN is down."""
+    monkeypatch.setattr(gateway, "source_for", lambda remote: None)
+    async with running(left(), free_ports()) as here:
+        await until(lambda: any(here.gateway.attempts))
+        (attempt,) = here.gateway.attempts
+    assert attempt.finding is not None
+    assert (attempt.peer, attempt.finding.code) == ("right", Code.NO_WAY)
+
+
+async def test_what_is_gone_is_known_before_it_is_back() -> None:
+    """Also where the kernel tells nobody."""
+    async with two(left(), right()) as (here, _):
+        await here.until("right", "up")
+        assert here.gateway.kernel_lacks() == ()
+        (route,) = here.kernel.list_routes()
+        here.kernel.delete_route(route)
+        assert any(each.startswith("ip route add 10.2.0.0/24 ") for each in here.gateway.kernel_lacks())
 
 
 async def test_closed_by_its_owner(caplog: pytest.LogCaptureFixture) -> None:

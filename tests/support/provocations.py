@@ -29,7 +29,7 @@ from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.crypto.signature import KeyKind
 from edgevpn.ike.errors import InvalidKePayload
 from edgevpn.ike.exchange import ike_sa_init
-from edgevpn.ike.iana import EapCode, ExchangeType, Flag, IdType, Ke, NotifyType, Prf, ProtocolId
+from edgevpn.ike.iana import EapCode, EapType, ExchangeType, Flag, IdType, Ke, NotifyType, Prf, ProtocolId
 from edgevpn.ike.negotiate import proposals
 from edgevpn.ike.peer import (
     Certified,
@@ -46,6 +46,7 @@ from edgevpn.ike.peer import (
     Unique,
     Wants,
 )
+from edgevpn.ike.proving import EapAsking
 from edgevpn.ike.questions import (
     Answer,
     CertificatesRefused,
@@ -272,6 +273,17 @@ def breaks_off() -> Seen:
     watched = in_the_middle(6)
     bye, exchange = Delete(ProtocolId.IKE), ExchangeType.INFORMATIONAL
     watched.pair.right.tell(forged(watched.pair, initiator=True, exchange=exchange, message_id=3, payload=bye))
+    return ours(watched)
+
+
+def wants_tls() -> Seen:
+    """The phone knows its password, but is set up to log in by a certificate inside EAP (RFC 3748 §5.3.1)."""
+    watched = in_the_middle(6)
+    (waiting,) = watched.pair.right.others
+    assert isinstance(waiting, EapAsking)
+    nak = Eap(EapCode.RESPONSE, waiting.eap.identifier, EapType.NAK, bytes([EapType.TLS]))
+    exchange = ExchangeType.IKE_AUTH
+    watched.pair.right.tell(forged(watched.pair, initiator=True, exchange=exchange, message_id=3, payload=nak))
     return ours(watched)
 
 
@@ -551,7 +563,7 @@ PROVOCATIONS: Mapping[Code, Callable[[], Seen]] = {
     Code.USER_UNKNOWN: lambda: called_by(BY_PASSWORD, STAFF, PHONE, replace(KNOWING, users={})),
     Code.WRONG_PASSWORD: lambda: called_by(BY_PASSWORD, STAFF, PHONE, replace(KNOWING, users={"alice": "another"})),
     Code.OTHER_USER: with_two_names,
-    Code.NO_COMMON_EAP: lambda: called_by(BY_PASSWORD, replace(STAFF, remote_auth=Login(methods=())), PHONE, KNOWING),
+    Code.NO_COMMON_EAP: wants_tls,
     Code.EAP_ABANDONED: breaks_off,
     Code.SERVER_NOT_PROVEN: is_let_in_at_once,
     Code.SECOND_REFUSED: second_time,
