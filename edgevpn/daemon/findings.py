@@ -115,7 +115,10 @@ IN_POOLS = {"auth": "logins", "remote_networks": "v4", "local_networks": "networ
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Whom something is about: peers that it may be, its address, who it says to be, which device was refused."""
+    """Whom something is about: peers that it may be, its address, who it says to be, which device was refused.
+
+    `called`: we have begun.
+    """
 
     peers: tuple[str, ...] = ()
     remote: str = ""
@@ -125,6 +128,7 @@ class About:
     seen_on_nat_port: bool = False
     known: Mapping[str, Peer] | None = None
     device: str = ""
+    called: bool = False
 
     def setting(self, key: str, child: str = "") -> str:
         """The full name of a key where this is about one noun; with `*` where it may be several."""

@@ -28,7 +28,8 @@ from edgevpn.ike.contract import (
     Report,
 )
 from edgevpn.ike.errors import Cause
-from edgevpn.ike.evidence import Offers, Selectors
+from edgevpn.ike.evidence import Offers, Selectors, Silence
+from edgevpn.ike.iana import ExchangeType
 from edgevpn.ike.peer import Peer
 from edgevpn.ike.state import Path
 
@@ -103,7 +104,7 @@ class Witness:
 
     def not_called(self, peer: str, hindrance: Hindrance, where: str) -> None:
         """A peer that we would have called cannot be."""
-        about = About((peer,), where, known=self._peers)
+        about = About((peer,), where, known=self._peers, called=True)
         self._note(hindered(hindrance, about), about, Stage.IKE_SA_INIT, "")
 
     # --- below ---
@@ -119,8 +120,8 @@ class Witness:
         about = self._about(fields, spi, party)
         stage = Stage.CHILD if party else Stage.IKE_AUTH if fields.get("identity") is not None else Stage.IKE_SA_INIT
         client = party.client if party else _text(fields.get("client"))
-        asked = Negotiation(report.asked) if report.asked else self._call("".join(about.peers), "", report.evidence)
-        self._note(finding_of(cause, report.evidence, about), about, stage, client, asked)
+        call = self._call(about, "", report.evidence) if report.asked is None else Negotiation(report.asked)
+        self._note(finding_of(cause, report.evidence, about), about, stage, client, call)
         self._refusals.pop(spi, None)
 
     def _about(self, fields: dict[str, object], spi: bytes, party: Party | None) -> About:
@@ -136,6 +137,7 @@ class Witness:
             refusal=self._refusals.get(spi),
             seen_on_nat_port=spi in self._on_nat_port,
             known=self._peers,
+            called=party is None and "peer" in fields,
             device=party.device if party else self._device_of(self._may_be(named), user or name_of(claimed)),
         )
 
@@ -163,8 +165,8 @@ class Witness:
             return  # told when it came
         remote = party.remote if party else self._called_at(down.peer)
         about = self._about_party(down.peer, remote, party, down.reason)
-        stage = Stage.UP if party and down.cause not in NEVER_OF_USE else Stage.IKE_AUTH
-        client, call = party.client if party else "", self._call(down.peer, "", down.evidence)
+        stage = Stage.UP if party and down.cause not in NEVER_OF_USE else _reached(down)
+        client, call = party.client if party else "", self._call(about, "", down.evidence)
         self._note(finding_of(down.cause, down.evidence, about), about, stage, client, call)
 
     def _on_replaced(self, party: Party) -> None:
@@ -188,7 +190,7 @@ class Witness:
         remote = party.remote if party else self._called_at(failed.peer)
         about = self._about_party(failed.peer, remote, party, failed.reason)
         finding = finding_of(Cause.REFUSED_BY_PEER, failed.evidence, about)
-        client, call = party.client if party else "", self._call(failed.peer, failed.child, failed.evidence)
+        client, call = party.client if party else "", self._call(about, failed.child, failed.evidence)
         self._note(finding, about, Stage.CHILD, client, call)
 
     def _note(
@@ -197,15 +199,28 @@ class Witness:
         if finding is None:
             return
         peer = about.peers[0] if len(about.peers) == 1 else ""
-        seen = Attempt(self._clock(), about.remote, peer, about.identity, client, stage, finding, device=about.device)
-        self._attempts.note(replace(seen, asked=written(asked) if asked else None))
+        self._attempts.note(
+            Attempt(
+                self._clock(),
+                about.remote,
+                peer,
+                about.identity,
+                client,
+                stage,
+                finding,
+                device=about.device,
+                asked=written(asked) if asked else None,
+                called=about.called,
+            )
+        )
 
     def _called_at(self, peer: str) -> str:
         path = self._called.get(peer)
         return str(path.remote.host) if path else ""
 
-    def _call(self, peer: str, child: str, evidence: object) -> Negotiation | None:
+    def _call(self, about: About, child: str, evidence: object) -> Negotiation | None:
         """What we have asked of a peer that has answered no."""
+        (peer,) = about.peers if len(about.peers) == 1 else ("",)
         known, path = self._peers.get(peer), self._called.get(peer)
         if known is None or path is None or not isinstance(evidence, Answer):
             return None
@@ -213,7 +228,13 @@ class Witness:
 
     def _about_party(self, peer: str, remote: str, party: Party | None, why: str) -> About:
         identity, device = (party.identity, party.device) if party else ("", "")
-        return About((peer,), remote, identity, why, known=self._peers, device=device)
+        return About((peer,), remote, identity, why, known=self._peers, device=device, called=party is None)
+
+
+def _reached(down: IkeSaDown) -> Stage:
+    """How far a call of ours has come that has failed."""
+    first = down.cause is Cause.OTHER_KE or down.evidence == Silence(ExchangeType.IKE_SA_INIT)
+    return Stage.IKE_SA_INIT if first else Stage.IKE_AUTH
 
 
 def _is_of_child(cause: Cause) -> bool:

@@ -35,7 +35,8 @@ class Attempt:
     """Somebody's attempt to connect, or what became of a connection. `at` is the caller's time, in seconds.
 
     `peer` is our name for who it is, "" if that is not known, and so is `device`; `tries` counts attempts that came to
-    the same. An attempt without a finding has succeeded. `asked` is what the finding can be found from once more.
+    the same. An attempt without a finding has succeeded. `asked` is what the finding can be found from once more;
+    `called`: we have begun, so that no stranger can have made it.
     """
 
     at: float
@@ -48,6 +49,7 @@ class Attempt:
     tries: int = 1
     device: str = ""
     asked: Asked | None = field(default=None, compare=False)
+    called: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -91,5 +93,5 @@ class Attempts:
         self.told(attempt)
 
     def _book(self, attempt: Attempt) -> tuple[deque[Attempt], int]:
-        is_stranger = attempt.stage is Stage.IKE_SA_INIT and attempt.finding is not None
+        is_stranger = attempt.stage is Stage.IKE_SA_INIT and attempt.finding is not None and not attempt.called
         return (self._strangers, KEPT_OF_STRANGERS) if is_stranger else (self._known, KEPT)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
+import pytest
+
 from edgevpn.daemon.devices import Refusal
 from edgevpn.daemon.witness import MOST_OPEN, Witness
 from edgevpn.diagnosis.attempts import Attempts, Stage
@@ -17,7 +19,17 @@ from edgevpn.ike.state import Address, Path, RekeyIke
 from edgevpn.ike.wire.payloads import Identification
 from tests.support.pair import LEFT, RIGHT
 from tests.support.peers import ECP256, GCM, PRF_SHA256, TO_RIGHT, X25519
-from tests.support.provocations import BY_PASSWORD, KNOWING, OFFICE, PHONE, STAFF, Watched, of_household, second_device
+from tests.support.provocations import (
+    BY_PASSWORD,
+    KNOWING,
+    OFFICE,
+    PHONE,
+    PROVOCATIONS,
+    STAFF,
+    Watched,
+    of_household,
+    second_device,
+)
 
 
 def test_success_is_an_attempt_too() -> None:
@@ -95,6 +107,24 @@ def test_same_failure_with_another_offer_only_counts() -> None:
     assert last.tries == 2
     assert first.asked is not None
     assert last.asked == {**first.asked, "wants": ["ipv4"]}
+
+
+FAR = {
+    Code.NAME_NOT_FOUND: Stage.IKE_SA_INIT,
+    Code.NO_ANSWER: Stage.IKE_SA_INIT,
+    Code.OTHER_KE: Stage.IKE_SA_INIT,
+    Code.IKE_PROPOSAL_REFUSED: Stage.IKE_SA_INIT,
+    Code.NO_ANSWER_TO_AUTH: Stage.IKE_AUTH,
+    Code.REFUSED_BY_PEER: Stage.IKE_AUTH,
+    Code.SELECTORS_REFUSED: Stage.CHILD,
+}
+
+
+@pytest.mark.parametrize("code", FAR, ids=lambda code: code.value)
+def test_how_far_a_call_of_ours_comes(code: Code) -> None:
+    (attempt,) = (each for each in PROVOCATIONS[code]() if each.finding is not None)
+    assert attempt.stage is FAR[code]
+    assert attempt.called is (attempt.stage is not Stage.CHILD)
 
 
 def test_device_is_called_by_its_name() -> None:

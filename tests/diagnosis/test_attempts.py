@@ -49,6 +49,15 @@ def test_strangers_push_out_nobody() -> None:
     assert len(list(book.of("office"))) == 1
 
 
+def test_strangers_push_out_no_call_of_ours() -> None:
+    """Nobody has answered it, so it has come no further than what strangers send."""
+    book = Attempts()
+    book.note(replace(KNOCK, peer="office", finding=Finding(Code.NO_ANSWER, {}), called=True))
+    for number in range(KEPT_OF_STRANGERS + 10):
+        book.note(replace(KNOCK, at=float(number), remote=str(number)))
+    assert len(list(book.of("office"))) == 1
+
+
 def test_one_address_fills_nothing() -> None:
     book = Attempts()
     for number in range(1000):
