@@ -161,3 +161,4 @@ def test_what_replay_foretells(change: Change, network: Network, peers: Peers, g
         theirs.terminate()
     theirs.initiate()
     ours.wait_up("site")
+    assert [each["level"] for each in ours.ask("health") if each["id"] == "kernel"] == ["good"]
