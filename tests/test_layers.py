@@ -18,7 +18,7 @@ PARTS: dict[str, set[str]] = {
     "files": set(),
     "client": {"api"},
     "config": {"files"},
-    "diagnosis": {"api"},
+    "diagnosis": set(),
     "ike": set(),
     "kernel": set(),
     "pki": {"files"},

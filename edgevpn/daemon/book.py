@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgevpn.api.records import Attempt as Record
+from edgevpn.daemon.asked import told
 from edgevpn.diagnosis.attempts import Attempt, Attempts
 from edgevpn.diagnosis.catalogue import CATALOGUE, cure, sentence
 from edgevpn.diagnosis.entry import Language, shown
@@ -28,7 +29,7 @@ def attempt_record(attempt: Attempt, epoch: float, language: Language = Language
         side=CATALOGUE[finding.code].side.value if finding else "",
         fact=CATALOGUE[finding.code].fact if finding else "",
         tries=attempt.tries,
-        asked=attempt.asked,
+        asked=told(attempt.asked),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from edgevpn.daemon.asked import Answer, Negotiation, called, written
+from edgevpn.daemon.asked import Answer, Negotiation, called, kept
 from edgevpn.daemon.devices import Refusal as DeviceRefusal
 from edgevpn.daemon.findings import About, finding_of, hindered, identity_text, moved, name_of
 from edgevpn.daemon.keeper import Hindrance
@@ -209,7 +209,7 @@ class Witness:
                 stage,
                 finding,
                 device=about.device,
-                asked=written(asked) if asked else None,
+                asked=kept(asked),
                 called=about.called,
             )
         )

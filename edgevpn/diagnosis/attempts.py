@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from edgevpn.api.records import Asked
 from edgevpn.diagnosis.entry import Finding
 
 KEPT = 200
@@ -35,8 +34,8 @@ class Attempt:
     """Somebody's attempt to connect, or what became of a connection. `at` is the caller's time, in seconds.
 
     `peer` is our name for who it is, "" if that is not known, and so is `device`; `tries` counts attempts that came to
-    the same. An attempt without a finding has succeeded. `asked` is what the finding can be found from once more;
-    `called`: we have begun, so that no stranger can have made it.
+    the same. An attempt without a finding has succeeded. `asked` is, as JSON, what the finding can be found from once
+    more. `called`: we have begun, so that no stranger can have made it.
     """
 
     at: float
@@ -48,7 +47,7 @@ class Attempt:
     finding: Finding | None = None
     tries: int = 1
     device: str = ""
-    asked: Asked | None = field(default=None, compare=False)
+    asked: str = field(default="", compare=False)
     called: bool = False
 
     @property

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgevpn.api import records
-from edgevpn.daemon.asked import LONGEST, Negotiation, Unreadable, called, read, written
+from edgevpn.daemon.asked import LONGEST, Negotiation, Unreadable, called, kept, read, told, written
 from edgevpn.ike.evidence import Asked, Names, OtherMethod, Refusal
 from edgevpn.ike.iana import AuthMethod, ExchangeType, IdType, Ke, NotifyType, ProtocolId
 from edgevpn.ike.negotiate import proposals, without_ke
@@ -117,6 +117,12 @@ def test_strangers_text_is_inert(asked: Asked) -> None:
 def test_too_much_is_not_kept() -> None:
     endless = Identification(IdType.KEY_ID, b"x" * LONGEST)
     assert written(Negotiation(replace(OFFICE, idi=endless))) is None
+    assert kept(Negotiation(replace(OFFICE, idi=endless))) == ""
+
+
+def test_kept_until_it_is_told() -> None:
+    assert told(kept(Negotiation(OFFICE))) == written(Negotiation(OFFICE))
+    assert told(kept(None)) is None
 
 
 ANSWERS = {

@@ -47,7 +47,7 @@ from tests.support.replays import (
 def judged(attempt: Attempt, by: Config) -> Judgement:
     """What a bundle with that attempt tells with another file."""
     assert attempt.finding is not None
-    negotiation = read(json.loads(json.dumps(attempt.asked)))
+    negotiation = read(json.loads(attempt.asked))
     return Judge(by, lambda: NOW).judge(negotiation, attempt.finding.code)
 
 

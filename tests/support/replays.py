@@ -86,7 +86,7 @@ def played(left: Peer, ours: Config, after: Callable[[Watched], object] = lambda
     world = HOLDING_LAPTOP if isinstance(left.local_auth, Signing) else PHONE
     watched = Watched(left, peers(ours, proofs), (world, Household(ours))).call(60)
     after(watched)
-    return next(each for each in watched.right if each.asked is not None)
+    return next(each for each in watched.right if each.asked)
 
 
 @dataclass(frozen=True, slots=True)
