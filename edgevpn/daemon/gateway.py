@@ -152,7 +152,9 @@ class Gateway:
             self._answers,
             self._clock,
         )
-        self.surroundings = Surroundings(self._dataplane, self._listened, self.certificates.settled, self.news.site)
+        self.surroundings = Surroundings(
+            self._dataplane, self._listened, self.certificates.settled, self.news.site, self._not_called
+        )
         reception = Reception(
             self._keepers,
             self.visitors,
@@ -444,7 +446,7 @@ class Gateway:
     def _listened(self) -> tuple[IpAddress, ...]:
         return self._config.gateway.listen if self._config else ()
 
-    def not_called(self, site: str, why: NotCalled) -> None:
+    def _not_called(self, site: str, why: NotCalled) -> None:
         """A site's peer cannot be called."""
         self._witness.not_called(site, why.hindrance, why.where)
 

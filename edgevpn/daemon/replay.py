@@ -192,11 +192,11 @@ class Hearing:
     # --- the way of a request ---
 
     def _hear(self) -> None:
-        asked, all_ = self._asked, self._judge.peers
+        asked = self._asked
         if asked.peer:
             self._another_child()
             return
-        close = near(all_, asked.local, asked.remote)
+        close = near(self._judge.peers, asked.local, asked.remote)
         self._about = replace(self._about, peers=tuple(peer.name for peer in close))
         chosen = agreed(close, asked.remote, asked.ike)
         if asked.idi is None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 
 from edgevpn.daemon.dataplane import Dataplane
-from edgevpn.daemon.keeper import IpAddress
+from edgevpn.daemon.keeper import IpAddress, NotCalled
 from edgevpn.daemon.logs import note
 from edgevpn.daemon.transport import source_for
 from edgevpn.kernel.errors import KernelError
@@ -28,15 +28,18 @@ class Surroundings:
         listen: Callable[[], tuple[IpAddress, ...]],
         read: asyncio.Event,
         changed: Callable[[str], None],
+        not_called: Callable[[str, NotCalled], None],
     ) -> None:
         """`listen` gives the addresses that we serve. `read` is set once all certificates are.
 
-        `changed` is told of each site of which something else is known by now.
+        `changed` is told of each site of which something else is known by now, `not_called` of each that has nothing to
+        call.
         """
         self._dataplane = dataplane
         self._listen = listen
         self._read = read
         self.changed = changed
+        self.not_called = not_called
 
     async def resolve(self, name: str) -> tuple[IpAddress, ...]:
         """The addresses of a name, of the IP versions that we serve; OSError if there are none."""

@@ -230,7 +230,7 @@ async def test_kernel_that_refuses_a_tunnel() -> None:
 
 async def test_nobody_can_be_called(monkeypatch: pytest.MonkeyPatch) -> None:
     """The WAN is down."""
-    monkeypatch.setattr(gateway, "source_for", lambda remote: None)
+    monkeypatch.setattr(surroundings, "source_for", lambda remote: None)
     async with running(left(), free_ports()) as here:
         await until(lambda: any(here.gateway.attempts))
         (attempt,) = here.gateway.attempts

@@ -9,15 +9,19 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgevpn.config.model import Config
-from edgevpn.daemon.asked import read
+from edgevpn.daemon.asked import Negotiation, read
 from edgevpn.daemon.peers import peers
 from edgevpn.daemon.replay import COVERS, JUDGED, OF_DEVICES, Judge, Judgement, Need, Outcome
 from edgevpn.diagnosis.attempts import Attempt
 from edgevpn.diagnosis.codes import Code
 from edgevpn.diagnosis.entry import Field
+from edgevpn.ike.evidence import Asked
 from edgevpn.ike.peer import Peer, Psk
+from tests.daemon.test_asked import anything_asked
 from tests.support.certificates import NOW
 from tests.support.peers import TO_RIGHT, selectors
 from tests.support.provocations import (
@@ -35,6 +39,7 @@ from tests.support.replays import (
     CASES,
     DEVICE,
     KEYED,
+    SITE,
     STRANGER,
     VISITOR,
     our,
@@ -42,6 +47,7 @@ from tests.support.replays import (
     road,
     site,
 )
+from tests.support.visitors import LAPTOP, PHONE, TABLET, gateway
 
 
 def judged(attempt: Attempt, by: Config) -> Judgement:
@@ -70,6 +76,19 @@ def test_mended_file_gets_past_it(code: Code) -> None:
     case = CASES[code]
     judgement = judged(played(case.left, case.ours, case.after), case.mended)
     assert (judgement.finding, judgement.outcome) == (None, Outcome.PASSES)
+
+
+EVERYBODY = gateway(
+    {"phone": PHONE, "tablet": TABLET, "laptop": LAPTOP}, site={"office": {**SITE, "remote": "any", "remote_id": "any"}}
+)
+
+
+@given(anything_asked(), st.sampled_from(Code))
+def test_whatever_was_asked_is_judged(asked: Asked, code: Code) -> None:
+    """A bundle may come from anybody."""
+    assert Judge(EVERYBODY, lambda: NOW).judge(Negotiation(asked), code).outcome in Outcome
+    child = Judge(EVERYBODY, lambda: NOW).judge(Negotiation(replace(asked, peer="office")), code)
+    assert child.outcome in Outcome
 
 
 def test_every_cause_is_judged_or_not() -> None:

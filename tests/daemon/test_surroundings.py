@@ -8,6 +8,7 @@ import pytest
 
 from edgevpn.daemon.dataplane import Dataplane
 from edgevpn.daemon.homes import site_home
+from edgevpn.daemon.keeper import Hindrance, NotCalled
 from edgevpn.daemon.surroundings import Surroundings
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.memory import MemoryKernel
@@ -17,7 +18,7 @@ HERE, THERE = ip_address("127.0.0.1"), ip_address("198.51.100.1")
 
 
 def around(dataplane: Dataplane, told: list[str]) -> Surroundings:
-    return Surroundings(dataplane, lambda: (HERE,), asyncio.Event(), told.append)
+    return Surroundings(dataplane, lambda: (HERE,), asyncio.Event(), told.append, lambda site, why: told.append(site))
 
 
 async def test_names_resolve_to_what_is_served() -> None:
@@ -43,5 +44,7 @@ async def test_traps_that_the_kernel_refuses(caplog: pytest.LogCaptureFixture) -
 
 def test_what_is_known_of_a_site() -> None:
     told: list[str] = []
-    around(Dataplane(MemoryKernel(), lambda: 0.0), told).changed("office")
-    assert told == ["office"]
+    world = around(Dataplane(MemoryKernel(), lambda: 0.0), told)
+    world.changed("office")
+    world.not_called("branch", NotCalled("no way leads there", Hindrance.NO_WAY, str(THERE)))
+    assert told == ["office", "branch"]
