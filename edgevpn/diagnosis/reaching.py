@@ -146,7 +146,7 @@ ENTRIES = (
     Entry(
         Code.REPLACED,
         Side.BOTH,
-        Severity.WARNING,
+        Severity.INFO,
         Text(
             "{setting}: {identity} has come in once more, from {remote}, and its connection from elsewhere was closed.",
             "{setting}: {identity} が {remote} から再び接続したため、別の場所からの接続を閉じました。",

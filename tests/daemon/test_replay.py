@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ from edgevpn.diagnosis.attempts import Attempt
 from edgevpn.diagnosis.codes import Code
 from edgevpn.diagnosis.entry import Field
 from edgevpn.ike.evidence import Asked
-from edgevpn.ike.peer import Peer, Psk
+from edgevpn.ike.peer import Peer, Psk, Wants
 from tests.daemon.test_asked import anything_asked
 from tests.support.certificates import NOW
 from tests.support.peers import TO_RIGHT, selectors
@@ -83,12 +84,14 @@ EVERYBODY = gateway(
 )
 
 
+EVERYBODYS = Judge(EVERYBODY, lambda: NOW)
+
+
 @given(anything_asked(), st.sampled_from(Code))
 def test_whatever_was_asked_is_judged(asked: Asked, code: Code) -> None:
     """A bundle may come from anybody."""
-    assert Judge(EVERYBODY, lambda: NOW).judge(Negotiation(asked), code).outcome in Outcome
-    child = Judge(EVERYBODY, lambda: NOW).judge(Negotiation(replace(asked, peer="office")), code)
-    assert child.outcome in Outcome
+    for each in (asked, replace(asked, peer="office")):
+        assert EVERYBODYS.judge(Negotiation(each), code).outcome in Outcome
 
 
 def test_every_cause_is_judged_or_not() -> None:
@@ -137,6 +140,72 @@ def test_what_no_bundle_holds_is_not_judged(left: Peer, ours: Config, code: Code
     judgement = judged(attempt, ours)
     assert judgement.outcome is Outcome.UNKNOWN
     assert need in judgement.needs
+
+
+# --- who it may be, and what it may have -----------------------------------------------------------------------------
+
+BOTH = gateway({"phone": KEYED}, site={"office": {**SITE, "remote_id": "any"}})
+"""A site that may be anybody, and a device: who proves itself by a key may be either."""
+CERTIFIED = DEVICE | {"login": "certificate", "password": None}
+
+
+def holding_certificate(**keys: Any) -> Config:
+    return road({key: value for key, value in (CERTIFIED | keys).items() if value is not None})
+
+
+def judged_as(left: Peer, ours: Config, by: Config) -> Judgement:
+    return judged(played(left, ours), by)
+
+
+def test_device_or_site() -> None:
+    """The device whose name it says, else the site."""
+    device = judged_as(BY_KEY, road(), BOTH)
+    assert (device.finding, Need.ADDRESS in device.needs) == (None, True)
+    site_ = judged_as(replace(BY_KEY, local_id=STRANGER), road(), BOTH)
+    assert site_.finding is None
+    assert Need.ADDRESS not in site_.needs
+
+
+def test_holder_of_a_certificate() -> None:
+    """It is known by its name, which is all that is left of its certificate."""
+    refused = holding_certificate(enabled=False)
+    attempt = played(BY_CERTIFICATE, road())
+    known = judged(attempt, holding_certificate())
+    assert (known.finding, Need.HOLDER in known.needs) == (None, False)
+    assert Need.HOLDER in judged(attempt, road()).needs
+    kept_out = judged(attempt, refused).finding
+    assert kept_out is not None
+    assert kept_out.code is Code.DEVICE_DISABLED
+
+
+def test_site_with_a_certificate() -> None:
+    """Whether that is good is not judged, what it asks for is."""
+    ours = site(auth="certificate", psk=None, remote_id="alice")
+    judgement = judged_as(BY_CERTIFICATE, road(), ours)
+    assert judgement.finding is None
+    assert judgement.needs == (Need.TRUST, Need.CERTIFICATE, Need.WORLD)
+
+
+def test_user_that_was_not_asked_yet() -> None:
+    """Who is told before the login that it is called otherwise has given no user name."""
+    left = replace(VISITOR, remote_id=STRANGER)
+    assert (
+        Need.USER in judged_as(left, road(DEVICE), gateway({"phone": DEVICE}, pki={"public_name": "who.example"})).needs
+    )
+
+
+def test_pool_that_has_no_such_address() -> None:
+    """Nobody would get one, be it empty."""
+    left = replace(BY_KEY, wants=Wants(ipv4=False, ipv6=True))
+    judgement = judged_as(left, road(), road(KEYED, v6=None))
+    assert judgement.finding is not None
+    assert judgement.finding.code is Code.NO_ADDRESS_LEFT
+
+
+def test_child_of_a_peer_that_is_no_more() -> None:
+    case = CASES[Code.PFS_DIFFERS]
+    attempt = played(case.left, case.ours, case.after)
+    assert judged(attempt, our()) == Judgement(Outcome.UNKNOWN, None, (Need.SITE,))
 
 
 # --- we have called ------------------------------------------------------------------------------------------------
