@@ -196,6 +196,7 @@ def _add_simulate(verbs: Verbs) -> None:
     )
     simulate.add_argument("--ca", type=Path, metavar="FILE", help="the CA that it trusts")
     simulate.add_argument("--by-hand", action="store_true", help="it ran no script of ours, and has no profile")
+    simulate.add_argument("--eap-only", action="store_true", help="with a password: ask for no certificate (RFC 5998)")
     simulate.add_argument("--rekey", action="store_true", help="have it give both SAs new keys")
     simulate.add_argument("--stay", type=float, default=0.0, metavar="SECONDS", help="stay connected so long")
     simulate.add_argument("--ports", type=_ports, metavar="IKE,NAT", default="500,4500", help="the gateway's UDP ports")

@@ -33,7 +33,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
     if not isinstance(secret, ByPsk) and options.ca is None:
         raise Unable("without the CA that the client trusts it cannot see who the gateway is: give --ca")
     trusted = read_parts(_octets(options.ca), source=str(options.ca)).certificates if options.ca else ()
-    typed = Typed(options.server, secret, options.id, trusted, options.by_hand)
+    typed = Typed(options.server, secret, options.id, trusted, options.by_hand, options.eap_only)
     gateway = _address(options.address or options.server)
     return Plan(CLIENTS[options.client], typed, gateway, options.ports, options.rekey, options.stay)
 

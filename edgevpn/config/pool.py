@@ -135,6 +135,13 @@ class Pool:
         False,
         effect=Effect.NEXT,
     )
+    eap_only: bool = setting(
+        FLAG,
+        "Leave out our certificate before a password login where the client asks for that (RFC 5998). With MSCHAPv2,"
+        " whoever stands between can then record a login and work out the password.",
+        False,
+        effect=Effect.NEXT,
+    )
     ike_proposals: tuple[Proposal, ...] = tunnel.ike_proposals(IKE_PROPOSALS)
     esp_proposals: tuple[Proposal, ...] = tunnel.esp_proposals()
     cipher_order: tuple[str, ...] = tunnel.cipher_order()

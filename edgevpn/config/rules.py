@@ -76,6 +76,13 @@ def check_pool(pool: Pool, path: Path, findings: Findings) -> None:
             value="true",
             cure="give them the script of edgevpn device export, and take this out",
         )
+    if pool.eap_only:
+        findings.warn(
+            (*path, "eap_only"),
+            "lets whoever stands between work out passwords of clients that ask for no certificate of ours",
+            value="true",
+            cure="set those clients up to check our certificate, and take this out",
+        )
 
 
 def check_device(device: Device, pool: Pool, path: Path, findings: Findings) -> None:

@@ -140,18 +140,18 @@ def pool_peers(pool: Pool, pki: Pki, proof: Proof | None, ciphers: Ciphers = UNT
     names = tuple(_identification(host_identity(name)) for name in pki.public_name)
     made = []
     for login, peer_name in zip(pool.logins, pool_peer_names(pool), strict=True):
-        auths = _pool_auths(login, proof)
+        auths = _pool_auths(pool, login, proof)
         if auths is not None:
             made.append(_pool_peer(pool, peer_name, names, auths, ciphers))
     return tuple(made)
 
 
-def _pool_auths(login: Login, proof: Proof | None) -> tuple[ike.LocalAuth, ike.RemoteAuth] | None:
+def _pool_auths(pool: Pool, login: Login, proof: Proof | None) -> tuple[ike.LocalAuth, ike.RemoteAuth] | None:
     if login is Login.PSK:
         return ike.KeyRing(), ike.KeyRing()
     if proof is None:
         return None
-    return proof.signing, ike.Login() if login is Login.PASSWORD else proof.certified
+    return proof.signing, ike.Login(alone=pool.eap_only) if login is Login.PASSWORD else proof.certified
 
 
 def _pool_peer(

@@ -38,7 +38,8 @@ class Client:
     `verifies`: kinds of key whose signature it takes without having said so. `takes_child_rekey`: whether we may rekey
     its children when it is behind a NAT. `pfs_in_rekey`: whether our rekeying of a child should begin with a key
     exchange; the peer's may or may not in any case. `ike_rekey_ke`: the method to begin an IKE rekeying with.
-    `asks_dhcp`: it learns routes by DHCPINFORM, not from selectors. `why` says what all this rests on.
+    `asks_dhcp`: it learns routes by DHCPINFORM, not from selectors. `means_eap_only`: it goes on without a signature of
+    ours where it says so. `why` says what all this rests on.
     """
 
     kind: ClientKind
@@ -47,6 +48,7 @@ class Client:
     pfs_in_rekey: bool = True
     ike_rekey_ke: Ke | None = None
     asks_dhcp: bool = False
+    means_eap_only: bool = True
     why: str = ""
 
     @property
@@ -88,7 +90,9 @@ ANDROID = Client(
 STRONGSWAN = Client(
     ClientKind.STRONGSWAN,
     verifies=frozenset({KeyKind.RSA, *EC_KINDS, *EDWARDS_KINDS}),
-    why="It verifies every kind; where its build lacks one, it also does not announce the hash that goes with it.",
+    means_eap_only=False,
+    why="It verifies every kind; where its build lacks one, it also does not announce the hash that goes with it. It "
+    "says EAP_ONLY_AUTHENTICATION with every method, and gives up after MSCHAPv2 where nobody has signed.",
 )
 
 

@@ -35,6 +35,8 @@ def of_state(before: State | None, after: State | None) -> Iterator[str]:
             yield f"agreed on {suite_name(first.secured.suite)}"
             if first.nat.local or first.nat.remote:
                 yield "a NAT is in between, so ESP would go in UDP"
+        case Authenticating(), EapAnswering(theirs=None, remote_id=remote_id):
+            yield f"the gateway says that it is {remote_id}, and shows it by EAP alone; now the user logs in"
         case CheckingResponder() | Authenticating(), EapAnswering(theirs=theirs, remote_id=remote_id):
             yield f"the gateway is {remote_id}, shown by {theirs}; now the user logs in"
         case EapAnswering(), EapProven():

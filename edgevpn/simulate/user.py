@@ -74,7 +74,7 @@ Secret = ByPassword | ByPsk | ByCertificate
 class Typed:
     """All that is typed or installed: the server's name, an identifier, the secret, and the CAs that are trusted.
 
-    `by_hand`: nobody has run our script, or installed our profile.
+    `by_hand`: nobody has run our script, or installed our profile. `eap_only`: the gateway need not sign (RFC 5998).
     """
 
     server: str
@@ -82,6 +82,7 @@ class Typed:
     identifier: str = ""
     anchors: tuple[x509.Certificate, ...] = ()
     by_hand: bool = False
+    eap_only: bool = False
 
 
 def peer_of(client: SimulatedClient, typed: Typed) -> Peer:
@@ -146,7 +147,7 @@ def _auths(client: SimulatedClient, typed: Typed) -> tuple[LocalAuth, RemoteAuth
             return Psk(key), Psk(key)
         case ByPassword(user, password):
             identity = "" if client.empty_eap_identity else None
-            return Password(user, nt_password_hash(password), identity=identity), certified
+            return Password(user, nt_password_hash(password), typed.eap_only, identity), certified
         case ByCertificate(bundle):
             kind = kind_of(bundle.key)
             if kind is None:

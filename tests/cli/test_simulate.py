@@ -43,6 +43,17 @@ async def test_password(tmp_path: Path, capsys: Output) -> None:
     assert said[-1] == "disconnects"
 
 
+@pytest.mark.parametrize("allowed", [False, True])
+async def test_password_alone(tmp_path: Path, capsys: Output, *, allowed: bool) -> None:
+    """The gateway shows its certificate all the same, unless its owner lets it be."""
+    async with home(tmp_path, free_ports(), pool={"eap_only": allowed}) as at:
+        secret = written(tmp_path / "password", f"{PASSWORD}\n")
+        login = ("--user", "phone", "--password-file", secret, "--ca", str(at.ca), "--eap-only")
+        assert await asyncio.to_thread(main, words(at, *login)) == GOOD
+    shown = [line for line in capsys.readouterr().out.splitlines() if "now the user logs in" in line]
+    assert ["by EAP alone" in line for line in shown] == [allowed]
+
+
 async def test_certificate(tmp_path: Path, capsys: Output) -> None:
     make_pki(tmp_path / "made")
     async with home(tmp_path / "gateway", free_ports(), tmp_path / "made") as at:

@@ -256,6 +256,11 @@ def test_the_legacy_switch_is_red() -> None:
     assert weak.startswith("pool.staff.esp_proposals: SHA-1 is at the end of its life")
 
 
+def test_eap_alone_is_warned_of() -> None:
+    (warning,) = warnings_of(staff({"eap_only": True}))
+    assert warning.startswith("pool.staff.eap_only = true: lets whoever stands between work out passwords")
+
+
 def test_a_login_that_the_pool_does_not_take() -> None:
     assert faults_of(staff({"logins": ["certificate", "psk"]})) == [
         'device.phone.login = "password": is not taken by pool staff; allowed: "certificate" | "psk"'

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
 
+import pytest
+
 from edgevpn.config.model import Gateway, Site
 from edgevpn.daemon.peers import Proof, peers, pool_settings, selectors_of, site_peer
 from edgevpn.ike import peer as ike
@@ -111,6 +113,13 @@ def test_a_pool_is_a_peer_for_each_login() -> None:
     assert password.aliases == (Identification(IdType.IPV4_ADDR, bytes((192, 0, 2, 1))),)
     assert made["road/psk"].remote_auth == ike.KeyRing()
     assert made["road/certificate"].remote_auth == PROOF.certified
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_eap_alone_is_the_owners_choice(*, allowed: bool) -> None:
+    config = gateway(pool={"eap_only": allowed})
+    made = {peer.name: peer for peer in peers(config, {"": PROOF})}
+    assert made["road/password"].remote_auth == ike.Login(alone=allowed)
 
 
 def test_a_device_may_have_networks_of_its_own() -> None:

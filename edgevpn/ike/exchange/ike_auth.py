@@ -214,7 +214,8 @@ def _before_login(claim: Claim, env: Env) -> Step:
     first = claim.peers[0]
     claim = replace(claim, peers=tuple(peer for peer in claim.peers if _greets_as(peer, first)))
     assert isinstance(first.remote_auth, Login)
-    if first.remote_auth.alone and claim.asked.notify(NotifyType.EAP_ONLY_AUTHENTICATION) is not None:
+    asks = claim.asked.notify(NotifyType.EAP_ONLY_AUTHENTICATION) is not None
+    if first.remote_auth.alone and asks and claim.client.means_eap_only:
         return begin_login(claim, (IdR(claim.local_id),), None, env)
     if not isinstance(first.local_auth, Signing):
         raise AuthenticationFailed("only a signature of ours may come before EAP", Cause.CANNOT_SIGN)

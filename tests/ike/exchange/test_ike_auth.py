@@ -370,6 +370,17 @@ def test_eap_alone(asks: bool, allowed: bool) -> None:
     assert shown == ([IdR, Eap] if asks and allowed else [IdR, Certificate, Authentication, Eap])
 
 
+def test_strongswan_asks_for_more_than_it_can() -> None:
+    """It says so with every method, and takes MSCHAPv2 for no proof of ours: it is signed to all the same."""
+    opened = both(
+        replace(BY_PASSWORD, local_auth=Password("alice", bytes(16), alone=True)),
+        replace(OF_PASSWORD, remote_auth=Login(alone=True)),
+    )
+    shown = opened.request(Notify(NotifyType.IKEV2_MESSAGE_ID_SYNC_SUPPORTED))
+    answered = asking(ike_auth.on_request(opened.half_open, shown, opened.right), opened.right, WORLD)
+    assert contents(the(Respond, answered).payloads) == [IdR, Certificate, Authentication, Eap]
+
+
 def test_only_a_signature_comes_before_eap() -> None:
     """A pre-shared key of ours would be one that every user has."""
     opened = both(BY_PASSWORD, replace(OF_PASSWORD, local_auth=TO_LEFT.local_auth))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from edgevpn.ike.contract import Env, Report, Request, Terminate
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.errors import Cause
@@ -91,6 +93,16 @@ def test_login_alone() -> None:
     pair = connect(client, replace(POOL, remote_auth=Login(alone=True)), world=World(users=WORLD.users))
     assert pair.agree()
     assert pair.right.sa.session.ours == pair.left.sa.session.theirs == ByEap(EapType.MSCHAPV2)
+
+
+@pytest.mark.parametrize(("asks", "allowed"), [(True, False), (False, True), (False, False)])
+def test_login_with_a_signature_where_one_of_them_wants_it(*, asks: bool, allowed: bool) -> None:
+    """Whoever asks for EAP alone still gets in where that is not agreed to: the signature is verified as ever."""
+    client = replace(BY_PASSWORD, local_auth=replace(ALICE, alone=asks))
+    pair = connect(client, replace(POOL, remote_auth=Login(alone=allowed)))
+    assert pair.agree()
+    assert isinstance(pair.right.sa.session.ours, BySignature)
+    assert pair.left.sa.session.theirs == pair.right.sa.session.ours
 
 
 def test_wrong_password() -> None:
