@@ -79,7 +79,7 @@ ORDERS = {
         {"kernel_events"},
         {"backup", "plans", "ways"},
         {"reception", "metrics", "doctor"},
-        {"census", "informing", "surroundings"},
+        {"census", "informing", "surroundings", "withdrawing"},
         {"visitors", "wall", "runner", "certificates", "control", "key_log", "transport", "recent", "parameters"},
         {"meter", "tally"},
         {"device_status"},

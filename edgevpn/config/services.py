@@ -115,7 +115,8 @@ class Pki:
     revocation: Revocation = setting(
         choice(Revocation),
         "A certificate whose revocation list cannot be had is refused (strict) or accepted (soft);"
-        " or nothing but our own block list is asked (off).",
+        " or nothing but our own block list is asked (off). Lists that certificates point to are fetched over HTTP, and"
+        " again at a reload and after some 70 minutes at the latest; who is in and turns out to be revoked has to go.",
         "soft",
         effect=Effect.NEXT,
     )

@@ -65,7 +65,7 @@ class Answers:
         self.leases: Leases
         self.on_refused: Callable[[bytes, Refusal], None] = lambda spi, why: None
         self.vouched = Vouched()
-        self._fetcher = Fetcher()
+        self.fetcher = Fetcher()
         self._tries = Tries(time.monotonic)
 
     def use(self, config: Config, devices: Devices, leases: Leases) -> None:
@@ -145,7 +145,7 @@ class Answers:
                 question.identity,
                 question.certificates,
                 now,
-                lambda uris: self._fetcher.crls(uris, now),
+                lambda uris: self.fetcher.crls(uris, now),
             )
         except PkiError as why:
             self._feed(CertificatesRefused(question.spi, why))

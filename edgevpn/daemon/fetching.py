@@ -1,7 +1,7 @@
 """Revocation lists from where certificates say that they are: fetched over HTTP within bounds, and kept for a while.
 
 A list is signed, so nothing depends on who answers. Only certificates that a CA of ours answers for are asked about:
-a stranger cannot make us fetch anything.
+a stranger cannot make us fetch anything. A list counts on while no other is to be had: what it names stays revoked.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class NotFetched(Exception):  # noqa: N818 - what is the case
 class _Known:
     crl: Crl | None
     until: datetime
+    turn: int
 
 
 class Fetcher:
@@ -46,6 +47,16 @@ class Fetcher:
     def __init__(self, fetch: Callable[[str], bytes] | None = None) -> None:
         self._fetch = fetch or fetched
         self._known: dict[str, _Known] = {}
+        self._turn = 0
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether there was anything to fetch yet."""
+        return bool(self._known)
+
+    def expire(self) -> None:
+        """All places are asked again, when somebody wants to know."""
+        self._turn += 1
 
     def crls(self, uris: Iterable[str], at: datetime) -> tuple[Crl, ...]:
         """The lists from these places, as far as they can be had. Slow: for a thread."""
@@ -54,23 +65,25 @@ class Fetcher:
 
     def _one(self, uri: str, at: datetime) -> Crl | None:
         known = self._known.get(uri)
-        if known is None or known.until <= at:
-            known = self._ask(uri, at)
+        if known is None or known.until <= at or known.turn != self._turn:
+            known = self._ask(uri, at, known.crl if known else None)
+            self._known.pop(uri, None)
             while len(self._known) >= MOST:
                 with suppress(KeyError, StopIteration):
                     del self._known[next(iter(self._known))]
             self._known[uri] = known
         return known.crl
 
-    def _ask(self, uri: str, at: datetime) -> _Known:
+    def _ask(self, uri: str, at: datetime, before: Crl | None) -> _Known:
+        turn = self._turn
         try:
             crl = read_crl(self._fetch(uri))
         except (NotFetched, PkiError) as why:
             note(log, logging.WARNING, "crl_not_fetched", uri=uri, why=why)
-            return _Known(None, at + AGAIN)
+            return _Known(before, at + AGAIN, turn)
         due = next_update(crl.value)
         note(log, logging.INFO, "crl_fetched", uri=uri, entries=len(crl.value))
-        return _Known(crl, max(at + AGAIN, min(at + KEPT, due)) if due else at + KEPT)
+        return _Known(crl, max(at + AGAIN, min(at + KEPT, due)) if due else at + KEPT, turn)
 
 
 def fetched(uri: str) -> bytes:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -42,10 +41,10 @@ from edgevpn.daemon.transport import Transport
 from edgevpn.daemon.upholding import Upholding
 from edgevpn.daemon.usage import Amount
 from edgevpn.daemon.visitors import Visitors
-from edgevpn.daemon.vouched import withdrawn
 from edgevpn.daemon.wall import Wall, is_managed, lans, uplinks
 from edgevpn.daemon.wall import wanted as wanted_firewall
 from edgevpn.daemon.ways import Ways
+from edgevpn.daemon.withdrawing import Withdrawing
 from edgevpn.daemon.witness import Witness
 from edgevpn.diagnosis.attempts import Attempts
 from edgevpn.ike.contract import (
@@ -69,7 +68,6 @@ from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.firewall import FirewallSpec
 from edgevpn.kernel.nft import Nft
 from edgevpn.pki.office import Standing
-from edgevpn.pki.validate import VerifiedKey
 
 GOODBYE_PATIENCE = 1.0
 """Seconds in which peers may answer our Deletes."""
@@ -135,6 +133,9 @@ class Gateway:
         )
         self._answers = Answers(self.feed, self._begin)
         self._answers.keyring = NONE
+        self._withdrawing = Withdrawing(
+            self._answers.vouched, self._answers.fetcher, self._begin, self._withdraw, self._clock
+        )
         self.attempts = Attempts()
         self._witness = Witness(self.attempts, ports.nat, self._clock, self._device_of)
         self._answers.on_refused = self._witness.refused
@@ -199,6 +200,7 @@ class Gateway:
                 while True:
                     await asyncio.sleep(TICK)
                     self._guard.call(self.tick, "tick")
+                    self._guard.call(lambda: self._withdrawing.tick(self._answers.keyring), "revocation")
         finally:
             self._guard.call(self.tick, "tick")
             await self._say_goodbye()
@@ -253,6 +255,7 @@ class Gateway:
             else:
                 self._add(home, sites.get(name))
         self._informer.serve(doors(config))
+        self._answers.fetcher.expire()
         self.certificates.apply(config)
         self.upholding.touch()
         self._touch_wall()
@@ -347,16 +350,14 @@ class Gateway:
         """There are new certificates, or others are refused by now."""
         self._answers.keyring = keyring
         self._reconfigure()
-        if certified := self._answers.vouched.certified:
-            self._begin(self._withdraw(certified, keyring))
+        self._withdrawing.look(keyring)
 
-    async def _withdraw(self, certified: Mapping[bytes, tuple[str, VerifiedKey]], keyring: Keyring) -> None:
-        """End what stands on certificates that are revoked by now."""
-        for spi in await asyncio.to_thread(withdrawn, certified, keyring, datetime.now(UTC)):
-            if self.visitors.sessions.get(spi):
-                self.visitors.withdraw(spi)
-            else:
-                self.feed(Terminate(spi, "its certificate was revoked", Cause.CERTIFICATE_REFUSED))
+    def _withdraw(self, spi: bytes) -> None:
+        """End what stands on a certificate that is revoked by now."""
+        if self.visitors.sessions.get(spi):
+            self.visitors.withdraw(spi)
+        else:
+            self.feed(Terminate(spi, "its certificate was revoked", Cause.CERTIFICATE_REFUSED))
 
     # --- what the owner asks ---
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha1
 from pathlib import Path
+from typing import TypeAlias
 
 from cryptography import x509
 
@@ -53,6 +54,9 @@ REVOKED = frozenset({Reason.BLOCKED, Reason.REVOKED_LEAF, Reason.REVOKED_INTERME
 
 LONGEST_NAME = 64
 """Characters of a common name (RFC 5280 appendix A.1)."""
+
+Fetch: TypeAlias = Callable[[Sequence[str]], tuple[Crl, ...]]
+"""Gets revocation lists from these places, as far as they can be had."""
 
 POOLS = ""
 """The name among sites that stands for all pools."""
@@ -104,7 +108,7 @@ class Keyring:
         claimed: Identification,
         certificates: tuple[bytes, ...],
         at: datetime,
-        fetch: Callable[[Sequence[str]], tuple[Crl, ...]],
+        fetch: Fetch,
     ) -> Verdict:
         """The same as `verify`, with the lists that the certificates point to where we have none. Raises PkiError."""
         refusal: PkiError | None = None
@@ -116,8 +120,7 @@ class Keyring:
             refusal, verdict = error, self.verify(peers, claimed, certificates, at, asked=False)
         if refusal is None and not verdict.verified.unchecked:
             return verdict
-        crls = fetch([uri for each in verdict.verified.path for uri in distribution_points(each)])
-        if crls:
+        if crls := fetch(_points(verdict.verified)):
             return self.verify(peers, claimed, certificates, at, crls)
         if refusal is not None:
             raise refusal
@@ -154,16 +157,37 @@ class Keyring:
                 return Verdict(peer, spki(verified.public_key), verified)
         raise refusal
 
-    def revoked(self, peer: str, verified: VerifiedKey, at: datetime) -> PkiError | None:
-        """Why a peer that has come in by these certificates would not any more, if one of them has been revoked."""
+    def revoked(self, peer: str, verified: VerifiedKey, at: datetime, fetch: Fetch) -> PkiError | None:
+        """Why a peer that has come in by these certificates would not any more, if one of them has been revoked.
+
+        The lists that they point to are asked where we have none. That none is to be had is no reason to go.
+        """
         believed = self.believed.get(peer)
         if believed is None:
             return None
-        try:
-            verify(tuple(map(der_of, verified.path)), believed.trust, at, believed.purpose)
-        except PkiError as error:
-            return error if error.reason in REVOKED else None
-        return None
+        refusal, is_open = _judged(verified, believed, at)
+        if not is_open or not (crls := fetch(_points(verified))):
+            return refusal
+        trust = replace(believed.trust, crls=(*believed.trust.crls, *crls))
+        return _judged(verified, replace(believed, trust=trust), at)[0]
+
+
+def nothing_fetched(_: Sequence[str]) -> tuple[Crl, ...]:
+    """For who wants to know what we know ourselves."""
+    return ()
+
+
+def _points(verified: VerifiedKey) -> list[str]:
+    return [uri for each in verified.path for uri in distribution_points(each)]
+
+
+def _judged(verified: VerifiedKey, believed: Believed, at: datetime) -> tuple[PkiError | None, bool]:
+    """Why one of the certificates is revoked, if one is known to be; and whether of one there is no list."""
+    try:
+        again = verify(tuple(map(der_of, verified.path)), believed.trust, at, believed.purpose)
+    except PkiError as error:
+        return error if error.reason in REVOKED else None, error.reason is Reason.REVOCATION_UNKNOWN
+    return None, bool(again.unchecked)
 
 
 def ike_id(claimed: Identification) -> IkeId:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from edgevpn.daemon.keyring import Keyring
+from edgevpn.daemon.keyring import Fetch, Keyring
 from edgevpn.ike.contract import IkeSaUp
 from edgevpn.pki.errors import PkiError
 from edgevpn.pki.validate import VerifiedKey
@@ -63,8 +63,8 @@ class Vouched:
 
 
 def withdrawn(
-    certified: Mapping[bytes, tuple[str, VerifiedKey]], keyring: Keyring, at: datetime
+    certified: Mapping[bytes, tuple[str, VerifiedKey]], keyring: Keyring, at: datetime, fetch: Fetch
 ) -> Mapping[bytes, PkiError]:
     """Which of these IKE SAs stand on a certificate that has been revoked since. Slow: for a thread."""
-    found = {spi: keyring.revoked(peer, verified, at) for spi, (peer, verified) in certified.items()}
+    found = {spi: keyring.revoked(peer, verified, at, fetch) for spi, (peer, verified) in certified.items()}
     return {spi: why for spi, why in found.items() if why is not None}

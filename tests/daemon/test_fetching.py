@@ -58,6 +58,31 @@ def test_a_place_without_one_is_left_alone(octets: bytes | None, caplog: pytest.
     assert "crl_not_fetched" in caplog.text
 
 
+def test_a_list_counts_on_while_no_other_is_to_be_had() -> None:
+    """Whoever keeps us from the server does not make what is revoked good again."""
+    place = Place(LIST)
+    fetcher = Fetcher(place)
+    before = fetcher.crls([URI], NOW)
+    place.octets = None
+    assert fetcher.crls([URI], NOW + KEPT) == before
+    assert fetcher.crls([URI], NOW + KEPT + AGAIN / 2) == before
+    assert len(place.asked) == 2
+
+
+def test_the_owner_wants_to_know() -> None:
+    """Then a place is asked though its list is new, and though it had none a moment ago."""
+    place = Place(LIST)
+    fetcher = Fetcher(place)
+    assert not fetcher.has_asked
+    for octets in (LIST, None, LIST):
+        place.octets = octets
+        fetcher.expire()
+        fetcher.crls([URI], NOW)
+        fetcher.crls([URI], NOW)
+    assert len(place.asked) == 3
+    assert fetcher.has_asked
+
+
 def test_few_places_are_remembered() -> None:
     place = Place(LIST)
     fetcher = Fetcher(place)

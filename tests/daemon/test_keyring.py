@@ -22,7 +22,7 @@ from edgevpn.pki.office import Office
 from edgevpn.pki.records import Holder
 from edgevpn.pki.revocation import Crl, read_crl
 from edgevpn.pki.store import Store
-from tests.support.certificates import DAY, YEAR, Made, ca, certificate, crl
+from tests.support.certificates import DAY, YEAR, Made, ca, certificate, crl, listed_at
 from tests.support.configs import OFFICE, Table
 from tests.support.configs import config as configured
 from tests.support.visitors import gateway
@@ -159,11 +159,7 @@ def test_a_certificate_from_elsewhere(office: Office, tmp_path: Path) -> None:
 
 def pointing(root: Made, identity: str, point: str) -> Made:
     """A device's certificate that says where the list of its CA is."""
-    where = x509.DistributionPoint([x509.UniformResourceIdentifier(point)], None, None, None)
-    extensions = [
-        (x509.SubjectAlternativeName([x509.RFC822Name(identity)]), False),
-        (x509.CRLDistributionPoints([where]), False),
-    ]
+    extensions = [(x509.SubjectAlternativeName([x509.RFC822Name(identity)]), False), listed_at(point)]
     return certificate("laptop", root, extensions, begins=NOW - YEAR, ends=NOW + YEAR)
 
 
@@ -193,6 +189,25 @@ def test_lists_that_certificates_point_to(office: Office, tmp_path: Path, mode: 
     )
     assert verdict() is (Reason.REVOCATION_UNKNOWN if mode == "strict" else None)
     assert set(asked) == ({"http://pki.example.org/root.crl"} if mode != "off" else set())
+
+
+@pytest.mark.parametrize("mode", ["strict", "soft", "off"])
+def test_who_is_in_is_asked_about_again(office: Office, tmp_path: Path, mode: str) -> None:
+    """A list that names it is its end; that none is to be had is not, though with strict it would not come in anew."""
+    root = ca("another root", begins=NOW - YEAR, ends=NOW + YEAR)
+    laptop = pointing(root, "laptop@example.org", "http://pki.example.org/root.crl")
+    (tmp_path / "root.pem").write_bytes(pem_of(root.certificate))
+    pki = {"trust": [str(tmp_path / "root.pem")], "revocation": mode}
+    good, bad = (crl(root, *named, issued=NOW - DAY, due=NOW + DAY) for named in ((), (laptop,)))
+    keyring, peer = opened(office, gateway(pki=pki)), "road/certificate"
+    verified = keyring.verify((peer,), LAPTOP, (laptop.der,), NOW, (read_crl(good),)).verified
+
+    def why(*lists: bytes) -> Reason | None:
+        found = keyring.revoked(peer, verified, NOW, lambda uris: tuple(map(read_crl, lists)))
+        return found.reason if found else None
+
+    assert why() is why(good) is None
+    assert why(bad) is (Reason.REVOKED_LEAF if mode != "off" else None)
 
 
 def test_nothing_is_fetched_for_a_stranger(office: Office) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 
-from edgevpn.daemon.keyring import Keyring, open_keyring, prepare
+from edgevpn.daemon.keyring import Keyring, nothing_fetched, open_keyring, prepare
 from edgevpn.daemon.vouched import MOST_UNDER_WAY, NOTHING, Shown, Vouched, withdrawn
 from edgevpn.ike.contract import IkeSaUp
 from edgevpn.ike.iana import IdType
@@ -64,13 +64,13 @@ def test_who_has_been_revoked_since(tmp_path: Path) -> None:
         vouched.up(replace(UP, spi=spi))
     vouched.up(replace(UP, spi=b"three"))  # by a key, say
     assert vouched.certified.keys() == {b"one", b"two"}
-    assert withdrawn(vouched.certified, opened(office), NOW) == {}
+    assert withdrawn(vouched.certified, opened(office), NOW, nothing_fetched) == {}
 
     office.revoke(Holder.DEVICE, "laptop", NOW)
 
-    found = withdrawn(vouched.certified, opened(office), NOW)
+    found = withdrawn(vouched.certified, opened(office), NOW, nothing_fetched)
     assert {spi: why.reason for spi, why in found.items()} == {b"one": Reason.BLOCKED}
-    assert withdrawn(vouched.certified, Keyring({}, {}, {}), NOW) == {}
+    assert withdrawn(vouched.certified, Keyring({}, {}, {}), NOW, nothing_fetched) == {}
     (certificate, *_) = vouched.certified[b"one"][1].path
     assert certificate == read_certificate(vouched.certified[b"one"][1].der)
 

@@ -126,6 +126,12 @@ def usage(*, sign: bool = False, digital: bool = False, encipher: bool = False, 
     return x509.KeyUsage(digital, False, encipher, False, False, sign, crl and sign, False, False)
 
 
+def listed_at(uri: str) -> tuple[x509.CRLDistributionPoints, bool]:
+    """The extension that says where the list of a certificate's CA is."""
+    point = x509.DistributionPoint([x509.UniformResourceIdentifier(uri)], None, None, None)
+    return x509.CRLDistributionPoints([point]), False
+
+
 def crl(
     issuer: Made,
     *revoked: Made,
