@@ -94,7 +94,7 @@ def ike_life_time() -> int:
 
 def reauth_time() -> int:
     return setting(
-        duration(5 * MINUTE, YEAR, or_off=True),
+        duration(MINUTE, YEAR, or_off=True),
         "After what time both sides show again who they are (RFC 4478). A client that cannot is cut off then:"
         " those of Windows, Apple and Android log in anew.",
         0,

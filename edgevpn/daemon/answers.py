@@ -25,7 +25,7 @@ from edgevpn.daemon.peers import pool_settings, visitor_unique
 from edgevpn.daemon.vouched import Shown, Vouched
 from edgevpn.ike import peer as ike
 from edgevpn.ike.contract import Input
-from edgevpn.ike.peer import Wants
+from edgevpn.ike.peer import IpAddress, Wants
 from edgevpn.ike.questions import (
     CertificatesRefused,
     CertificatesVerified,
@@ -41,6 +41,7 @@ from edgevpn.ike.questions import (
     Signed,
     VerifyCertificates,
 )
+from edgevpn.ike.sa import Address
 from edgevpn.pki.errors import PkiError
 from edgevpn.pki.identity import ids_of
 
@@ -53,7 +54,8 @@ Begin: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 class Answers:
     """What is known: devices, keys and addresses of the running configuration. `feed` takes answers to the core.
 
-    `on_refused` is told of devices that may not come in, with the SPI of their IKE SA.
+    `on_refused` is told of devices that may not come in, with the SPI of their IKE SA. `place_of` tells where somebody
+    is who has an address of a pool.
     """
 
     def __init__(self, feed: Callable[[Input], None], begin: Begin) -> None:
@@ -64,6 +66,7 @@ class Answers:
         self.keyring: Keyring
         self.leases: Leases
         self.on_refused: Callable[[bytes, Refusal], None] = lambda spi, why: None
+        self.place_of: Callable[[IpAddress], Address | None] = lambda address: None
         self.vouched = Vouched()
         self.fetcher = Fetcher()
         self._tries = Tries(time.monotonic)
@@ -115,7 +118,9 @@ class Answers:
         holder = device.name if device else question.user or str(question.remote_id)
         unique = visitor_unique(device.unique) if device else None
         wants = self._due(question.wants, pool, device)
-        addresses = self.leases.take(pool, holder, wants, alone=unique is ike.Unique.REPLACE)
+        # One that shows anew who it is before it lets go of its old IKE SA (RFC 7296 §2.8.3) is no second one.
+        again = tuple(each for each in wants.before if self.place_of(each) == question.place)
+        addresses = self.leases.take(pool, holder, wants, alone=unique is ike.Unique.REPLACE, again=again)
         self._feed(Leased(question.spi, addresses, self._settings(pool, device), unique))
 
     def _due(self, wants: Wants, pool: str, device: Device | None) -> Wants:

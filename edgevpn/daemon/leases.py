@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -53,10 +53,13 @@ class Leases:
                     fixed = _fixed(config.devices, pool, version)
                     self._pools[key] = Pool(map(_span, ranges), fixed, reserved, remembered.get(key))
 
-    def take(self, pool: str, holder: str, wants: Wants, *, alone: bool = False) -> tuple[IpAddress, ...]:
+    def take(
+        self, pool: str, holder: str, wants: Wants, *, alone: bool = False, again: Collection[IpAddress] = ()
+    ) -> tuple[IpAddress, ...]:
         """An address of each IP version that is asked for and that the pool has; empty if none is to be had.
 
-        `alone`: this session of the holder replaces the one that it has, and takes over its addresses.
+        `alone`: this session of the holder replaces the one that it has, and takes over its addresses. `again`: these
+        it has already, and keeps if it wishes to.
         """
         taken: list[IpAddress] = []
         for version, wanted in ((4, wants.ipv4), (6, wants.ipv6)):
@@ -65,7 +68,7 @@ class Leases:
                 continue
             wish = next((address for address in wants.before if address.version == version), None)
             try:
-                address = addresses.take(holder, wish, alone=alone)
+                address = addresses.take(holder, wish, alone=alone, again=wish in again)
             except Exhausted:
                 continue
             self._owners[address] = addresses

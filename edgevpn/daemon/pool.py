@@ -89,13 +89,16 @@ class Pool:
         """Addresses that are kept, the longest away first."""
         return self._away
 
-    def take(self, holder: str, wish: IpAddress | None = None, *, alone: bool = False) -> IpAddress:
+    def take(
+        self, holder: str, wish: IpAddress | None = None, *, alone: bool = False, again: bool = False
+    ) -> IpAddress:
         """An address for `holder`: its fixed one, the one it had, the one it wishes, a fresh one, the oldest one kept.
 
         A holder that has one already gets another: it is there twice. One that is `alone` gets the same once more, and
-        has it until it is given back for the first time. Raises Exhausted.
+        has it until it is given back for the first time; one that has what it wishes, and asks `again`, likewise.
+        Raises Exhausted.
         """
-        address = self._choose(holder, wish, alone)
+        address = self._choose(holder, wish, alone, again)
         self._occupy(holder, address)
         return address
 
@@ -124,7 +127,9 @@ class Pool:
         if address not in self._closed:
             self._homes.setdefault(holder, address)
 
-    def _choose(self, holder: str, wish: IpAddress | None, alone: bool) -> IpAddress:
+    def _choose(self, holder: str, wish: IpAddress | None, alone: bool, again: bool) -> IpAddress:
+        if again and wish is not None and self._in_use.get(wish) == holder:
+            return wish
         for address in (self._fixed.get(holder), self._homes.get(holder)):
             taken = address in self._in_use and not (alone and self._in_use[address] == holder)
             if address is not None and not taken:

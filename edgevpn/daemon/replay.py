@@ -289,7 +289,8 @@ class Hearing:
         assert peer.pool is not None
         if asked.wants is None:
             raise FailedCpRequired("the peer asks for no address")
-        leased, _ = self._judge.ask(Lease(SPI, peer.name, asked.idi, asked.user, asked.wants))
+        place = Address(asked.remote, 0)
+        leased, _ = self._judge.ask(Lease(SPI, peer.name, asked.idi, asked.user, asked.wants, place))
         assert isinstance(leased, Leased)
         if not leased.addresses:
             raise InternalAddressFailure("there is no address for the peer")

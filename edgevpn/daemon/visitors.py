@@ -24,7 +24,7 @@ from edgevpn.daemon.vouched import Shown
 from edgevpn.ike.contract import IkeSaDown, IkeSaMoved, IkeSaUp, Input, Terminate
 from edgevpn.ike.peer import IpAddress
 from edgevpn.ike.questions import Release
-from edgevpn.ike.state import ChildSa
+from edgevpn.ike.state import Address, ChildSa
 
 log = logging.getLogger("edgevpn.devices")
 
@@ -52,6 +52,7 @@ class Visitors:
         self._news = news or News()
         self._clock = time.monotonic
         self.sessions = Sessions()
+        answers.place_of = self._place_of
         self._leases_file = StateFile(state / "leases.json", leasing.VERSION, lambda: answers.leases.content())
         self._usage_file = StateFile(state / "usage.json", using.VERSION, lambda: self.usage.content())
         self.usage = Usage(self._usage_file.load())
@@ -176,6 +177,10 @@ class Visitors:
         self._leases_file.touch()
 
     # --- below ---
+
+    def _place_of(self, address: IpAddress) -> Address | None:
+        visit = self.sessions.at(address)
+        return visit.path.remote if visit else None
 
     def _keep_addresses(self, visit: Visit) -> None:
         """What a device is lent for the first time is written soon: after a power cut it is still its own."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from edgevpn.ike.crypto.signature import SignatureScheme
 from edgevpn.ike.peer import IpAddress, NetworkSettings, Unique, Wants
+from edgevpn.ike.sa import Address
 from edgevpn.ike.session import Given
 from edgevpn.ike.wire.payloads import Identification
 
@@ -114,13 +115,17 @@ class PasswordFound:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Addresses inside the tunnel for this client; `user` is who EAP logged in, empty without EAP."""
+    """Addresses inside the tunnel for this client; `user` is who EAP logged in, empty without EAP.
+
+    `place` is where the client is outside of it.
+    """
 
     spi: bytes
     peer: str
     remote_id: Identification
     user: str
     wants: Wants
+    place: Address
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
@@ -37,6 +38,7 @@ from edgevpn.ike.questions import (
     Signed,
     VerifyCertificates,
 )
+from edgevpn.ike.sa import Address
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.pki.errors import PkiError
 from edgevpn.pki.office import Office
@@ -44,6 +46,7 @@ from edgevpn.pki.store import Store
 from tests.support.visitors import LAPTOP, PASSWORD, PHONE, PSK, TABLET, gateway
 
 SPI = b"8 octets"
+PLACE = Address(ip_address("198.51.100.1"), 4500)
 PEERS = ("road/password", "road/certificate", "road/psk")
 
 
@@ -149,14 +152,14 @@ def test_lease(world: World) -> None:
     """A device that is known keeps its address under its name, and is told of its own networks."""
     wants = Wants(ipv4=True, ipv6=False)
     world.answers.ask(FindPsk(SPI, PEERS, named("tablet")))
-    world.answers.ask(Lease(SPI, "road/psk", named("tablet"), "", wants))
+    world.answers.ask(Lease(SPI, "road/psk", named("tablet"), "", wants, PLACE))
     leased = world.fed[1]
     assert isinstance(leased, Leased)
     assert leased.addresses == (ip_address("10.9.0.2"),)
     router = IPv4Address("10.9.0.1")
     assert leased.settings == NetworkSettings(dns=(router, ip_address("fd09::1")), dhcp=router)
     world.answers.release(Release(SPI, leased.addresses))
-    world.answers.ask(Lease(SPI, "road/psk", named("tablet"), "", wants))
+    world.answers.ask(Lease(SPI, "road/psk", named("tablet"), "", wants, PLACE))
     assert world.fed[2] == leased
 
 
@@ -166,10 +169,22 @@ async def test_a_device_that_is_in_once_only(tmp_path: Path) -> None:
     wants = Wants(ipv4=True, ipv6=False)
     for _ in range(2):
         world.answers.ask(FindPsk(SPI, PEERS, named("tablet")))
-        world.answers.ask(Lease(SPI, "road/psk", named("tablet"), "", wants))
+        world.answers.ask(Lease(SPI, "road/psk", named("tablet"), "", wants, PLACE))
     _, first, _, second = world.fed
     assert isinstance(first, Leased)
     assert (first, first.unique) == (second, Unique.REPLACE)
+
+
+def test_a_client_that_shows_anew_who_it_is(world: World) -> None:
+    """It keeps its address, as it calls from the same place; another one of the same device does not get it."""
+    world.answers.place_of = lambda address: PLACE
+    address = ip_address("10.9.0.2")
+    for before, place in ((), PLACE), ((address,), replace(PLACE, port=1024)), ((address,), PLACE):
+        world.answers.ask(FindPsk(SPI, PEERS, named("tablet")))
+        wants = Wants(ipv4=True, ipv6=False, before=before)
+        world.answers.ask(Lease(SPI, "road/psk", named("tablet"), "", wants, place))
+    given = [each.addresses for each in world.fed if isinstance(each, Leased)]
+    assert given == [(address,), (ip_address("10.9.0.3"),), (address,)]
 
 
 async def test_ipv6_that_leads_nowhere(tmp_path: Path) -> None:
@@ -178,12 +193,12 @@ async def test_ipv6_that_leads_nowhere(tmp_path: Path) -> None:
     world = World(tmp_path, gateway({"tablet": TABLET, "watch": TABLET | split}, {"v6": None}))
     for name in ("tablet", "watch"):
         world.answers.ask(FindPsk(SPI, PEERS, named(name)))
-        world.answers.ask(Lease(SPI, "road/psk", named(name), "", Wants(ipv4=True, ipv6=True)))
+        world.answers.ask(Lease(SPI, "road/psk", named(name), "", Wants(ipv4=True, ipv6=True), PLACE))
     given = [each.addresses for each in world.fed if isinstance(each, Leased)]
     assert [[address.version for address in addresses] for addresses in given] == [[4, 6], [4]]
 
 
 def test_lease_of_a_stranger(world: World) -> None:
     """Who came in by the certificate of another CA, say, and is no device."""
-    world.answers.ask(Lease(SPI, "road/certificate", named("guest"), "", Wants(ipv4=False, ipv6=True)))
+    world.answers.ask(Lease(SPI, "road/certificate", named("guest"), "", Wants(ipv4=False, ipv6=True), PLACE))
     assert world.fed == [Leased(SPI, (ip_address("fd09::2"),), None)]

@@ -66,6 +66,15 @@ def test_alone() -> None:
     assert pool.take("tablet", ONE, alone=True) == LAST
 
 
+def test_again() -> None:
+    """Who has what it wishes has it once more, whichever of its own that is."""
+    pool = Pool(THREE, {})
+    assert [pool.take("phone"), pool.take("phone"), pool.take("laptop")] == [ONE, TWO, LAST]
+    assert pool.take("phone", TWO, again=True) == TWO
+    with pytest.raises(Exhausted):
+        pool.take("phone", LAST, again=True)
+
+
 def test_there_twice() -> None:
     """The second session of a holder has an address of its own, which is not kept."""
     pool = Pool(THREE, {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from edgevpn.ike.questions import (
     Signed,
     VerifyCertificates,
 )
+from edgevpn.ike.sa import Address
 from edgevpn.pki.keys import KeyKind
 from edgevpn.pki.office import Office
 from edgevpn.pki.store import Store
@@ -34,6 +36,7 @@ from tests.support.visitors import gateway
 
 NOW = datetime(2027, 3, 1, tzinfo=UTC)
 SPI, SERVER = bytes(8), "vpn.example.org"
+PLACE = Address(ip_address("198.51.100.1"), 4500)
 WINDOWS, ANDROID = CLIENTS["windows11"], CLIENTS["android12"]
 
 
@@ -74,7 +77,7 @@ def test_not_good(office: Office) -> None:
 
 def test_nobody_logs_in_to_a_client(office: Office) -> None:
     me = identification("me")
-    asked = (FindPsk(SPI, (), me), FindPassword(SPI, (), "me"), Lease(SPI, "", me, "", Wants(True, True)))
+    asked = (FindPsk(SPI, (), me), FindPassword(SPI, (), "me"), Lease(SPI, "", me, "", Wants(True, True), PLACE))
     outcomes = [answer(each, WINDOWS, typed(office), NOW) for each in asked]
     assert outcomes == [PskFound(SPI, "", None), PasswordFound(SPI, "", None), Leased(SPI, ())]
     assert answer(Sign(SPI, "device", RSA_SHA1, b""), WINDOWS, typed(office), NOW) == Signed(SPI, None)

@@ -50,7 +50,7 @@ def admit(claim: Claim, proven: Proven, request: Request, env: Env) -> Step:
     wants = wants_of(claim.asked.first(Configuration))
     if peer.pool is None or wants is None:
         return _establish(claim, proven, request, NOTHING, env)
-    asked = Lease(claim.half_open.spi, peer.name, claim.remote_id, proven.user, wants)
+    asked = Lease(claim.half_open.spi, peer.name, claim.remote_id, proven.user, wants, request.path.remote)
     return Step(LeasingAddress(claim, proven, request), (asked,))
 
 

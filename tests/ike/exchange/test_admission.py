@@ -49,7 +49,7 @@ from edgevpn.ike.wire.payloads import (
     TrafficSelectorsI,
     TrafficSelectorsR,
 )
-from tests.support.handshake import Opened, contents, errors_of, kinds, open_sa, the
+from tests.support.handshake import RIGHT_PATH, Opened, contents, errors_of, kinds, open_sa, the
 from tests.support.pair import Pair
 from tests.support.peers import CBC, ESP_OFFER, LAN, LEFT_ID, NO_ESN, SHA256, TO_LEFT, TO_RIGHT, selectors
 from tests.support.world import World, credential, holding, trusting
@@ -137,7 +137,7 @@ def test_lease() -> None:
     """The world is asked with all that is known of the client; the answer narrows the child and goes into CFG_REPLY."""
     opened = both(CLIENT, POOL)
     step = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
-    assert step.effects == (Lease(opened.half_open.spi, "left", LEFT_ID, "", Wants(True, True)),)
+    assert step.effects == (Lease(opened.half_open.spi, "left", LEFT_ID, "", Wants(True, True), RIGHT_PATH.remote),)
 
     answered = leased(opened, V4, V6)
     assert kinds(answered) == [IkeSaUp, InstallInbound, Respond, InstallOutbound]
