@@ -25,6 +25,7 @@ from edgevpn.ike.crypto.signature import (
 from edgevpn.ike.errors import AuthenticationFailed, Cause
 from edgevpn.ike.iana import AuthMethod, HashAlgorithm
 from tests.support.keys import private_key, public_key
+from tests.support.vectors import Vector, each_vector
 
 SIGNED = b"what both sides have said"
 SHA1, SHA256, SHA384, SHA512 = (HashAlgorithm(number) for number in range(1, 5))
@@ -97,6 +98,21 @@ def test_rfc_4754(name: str) -> None:
     scheme, signature = read_auth_data(method, bytes.fromhex(data))
     assert OLD_ECDSA[verify(key, scheme, signature, b"abc")] == scheme
     assert auth_data(scheme, signature) == bytes.fromhex(data)
+
+
+@each_vector("signature")
+def test_wycheproof(vector: Vector) -> None:
+    """r and s are read by us, and judged by the library."""
+
+    def check() -> None:
+        scheme, signature = read_auth_data(AuthMethod[vector["method"]], vector.octets("signature"))
+        verify(vector.octets("key"), scheme, signature, vector.octets("message"))
+
+    if vector["valid"] == "yes":
+        check()
+        return
+    with pytest.raises(AuthenticationFailed):
+        check()
 
 
 # RFC 7427, appendix A.
