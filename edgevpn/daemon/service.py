@@ -6,6 +6,7 @@ import asyncio
 import grp
 import logging
 import os
+import resource
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -51,6 +52,7 @@ log = logging.getLogger("edgevpn")
 
 def run(options: RunOptions) -> int:
     """Run the gateway until it is told to stop. Raises ConfigError and StartFailed."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # what we keep in memory is nothing for a file
     try:
         undone = recover(_holdings(options))
     except OSError as error:

@@ -3,6 +3,7 @@ import io
 import json
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -73,6 +74,12 @@ def running(options: RunOptions, *expected: str) -> Iterator[subprocess.Popen[by
 def service(options: RunOptions) -> Service:
     """The same in this process, with a log that nobody reads."""
     return Service(options, load(options.config), Logbook(logging.Logger("nobody"), None, io.StringIO()))
+
+
+def test_a_crash_leaves_no_memory_behind(options: RunOptions) -> None:
+    """Keys and passwords are in it."""
+    with running(options) as daemon:
+        assert resource.prlimit(daemon.pid, resource.RLIMIT_CORE) == (0, 0)
 
 
 def test_answers_as_described_until_told_to_stop(options: RunOptions) -> None:
