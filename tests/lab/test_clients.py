@@ -1,106 +1,28 @@
-"""The clients that people have: strongSwan with their proposals and habits, as far as it can have them.
+"""The clients that people have: strongSwan in their place, as far as it can be, and `edgevpn simulate` as they are."""
 
-What each of them does is told in edgevpn/simulate/clients.py, and where that is known from; here it stands once more,
-in strongSwan's words, so that a mistake there is none here.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
+from edgevpn.simulate.clients import CLIENTS as SIMULATED
 from tests.lab import xfrm
+from tests.lab.clients import CASES, CLIENTS, LAPTOP, OWNERS, Client, gateway_for, played
 from tests.lab.conftest import Peers
 from tests.lab.network import Node
-from tests.lab.peers.connection import Certificate, Connection
-from tests.lab.peers.edgevpn import PROGRAM, EdgeVpn
+from tests.lab.peers.connection import Certificate
+from tests.lab.peers.edgevpn import EdgeVpn
 from tests.lab.peers.peer import eventually
 from tests.lab.peers.strongswan import StrongSwan
 from tests.lab.proofs import Cabinet, authority, holder
+from tests.lab.simulated import login as typed
+from tests.lab.simulated import simulated
 from tests.lab.traffic import ping, pinging
 from tests.lab.tunnel import PAIR
-from tests.lab.visitors import (
-    PASSWORD,
-    PHONE,
-    PUBLIC_NAME,
-    ROUTER_V4,
-    ROUTER_V6,
-    TABLET,
-    Table,
-    authority_of,
-    by_certificate,
-    by_password,
-    by_psk,
-    come_in,
-    gateway_table,
-    opened,
-)
-from tests.support.certificates import Made
+from tests.lab.visitors import ROUTER_V4, ROUTER_V6, by_password, come_in, gateway_table, opened
+from tests.support.certificates import Made, rsa_key
 
-LAPTOP = "laptop.example"
-NO_REDIRECT, NO_HASHES = "follow_redirects = no\n", "signature_authentication = no\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """What it offers, and its habits: `identity` makes IDi of what its user typed, `suite` is what is agreed on."""
-
-    ike: str
-    esp: str
-    suite: str
-    names_server: bool = True
-    asks_certificate: bool = False
-    mobike: bool = True
-    logins: tuple[str, ...] = ("password", "certificate", "psk")
-    identity: Callable[[str], str] = str
-    options: str = NO_HASHES
-    known_as: str = "strongSwan"
-
-
-ANDROID_11_PRF_KE = "prfaesxcbc-prfsha1-modp4096-modp3072-modp2048"
-ANDROID_12_PRF_KE = "prfsha512-prfsha384-prfsha256-prfaesxcbc-prfaescmac-prfsha1-modp4096-x25519-modp3072-modp2048"
-GCM = "aes256gcm16-aes192gcm16-aes128gcm16-aes256gcm12-aes128gcm12-aes256gcm8-aes128gcm8"
-CBC = "aes256-aes192-aes128-sha512-sha384-sha256-aesxcbc"
-
-CLIENTS = {
-    "windows": Client(
-        ike="aes256gcm16-prfsha256-ecp256",
-        esp="aes256gcm16-ecp256",
-        suite="aes256gcm16-prfsha256-ecp256",
-        names_server=False,
-        asks_certificate=True,
-        logins=("password", "certificate"),
-        options=f"fragment_size = 576\n{NO_HASHES}",
-    ),
-    "ios": Client(
-        ike="aes256-sha256-modp2048, aes256-sha256-ecp256, aes256-sha256-modp1536, aes128-sha1-modp1024",
-        esp="aes256-sha256-modp2048, aes256-sha256, aes128-sha1",
-        suite="aes256-sha256-prfsha256-modp2048",
-    ),
-    "macos": Client(ike="aes256-sha256-modp2048", esp="aes256-sha256", suite="aes256-sha256-prfsha256-modp2048"),
-    "apple-by-profile": Client(
-        ike="aes256gcm16-prfsha256-ecp256", esp="aes256gcm16-ecp256", suite="aes256gcm16-prfsha256-ecp256"
-    ),
-    "android-11": Client(
-        ike=f"{CBC}-{ANDROID_11_PRF_KE}, {GCM}-{ANDROID_11_PRF_KE}",
-        esp="aes256-aes192-aes128-sha512-sha384-sha256, aes256gcm16-aes128gcm16",
-        suite="aes256gcm16-prfaesxcbc-modp4096",
-        mobike=False,
-        identity=lambda typed: f"keyid:{typed}",
-        options=NO_REDIRECT,
-        known_as="Android",
-    ),
-    "android-12": Client(
-        ike=f"aes256ctr-aes128ctr-{CBC}-aescmac-{ANDROID_12_PRF_KE}, chacha20poly1305-{GCM}-{ANDROID_12_PRF_KE}",
-        esp="aes256ctr-aes256-aes128-sha512-sha384-sha256, chacha20poly1305-aes256gcm16-aes128gcm16",
-        suite="aes256gcm16-prfsha384-x25519",
-        options=NO_REDIRECT,
-        known_as="Android",
-    ),
-}
-
-CASES = [(name, login) for name, client in CLIENTS.items() for login in client.logins]
+ELSEWHERE = "10.9.1.77"
+GIVEN = ["10.99.0.2", "fd99::2"]
 
 
 @pytest.fixture(scope="module")
@@ -109,52 +31,39 @@ def root() -> Made:
 
 
 @pytest.fixture
-def cabinet(peers: Peers) -> Cabinet:
-    return Cabinet(peers.state / "certificates")
+def proof(peers: Peers, root: Made) -> Certificate:
+    """The laptop's; with RSA, as Android has it alone."""
+    return Cabinet(peers.state / "certificates").proof(root, holder(LAPTOP, root, key=rsa_key(2048)))
 
 
 @pytest.fixture
-def gateway(peers: Peers, gateway_a: Node, cabinet: Cabinet, root: Made) -> EdgeVpn:
-    """A device for each way to log in."""
-    laptop: Table = {"login": "certificate", "id": LAPTOP}
-    devices = {"phone": PHONE, "tablet": TABLET, "laptop": laptop}
-    return opened(peers, gateway_a, gateway_table(devices, pki={"trust": [str(cabinet.authority(root))]}))
+def gateway(peers: Peers, gateway_a: Node, proof: Certificate) -> EdgeVpn:
+    """A device for each way to log in; who comes in anew takes over its own address."""
+    return gateway_for(peers, gateway_a, proof, unique="replace")
 
 
-def connection(client: Client, login: str, gateway: EdgeVpn, proof: Certificate) -> Connection:
-    """What its user has typed into the client."""
-    habits: dict[str, Any] = {"ike": client.ike, "esp": client.esp, "mobike": client.mobike}
-    if not client.names_server:
-        habits["remote_id"] = "%any"
-    match login:
-        case "password":
-            return by_password(gateway, local_id=client.identity("phone"), **habits)
-        case "psk":
-            return by_psk(gateway, client.identity("tablet"), **habits)
-    return by_certificate(gateway, proof, LAPTOP if client.names_server else f"CN={LAPTOP}", **habits)
+@pytest.fixture
+def at_home(phone: Node) -> Iterator[None]:
+    """The phone is where it was again afterwards."""
+    before = phone.wan.v4
+    yield
+    if phone.wan.v4 != before:
+        phone.readdress("wan", v4=before)
 
 
-DEVICES = {"password": "phone", "psk": "tablet", "certificate": "laptop"}
-
-
+@pytest.mark.usefixtures("at_home")
 @pytest.mark.parametrize(("name", "login"), CASES, ids=["-".join(case) for case in CASES])
 def test_client(
-    peers: Peers, gateway: EdgeVpn, cabinet: Cabinet, root: Made, phone: Node, host_a: Node, name: str, login: str
+    peers: Peers, gateway: EdgeVpn, proof: Certificate, phone: Node, host_a: Node, name: str, login: str
 ) -> None:
-    """Addresses, name servers, traffic to the LAN, new keys, and off again."""
+    """Addresses, name servers, traffic to the LAN, new keys, another address outside, and off again."""
     client = CLIENTS[name]
-    proof = cabinet.proof(root, holder(LAPTOP, root))
-    them = peers.strongswan(
-        phone,
-        connection(client, login, gateway, proof),
-        options=client.options,
-        connection_options={"send_certreq": "yes" if client.asks_certificate else "no"},
-    )
+    them = played(peers, phone, client, login, gateway, proof)
 
     come_in(them, gateway)
 
-    (session,) = gateway.device(DEVICES[login])["sessions"]
-    assert them.addresses("road") == session["addresses"] == ["10.99.0.2", "fd99::2"]
+    (session,) = gateway.device(OWNERS[login])["sessions"]
+    assert them.addresses("road") == session["addresses"] == GIVEN
     assert set(them.name_servers()) == {ROUTER_V4, ROUTER_V6}
     assert ping(phone, host_a.lan.v6).passed
     with pinging(phone, host_a.lan.v4) as echoes:
@@ -163,8 +72,33 @@ def test_client(
         new_child_keys(them, gateway)
     assert echoes.lost == 0, f"gateway {xfrm.errors(gateway.node)}, client {xfrm.errors(phone)}"
     assert (session["client"], session["suite"]) == (client.known_as, client.suite)
+    (move if client.mobike else come_anew)(them, gateway)
+    (session,) = gateway.device(OWNERS[login])["sessions"]
+    assert them.addresses("road") == session["addresses"] == GIVEN
+    assert ping(phone, host_a.lan.v4).passed
+    assert ping(phone, host_a.lan.v6).passed
+    assert ping(host_a, GIVEN[0]).passed
     them.terminate("road")
     eventually(lambda: not xfrm.spis(gateway.node), within=5, what="nothing is left of it")
+
+
+def move(them: StrongSwan, gateway: EdgeVpn) -> None:
+    """The client goes on from another address with the same IKE SA (RFC 4555)."""
+    before, moves = them.spis(), gateway.log().count("ike_moved")
+    them.node.readdress("wan", v4=ELSEWHERE)
+    eventually(lambda: gateway.log().count("ike_moved") > moves, within=15, what="the gateway knows where it is")
+    eventually(lambda: ping(them.node, ROUTER_V4, wait=0.2).passed, within=15, what="packets pass again")
+    assert them.spis() == before
+
+
+def come_anew(them: StrongSwan, gateway: EdgeVpn) -> None:
+    """Without MOBIKE it forgets its IKE SA without a word, and logs in from its new address."""
+    them.kill()
+    them.node.restore()
+    them.node.ip(*(f"address delete {address} dev wan" for address in GIVEN))
+    them.node.readdress("wan", v4=ELSEWHERE)
+    them.start()
+    come_in(them, gateway)
 
 
 UNTOUCHED_WINDOWS = Client(
@@ -212,19 +146,21 @@ def test_untouched_windows_is_let_in_where_the_owner_wants_it(
     assert ping(phone, host_a.lan.v4).passed
 
 
-@pytest.mark.parametrize("name", ["windows11", "ios", "macos", "android11", "android12"])
-def test_simulated_client(gateway: EdgeVpn, phone: Node, name: str) -> None:
-    """`edgevpn simulate` behind the NAT: an empty EAP identity as Android has it, and what strongSwan cannot do."""
-    password = gateway.state / "password"
-    password.touch(mode=0o600)
-    password.write_text(PASSWORD)
+SIMULATED_CASES = [(name, way.value) for name, client in SIMULATED.items() for way in client.ways]
 
-    login = ("--user", "phone", "--password-file", str(password), "--ca", str(authority_of(gateway)))
-    address = ("--server", PUBLIC_NAME, "--address", gateway.node.wan.v4)
-    phone.run(str(PROGRAM), "simulate", name, *address, *login, "--rekey")
 
-    gateway.logged("device_in device=phone")
-    gateway.logged("device_out device=phone")
+@pytest.mark.parametrize(("name", "login"), SIMULATED_CASES, ids=["-".join(case) for case in SIMULATED_CASES])
+def test_simulated_client(gateway: EdgeVpn, proof: Certificate, phone: Node, name: str, login: str) -> None:
+    """Behind the NAT: an empty EAP identity as Android has it, and what else strongSwan cannot do."""
+    told = phone.run(*simulated(name, gateway, *typed(login, gateway, proof), "--rekey"))
+
+    assert f"connected, with {GIVEN[0]} and {GIVEN[1]}" in told
+    assert f"DNS servers: {ROUTER_V4}, {ROUTER_V6}" in told
+    assert told.count("traffic is protected by") == 2
+    assert "the IKE SA has new keys" in told
+    device = OWNERS[login]
+    gateway.logged(f"device_in device={device}")
+    gateway.logged(f"device_out device={device}")
     assert not xfrm.spis(gateway.node)
 
 

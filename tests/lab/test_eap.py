@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.lab import xfrm
+from tests.lab.clients import CLIENTS, Client
 from tests.lab.conftest import Peers
 from tests.lab.network import Network, Node
 from tests.lab.peers.connection import ANY_V4, ANY_V6, Connection, Eap
@@ -13,6 +14,8 @@ from tests.lab.peers.edgevpn import EdgeVpn, site_table
 from tests.lab.peers.peer import eventually
 from tests.lab.peers.strongswan import StrongSwan
 from tests.lab.proofs import Cabinet, authority, holder
+from tests.lab.simulated import by_password as typed_password
+from tests.lab.simulated import simulated
 from tests.lab.sites import site_to_site
 from tests.lab.traffic import ping
 from tests.lab.visitors import (
@@ -128,14 +131,52 @@ def test_no_common_method(peers: Peers, gateway: EdgeVpn, phone: Node) -> None:
     gateway.logged("no-common-method")
 
 
-def test_the_gateway_signs_whatever_it_is_asked(peers: Peers, gateway: EdgeVpn, phone: Node) -> None:
-    """strongSwan would do without (RFC 5998); who stands between could then guess passwords at leisure."""
+@pytest.mark.parametrize("allowed", [False, True])
+def test_strongswan_is_signed_to_whatever_it_asks(peers: Peers, gateway_a: Node, phone: Node, *, allowed: bool) -> None:
+    """It says with every method that it could do without (RFC 5998), and with MSCHAPv2 it could not."""
+    gateway = opened(peers, gateway_a, gateway_table(pool={"eap_only": allowed}))
     client = peers.strongswan(phone, by_password(gateway))
 
     come_in(client, gateway)
 
     client.logged("N(EAP_ONLY)")
     client.logged("authentication of 'vpn.example' with ECDSA_WITH_SHA256_DER successful")
+
+
+@pytest.mark.parametrize(
+    ("disguise", "why"),
+    [
+        (None, "constraint requires EAP authentication, but public key was used"),
+        (CLIENTS["android-12"], "EAP-only authentication requires a mutual and MSK deriving EAP method, but"),
+    ],
+    ids=["signed to", "not signed to"],
+)
+def test_strongswan_takes_no_mschapv2_for_a_proof_of_the_gateway(
+    peers: Peers, gateway_a: Node, phone: Node, disguise: Client | None, why: str
+) -> None:
+    """Set up for EAP alone it stays out, whatever we do; we do not sign where we take it for another client."""
+    gateway = opened(peers, gateway_a, gateway_table(pool={"eap_only": True}))
+    login = by_password(gateway, **({"ike": disguise.ike, "esp": disguise.esp} if disguise else {}))
+    assert isinstance(login.auth, Eap)
+    alone = replace(login, auth=replace(login.auth, alone=True))
+    client = peers.strongswan(phone, alone, options=disguise.options if disguise else "")
+
+    refused(client)
+
+    client.logged(why)
+    assert not xfrm.spis(gateway_a)
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_eap_alone(peers: Peers, gateway_a: Node, phone: Node, *, allowed: bool) -> None:
+    """A client that asks for it and can verify a certificate comes in, whether the gateway leaves that out or not."""
+    gateway = opened(peers, gateway_a, gateway_table(pool={"eap_only": allowed}))
+
+    told = phone.run(*simulated("ios", gateway, *typed_password(gateway)), "--eap-only")
+
+    assert ("shows it by EAP alone; now the user logs in" in told) is allowed
+    assert "the password is accepted" in told
+    gateway.logged("device_in device=phone")
 
 
 def test_disabled(peers: Peers, gateway: EdgeVpn, phone: Node, host_a: Node) -> None:

@@ -36,6 +36,8 @@ class Eap:
     password: str
     authority: Path
     method: str = "mschapv2"
+    alone: bool = False
+    """The client wants the gateway, too, to prove itself by EAP (RFC 5998)."""
 
 
 Auth = Psk | Certificate | Eap

@@ -223,6 +223,8 @@ def _remote(connection: Connection, auth: Auth) -> dict[str, object]:
             return {"auth": "psk", "id": connection.remote_id}
         case Certificate(authority=authority):
             return {"auth": "pubkey", "id": connection.remote_id, "cacerts": [authority.read_text()]}
+        case Eap(alone=True) if connection.auth is auth:
+            return {"auth": "eap", "id": connection.remote_id}
         case Eap(authority=authority) if connection.auth is auth:  # we are the client
             return {"auth": "pubkey", "id": connection.remote_id, "cacerts": [authority.read_text()]}
         case Eap(method=method):
@@ -245,5 +247,7 @@ def _load_secret(session: vici.Session, connection: Connection, auth: Auth | Non
             session.load_key({"type": "any", "data": key.read_text()})
             for above in _pem_blocks(certificate)[1:]:
                 session.load_cert({"type": "x509", "flag": "none", "data": above})
-        case Eap(user=user, password=password):
+        case Eap(user=user, password=password, authority=authority, alone=alone):
             session.load_shared({"type": "EAP", "data": password, "owners": [user]})
+            if alone:  # not that it wanted it, but that it knows what it refuses
+                session.load_cert({"type": "x509", "flag": "ca", "data": authority.read_text()})
