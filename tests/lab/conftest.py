@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 
 import pytest
 
+from tests.lab.leaks import leaked_by_files
 from tests.lab.network import Network, Node, home_network
 from tests.lab.peers.connection import Connection
 from tests.lab.peers.edgevpn import EdgeVpn, site_table
@@ -73,11 +74,16 @@ class Peers:
         raise AssertionError(f"no peer is called {kind}")
 
     def close(self) -> None:
+        """End them; nothing that the test has left behind, whoever wrote it, may hold a secret of theirs."""
         try:
             for daemon in reversed(self.daemons):
                 daemon.close()
         finally:
             shutil.rmtree(self.state, ignore_errors=True)
+        ours = [daemon for daemon in self.daemons if isinstance(daemon, EdgeVpn)]
+        secrets = {f"{name} of {each}": secret for each in ours for name, secret in each.secrets.items()}
+        found = leaked_by_files(self.results, secrets, owners=True)
+        assert not found, f"what the test has written tells {found}"
 
     def _places(self, node: Node) -> tuple[Path, Path]:
         """A folder for the state, and the file for the log."""

@@ -29,11 +29,11 @@ def leaked(octets: bytes, secrets: Secrets) -> list[str]:
     return [name for name, secret in secrets.items() if any(form.lower() in lower for form in _forms(secret))]
 
 
-def leaked_by_files(folder: Path, secrets: Secrets) -> list[str]:
-    """Files below a folder that hold a secret and that others than their owner may read."""
+def leaked_by_files(folder: Path, secrets: Secrets, *, owners: bool = False) -> list[str]:
+    """Files below a folder that hold a secret and that others than their owner may read; all files with `owners`."""
     files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-    open_files = (path for path in files if stat.S_IMODE(path.stat().st_mode) & 0o077)
-    return [f"{path.name}: {name}" for path in open_files for name in leaked(path.read_bytes(), secrets)]
+    read = (path for path in files if owners or stat.S_IMODE(path.stat().st_mode) & 0o077)
+    return [f"{path.name}: {name}" for path in read for name in leaked(path.read_bytes(), secrets)]
 
 
 def leaked_by_processes(secrets: Secrets) -> list[str]:

@@ -1,5 +1,11 @@
-"""No secret is written where it has no business. `EdgeVpn.close` looks through the log of every lab test besides."""
+"""No secret is written where it has no business.
 
+At the end of every lab test `EdgeVpn.close` and `Peers.close` look besides: at each edgevpn's status, at the command
+lines of all processes, at files that others may read, and at all that the test has written: logs of every daemon,
+captures.
+"""
+
+import resource
 from dataclasses import replace
 
 import pytest
@@ -49,3 +55,5 @@ def test_secrets_stay_where_they_are(
     assert not leaked(gateway.run("status", "--json").encode(), secrets)
     assert not leaked_by_processes(secrets)
     assert not leaked_by_files(gateway.state, secrets)
+    assert gateway.process is not None
+    assert resource.prlimit(gateway.process.pid, resource.RLIMIT_CORE) == (0, 0)  # no core dump

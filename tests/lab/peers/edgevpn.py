@@ -15,7 +15,7 @@ from edgevpn.api import SOCKET_VARIABLE, RpcError, SiteStatus, Status
 from edgevpn.api.records import DeviceStatus
 from edgevpn.client import UP_TIMEOUT, Client, DaemonUnreachable
 from edgevpn.daemon.speeds import FILE as TRIAL_FILE
-from tests.lab.leaks import leaked, secrets_of
+from tests.lab.leaks import leaked, leaked_by_files, leaked_by_processes, secrets_of
 from tests.lab.namespace import Sandbox
 from tests.lab.network import Node
 from tests.lab.peers.connection import Auth, Certificate, Connection, Eap, Psk
@@ -184,13 +184,25 @@ class EdgeVpn(Peer):
             return client.call(method, UP_TIMEOUT, **params)
 
     def close(self) -> None:
-        """Besides, nothing of what it was told in confidence may stand in its log."""
+        """Besides, nothing of what it was told in confidence may be known to who is not its owner.
+
+        Its log is looked through with all that the test has written.
+        """
+        found = self._telling() if self.process is not None and self.process.poll() is None else []
         try:
             super().close()
         finally:
             self.node.run("nft", "flush", "ruleset")
-        found = leaked(self.log().encode(), self.secrets)
-        assert not found, f"the log of {self} tells {found}"
+        found += leaked_by_files(self.state, self.secrets)
+        assert not found, f"{self} tells {found}"
+
+    def _telling(self) -> list[str]:
+        """Which secrets its status tells, or the command line of any process."""
+        found = leaked_by_processes(self.secrets)
+        with suppress(DaemonUnreachable, RpcError):
+            told = json.dumps(self.report(), ensure_ascii=False).encode()
+            found += [f"status: {name}" for name in leaked(told, self.secrets)]
+        return found
 
     @staticmethod
     def _has_read(lines: str) -> bool:
