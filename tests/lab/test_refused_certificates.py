@@ -13,7 +13,7 @@ from tests.lab import xfrm
 from tests.lab.conftest import Peers, Role
 from tests.lab.network import Node
 from tests.lab.peers.connection import Certificate, Connection
-from tests.lab.peers.edgevpn import site_table
+from tests.lab.peers.edgevpn import EdgeVpn, site_table
 from tests.lab.peers.peer import eventually
 from tests.lab.proofs import FAR_OFF, LONG_OVER, Cabinet, authority, holder
 from tests.support.certificates import Made
@@ -78,25 +78,26 @@ def below_a_revoked_one(cabinet: Cabinet, root: Made) -> Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What the peer shows, what is wrong with it, and of which certificate the log is to speak."""
+    """What the peer shows, what is wrong with it and how `diagnose` calls that, and of which certificate we speak."""
 
     shown: Callable[[Cabinet, Made], Certificate]
     reason: Reason
+    cause: str
     subject: str = f"CN={NAME}"
 
 
 FAULTS = (
-    Fault(expired, Reason.EXPIRED),
-    Fault(not_yet_valid, Reason.NOT_YET_VALID),
-    Fault(for_signing_code, Reason.WRONG_EKU),
-    Fault(of_another, Reason.WRONG_NAME, "CN=stranger.example"),
-    Fault(of_another_root, Reason.UNKNOWN_ISSUER),
-    Fault(asks_for_what_nobody_knows, Reason.UNKNOWN_CRITICAL_EXTENSION),
-    Fault(below_too_many, Reason.PATH_TOO_LONG, "CN=Upper CA"),
-    Fault(below_an_expired_one, Reason.EXPIRED, "CN=Expired CA"),
-    Fault(without_the_one_between, Reason.UNKNOWN_ISSUER),
-    Fault(revoked, Reason.REVOKED_LEAF),
-    Fault(below_a_revoked_one, Reason.REVOKED_INTERMEDIATE, "CN=Revoked CA"),
+    Fault(expired, Reason.EXPIRED, "cert-expired"),
+    Fault(not_yet_valid, Reason.NOT_YET_VALID, "cert-not-yet-valid"),
+    Fault(for_signing_code, Reason.WRONG_EKU, "cert-wrong-purpose"),
+    Fault(of_another, Reason.WRONG_NAME, "cert-wrong-name", "CN=stranger.example"),
+    Fault(of_another_root, Reason.UNKNOWN_ISSUER, "cert-unknown-issuer"),
+    Fault(asks_for_what_nobody_knows, Reason.UNKNOWN_CRITICAL_EXTENSION, "cert-refused"),
+    Fault(below_too_many, Reason.PATH_TOO_LONG, "cert-bad-path", "CN=Upper CA"),
+    Fault(below_an_expired_one, Reason.EXPIRED, "cert-expired", "CN=Expired CA"),
+    Fault(without_the_one_between, Reason.UNKNOWN_ISSUER, "cert-unknown-issuer"),
+    Fault(revoked, Reason.REVOKED_LEAF, "cert-revoked"),
+    Fault(below_a_revoked_one, Reason.REVOKED_INTERMEDIATE, "cert-revoked", "CN=Revoked CA"),
 )
 
 
@@ -154,5 +155,11 @@ def test_refused(
     (ours if role == "initiator" else theirs).begin()
 
     ours.logged(f"{fault.subject} {fault.reason.value}")
+    eventually(lambda: causes(ours) == {fault.cause}, within=5, what="diagnose names it")
     eventually(lambda: not ours.status() and not theirs.status(), within=10, what="no IKE SA")
     assert not xfrm.spis(gateway_a)
+
+
+def causes(ours: EdgeVpn) -> set[str]:
+    """Why attempts have come to nothing, as `edgevpn diagnose` has it."""
+    return {attempt["cause"] for attempt in ours.ask("attempts")}
