@@ -121,6 +121,8 @@ class Answers:
         # One that shows anew who it is before it lets go of its old IKE SA (RFC 7296 §2.8.3) is no second one.
         again = tuple(each for each in wants.before if self.place_of(each) == question.place)
         addresses = self.leases.take(pool, holder, wants, alone=unique is ike.Unique.REPLACE, again=again)
+        if unique is ike.Unique.REFUSE and not set(again).isdisjoint(addresses):
+            unique = ike.Unique.SHARE
         self._feed(Leased(question.spi, addresses, self._settings(pool, device), unique))
 
     def _due(self, wants: Wants, pool: str, device: Device | None) -> Wants:

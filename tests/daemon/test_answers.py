@@ -187,6 +187,19 @@ def test_a_client_that_shows_anew_who_it_is(world: World) -> None:
     assert given == [(address,), (ip_address("10.9.0.3"),), (address,)]
 
 
+def test_a_device_that_is_in_once_only_shows_anew_who_it_is(tmp_path: Path) -> None:
+    """From the same place it is no second session; from another it is."""
+    world = World(tmp_path, gateway({"tablet": TABLET | {"unique": "refuse"}}))
+    world.answers.place_of = lambda address: PLACE
+    before = (ip_address("10.9.0.2"),)
+    for wants, place in ((), PLACE), (before, replace(PLACE, port=1024)), (before, PLACE):
+        world.answers.ask(FindPsk(SPI, PEERS, named("tablet")))
+        asked = Wants(ipv4=True, ipv6=False, before=wants)
+        world.answers.ask(Lease(SPI, "road/psk", named("tablet"), "", asked, place))
+    given = [each.unique for each in world.fed if isinstance(each, Leased)]
+    assert given == [Unique.REFUSE, Unique.REFUSE, Unique.SHARE]
+
+
 async def test_ipv6_that_leads_nowhere(tmp_path: Path) -> None:
     """Whoever sends everything through the tunnel gets it; who sends some does not."""
     split = {"mode": "split", "networks": "192.168.1.0/24"}

@@ -41,7 +41,7 @@ def test_who_moves_nothing_is_closed(peers: Peers, gateway_a: Node, phone: Node,
     assert echoes.sent > IDLE / 5 - 1
 
 
-@pytest.mark.parametrize("unique", ["keep", "replace"])
+@pytest.mark.parametrize("unique", ["keep", "replace", "refuse"])
 def test_a_device_shows_again_who_it_is(peers: Peers, gateway_a: Node, phone: Node, host_a: Node, unique: str) -> None:
     """We say how long its login counts. It logs in anew before it lets go, keeps its addresses and loses no packet.
 
