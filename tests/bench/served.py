@@ -22,6 +22,7 @@ from edgevpn.pki.certificate import pem_of
 from edgevpn.pki.keys import KeyKind
 from edgevpn.pki.office import Office
 from edgevpn.pki.store import Store
+from tests.lab.namespace import Inhabited
 from tests.support.configs import Table
 from tests.support.ports import free_ports
 from tests.support.visitors import PSK, gateway
@@ -30,8 +31,11 @@ HERE = ip_address("127.0.0.1")
 SERVER = "vpn.example.org"
 KEYS = {"ecdsa256": KeyKind.ECDSA_P256, "rsa2048": KeyKind.RSA_2048}
 LAPTOP = "laptop@example.org"
+PROGRAM = Path(sys.executable).with_name("edgevpn")
 PATIENCE = 120.0
 """Seconds for a daemon to start."""
+CPUCLOCK_SCHED = 2
+"""<linux/posix-timers.h>: in a clock's number, the kind of CPU time that the scheduler counts, in nanoseconds."""
 
 POOL = {"v4": "10.64.0.0/14", "logins": ["psk", "certificate"], "unique": "keep", "dpd_delay": "0s"}
 QUIET = {"listen": str(HERE), "log_level": "error"}
@@ -49,12 +53,11 @@ class Served:
 
     def cpu(self) -> float:
         """Seconds of CPU that it has used."""
-        return int(Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[0]) / 1e9
+        return cpu(self.process)
 
     def resident(self) -> float:
         """What it has in memory, in MiB."""
-        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1]) / 1024
+        return resident(self.process)
 
     def client(self) -> Client:
         return Client(self.socket)
@@ -62,41 +65,52 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Papers:
-    """What a caller has: the gateway's CA, and a certificate with its key."""
+    """What a caller has: the gateway's CA, and a certificate with its key. `server`: the gateway's own."""
 
     ca: bytes
     laptop: Bundle
+    server: Bundle
+
+
+def cpu(process: subprocess.Popen[bytes]) -> float:
+    """Seconds of CPU that a process has used, in the kernel and outside, by all its threads, those that ended too."""
+    return time.clock_gettime(~process.pid << 3 | CPUCLOCK_SCHED)
+
+
+def resident(process: subprocess.Popen[bytes]) -> float:
+    """What a process has in memory, in MiB."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1]) / 1024
 
 
 @contextmanager
-def served(folder: Path, key_type: str = "ecdsa256", tablets: int = 100) -> Iterator[tuple[Served, Papers]]:
-    """A daemon that a laptop logs in to by a certificate, and so many tablets by a pre-shared key."""
+def served(
+    folder: Path, key_type: str = "ecdsa256", tablets: int = 100, place: Inhabited | None = None
+) -> Iterator[tuple[Served, Papers]]:
+    """A daemon that a laptop logs in to by a certificate, and so many tablets by a pre-shared key.
+
+    In a namespace, `place`, it has the ports of IKE; else such as are free.
+    """
     papers = _papers(folder, key_type)
     (folder / "edgevpn.toml").write_text(tomlkit.dumps(_document(key_type, tablets)))
     (folder / "edgevpn.toml").chmod(0o600)
-    ports, place = free_ports(), folder / "control.sock"
-    command: list[str | Path] = [
-        Path(sys.executable).with_name("edgevpn"),
-        "run",
-        "-c",
-        folder / "edgevpn.toml",
-        "--socket",
-        place,
-    ]
+    ports, control = Ports() if place else free_ports(), folder / "control.sock"
+    command = [str(PROGRAM), "run", "-c", str(folder / "edgevpn.toml"), "--socket", str(control)]
+    command += ["--kernel", "memory", "--ports", f"{ports.ike},{ports.nat}"]
     begun = time.monotonic()
-    with subprocess.Popen([*command, "--kernel", "memory", "--ports", f"{ports.ike},{ports.nat}"]) as process:
+    with place.call(subprocess.Popen, command) if place else subprocess.Popen(command) as process:
         try:
-            _wait(place, process)
-            yield Served(process, ports, place, folder, time.monotonic() - begun), papers
+            _wait(control, process)
+            yield Served(process, ports, control, folder, time.monotonic() - begun), papers
         finally:
             process.terminate()
 
 
-def _wait(place: Path, process: subprocess.Popen[bytes]) -> None:
+def _wait(control: Path, process: subprocess.Popen[bytes]) -> None:
     give_up = time.monotonic() + PATIENCE
     while time.monotonic() < give_up and process.poll() is None:
         try:
-            with Client(place) as client:
+            with Client(control) as client:
                 client.call("pki.show")  # once the certificates are there, callers are let in
                 return
         except DaemonUnreachable:
@@ -124,4 +138,7 @@ def _papers(folder: Path, key_type: str) -> Papers:
     now = datetime.now(UTC)
     office = Office(Store(folder / "pki"))
     prepare(office, gateway(pki={"public_name": SERVER, "key_type": key_type}).pki, now)
-    return Papers(pem_of(office.authority.certificate), office.enrol_device("laptop", LAPTOP, now, kind=KEYS[key_type]))
+    server = office.server(KEYS[key_type])
+    assert server is not None
+    laptop = office.enrol_device("laptop", LAPTOP, now, kind=KEYS[key_type])
+    return Papers(pem_of(office.authority.certificate), laptop, server)

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from edgevpn.ike.iana import Ke
+from tests.bench import anchor
 from tests.bench.__main__ import main
+from tests.bench.callers import Login
+from tests.bench.rows import Row
+from tests.bench.showing import BEGIN, END, markdown, update
 
 WANTED = {
     "handshake_psk_cpu_vs_crypto",
@@ -17,12 +22,53 @@ WANTED = {
     "rss_idle_mb",
     "start_to_listen_s",
 }
+KINDS = [
+    (Login.PSK, Ke.CURVE25519, "ecdsa256"),
+    (Login.PSK, Ke.MODP_2048, "ecdsa256"),
+    (Login.CERTIFICATE, Ke.CURVE25519, "ecdsa256"),
+    (Login.CERTIFICATE, Ke.CURVE25519, "rsa2048"),
+]
 
 
 def test_smoke(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--smoke", "--output", str(tmp_path / "build" / "bench.json")])
-    result = json.loads((tmp_path / "build" / "bench.json").read_text())
+    output, readme = tmp_path / "build" / "bench.json", tmp_path / "README.md"
+    main(["--smoke", "--output", str(output)])
+    result = json.loads(output.read_text())
     rows = {row["name"]: row for row in result["rows"]}
     assert rows.keys() >= WANTED
     assert all(row["value"] > 0 and row["runs"] > 0 for row in rows.values())
     assert "compared with" in capsys.readouterr().out
+    assert "pre-shared key" in output.with_suffix(".svg").read_text()
+
+    readme.write_text(f"before\n{BEGIN}\nold{END}\nafter\n")
+    main(["--markdown", str(readme), "--output", str(output)])
+    assert result["machine"] in readme.read_text()
+
+
+def test_table_of_the_readme(tmp_path: Path) -> None:
+    """It says whether a goal is reached, and replaces what was there, nothing else."""
+    names = [f"handshake_{kind}" for kind in ("psk", "psk_modp2048", "ecdsa", "rsa2048")]
+    rows = [Row(f"{name}_{figure}", 0.25, "ms", 0.0, 7) for name in names for figure in ("cpu_ms", "crypto_cpu_ms")]
+    rows += [Row(f"{name}_cpu_vs_crypto", 4.0, "x", 0.5, 7, "", 3.0 if "2048" in name else None) for name in names]
+    rows += [Row("handshake_psk_charon_cpu_ms", 0.5, "ms", 0.1, 7)]
+    rows += [Row("handshake_psk_cpu_vs_charon", 0.5, "x", 0.1, 7, "strongSwan 5.9.8", 1.0)]
+    text = markdown(rows, "a machine", "2026-01-01")
+    assert "`make bench`, 2026-01-01, a machine" in text
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
+    lines = {cell[0]: cell[1:] for cell in cells}
+    assert lines["... beside strongSwan 5.9.8, 0.50 ms"] == ["0.5 x", "0.1", "1 x", "yes"]
+    assert lines["... beside its cryptography alone, 0.25 ms"] == ["4 x", "0.5", "3 x", "no"]
+
+    file = tmp_path / "README.md"
+    file.write_text(f"# edgevpn\n{BEGIN}\nold\n{END}\nmore\n")
+    update(file, "new\n")
+    assert file.read_text() == f"# edgevpn\n{BEGIN}\n\nnew\n\n{END}\nmore\n"
+
+
+@pytest.mark.netns
+@pytest.mark.skipif(bool(anchor.missing()), reason=anchor.missing())
+@pytest.mark.parametrize(("login", "ke", "key_type"), KINDS)
+def test_beside_strongswan(tmp_path: Path, login: Login, ke: Ke, key_type: str) -> None:
+    with anchor.pair(tmp_path, login, ke, key_type, 20) as pair:
+        assert min(pair.round(9)) > 0
+        assert pair.theirs.version.startswith("strongSwan ")
