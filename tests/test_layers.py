@@ -106,7 +106,7 @@ ORDERS = {
         {"housing"},
         {"routing", "reverse_path"},
         {"facts"},
-        {"homes", "logs", "neighbours", "offload", "hardware"},
+        {"homes", "logs", "sparing", "neighbours", "offload", "hardware"},
         {"esp", "mtu", "peers"},
         {"caught", "ciphers", "dhcp", "prefixes", "options", "passwords", "holdings", "news", "guard", "tickets"},
     ),

@@ -53,8 +53,10 @@ from edgevpn.ike.contract import (
     FindPath,
     Input,
     KeysDerived,
+    Limit,
     Reconfigure,
     Settings,
+    Shed,
     Terminate,
 )
 from edgevpn.ike.endpoint import Endpoint
@@ -118,7 +120,7 @@ class Gateway:
         self.meter = Meter(self._count)
         self._dataplane = Dataplane(kernel, self._clock)
         self._detours = Detours(kernel)
-        self._transport = Transport(kernel, ports, self._on_datagram)
+        self._transport = Transport(kernel, ports, self._on_datagram, self._on_crowd)
         self._ways = Ways(kernel, self._transport, self._keepers, self._homes, self.sas_of, self.feed)
         self.upholding = Upholding(kernel, self._dataplane, self.feed, self._clock)
         self._kernel_events = KernelEvents(
@@ -481,6 +483,9 @@ class Gateway:
 
     def _on_datagram(self, path: Path, octets: bytes) -> None:
         self.feed(Datagram(path, octets))
+
+    def _on_crowd(self) -> None:
+        self._runner.shed(Shed(Limit.FIRST_MESSAGES))
 
     def _on_kernel_events(self) -> None:
         self._guard.call(self._kernel_events.read, "kernel events")

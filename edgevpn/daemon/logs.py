@@ -79,12 +79,16 @@ def note(log: logging.Logger, level: int, event: str, **fields: object) -> None:
         log.log(level, Entry(event, tuple(fields.items())))
 
 
-def note_report(log: logging.Logger, report: Report) -> None:
-    """Log what the core has reported, with the cause as a word to search for."""
+def note_report(log: logging.Logger, report: Report, left_out: int = 0) -> None:
+    """Log what the core has reported, with the cause as a word to search for.
+
+    `left_out`: so many like it were not logged.
+    """
     level = LEVELS[report.level]
     if log.isEnabledFor(level):
         cause = (("cause", report.cause.value),) if report.cause else ()
-        log.log(level, Entry(report.event, (*report.fields, *cause)))
+        more = (("left_out", left_out),) if left_out else ()
+        log.log(level, Entry(report.event, (*report.fields, *cause, *more)))
 
 
 def _plain(value: object) -> object:

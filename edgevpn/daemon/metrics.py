@@ -17,6 +17,7 @@ from edgevpn.api.records import CertificateStatus, PoolStatus, SiteStatus
 from edgevpn.daemon.meter import Meter
 from edgevpn.daemon.tally import BOUNDS, Histogram, Tally
 from edgevpn.daemon.usage import Amount
+from edgevpn.ike.contract import Limit
 from edgevpn.ike.errors import Cause
 
 PREFIX = "edgevpn_"
@@ -124,6 +125,12 @@ def of_protocol(tally: Tally, established: int, half_open: int) -> list[Family]:
         ),
         _one("ike_rekeyed_total", Kind.COUNTER, "IKE SAs that have got new keys.", tally.rekeyed),
         _one("ike_discarded_total", Kind.COUNTER, "Datagrams that made no sense.", tally.discarded),
+        Family(
+            f"{PREFIX}ike_shed_total",
+            Kind.COUNTER,
+            "What was dropped, as strangers sent too much of it.",
+            tuple(Sample(tally.shed[limit], (("limit", limit.value),)) for limit in Limit),
+        ),
         _by_cause("ike_refused_total", "What was refused, by us or by the peer.", tally.refused),
         _by_cause("ike_ended_total", "IKE SAs that have ended, or never came up.", tally.ended),
     ]

@@ -16,6 +16,7 @@ from typing import Protocol, assert_never
 from edgevpn.daemon.dataplane import Dataplane
 from edgevpn.daemon.guard import UNGUARDED, Guard
 from edgevpn.daemon.logs import note, note_report
+from edgevpn.daemon.sparing import Sparing
 from edgevpn.ike.contract import (
     ChildClosed,
     ChildExpired,
@@ -33,6 +34,7 @@ from edgevpn.ike.contract import (
     InstallInbound,
     InstallOutbound,
     KeysDerived,
+    Level,
     LocalAddresses,
     MappingChanged,
     MoveChild,
@@ -44,10 +46,12 @@ from edgevpn.ike.contract import (
     Report,
     Send,
     SetTimer,
+    Shed,
     StopTimer,
     Terminate,
     TimerFired,
     Traffic,
+    report,
 )
 from edgevpn.ike.endpoint import Endpoint
 from edgevpn.ike.questions import (
@@ -131,6 +135,12 @@ class Runner:
         self._timers: dict[bytes, asyncio.TimerHandle] = {}
         self._inputs: deque[Input] = deque()
         self._busy = False
+        self._sparing = Sparing(clock)
+
+    def shed(self, shed: Shed) -> None:
+        """Tell what was dropped before the core could see it."""
+        self._carry_out(shed)
+        self._observe(shed)
 
     def feed(self, event: Input) -> None:
         """Give the core an input, and carry out all that follows from it."""
@@ -221,7 +231,9 @@ class Runner:
             case KeysDerived():
                 self._hearer.keys_derived(effect)
             case Report():
-                note_report(log, effect)
+                self._tell(effect)
+            case Shed(limit, remote):
+                self._tell(report(Level.WARNING, "shed", limit=limit.value, remote=remote or "not looked at"))
             case _:
                 assert_never(effect)
 
@@ -230,6 +242,13 @@ class Runner:
             self._sender.send(path, octets)
         except OSError as error:  # as a lost datagram: it will be sent again
             note(log, logging.INFO, "not_sent", remote=path.remote.host, why=error.strerror or error)
+
+    def _tell(self, told: Report) -> None:
+        """Log it. What strangers can bring about as often as they like is logged now and then."""
+        if told.cause is None and told.event != "shed":
+            note_report(log, told)
+        elif (left_out := self._sparing.left_out(told.event)) is not None:
+            note_report(log, told, left_out)
 
     def _set_timer(self, spi: bytes, at: float) -> None:
         self._stop_timer(spi)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from edgevpn.ike.contract import Effect, IkeSaDown, IkeSaUp, Report, SetTimer, StopTimer
+from edgevpn.ike.contract import Effect, IkeSaDown, IkeSaUp, Limit, Report, SetTimer, Shed, StopTimer
 from edgevpn.ike.errors import Cause
 
 BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -47,6 +47,7 @@ class Tally:
         self.discarded = 0
         self.refused: Counter[Cause] = Counter()
         self.ended: Counter[Cause] = Counter()
+        self.shed: Counter[Limit] = Counter()
 
     def hear(self, effect: Effect) -> None:
         """Count an effect."""
@@ -66,6 +67,8 @@ class Tally:
                 self._up.discard(spi)
                 if cause is not None:
                     self.ended[cause] += 1
+            case Shed(limit):
+                self.shed[limit] += 1
             case Report(event="discarded"):
                 self.discarded += 1
             case Report(cause=Cause() as cause):

@@ -11,6 +11,7 @@ import errno
 import os
 import socket
 import struct
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Protocol, TypeAlias
 
 from edgevpn.daemon.options import Ports, StartFailed
+from edgevpn.ike.iana import ExchangeType
 from edgevpn.ike.state import Address, Path
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.ports import udp_port_owners
@@ -25,10 +27,12 @@ from edgevpn.kernel.spec import OURS_MARK
 
 IpAddress: TypeAlias = IPv4Address | IPv6Address
 Deliver = Callable[[Path, bytes], None]
+Ancillary: TypeAlias = list[tuple[int, int, bytes]]
 
 # From the RFCs.
 NON_ESP_MARKER = bytes(4)
 KEEPALIVE = b"\xff"
+NO_SPI, IKE_SA_INIT = bytes(8), bytes([ExchangeType.IKE_SA_INIT])
 
 # <linux/in.h>, <linux/in6.h>, <linux/ipv6.h>
 IP_PKTINFO = 8
@@ -36,11 +40,16 @@ IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PMTUDISC_DONT = 10, 23, 0
 IN_PKTINFO = struct.Struct("=i4s4s")
 IN6_PKTINFO = struct.Struct("=16si")
 
+# <asm-generic/socket.h>
+SO_RCVBUFFORCE = 33
+
 EVERYWHERE: dict[int, IpAddress] = {4: IPv4Address(0), 6: IPv6Address(0)}
 
 # Our own choices.
 LONGEST = 0x10000
 BATCH = 64  # datagrams read from one socket before the others have their turn
+TURN = 16  # first messages that are handed over between two looks at the sockets
+CROWD = 256  # first messages that may wait: what a slow router deals with in a quarter of a second
 RECEIVE_BUFFER = 1 << 20
 PROBE_PORT = 500  # to find a source address; nothing is sent
 
@@ -62,14 +71,37 @@ class Bound:
     sock: socket.socket
 
 
-class Transport:
-    """All sockets that speak IKE. `deliver` gets each IKE message, without its marker."""
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """An IKE message and where it came from and to, as the kernel tells."""
 
-    def __init__(self, kernel: Unprotected, ports: Ports, deliver: Deliver) -> None:
+    bound: Bound
+    octets: bytes
+    ancillary: Ancillary
+    sender: tuple[str, int]
+
+    @property
+    def path(self) -> Path:
+        local = _destination(self.ancillary) or self.bound.address
+        return Path(Address(local, self.bound.port), Address(ip_address(self.sender[0]), self.sender[1]))
+
+
+class Transport:
+    """All sockets that speak IKE. `deliver` gets each IKE message, without its marker; `shed` hears of lost ones.
+
+    Whoever asks for an IKE SA waits until those have been heard who have one, and if too many wait, is not heard at
+    all: a flood of first messages takes the time that is left over, and never costs a peer its tunnel.
+    """
+
+    def __init__(
+        self, kernel: Unprotected, ports: Ports, deliver: Deliver, shed: Callable[[], None] = lambda: None
+    ) -> None:
         self._kernel = kernel
         self._ports = ports
         self._deliver = deliver
+        self._shed = shed
         self._bound: dict[IpAddress, tuple[Bound, ...]] = {}
+        self._waiting: deque[Arrived] = deque()
 
     def listen(self, addresses: Iterable[IpAddress]) -> None:
         """Serve these addresses and no others; what is served already stays. Raises StartFailed, changing nothing."""
@@ -104,6 +136,7 @@ class Transport:
         """Close all sockets."""
         _close(self._bound)
         self._bound = {}
+        self._waiting.clear()
 
     def _bound_for(self, local: Address) -> Bound:
         """The socket of that very address, else the one of all of its family."""
@@ -132,7 +165,7 @@ class Transport:
         return tuple(made)
 
     def _read(self, bound: Bound) -> None:
-        """Deliver what has come, a bounded number at a time."""
+        """Take what has come, a bounded number at a time."""
         for _ in range(BATCH):
             try:
                 octets, ancillary, _flags, sender = bound.sock.recvmsg(LONGEST, 128)
@@ -144,9 +177,26 @@ class Transport:
                 if not octets.startswith(NON_ESP_MARKER):
                     continue  # a keepalive, or ESP for nobody (RFC 3948 §2.2, §2.3)
                 octets = octets[len(NON_ESP_MARKER) :]
-            local = _destination(ancillary) or bound.address
-            remote = Address(ip_address(sender[0]), sender[1])
-            self._deliver(Path(Address(local, bound.port), remote), octets)
+            self._sort(Arrived(bound, octets, ancillary, sender))
+
+    def _sort(self, arrived: Arrived) -> None:
+        """Deliver it, or have it wait."""
+        if not _is_first(arrived.octets):
+            self._deliver(arrived.path, arrived.octets)
+        elif len(self._waiting) >= CROWD:
+            self._shed()
+        else:
+            self._waiting.append(arrived)
+            if len(self._waiting) == 1:
+                asyncio.get_running_loop().call_soon(self._admit)
+
+    def _admit(self) -> None:
+        """Deliver some of those that wait, and the others after the next look at the sockets."""
+        for _ in range(min(TURN, len(self._waiting))):
+            arrived = self._waiting.popleft()
+            self._deliver(arrived.path, arrived.octets)
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._admit)
 
 
 def source_for(remote: IpAddress) -> IpAddress | None:
@@ -162,7 +212,10 @@ def source_for(remote: IpAddress) -> IpAddress | None:
 def _udp_socket(address: IpAddress) -> socket.socket:
     """A socket that tells the destination of each datagram, and lets IP cut what is too long for a link."""
     sock = socket.socket(_family(address), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
+    except PermissionError:  # then as much of it as the machine lets everybody have
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     if address.version == 4:
         sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
         sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_DONT)
@@ -177,7 +230,12 @@ def _family(address: IpAddress) -> socket.AddressFamily:
     return socket.AF_INET if address.version == 4 else socket.AF_INET6
 
 
-def _destination(ancillary: list[tuple[int, int, bytes]]) -> IpAddress | None:
+def _is_first(octets: bytes) -> bool:
+    """Whether it asks for an IKE SA: IKE_SA_INIT without an SPI of ours (RFC 7296 §3.1)."""
+    return octets[8:16] == NO_SPI and octets[18:19] == IKE_SA_INIT
+
+
+def _destination(ancillary: Ancillary) -> IpAddress | None:
     """Which of our addresses a datagram was sent to."""
     for level, kind, data in ancillary:
         if (level, kind) == (socket.IPPROTO_IP, IP_PKTINFO):

@@ -327,6 +327,23 @@ class Report:
     asked: Asked | None = None
 
 
+class Limit(Enum):
+    """What strangers may have only so much of; the words are for counters and the log."""
+
+    FIRST_MESSAGES = "first-messages"
+    """Of them the daemon keeps so many waiting."""
+    HALF_OPEN = "half-open"
+    HALF_OPEN_NEAR = "half-open-of-one-address"
+
+
+@dataclass(frozen=True, slots=True)
+class Shed:
+    """Something of a stranger's was dropped, as there is too much of its kind. `remote`: its address, if known."""
+
+    limit: Limit
+    remote: IpAddress | None = None
+
+
 Effect = (
     Send
     | SetTimer
@@ -346,6 +363,7 @@ Effect = (
     | ChildClosed
     | KeysDerived
     | Report
+    | Shed
     | Question
     | News
 )
@@ -364,7 +382,8 @@ class Settings:
     login_timeout: float = 60.0  # for each message of EAP: a person may be typing
     login_limit: float = 240.0  # for all of them: until then the IKE SA counts as half-open
     half_open_limit: int = 300
-    half_open_per_address: int = 5
+    half_open_per_address: int = 5  # without a cookie; of IPv6 the first half is the address
+    half_open_near: int = 20  # with one: several devices behind one NAT call at once after an outage
     cookie_threshold: int = 30
     cookie_lifetime: float = 60.0  # of a secret; it counts for as long again
     retransmit_first: float = 2.0

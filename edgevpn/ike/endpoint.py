@@ -8,7 +8,7 @@ Nothing before the opened seal changes anything. A fault found after it is answe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
 from edgevpn.ike.carrier import Carrier
@@ -23,6 +23,7 @@ from edgevpn.ike.contract import (
     Input,
     InstallFailed,
     Level,
+    Limit,
     LocalAddresses,
     MappingChanged,
     MovePath,
@@ -32,6 +33,7 @@ from edgevpn.ike.contract import (
     Response,
     Send,
     Settings,
+    Shed,
     Terminate,
     TimerFired,
     Traffic,
@@ -54,7 +56,7 @@ from edgevpn.ike.questions import (
     Release,
     Signed,
 )
-from edgevpn.ike.state import Established, HalfOpen, Initiating, Path
+from edgevpn.ike.state import Closed, Established, HalfOpen, Initiating, Path
 from edgevpn.ike.steps import (
     CallOpen,
     Doubtful,
@@ -165,8 +167,9 @@ class Endpoint:
             if not self._cookies.check(request, header.spi_i):
                 yield Send(path, ike_sa_init.challenge(header, self._cookies.make(request, header.spi_i)))
                 return
-        if self._table.half_open_count >= self._settings.half_open_limit:
-            raise Discard("too many half-open IKE SAs")
+        if self._table.half_open_near(path.remote.host) >= self._settings.half_open_near:
+            yield Shed(Limit.HALF_OPEN_NEAR, path.remote.host)
+            return
         try:
             made = ike_sa_init.on_request(request, header, octets, env)
         except IkeError as error:
@@ -178,7 +181,24 @@ class Endpoint:
             yield Send(path, ike_sa_init.refusal(header, error))
             return
         assert isinstance(made.sa, HalfOpen)
+        if self._table.half_open_count >= self._settings.half_open_limit and not (yield from self._make_room(env)):
+            yield Shed(Limit.HALF_OPEN, path.remote.host)
+            return
         yield from self._carrier.apply(made.sa.spi, Slot(made.sa, Window(expected_id=1), env.now), made, env)
+
+    def _make_room(self, env: Env) -> Generator[Effect, None, bool]:
+        """Forget the half-open IKE SA that has waited longest; False if all are in the middle of authenticating.
+
+        Who really wants to come in goes on within a moment. So it is those who never will that are forgotten.
+        """
+        oldest = self._table.longest_half_open
+        if oldest is None:
+            return False
+        spi, slot = oldest
+        assert isinstance(slot.sa, HalfOpen)
+        yield Shed(Limit.HALF_OPEN, slot.sa.path.remote.host)
+        yield from self._carrier.apply(spi, slot, Step(Closed("too many are half-open")), env)
+        return True
 
     def _must_show_cookie(self, datagram: Datagram) -> bool:
         """Many are half-open, in all or from that address: whoever asks must show that it is there (RFC 7296 §2.6)."""

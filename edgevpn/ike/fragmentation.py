@@ -21,6 +21,7 @@ NON_ESP_MARKER = 4  # RFC 3948 §2.2
 
 # Our own bound.
 MAX_MESSAGE = 32768  # octets of the payloads together; a chain of certificates has some 6,000
+MAX_FRAGMENTS = 128  # of a message; each new one is compared with those that are there
 
 
 def max_size(path: Path, settings: Settings) -> int:
@@ -41,10 +42,12 @@ class Reassembly:
     @classmethod
     def begin(cls, fragment: Fragment, until: float) -> Self:
         """With the first that came, whichever it is."""
+        _check_total(fragment)
         return cls(fragment.total, until, (fragment,))
 
     def add(self, fragment: Fragment) -> Self:
         """With one more; Discard if it is not needed. A message that was cut finer begins anew (§2.5.2)."""
+        _check_total(fragment)
         if fragment.total > self.total:
             return replace(self, total=fragment.total, fragments=(fragment,))
         if fragment.total < self.total:
@@ -62,3 +65,8 @@ class Reassembly:
             return None
         ordered = sorted(self.fragments, key=lambda each: each.number)
         return ordered[0].first_payload, b"".join(each.plaintext for each in ordered)
+
+
+def _check_total(fragment: Fragment) -> None:
+    if fragment.total > MAX_FRAGMENTS:
+        raise Discard(f"a message in {fragment.total} fragments, {MAX_FRAGMENTS} are read")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from typing import TypeVar
 
 from edgevpn.ike.peer import NEVER, IpAddress
@@ -58,7 +59,7 @@ class Table:
     def __init__(self) -> None:
         self._slots: dict[bytes, Slot] = {}
         self._origins: dict[Origin, bytes] = {}  # of the half-open ones
-        self._near: Counter[IpAddress] = Counter()  # half-open ones by the peer's address
+        self._near: Counter[IpAddress] = Counter()  # half-open ones by where the peer is
         self._owners: dict[bytes, bytes] = {}  # child's inbound SPI -> our SPI
         self._peers: dict[str, dict[bytes, None]] = {}
         self._standing: dict[Partner, dict[bytes, None]] = {}
@@ -101,8 +102,14 @@ class Table:
         return len(self._origins)
 
     def half_open_near(self, host: IpAddress) -> int:
-        """How many of them came from one address."""
-        return self._near[host]
+        """How many of them came from one address; of IPv6, from the network of one host (RFC 4291 §2.5.4)."""
+        return self._near[_neighbourhood(host)]
+
+    @property
+    def longest_half_open(self) -> tuple[bytes, Slot] | None:
+        """The oldest on which nobody has even begun to authenticate, with our SPI."""
+        slots = ((spi, self._slots[spi]) for spi in self._origins.values())
+        return next((found for found in slots if isinstance(found[1].sa, HalfOpen)), None)
 
     def owner(self, spi_in: bytes) -> bytes | None:
         """Our SPI of the IKE SA whose child receives on this one."""
@@ -132,7 +139,7 @@ class Table:
     def _learn(self, spi: bytes, sa: IkeSa) -> None:
         if isinstance(sa, Unproven) and _origin(sa) not in self._origins:
             self._origins[_origin(sa)] = spi
-            self._near[_origin(sa)[0].host] += 1
+            self._near[_neighbourhood(_origin(sa)[0].host)] += 1
         if isinstance(sa, WithPeer):
             self._peers.setdefault(sa.peer.name, {})[spi] = None
         if isinstance(sa, Established):
@@ -145,9 +152,10 @@ class Table:
             case sa if isinstance(sa, Unproven) and not isinstance(after, Unproven):
                 origin = _origin(sa)
                 self._origins.pop(origin, None)
-                self._near[origin[0].host] -= 1
-                if not self._near[origin[0].host]:
-                    del self._near[origin[0].host]
+                near = _neighbourhood(origin[0].host)
+                self._near[near] -= 1
+                if not self._near[near]:
+                    del self._near[near]
             case Established() as sa:
                 kept = {child.spi_in for child in after.children} if isinstance(after, Established) else set()
                 for child in sa.children:
@@ -171,6 +179,11 @@ def _take(index: dict[K, dict[bytes, None]], key: K, spi: bytes) -> None:
 
 def _partner(sa: Established) -> Partner:
     return sa.peer.name, sa.identity
+
+
+def _neighbourhood(host: IpAddress) -> IpAddress:
+    """An IPv4 address, or the /64 of an IPv6 address: whoever has one of these has all of it."""
+    return host if host.version == 4 else IPv6Address(int(host) >> 64 << 64)
 
 
 def _origin(sa: Unproven) -> Origin:

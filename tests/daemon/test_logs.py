@@ -47,10 +47,12 @@ def test_levels(caplog: pytest.LogCaptureFixture) -> None:
     note(log, logging.INFO, "up", peer="office")
     note_report(log, report(Level.WARNING, "odd", why="no key"))
     note_report(log, refused("refused", Cause.WRONG_KEY, why="no key"))
+    note_report(log, report(Level.WARNING, "odd"), left_out=7)
     assert caplog.record_tuples == [
         ("edgevpn.test", logging.INFO, "up peer=office"),
         ("edgevpn.test", logging.WARNING, 'odd why="no key"'),
         ("edgevpn.test", logging.WARNING, 'refused why="no key" cause=wrong-key'),
+        ("edgevpn.test", logging.WARNING, "odd left_out=7"),
     ]
 
 

@@ -11,6 +11,7 @@ from edgevpn.daemon.dataplane import Traffic
 from edgevpn.daemon.meter import Meter, Owner
 from edgevpn.daemon.metrics import Family, Kind, Sample, exposition
 from edgevpn.daemon.tally import Tally
+from edgevpn.ike.contract import Limit
 from edgevpn.ike.errors import Cause
 from tests.support.stand_in import POOL
 from tests.support.states import a_child
@@ -71,6 +72,7 @@ def test_protocol() -> None:
     tally = Tally(lambda: 0.0)
     tally.handshakes.add(0.2)
     tally.ended[Cause.WRONG_PASSWORD] += 3
+    tally.shed[Limit.HALF_OPEN] += 2
     samples = read(metrics.of_protocol(tally, 4, 1))
     assert samples["edgevpn_ike_sas", (("state", "established"),)] == 4
     assert samples["edgevpn_ike_handshake_seconds_bucket", (("le", "0.1"),)] == 0
@@ -78,6 +80,8 @@ def test_protocol() -> None:
     assert samples["edgevpn_ike_handshake_seconds_bucket", (("le", "+Inf"),)] == 1
     assert samples["edgevpn_ike_handshake_seconds_sum", ()] == 0.2
     assert samples["edgevpn_ike_handshake_seconds_count", ()] == 1
+    assert samples["edgevpn_ike_shed_total", (("limit", "half-open"),)] == 2
+    assert samples["edgevpn_ike_shed_total", (("limit", "first-messages"),)] == 0
     causes = {
         dict(labels)["cause"]: value for (name, labels), value in samples.items() if name == "edgevpn_ike_ended_total"
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgevpn.daemon.tally import BOUNDS, Histogram, Tally
-from edgevpn.ike.contract import IkeSaDown, IkeSaUp, Level, SetTimer, StopTimer, refused, report
+from edgevpn.ike.contract import IkeSaDown, IkeSaUp, Level, Limit, SetTimer, Shed, StopTimer, refused, report
 from edgevpn.ike.errors import Cause
 from tests.support.handshake import LEFT_PATH
 from tests.support.peers import RIGHT_ID
@@ -77,3 +77,9 @@ def test_histogram() -> None:
         histogram.add(seconds)
     assert histogram.counts == [2, *[1] * len(BOUNDS)]
     assert histogram.cumulated[-1] == len(BOUNDS) + 2
+
+
+def test_what_was_shed(tally: Tally) -> None:
+    for limit in (Limit.HALF_OPEN, Limit.FIRST_MESSAGES, Limit.HALF_OPEN):
+        tally.hear(Shed(limit))
+    assert tally.shed == {Limit.HALF_OPEN: 2, Limit.FIRST_MESSAGES: 1}

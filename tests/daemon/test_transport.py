@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 
 import pytest
 
 from edgevpn.daemon.options import Ports, StartFailed
-from edgevpn.daemon.transport import KEEPALIVE, IpAddress, Transport, source_for
+from edgevpn.daemon.transport import CROWD, KEEPALIVE, TURN, IpAddress, Transport, source_for
 from edgevpn.ike.state import Address, Path
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.memory import MemoryKernel
@@ -29,7 +29,17 @@ class Side:
         self.ports = ports
         self.kernel = MemoryKernel()
         self.heard: asyncio.Queue[tuple[Path, bytes]] = asyncio.Queue()
-        self.transport = Transport(self.kernel, ports, lambda path, octets: self.heard.put_nowait((path, octets)))
+        self.shed = 0
+        self.on_first: Callable[[], None] = lambda: None
+        self.transport = Transport(self.kernel, ports, self.hear, self.lose)
+
+    def hear(self, path: Path, octets: bytes) -> None:
+        act, self.on_first = self.on_first, lambda: None
+        act()
+        self.heard.put_nowait((path, octets))
+
+    def lose(self) -> None:
+        self.shed += 1
 
     async def next(self) -> tuple[Path, bytes]:
         async with asyncio.timeout(5):
@@ -101,6 +111,41 @@ async def test_what_is_no_ike_is_dropped() -> None:
         left.transport.send(there, b"after")
         assert (await right.next())[1] == b"after"
         assert right.heard.empty()
+
+
+FIRST = b"initiatr" + bytes(8) + b"\x21\x20\x22\x08" + bytes(8)
+"""The header of an IKE_SA_INIT request."""
+LATER = b"initiatrrespondr" + b"\x2e\x20\x25\x08" + bytes(8)
+
+
+async def test_who_has_an_ike_sa_goes_first() -> None:
+    """Of all that has come since the last look, first messages are heard last, in their order."""
+    async with two() as (left, right):
+        for octets in (FIRST + b"1", FIRST + b"2", LATER, FIRST + b"3"):
+            left.transport.send(path(left.ports), octets)
+        assert [(await right.next())[1] for _ in range(4)] == [LATER, FIRST + b"1", FIRST + b"2", FIRST + b"3"]
+
+
+async def test_a_flood_waits_its_turn() -> None:
+    """Between some first messages and the next ones the sockets are looked at again."""
+    async with two() as (left, right):
+        right.on_first = lambda: left.transport.send(path(left.ports), LATER)
+        for number in range(3 * TURN):
+            left.transport.send(path(left.ports), FIRST + bytes([number]))
+        heard = [(await right.next())[1] for _ in range(3 * TURN + 1)]
+        assert heard.index(LATER) <= 2 * TURN
+        assert [octets[-1] for octets in heard if octets != LATER] == list(range(3 * TURN))
+
+
+async def test_too_many_first_messages_are_shed() -> None:
+    """The first ones are kept, what is too much is counted, and later ones find room again."""
+    async with two() as (left, right):
+        for _ in range(CROWD + 10):
+            left.transport.send(path(left.ports), FIRST)
+        for _ in range(CROWD + 10 - right.shed):
+            await right.next()
+        left.transport.send(path(left.ports), FIRST + b"later")
+        assert (await right.next())[1] == FIRST + b"later"
 
 
 async def test_sockets_are_exempt_from_policies_and_take_esp_out() -> None:

@@ -16,12 +16,14 @@ from edgevpn.ike.contract import (
     Datagram,
     Initiate,
     InstallFailed,
+    Limit,
     LocalAddresses,
     Reconfigure,
     Report,
     Send,
     SetTimer,
     Settings,
+    Shed,
     StopTimer,
     Terminate,
     TimerFired,
@@ -29,6 +31,7 @@ from edgevpn.ike.contract import (
 )
 from edgevpn.ike.endpoint import Endpoint
 from edgevpn.ike.iana import ExchangeType, Flag, NotifyType, PayloadType
+from edgevpn.ike.peer import KeyRing
 from edgevpn.ike.state import (
     Address,
     Authenticating,
@@ -243,9 +246,42 @@ def test_when_many_are_half_open_all_must_show_a_cookie() -> None:
 def test_half_open_ones_are_limited() -> None:
     """Even those that have shown a cookie: memory is not for strangers."""
     core = endpoint(Settings(half_open_limit=2, cookie_threshold=9))
-    for number in range(3):
-        get(core, init_request(number + 1), from_host(number + 1))
+    for number in (1, 2):
+        get(core, init_request(number), from_host(number))
+    oldest, later = core.sas
+    assert isinstance(oldest, HalfOpen)
+    effects = get(core, init_request(3), from_host(3))
+    assert effects[:2] == [Shed(Limit.HALF_OPEN, from_host(1).remote.host), StopTimer(oldest.spi)]
+    assert core.sas[0] is later
     assert len(core.sas) == 2
+
+
+def test_who_authenticates_makes_no_room() -> None:
+    """It is nearly in: strangers cannot push it out, they stay out themselves."""
+    by_ring = replace(TO_LEFT, local_auth=KeyRing(), remote_auth=KeyRing())
+    pair = Pair((TO_RIGHT,), (by_ring,), Settings(half_open_limit=1))
+    pair.right.holds = True
+    pair.left.initiate("right")
+    pair.run(1)
+    (answering,) = pair.right.endpoint.sas
+    effects = get(pair.right.endpoint, init_request(9), from_host(9), pair.now)
+    assert effects == [Shed(Limit.HALF_OPEN, from_host(9).remote.host)]
+    assert pair.right.endpoint.sas == (answering,)
+
+
+def test_one_address_has_only_so_many() -> None:
+    """With cookies, too: an address that is really there could else take all the room. One /64 is one address."""
+    core = endpoint(Settings(half_open_near=2, half_open_per_address=9))
+    for number in (1, 2, 3):
+        effects = get(core, init_request(number), from_host(1, port=number))
+    assert effects == [Shed(Limit.HALF_OPEN_NEAR, from_host(1).remote.host)]
+    get(core, init_request(4), from_host(2))
+    assert len(core.sas) == 3
+
+    for number in (5, 6, 7):
+        remote = Address(ip_address(f"2001:db8::{number}"), 500)
+        effects = get(core, init_request(number), Path(Address(ip_address("2001:db8:1::1"), 500), remote))
+    assert effects == [Shed(Limit.HALF_OPEN_NEAR, ip_address("2001:db8::7"))]
 
 
 def test_cookie_between_two() -> None:

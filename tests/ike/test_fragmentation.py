@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edgevpn.ike.contract import Settings
 from edgevpn.ike.errors import Discard
-from edgevpn.ike.fragmentation import MAX_MESSAGE, Reassembly, max_size
+from edgevpn.ike.fragmentation import MAX_FRAGMENTS, MAX_MESSAGE, Reassembly, max_size
 from edgevpn.ike.iana import PayloadType
 from edgevpn.ike.state import Address, Path
 from edgevpn.ike.wire.protected import Fragment
@@ -68,3 +68,12 @@ def test_memory_is_bounded() -> None:
     pieces = Reassembly.begin(Fragment(1, 3, CERT, bytes(half)), 30.0).add(Fragment(2, 3, NONE, bytes(half)))
     with pytest.raises(Discard, match="more than"):
         pieces.add(Fragment(3, 3, NONE, b"!"))
+
+
+def test_number_of_fragments_is_bounded() -> None:
+    """Each is compared with all that are there, so many small ones would cost more than a large message."""
+    with pytest.raises(Discard, match="129 fragments"):
+        Reassembly.begin(Fragment(1, MAX_FRAGMENTS + 1, CERT, b"a"), 30.0)
+    with pytest.raises(Discard, match="129 fragments"):
+        Reassembly.begin(ONE, 30.0).add(Fragment(1, MAX_FRAGMENTS + 1, CERT, b"a"))
+    assert Reassembly.begin(Fragment(1, MAX_FRAGMENTS, CERT, b"a"), 30.0).total == MAX_FRAGMENTS

@@ -39,6 +39,7 @@ from edgevpn.ike.contract import (
     Send,
     SetTimer,
     Settings,
+    Shed,
     StopTimer,
     Terminate,
     TimerFired,
@@ -144,7 +145,16 @@ class Side:
             case FindPath():
                 self.told.append(effect)
                 self.find_path(effect)
-            case IkeSaUp() | IkeSaDown() | IkeSaMoved() | ChildFailed() | ChildClosed() | Configured() | Report():
+            case (
+                IkeSaUp()
+                | IkeSaDown()
+                | IkeSaMoved()
+                | ChildFailed()
+                | ChildClosed()
+                | Configured()
+                | Report()
+                | Shed()
+            ):
                 self.told.append(effect)
             case _:
                 self.kernel.carry_out(effect)
