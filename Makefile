@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 K ?=
 TIME ?= 60
+MINUTES ?= 20
 PYTHON := .venv/bin/python
 # Guests side by side for `make lab`; each has one CPU, and half of the tests if there are two.
 SHARDS ?= 1
@@ -21,7 +22,7 @@ LAB_TESTS = tests/lab $(shell grep -rl --include='test_*.py' 'mark.netns' tests)
 CORE = $(addprefix tests/lab/test_,$(addsuffix .py,harness site_to_site starting negotiation packet_sizes eap \
 	road_warriors packaged diagnose))
 
-.PHONY: help venv vendor ipk feed apk deb check panel-test soak fuzz bench lab lab-kernel fast-guest test demo clean
+.PHONY: help venv vendor ipk feed apk deb check panel-test soak soak-lab flood fuzz bench lab lab-kernel fast-guest test demo clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z -]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -61,6 +62,14 @@ lab: venv vendor ## tests against a kernel data plane and real peers, as root: m
 panel-test: venv ## the panel in a browser, before a real daemon: make panel-test K='device and not japanese'
 	tests/lab/install browser
 	$(PYTEST) -q -m panel $(if $(K),-k "$(K)") tests/panel
+
+flood: venv ## a gateway under floods, each for so many seconds, in the guest as root: make flood TIME=60
+	EDGEVPN_FLOOD_SECONDS=$(TIME) $(GUEST) --results build/flood -- $(PYTEST) -p no:cacheprovider -m lab tests/lab/test_flood.py
+	tail -n +1 build/flood/test_flood/*/figures.json
+
+soak-lab: venv ## fifty tunnels, each with new keys every 20 seconds, in the guest as root: make soak-lab MINUTES=20
+	EDGEVPN_SOAK_MINUTES=$(MINUTES) $(GUEST) --results build/soak -- $(PYTEST) -p no:cacheprovider -m lab tests/lab/test_soak.py
+	tail -n +1 build/soak/test_soak/*/figures.json
 
 fuzz: venv ## coverage-guided fuzzing of all that reads octets: make fuzz TIME=1800 K='stranger partner'
 	$(PYTHON) -m pip install --quiet --quiet --group fuzz

@@ -383,7 +383,7 @@ class Settings:
     login_limit: float = 240.0  # for all of them: until then the IKE SA counts as half-open
     half_open_limit: int = 300
     half_open_per_address: int = 5  # without a cookie; of IPv6 the first half is the address
-    half_open_near: int = 20  # with one: several devices behind one NAT call at once after an outage
+    half_open_near: int = 100  # with one: all devices behind one NAT call at once after an outage
     cookie_threshold: int = 30
     cookie_lifetime: float = 60.0  # of a secret; it counts for as long again
     retransmit_first: float = 2.0

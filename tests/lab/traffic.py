@@ -88,6 +88,7 @@ class Pinger:
     def _take(self, packet: bytes) -> None:
         message = packet[(packet[0] & 0x0F) * 4 :] if self.version == 4 else packet
         kind, identifier, sequence = message[0], *struct.unpack_from(">HH", message, 4)
+        sequence += (self.echoes.sent - 1 - sequence) & ~0xFFFF  # of that number in 16 bits the last that was sent
         if kind == ECHO_REPLY[self.version] and identifier == self.identifier and sequence in self.sent_at:
             self.echoes.answered.setdefault(sequence, time.monotonic() - self.sent_at[sequence])
 

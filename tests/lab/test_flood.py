@@ -1,0 +1,146 @@
+"""Floods from the internet: a tunnel that stands notices nothing, whoever has a key gets in, and memory comes back.
+
+`make flood TIME=60` is the same for longer. Sender and gateway share a CPU: how much was sent is in the results.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from edgevpn.ike.iana import ExchangeType
+from tests.lab.capture import Kind, capturing
+from tests.lab.conftest import Peers
+from tests.lab.flood import FORGED, PRESENT
+from tests.lab.network import Network, Node
+from tests.lab.peers.connection import Connection
+from tests.lab.peers.edgevpn import EdgeVpn, site_table
+from tests.lab.peers.strongswan import StrongSwan
+from tests.lab.traffic import Echoes, ping, pinging
+from tests.lab.tunnel import Tunnel
+from tests.lab.visitors import READY, TABLET, by_psk, come_in, gateway_table
+
+SECONDS = float(os.environ.get("EDGEVPN_FLOOD_SECONDS", "6"))
+RATE = 10_000
+CALLERS = 1_000
+MEMORY = 20.0
+"""MiB by which the gateway may grow."""
+IP_AND_UDP = 14 + 20 + 8
+EXCHANGE = 18
+"""Where the type of the exchange stands in a header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Besieged:
+    """A gateway with a tunnel that stands, and a phone that is not in yet."""
+
+    tunnel: Tunnel
+    gateway: EdgeVpn
+    phone: StrongSwan
+    login: bytes
+    """The peer's IKE_AUTH request, as it was on the wire."""
+
+
+@pytest.fixture
+def besieged(network: Network, peers: Peers, site: Connection, internet: Node, phone: Node) -> Besieged:
+    internet.run("ip", "route", "replace", "blackhole", str(FORGED))
+    internet.run("ip", "route", "replace", "local", str(PRESENT), "dev", "lo")
+    toml = gateway_table({"tablet": TABLET}) + site_table(site, start="wait", mobike=False)
+    gateway = peers.edgevpn(network["gateway_a"], toml)
+    gateway.logged(READY, within=60)
+    peer = peers.strongswan(network["gateway_b"], site.mirrored(mobike=False))
+    tunnel = Tunnel(network, gateway, peer, initiator=peer)
+    with capturing(internet, "a") as seen:
+        tunnel.up()
+    messages = [frame.octets[IP_AND_UDP:] for frame in seen.of(Kind.ISAKMP) if frame.source == peer.node.wan.v4]
+    login = next(octets for octets in messages if octets[EXCHANGE] == ExchangeType.IKE_AUTH)
+    return Besieged(tunnel, gateway, peers.strongswan(phone, by_psk(gateway)), login)
+
+
+@contextmanager
+def flooding(besieged: Besieged, internet: Node, results: Path, *words: str) -> Iterator[None]:
+    """A flood for the length of the block, and at least for its own."""
+    target = besieged.gateway.node.wan.v4
+    with (results / "sent").open("wb") as output:
+        command = (sys.executable, "-m", "tests.lab.flood", words[0], target, "--seconds", str(SECONDS), *words[1:])
+        flood = internet.spawn(command, output)
+        try:
+            yield
+            assert flood.wait(SECONDS + 30) == 0, (results / "sent").read_text()
+        finally:
+            flood.kill()
+            flood.wait()
+
+
+def siege(besieged: Besieged, network: Network, results: Path, *words: str) -> None:
+    """While it lasts, the tunnel gets new keys and the phone gets in; no ping is lost."""
+    tunnel, before = besieged.tunnel, resident(besieged.gateway)
+    flood = flooding(besieged, network["internet"], results, *words)
+    with pinging(network["host_a"], network["host_b"].lan.v4, wait=5.0) as echoes, flood:
+        old = tunnel.sas()
+        tunnel.ours.rekey_child()
+        tunnel.wait_new_keys(old)
+        come_in(besieged.phone, besieged.gateway)
+        assert ping(network["phone"], network["host_a"].lan.v4, wait=5.0).passed
+        during = resident(besieged.gateway)
+    grown = resident(besieged.gateway) - before
+    tell(besieged, results, echoes, {"grown_mb": during - before, "grown_after_mb": grown})
+    assert echoes.lost == 0, f"{echoes.lost} of {echoes.sent}; {tunnel.losses()}"
+    assert during - before < MEMORY
+    assert grown < MEMORY
+
+
+def test_first_messages(besieged: Besieged, network: Network, results: Path) -> None:
+    """From addresses that are not theirs, ten thousand a second: what waits too long is dropped, and counted."""
+    siege(besieged, network, results, "first", "--rate", str(RATE))
+    assert "shed limit=first-messages" in besieged.gateway.log()
+    assert besieged.gateway.log().count("\n") < 300
+
+
+def test_junk(besieged: Besieged, network: Network, results: Path) -> None:
+    """The longest datagrams that there are."""
+    siege(besieged, network, results, "junk", "--rate", str(RATE))
+
+
+def test_the_login_again(besieged: Besieged, network: Network, results: Path) -> None:
+    """IKE_AUTH as the peer has sent it, over and over."""
+    (results / "login").write_bytes(besieged.login)
+    words = ("--octets", str(results / "login"), "--source", besieged.tunnel.theirs.node.wan.v4)
+    siege(besieged, network, results, "again", *words, "--rate", str(RATE))
+
+
+def test_oversized_fragments(besieged: Besieged, network: Network, results: Path) -> None:
+    """Pieces of a message that would be enormous, under the SPIs of the tunnel; whoever sends them has no keys."""
+    header = besieged.login[:16] + bytes([53]) + besieged.login[17:20] + (2).to_bytes(4)
+    length, fragment = 28 + 8 + 1400, bytes([0, 0]) + (8 + 1400).to_bytes(2) + (1).to_bytes(2) + b"\xff\xff"
+    (results / "fragment").write_bytes(header + length.to_bytes(4) + fragment + bytes(1400))
+    words = ("--octets", str(results / "fragment"), "--source", besieged.tunnel.theirs.node.wan.v4)
+    siege(besieged, network, results, "again", *words, "--rate", str(RATE))
+
+
+def test_cookies(besieged: Besieged, network: Network, results: Path) -> None:
+    """A thousand who are really there, show cookies, and never come back."""
+    siege(besieged, network, results, "cookies", "--rate", str(CALLERS))
+    assert "shed limit=half-open" in besieged.gateway.log()
+
+
+def resident(gateway: EdgeVpn) -> float:
+    """What a gateway has in memory, in MiB."""
+    assert gateway.process is not None
+    lines = Path(f"/proc/{gateway.process.pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1]) / 1024
+
+
+def tell(besieged: Besieged, results: Path, echoes: Echoes, figures: dict[str, float]) -> None:
+    """What it was like, for people: build/lab/test_flood/TEST/figures.json."""
+    counters = [
+        line for line in besieged.gateway.run("metrics").splitlines() if line.startswith("edgevpn_ike_shed_total")
+    ]
+    told = figures | {"sent": int((results / "sent").read_text()), "seconds": SECONDS, "pings": echoes.sent}
+    told |= {"lost": echoes.lost, "slowest_ping_ms": max(echoes.answered.values(), default=0.0) * 1e3}
+    (results / "figures.json").write_text(json.dumps(told | {"shed": counters}, indent=1) + "\n")
