@@ -7,9 +7,10 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from edgevpn.ike.crypto.signature import KeyKind
 from edgevpn.ike.errors import IkeError
@@ -18,7 +19,10 @@ from edgevpn.ike.wire.message import Header, decode_message
 from tests.bench import anchor
 from tests.bench.callers import Login, datagrams, handshakes
 from tests.bench.crypto import cost
-from tests.bench.served import Papers, Served, served
+from tests.bench.served import Served, served
+
+Costs: TypeAlias = Sequence[float]
+"""Seconds of CPU for one handshake, in each round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +53,39 @@ class Size:
 FULL = Size(rounds=7, handshakes=200, sessions={1_000: "1k", 10_000: "10k"}, datagrams=20_000)
 SMOKE = Size(rounds=2, handshakes=2, sessions={20: "20"}, datagrams=200, beside=False)
 
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of handshake, and how much of the bare cryptography's and of charon's CPU it may take."""
+
+    name: str
+    login: Login
+    ke: Ke
+    key_type: str
+    key_kind: KeyKind | None
+    vs_charon: float
+    vs_crypto: float | None = None
+
+
 KINDS = (
-    ("psk", Login.PSK, Ke.CURVE25519, "ecdsa256", None),
-    ("psk_modp2048", Login.PSK, Ke.MODP_2048, "ecdsa256", None),
-    ("ecdsa", Login.CERTIFICATE, Ke.CURVE25519, "ecdsa256", KeyKind.P256),
-    ("rsa2048", Login.CERTIFICATE, Ke.CURVE25519, "rsa2048", KeyKind.RSA),
+    Kind("psk", Login.PSK, Ke.CURVE25519, "ecdsa256", None, 1.0, 3.0),
+    Kind("psk_modp2048", Login.PSK, Ke.MODP_2048, "ecdsa256", None, 0.6),
+    Kind("ecdsa", Login.CERTIFICATE, Ke.CURVE25519, "ecdsa256", KeyKind.P256, 0.7),
+    Kind("rsa2048", Login.CERTIFICATE, Ke.CURVE25519, "rsa2048", KeyKind.RSA, 0.8),
 )
-GOALS = {"psk": 3.0}
-ANCHORED = {"psk": 1.0, "psk_modp2048": 0.6, "ecdsa": 0.7, "rsa2048": 0.8}
-"""How much of charon's CPU time we may take."""
 
 
 def rows(size: Size) -> Iterator[Row]:
     """All figures, as they come."""
-    for name, login, ke, key_type, kind in KINDS:
-        with tempfile.TemporaryDirectory() as folder, served(Path(folder), key_type) as (daemon, papers):
-            if name == "psk":
-                yield single("start_to_listen_s", daemon.started, "s", 0.5)
-                yield single("rss_idle_mb", daemon.resident(), "MiB", 36.0)
-            yield from of_handshakes(name, daemon, papers, (login, ke, kind), size)
-            if name == "psk":
-                yield from of_datagrams(daemon, size)
-    if size.beside:
-        yield from beside_charon(size)
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as (daemon, _):
+        yield single("start_to_listen_s", daemon.started, "s", 0.5)
+        yield single("rss_idle_mb", daemon.resident(), "MiB", 36.0)
+        yield from of_datagrams(daemon, size)
+    why = anchor.missing() if size.beside else ""
+    if why:
+        print(f"no comparison with strongSwan: {why}", file=sys.stderr)
+    for kind in KINDS:
+        yield from beside_charon(kind, size) if size.beside and not why else alone(kind, size)
     yield from of_sessions(size)
     yield of_parser(size)
 
@@ -87,41 +101,47 @@ def many(name: str, values: list[float], unit: str, anchor: str = "", goal: floa
     return Row(name, statistics.median(values), unit, high - low, len(values), anchor, goal)
 
 
-def of_handshakes(
-    name: str, daemon: Served, papers: Papers, how: tuple[Login, Ke, KeyKind | None], size: Size
-) -> Iterator[Row]:
-    """The daemon's CPU for one, and how often the bare cryptography would have gone into it; by turns."""
-    login, ke, kind = how
-    bare = cost(ke, kind)
-    handshakes(daemon, papers, login, ke, 1)  # what is loaded at the first
-    pairs = [
-        (handshakes(daemon, papers, login, ke, size.handshakes), bare(size.handshakes)) for _ in range(size.rounds)
-    ]
-    yield many(f"handshake_{name}_cpu_ms", [ours * 1e3 for ours, _ in pairs], "ms")
-    yield many(f"handshake_{name}_crypto_cpu_ms", [theirs * 1e3 for _, theirs in pairs], "ms")
-    ratios = [ours / theirs for ours, theirs in pairs]
-    yield many(f"handshake_{name}_cpu_vs_crypto", ratios, "x", "bare cryptography", GOALS.get(name))
+def alone(kind: Kind, size: Size) -> Iterator[Row]:
+    """The daemon's CPU for a handshake, and how often the bare cryptography would have gone into it; by turns."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(Path(folder), kind.key_type, size.handshakes) as (daemon, papers),
+    ):
+        bare, how = cost(kind.ke, kind.key_kind), (kind.login, kind.ke, size.handshakes)
+        handshakes(daemon, papers, *how)  # what is loaded at the first
+        costs = [(handshakes(daemon, papers, *how), bare(size.handshakes)) for _ in range(size.rounds)]
+    yield from of_handshakes(kind, *zip(*costs, strict=True))
 
 
-def beside_charon(size: Size) -> Iterator[Row]:
-    """The same, beside strongSwan's charon; by turns, and both called by its load tester."""
-    if why := anchor.missing():
-        print(f"no comparison with strongSwan: {why}", file=sys.stderr)
-        return
-    for name, login, ke, key_type, _ in KINDS:
-        tablets = (size.rounds + 1) * size.handshakes + 1
-        with tempfile.TemporaryDirectory() as folder, anchor.pair(Path(folder), login, ke, key_type, tablets) as pair:
-            pair.round(size.handshakes)  # what is loaded at the first, and memory that is taken once
-            before = pair.theirs.resident()
-            costs = [pair.round(size.handshakes) for _ in range(size.rounds)]
-            after, version = pair.theirs.resident(), pair.theirs.version
-        yield many(f"handshake_{name}_called_cpu_ms", [ours * 1e3 for ours, _ in costs], "ms")
-        yield many(f"handshake_{name}_charon_cpu_ms", [theirs * 1e3 for _, theirs in costs], "ms", version)
-        ratios = [ours / theirs for ours, theirs in costs]
-        yield many(f"handshake_{name}_cpu_vs_charon", ratios, "x", version, ANCHORED[name])
-        if name == "psk":
-            held = size.rounds * size.handshakes
-            yield single("rss_per_sa_kb_charon", (after - before) * 1024 / held, "KiB", anchor=version)
+def beside_charon(kind: Kind, size: Size) -> Iterator[Row]:
+    """The same, and strongSwan's charon; by turns, and both called by its load tester."""
+    tablets, bare = (size.rounds + 1) * size.handshakes + 1, cost(kind.ke, kind.key_kind)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        anchor.pair(Path(folder), kind.login, kind.ke, kind.key_type, tablets) as pair,
+    ):
+        pair.round(size.handshakes)  # what is loaded at the first, and memory that is taken once
+        before = pair.theirs.resident()
+        costs = [(*pair.round(size.handshakes), bare(size.handshakes)) for _ in range(size.rounds)]
+        grown, version = pair.theirs.resident() - before, pair.theirs.version
+    ours, theirs, crypto = zip(*costs, strict=True)
+    yield from of_handshakes(kind, ours, crypto)
+    yield many(f"handshake_{kind.name}_charon_cpu_ms", [each * 1e3 for each in theirs], "ms", version)
+    yield many(f"handshake_{kind.name}_cpu_vs_charon", ratios(ours, theirs), "x", version, kind.vs_charon)
+    if kind.name == "psk":
+        held = size.rounds * size.handshakes
+        yield single("rss_per_sa_kb_charon", grown * 1024 / held, "KiB", anchor=version)
+
+
+def of_handshakes(kind: Kind, ours: Costs, crypto: Costs) -> Iterator[Row]:
+    yield many(f"handshake_{kind.name}_cpu_ms", [each * 1e3 for each in ours], "ms")
+    yield many(f"handshake_{kind.name}_crypto_cpu_ms", [each * 1e3 for each in crypto], "ms")
+    yield many(f"handshake_{kind.name}_cpu_vs_crypto", ratios(ours, crypto), "x", "bare cryptography", kind.vs_crypto)
+
+
+def ratios(ours: Costs, theirs: Costs) -> list[float]:
+    """Round by round."""
+    return [one / other for one, other in zip(ours, theirs, strict=True)]
 
 
 def of_datagrams(daemon: Served, size: Size) -> Iterator[Row]:

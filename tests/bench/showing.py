@@ -64,8 +64,8 @@ def picture(rows: Iterable[Row], file: Path) -> None:
     known = {row.name: row for row in rows}
     made = Figure(figsize=(8, 3.6), layout="constrained")
     axes = made.subplots()
-    series = {"edgevpn": "called_cpu_ms", "strongSwan": "charon_cpu_ms", "the cryptography alone": "crypto_cpu_ms"}
-    names = [name for name, *_ in KINDS]
+    series = {"edgevpn": "cpu_ms", "strongSwan": "charon_cpu_ms", "the cryptography alone": "crypto_cpu_ms"}
+    names = [kind.name for kind in KINDS]
     for place, (label, kind) in enumerate(series.items()):
         found = [(number, row) for number, name in enumerate(names) if (row := known.get(f"handshake_{name}_{kind}"))]
         if found:
@@ -87,8 +87,7 @@ def picture(rows: Iterable[Row], file: Path) -> None:
 
 def _handshake(known: dict[str, Row], name: str, words: str) -> list[tuple[str, ...]]:
     """A kind of handshake: what it costs, and how often charon's or the bare cryptography would go into that."""
-    cost = known.get(f"handshake_{name}_called_cpu_ms") or known[f"handshake_{name}_cpu_ms"]
-    cells = [_cells(cost, f"CPU of a handshake: {words}")]
+    cells = [_cells(known[f"handshake_{name}_cpu_ms"], f"CPU of a handshake: {words}")]
     if (beside := known.get(f"handshake_{name}_cpu_vs_charon")) is not None:
         cells.append(
             _cells(beside, f"... beside {beside.anchor}, {known[f'handshake_{name}_charon_cpu_ms'].value:.2f} ms")

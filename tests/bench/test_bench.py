@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edgevpn.ike.iana import Ke
 from tests.bench import anchor
 from tests.bench.__main__ import main
-from tests.bench.callers import Login
-from tests.bench.rows import Row
+from tests.bench.rows import KINDS, Kind, Row
 from tests.bench.showing import BEGIN, END, markdown, update
 
 WANTED = {
@@ -22,12 +20,6 @@ WANTED = {
     "rss_idle_mb",
     "start_to_listen_s",
 }
-KINDS = [
-    (Login.PSK, Ke.CURVE25519, "ecdsa256"),
-    (Login.PSK, Ke.MODP_2048, "ecdsa256"),
-    (Login.CERTIFICATE, Ke.CURVE25519, "ecdsa256"),
-    (Login.CERTIFICATE, Ke.CURVE25519, "rsa2048"),
-]
 
 
 def test_smoke(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,8 +59,8 @@ def test_table_of_the_readme(tmp_path: Path) -> None:
 
 @pytest.mark.netns
 @pytest.mark.skipif(bool(anchor.missing()), reason=anchor.missing())
-@pytest.mark.parametrize(("login", "ke", "key_type"), KINDS)
-def test_beside_strongswan(tmp_path: Path, login: Login, ke: Ke, key_type: str) -> None:
-    with anchor.pair(tmp_path, login, ke, key_type, 20) as pair:
+@pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
+def test_beside_strongswan(tmp_path: Path, kind: Kind) -> None:
+    with anchor.pair(tmp_path, kind.login, kind.ke, kind.key_type, 20) as pair:
         assert min(pair.round(9)) > 0
         assert pair.theirs.version.startswith("strongSwan ")
