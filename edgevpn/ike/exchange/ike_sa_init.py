@@ -73,8 +73,10 @@ class Cookies:
     def check(self, request: Request, spi_i: bytes) -> bool:
         """Whether the request shows a cookie of ours."""
         shown = request.notify(NotifyType.COOKIE)
+        if shown is None:
+            return False
         cookies = [_cookie(secret, request, spi_i) for secret in (self.secret, self.previous)]
-        return shown is not None and any(hmac.compare_digest(shown.data, cookie) for cookie in cookies)
+        return any(hmac.compare_digest(shown.data, cookie) for cookie in cookies)
 
 
 def _cookie(secret: bytes, request: Request, spi_i: bytes) -> bytes:
