@@ -233,7 +233,8 @@ class Runner:
             case Report():
                 self._tell(effect)
             case Shed(limit, remote):
-                self._tell(report(Level.WARNING, "shed", limit=limit.value, remote=remote or "not looked at"))
+                whose = {} if remote is None else {"remote": remote}
+                self._tell(report(Level.WARNING, "shed", limit=limit.value, **whose))
             case _:
                 assert_never(effect)
 

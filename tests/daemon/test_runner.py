@@ -15,6 +15,7 @@ from edgevpn.daemon.dataplane import Dataplane
 from edgevpn.daemon.guard import UNGUARDED, Guard
 from edgevpn.daemon.homes import site_home
 from edgevpn.daemon.runner import Runner
+from edgevpn.daemon.sparing import AT_ONCE
 from edgevpn.ike.contract import (
     ChildClosed,
     ChildExpired,
@@ -30,14 +31,19 @@ from edgevpn.ike.contract import (
     InstallInbound,
     InstallOutbound,
     KeysDerived,
+    Limit,
     Redirected,
+    Report,
     Settings,
+    Shed,
     Terminate,
 )
 from edgevpn.ike.endpoint import DEFAULTS, Endpoint
+from edgevpn.ike.iana import ExchangeType, Flag
 from edgevpn.ike.peer import ChildPolicy, Peer
 from edgevpn.ike.questions import Configured, Question, Release
 from edgevpn.ike.state import Address, ChildSa, Established, Path
+from edgevpn.ike.wire.message import Header, encode_message
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.memory import MemoryKernel
 from edgevpn.kernel.spec import SaKey, SaState
@@ -190,6 +196,22 @@ async def test_lost_by_our_own_machine(caplog: pytest.LogCaptureFixture) -> None
     left.cut = False
     await asyncio.wait_for(right.is_told.wait(), 5)
     assert kinds(right.told) == [IkeSaUp, "office"]
+
+
+async def test_a_flood_leaves_a_few_lines(caplog: pytest.LogCaptureFixture) -> None:
+    """What strangers can bring about at will: all of it is counted, little of it is logged."""
+    seen: list[Effect] = []
+    side, other = Side(FROM_OFFICE, 1, observe=seen.append), Side(TO_OFFICE, 2)
+    side.other, other.other = other, side
+    for _ in range(100):
+        side.runner.shed(Shed(Limit.FIRST_MESSAGES))
+    nonsense = encode_message(Header(b"initiatr", bytes(8), ExchangeType.IKE_SA_INIT, Flag.INITIATOR, 0), ())
+    for _ in range(100):
+        side.runner.feed(Datagram(Path(Address(LEFT, 500), Address(RIGHT, 500)), nonsense))
+    assert len([effect for effect in seen if isinstance(effect, Shed)]) == 100
+    assert len([effect for effect in seen if isinstance(effect, Report)]) == 100
+    lines = [record.getMessage().split()[0] for record in caplog.records]
+    assert lines == ["shed"] * AT_ONCE + ["ike_sa_init_refused"] * AT_ONCE
 
 
 class CountingKernel(MemoryKernel):
