@@ -381,7 +381,7 @@ class Settings:
     half_open_timeout: float = 30.0
     login_timeout: float = 60.0  # for each message of EAP: a person may be typing
     login_limit: float = 240.0  # for all of them: until then the IKE SA counts as half-open
-    half_open_limit: int = 300
+    half_open_limit: int = 300  # a megabyte; whoever means it is through within a moment
     half_open_per_address: int = 5  # without a cookie; of IPv6 the first half is the address
     half_open_near: int = 100  # with one: all devices behind one NAT call at once after an outage
     cookie_threshold: int = 30

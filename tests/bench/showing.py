@@ -79,6 +79,7 @@ def picture(rows: Iterable[Row], file: Path) -> None:
             axes.bar_label(bars, fmt="%.2f", padding=4)
     axes.set_yticks(range(len(names)), [WORDS[name].replace(", ", "\n") for name in names])
     axes.invert_yaxis()
+    axes.margins(x=0.12)
     axes.set_xlabel("ms of CPU for a responder's part of a handshake, child included")
     axes.legend()
     with mpl.rc_context({"svg.hashsalt": "edgevpn"}):
