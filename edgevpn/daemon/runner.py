@@ -69,6 +69,9 @@ from edgevpn.kernel.errors import KernelError
 
 log = logging.getLogger("edgevpn.ike")
 
+AT_WILL = frozenset({"shed", "not_sent"})
+"""Events that strangers bring about as often as they like, besides all that is refused."""
+
 
 class Sender(Protocol):
     """Takes datagrams to the network."""
@@ -242,11 +245,11 @@ class Runner:
         try:
             self._sender.send(path, octets)
         except OSError as error:  # as a lost datagram: it will be sent again
-            note(log, logging.INFO, "not_sent", remote=path.remote.host, why=error.strerror or error)
+            self._tell(report(Level.INFO, "not_sent", remote=path.remote.host, why=error.strerror or error))
 
     def _tell(self, told: Report) -> None:
-        """Log it. What strangers can bring about as often as they like is logged now and then."""
-        if told.cause is None and told.event != "shed":
+        """Log it; what may be one of very many, now and then."""
+        if told.cause is None and told.event not in AT_WILL:
             note_report(log, told)
         elif (left_out := self._sparing.left_out(told.event)) is not None:
             note_report(log, told, left_out)
