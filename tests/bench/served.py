@@ -19,7 +19,7 @@ from edgevpn.daemon.keyring import prepare
 from edgevpn.daemon.options import Ports
 from edgevpn.pki.bundle import Bundle
 from edgevpn.pki.certificate import pem_of
-from edgevpn.pki.keys import KeyKind
+from edgevpn.pki.keys import KeyKind, pkcs8
 from edgevpn.pki.office import Office
 from edgevpn.pki.store import Store
 from tests.lab.namespace import Inhabited
@@ -92,8 +92,10 @@ def served(
     In a namespace, `place`, it has the ports of IKE; else such as are free.
     """
     papers = _papers(folder, key_type)
-    (folder / "edgevpn.toml").write_text(tomlkit.dumps(_document(key_type, tablets)))
-    (folder / "edgevpn.toml").chmod(0o600)
+    certificates = b"".join(map(pem_of, (papers.server.certificate, *papers.server.chain)))
+    _write(folder / "server.crt", certificates)
+    _write(folder / "server.key", pkcs8(papers.server.key))
+    _write(folder / "edgevpn.toml", tomlkit.dumps(_document(folder, key_type, tablets)).encode())
     ports, control = Ports() if place else free_ports(), folder / "control.sock"
     command = [str(PROGRAM), "run", "-c", str(folder / "edgevpn.toml"), "--socket", str(control)]
     command += ["--kernel", "memory", "--ports", f"{ports.ike},{ports.nat}"]
@@ -123,12 +125,19 @@ def tablet(number: int) -> str:
     return f"tablet{number}"
 
 
-def _document(key_type: str, tablets: int) -> Table:
+def _write(file: Path, octets: bytes) -> None:
+    file.write_bytes(octets)
+    file.chmod(0o600)
+
+
+def _document(folder: Path, key_type: str, tablets: int) -> Table:
+    """The gateway has the one certificate; else it would have one for ECDSA besides, and prefer it to RSA's."""
+    own = {"certificate": str(folder / "server.crt"), "certificate_key": str(folder / "server.key")}
     devices: Table = {"laptop": {"login": "certificate", "id": LAPTOP}}
     devices |= {tablet(number): {"login": "psk", "psk": PSK} for number in range(tablets)}
     return {
         "gateway": QUIET,
-        "pki": {"public_name": SERVER, "key_type": key_type},
+        "pki": {"public_name": SERVER, "key_type": key_type, **own},
         "pool": {"road": POOL},
         "device": devices,
     }

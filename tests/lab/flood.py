@@ -41,13 +41,14 @@ TRANSFORMS = (
     Transform(T.PRF, Prf.HMAC_SHA2_256),
     Transform(T.KE, Ke.CURVE25519),
 )
+OF_NO_USE = (Transform(T.ENCR, Encr.DES), *TRANSFORMS[1:])
 
 Send = Callable[[], object]
 
 
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.lab.flood", description="What strangers might send.")
-    parser.add_argument("kind", choices=("first", "junk", "again", "cookies"))
+    parser.add_argument("kind", choices=("first", "foreign", "junk", "again", "cookies"))
     parser.add_argument("target", type=IPv4Address)
     parser.add_argument("--rate", type=int, default=10_000, help="datagrams a second")
     parser.add_argument("--seconds", type=float, default=60.0)
@@ -58,6 +59,8 @@ def main(words: list[str] | None = None) -> None:
     match options.kind:
         case "first":
             print(pour(spoofing(target, init_request(TRANSFORMS)), options.rate, enough))
+        case "foreign":
+            print(pour(spoofing(target, init_request(OF_NO_USE)), options.rate, enough))
         case "junk":
             print(pour(plainly(target, os.urandom(LONGEST)), options.rate, enough))
         case "again":

@@ -30,6 +30,8 @@ RATE = 10_000
 CALLERS = 1_000
 MEMORY = 20.0
 """MiB by which the gateway may grow."""
+LINES = 300
+"""Of the log, whatever comes."""
 IP_AND_UDP = 14 + 20 + 8
 EXCHANGE = 18
 """Where the type of the exchange stands in a header."""
@@ -99,7 +101,14 @@ def test_first_messages(besieged: Besieged, network: Network, results: Path) -> 
     """From addresses that are not theirs, ten thousand a second: what waits too long is dropped, and counted."""
     siege(besieged, network, results, "first", "--rate", str(RATE))
     assert "shed limit=first-messages" in besieged.gateway.log()
-    assert besieged.gateway.log().count("\n") < 300
+    assert besieged.gateway.log().count("\n") < LINES
+
+
+def test_offers_of_no_use(besieged: Besieged, network: Network, results: Path) -> None:
+    """Each is refused, which asks for no cookie, and the owner is told why; but not of each."""
+    siege(besieged, network, results, "foreign", "--rate", str(RATE))
+    assert "cause=no-common-proposal left_out=" in besieged.gateway.log()
+    assert besieged.gateway.log().count("\n") < LINES
 
 
 def test_junk(besieged: Besieged, network: Network, results: Path) -> None:
