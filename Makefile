@@ -76,7 +76,7 @@ fuzz: venv ## coverage-guided fuzzing of all that reads octets: make fuzz TIME=1
 	$(PYTHON) -m tests.fuzz $(K) --time $(TIME)
 
 bench: venv ## how fast and how heavy, beside strongSwan as root: build/bench.json, a picture and a table
-	[ "$$(id -u)" -ne 0 ] || tests/lab/install tools anchor
+	-[ "$$(id -u)" -ne 0 ] || tests/lab/install tools anchor
 	$(PYTHON) -m tests.bench
 
 lab-kernel: ## build the fast guest (User-Mode Linux), once: some minutes
