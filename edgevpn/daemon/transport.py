@@ -19,7 +19,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Protocol, TypeAlias
 
 from edgevpn.daemon.options import Ports, StartFailed
-from edgevpn.ike.iana import ExchangeType
+from edgevpn.ike.iana import ExchangeType, NotifyType, PayloadType
 from edgevpn.ike.state import Address, Path
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.ports import udp_port_owners
@@ -33,6 +33,7 @@ Ancillary: TypeAlias = list[tuple[int, int, bytes]]
 NON_ESP_MARKER = bytes(4)
 KEEPALIVE = b"\xff"
 NO_SPI, IKE_SA_INIT = bytes(8), bytes([ExchangeType.IKE_SA_INIT])
+NOTIFY, COOKIE = bytes([PayloadType.NOTIFY]), NotifyType.COOKIE.to_bytes(2)
 
 # <linux/in.h>, <linux/in6.h>, <linux/ipv6.h>
 IP_PKTINFO = 8
@@ -90,7 +91,8 @@ class Transport:
     """All sockets that speak IKE. `deliver` gets each IKE message, without its marker; `shed` hears of lost ones.
 
     Whoever asks for an IKE SA waits until those have been heard who have one, and if too many wait, is not heard at
-    all: a flood of first messages takes the time that is left over, and never costs a peer its tunnel.
+    all: a flood of first messages takes the time that is left over, and never costs a peer its tunnel. Who was asked
+    for a cookie and shows one goes before those who have shown nothing: it need not be lucky twice.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class Transport:
         self._shed = shed
         self._bound: dict[IpAddress, tuple[Bound, ...]] = {}
         self._waiting: deque[Arrived] = deque()
+        self._returning: deque[Arrived] = deque()  # who shows a cookie has waited once already
 
     def listen(self, addresses: Iterable[IpAddress]) -> None:
         """Serve these addresses and no others; what is served already stays. Raises StartFailed, changing nothing."""
@@ -137,6 +140,7 @@ class Transport:
         _close(self._bound)
         self._bound = {}
         self._waiting.clear()
+        self._returning.clear()
 
     def _bound_for(self, local: Address) -> Bound:
         """The socket of that very address, else the one of all of its family."""
@@ -183,19 +187,21 @@ class Transport:
         """Deliver it, or have it wait."""
         if not _is_first(arrived.octets):
             self._deliver(arrived.path, arrived.octets)
-        elif len(self._waiting) >= CROWD:
+            return
+        crowd = self._returning if _shows_cookie(arrived.octets) else self._waiting
+        if len(crowd) >= CROWD:
             self._shed()
-        else:
-            self._waiting.append(arrived)
-            if len(self._waiting) == 1:
-                asyncio.get_running_loop().call_soon(self._admit)
+            return
+        if not self._returning and not self._waiting:
+            asyncio.get_running_loop().call_soon(self._admit)
+        crowd.append(arrived)
 
     def _admit(self) -> None:
         """Deliver some of those that wait, and the others after the next look at the sockets."""
-        for _ in range(min(TURN, len(self._waiting))):
-            arrived = self._waiting.popleft()
+        for _ in range(min(TURN, len(self._returning) + len(self._waiting))):
+            arrived = (self._returning or self._waiting).popleft()
             self._deliver(arrived.path, arrived.octets)
-        if self._waiting:
+        if self._returning or self._waiting:
             asyncio.get_running_loop().call_soon(self._admit)
 
 
@@ -233,6 +239,11 @@ def _family(address: IpAddress) -> socket.AddressFamily:
 def _is_first(octets: bytes) -> bool:
     """Whether it asks for an IKE SA: IKE_SA_INIT without an SPI of ours (RFC 7296 §3.1)."""
     return octets[8:16] == NO_SPI and octets[18:19] == IKE_SA_INIT
+
+
+def _shows_cookie(octets: bytes) -> bool:
+    """Whether the first payload is a COOKIE notification, as it is where one was asked for (RFC 7296 §2.6)."""
+    return octets[16:17] == NOTIFY and octets[34:36] == COOKIE
 
 
 def _destination(ancillary: Ancillary) -> IpAddress | None:

@@ -69,7 +69,7 @@ from edgevpn.ike.steps import (
 from edgevpn.ike.table import Slot, Table
 from edgevpn.ike.table import WithPeer as WithPeer
 from edgevpn.ike.window import Window
-from edgevpn.ike.wire.message import Header, decode_message, decode_payloads
+from edgevpn.ike.wire.message import COOKIE_CHECK, Header, decode_message, decode_payloads
 
 DEFAULTS = Settings()
 
@@ -161,12 +161,13 @@ class Endpoint:
             if isinstance(known.sa, HalfOpen) and known.sa.opening.request == octets:
                 yield Send(path, known.sa.opening.response)
             return
-        request = Request(header.exchange, 0, decode_message(header, octets), path)
         if self._must_show_cookie(datagram):
             self._cookies = self._cookies.at(env)
-            if not self._cookies.check(request, header.spi_i):
-                yield Send(path, ike_sa_init.challenge(header, self._cookies.make(request, header.spi_i)))
+            glanced = Request(header.exchange, 0, decode_message(header, octets, COOKIE_CHECK), path)
+            if not self._cookies.check(glanced, header.spi_i):
+                yield Send(path, ike_sa_init.challenge(header, self._cookies.make(glanced, header.spi_i)))
                 return
+        request = Request(header.exchange, 0, decode_message(header, octets), path)
         if self._table.half_open_near(path.remote.host) >= self._settings.half_open_near:
             yield Shed(Limit.HALF_OPEN_NEAR, path.remote.host)
             return

@@ -126,6 +126,15 @@ async def test_who_has_an_ike_sa_goes_first() -> None:
         assert [(await right.next())[1] for _ in range(4)] == [LATER, FIRST + b"1", FIRST + b"2", FIRST + b"3"]
 
 
+async def test_who_shows_a_cookie_goes_before_who_does_not() -> None:
+    header = b"initiatr" + bytes(8) + b"\x29\x20\x22\x08" + bytes(8)
+    cookie, other = (header + b"\x21\x00\x00\x10\x00\x00" + kind + bytes(8) for kind in (b"\x40\x06", b"\x40\x04"))
+    async with two() as (left, right):
+        for octets in (FIRST, other, cookie, LATER):
+            left.transport.send(path(left.ports), octets)
+        assert [(await right.next())[1] for _ in range(4)] == [LATER, cookie, FIRST, other]
+
+
 async def test_a_flood_waits_its_turn() -> None:
     """Between some first messages and the next ones the sockets are looked at again."""
     async with two() as (left, right):

@@ -214,6 +214,18 @@ def test_cookie_is_good_for_one_address() -> None:
     assert core.sas == ()
 
 
+def test_offers_are_not_read_before_there_is_a_cookie() -> None:
+    """They are most of the work that a first message makes."""
+    core = endpoint(Settings(cookie_threshold=0))
+    header, payloads = Header.decode(REQUEST), decode_message(Header.decode(REQUEST), REQUEST)
+    nonsense = UnknownPayload(PayloadType.SA, False, b"no offer")
+    octets = encode_message(header, (nonsense, *payloads[1:]))
+    challenge = the_send(get(core, octets))
+    assert notify_of(challenge) is NotifyType.COOKIE
+    effects = get(core, encode_message(header, (notify_in(challenge), nonsense, *payloads[1:])))
+    assert [type(effect) for effect in effects] == [Report]
+
+
 def test_cookie_is_good_for_a_while() -> None:
     """RFC 7296 §2.6: the secret changes, and the one before it still counts."""
     core = endpoint(Settings(cookie_threshold=0, cookie_lifetime=60.0))

@@ -94,6 +94,8 @@ OPENING = frozenset(
     )
 )
 """What IKE_SA_INIT is made of (RFC 7296 §1.2)."""
+COOKIE_CHECK = frozenset((PayloadType.NONCE, PayloadType.NOTIFY))
+"""What a cookie is judged by (§2.6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +164,14 @@ def encode_message(header: Header, payloads: Sequence[Payload]) -> bytes:
     return replace(header, next_payload=first, length=HEADER.size + len(chain)).encode() + chain
 
 
-def decode_message(header: Header, datagram: bytes) -> tuple[Payload, ...]:
+def decode_message(header: Header, datagram: bytes, read: frozenset[PayloadType] = OPENING) -> tuple[Payload, ...]:
     """The payloads of a whole message without encryption; raises like `decode_payloads`.
 
-    Anybody may send one: what has no place in it is carried along unread.
+    Anybody may send one: what has no place in it is carried along unread, and so is what is not in `read`.
     """
     if len(datagram) > MAX_UNPROTECTED:
         raise InvalidSyntax(f"{len(datagram)} octets without encryption")
-    return decode_payloads(header.next_payload, datagram[HEADER.size :], OPENING)
+    return decode_payloads(header.next_payload, datagram[HEADER.size :], read)
 
 
 def encode_payloads(payloads: Sequence[Payload]) -> tuple[PayloadType, bytes]:
