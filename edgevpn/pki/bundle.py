@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key, pkcs12
 
-from edgevpn.pki.certificate import complete, der_of, not_before, pem_of, quietly, read_certificate
+from edgevpn.pki.certificate import UNREADABLE, complete, der_of, not_before, pem_of, quietly, read_certificate
 from edgevpn.pki.errors import BundleError, CertificateRefused, Reason, shown
 from edgevpn.pki.keys import PrivateKey, is_private, is_public, pkcs8, public_of, spki
 from edgevpn.pki.names import canonical
@@ -138,7 +138,7 @@ def _certificate_of(pem: bytes, source: str) -> x509.Certificate:
     try:
         with quietly():
             return complete(x509.load_pem_x509_certificate(pem))
-    except (ValueError, CertificateRefused) as error:
+    except (*UNREADABLE, CertificateRefused) as error:
         raise BundleError(Reason.UNREADABLE, source, "CERTIFICATE", "malformed") from error
 
 
@@ -192,7 +192,7 @@ def _read_pkcs12(octets: bytes, password: str, source: str) -> Parts:
         except UnsupportedAlgorithm:
             cure = "export it again with AES or 3DES"
             raise BundleError(Reason.UNREADABLE, source, "encryption", "not supported here", cure) from None
-        except ValueError:
+        except UNREADABLE:
             continue
         certificates = [each.certificate for each in (found.cert, *found.additional_certs) if each is not None]
         for each in certificates:

@@ -1,3 +1,4 @@
+from base64 import b64decode, b64encode
 from pathlib import Path
 
 import cryptography_vectors
@@ -125,11 +126,24 @@ def test_newest_certificate_for_the_key() -> None:
     assert bundle_of(read_parts(KEY + pem(GW, newer, MIDDLE))).certificate == newer.certificate
 
 
+def of_version(number: int) -> bytes:
+    """A certificate in PEM that says so of itself; 2 is version 3 (RFC 5280 §4.1.2.1)."""
+    der = der_of(GW.certificate).replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01" + bytes([number]), 1)
+    return b"-----BEGIN CERTIFICATE-----\n" + b64encode(der) + b"\n-----END CERTIFICATE-----\n"
+
+
+def pem_body(text: bytes) -> bytes:
+    """The DER of a PEM block."""
+    return b64decode(text.split(b"-----")[2])
+
+
 REFUSED = {
     "nothing": ([b""], Reason.UNREADABLE),
     "text": ([b"hello"], Reason.UNREADABLE),
     "half a block": ([KEY[:-20]], Reason.UNREADABLE),
     "damaged certificate": ([pem(GW).replace(b"MII", b"MIA", 1)], Reason.UNREADABLE),
+    "certificate of a version that there is not": ([KEY + of_version(1)], Reason.UNREADABLE),
+    "the same in DER": ([KEY, pem_body(of_version(1))], Reason.UNREADABLE),
     "damaged key": ([KEY.replace(b"MIG", b"MIA", 1)], Reason.UNREADABLE),
     "other PEM": ([b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----"], Reason.UNREADABLE),
     "too long": ([bytes(LARGEST + 1)], Reason.TOO_MUCH),
