@@ -198,11 +198,13 @@ class Transport:
 
     def _admit(self) -> None:
         """Deliver some of those that wait, and the others after the next look at the sockets."""
-        for _ in range(min(TURN, len(self._returning) + len(self._waiting))):
-            arrived = (self._returning or self._waiting).popleft()
-            self._deliver(arrived.path, arrived.octets)
-        if self._returning or self._waiting:
-            asyncio.get_running_loop().call_soon(self._admit)
+        try:
+            for _ in range(min(TURN, len(self._returning) + len(self._waiting))):
+                arrived = (self._returning or self._waiting).popleft()
+                self._deliver(arrived.path, arrived.octets)
+        finally:
+            if self._returning or self._waiting:
+                asyncio.get_running_loop().call_soon(self._admit)
 
 
 def source_for(remote: IpAddress) -> IpAddress | None:
