@@ -32,22 +32,23 @@ def main(words: list[str] | None = None) -> None:
 
 def measure(smoke: bool, output: Path) -> None:
     """Take all figures, keep them, and show them."""
-    found = []
+    found, where = [], machine()
     for row in rows(SMOKE if smoke else FULL):
         found.append(row)
         print(f"{row.name}: {row.value:.3g} {row.unit}", flush=True)
     output.parent.mkdir(parents=True, exist_ok=True)
-    result = {"machine": machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}", "rows": list(map(asdict, found))}
+    result = {"machine": where, "date": f"{datetime.now(UTC):%Y-%m-%d}", "rows": list(map(asdict, found))}
     output.write_text(json.dumps(result, indent=2) + "\n")
     picture(found, output.with_suffix(".svg"))
     print(table(found))
 
 
 def machine() -> str:
-    """Where the figures come from."""
+    """Where the figures come from, and what else was going on there."""
     model = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     name = model[1] if model else platform.machine()
-    return f"{name} ({os.cpu_count()} CPUs), {platform.python_implementation()} {platform.python_version()}"
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"{name} ({os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} at the start), {python}"
 
 
 def _parser() -> argparse.ArgumentParser:
