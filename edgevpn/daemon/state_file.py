@@ -72,7 +72,8 @@ class StateFile:
         content = {"version": self._version, **self._collect()}
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            replace_file(self._path, json.dumps(content, indent=1, sort_keys=True).encode() + b"\n")
+            # without indent: only then is it written by the encoder in C, in a tenth of the time
+            replace_file(self._path, json.dumps(content, separators=(",", ":"), sort_keys=True).encode() + b"\n")
         except OSError as error:
             if not self._failing:
                 note(log, logging.ERROR, "state_not_written", file=self._path, why=error.strerror or error)

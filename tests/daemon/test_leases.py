@@ -112,7 +112,8 @@ def test_a_change_leaves_who_is_here() -> None:
 
 ODD = [
     {"pools": [{"pool": "road", "version": 4, "leases": [["10.9.0.300", "phone", 1], ["10.9.0.9"], 7]}]},
-    {"pools": [{"pool": "road", "version": "four"}, 3]},
+    {"pools": [{"pool": "road", "version": 4, "leases": [["10.9.0.2\0", "phone", 1]]}]},
+    {"pools": [{"pool": "road", "version": "four"}, {"pool": "road", "version": 5, "leases": []}, 3]},
     {"pools": []},
     {},
 ]
