@@ -88,14 +88,15 @@ class Carrier:
         """Keep the new state, and turn directives into effects; those for other IKE SAs come last."""
         lent = _lent(slot.sa, made)
         was_up = isinstance(slot.sa, Established | Contending | Rekeyed | Closing)
-        slot = replace(slot, sa=made.sa)
+        window = slot.window
         later: list[Elsewhere] = []
         for effect in made.effects:
             if isinstance(effect, Elsewhere):
                 later.append(effect)
             else:
-                slot, effects = self._turned(slot, effect, was_up, env)
+                window, effects = self._turned(slot.follows, window, effect, was_up, env)
                 yield from effects
+        slot = replace(slot, sa=made.sa, window=window)
         yield from self._keep(spi, slot)
         if lent:
             yield Release(spi, lent)
@@ -105,29 +106,26 @@ class Carrier:
             yield from self._settle(spi, slot, env)
 
     def _turned(
-        self, slot: Slot, effect: Effect | Directive, was_up: bool, env: Env
-    ) -> tuple[Slot, tuple[Effect, ...]]:
-        """What the world has to do about it, and the slot after that."""
+        self, follows: bytes, window: Window, effect: Effect | Directive, was_up: bool, env: Env
+    ) -> tuple[Window, tuple[Effect, ...]]:
+        """What the world has to do about it, and the window after that."""
         match effect:
             case Respond(request, payloads):
-                window, sends = slot.window.respond(request.exchange, payloads, request.path, env)
-                return replace(slot, window=window), sends
+                return window.respond(request.exchange, payloads, request.path, env)
             case Call(exchange, payloads, path):
-                window, sends = slot.window.call(exchange, payloads, path, env)
-                return replace(slot, window=window), sends
+                return window.call(exchange, payloads, path, env)
             case CallOpen(octets, path):
-                window, sends = slot.window.call_open(octets, path, env)
-                return replace(slot, window=window), sends
+                return window.call_open(octets, path, env)
             case Secure(secured):
-                return replace(slot, window=replace(slot.window, seal=Seal.of(secured))), ()
-            case IkeSaUp() if self._table.get(slot.follows) is not None:
-                return slot, (replace(effect, replaces=slot.follows),)
-            case IkeSaDown(reason=reason) if slot.follows and not was_up:
-                return slot, (report(Level.WARNING, "reauthentication_failed", peer=effect.peer, why=reason),)
+                return replace(window, seal=Seal.of(secured)), ()
+            case IkeSaUp() if self._table.get(follows) is not None:
+                return window, (replace(effect, replaces=follows),)
+            case IkeSaDown(reason=reason) if follows and not was_up:
+                return window, (report(Level.WARNING, "reauthentication_failed", peer=effect.peer, why=reason),)
             case Spawn() | Tell() | Supersede() | Suspect() | Reauthenticate():
                 raise AssertionError(effect)
             case _:
-                return slot, (effect,)
+                return window, (effect,)
 
     def _keep(self, spi: bytes, slot: Slot) -> Iterator[Effect]:
         """Put the slot back, or forget it; set its one timer where that has changed.
@@ -138,12 +136,14 @@ class Carrier:
             self._table.drop(spi)
             yield StopTimer(spi)
             return
-        if isinstance(slot.sa, Established):
-            slot = replace(slot, window=slot.window.on_path(slot.sa.path))
+        if isinstance(slot.sa, Established) and (window := slot.window.on_path(slot.sa.path)) is not slot.window:
+            slot = replace(slot, window=window)
         due = slot.due
+        if due == slot.timer:
+            self._table.put(spi, slot)
+            return
         self._table.put(spi, replace(slot, timer=due))
-        if due != slot.timer:
-            yield StopTimer(spi) if due == NEVER else SetTimer(spi, due)
+        yield StopTimer(spi) if due == NEVER else SetTimer(spi, due)
 
     # --- other IKE SAs ---
 

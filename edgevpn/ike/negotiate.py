@@ -102,7 +102,8 @@ def choose(offers: tuple[Offer, ...], asked: tuple[Proposal, ...], protocol: Pro
 
 def _place_of_cipher(chosen: Chosen, offer: Offer) -> int:
     """How far down in our order: a peer may put each of its ciphers into a proposal of its own."""
-    return next((place for place, each in enumerate(offer.transforms) if each in chosen.ciphers), 0)
+    ciphers = chosen.ciphers
+    return next((place for place, each in enumerate(offer.transforms) if each in ciphers), 0)
 
 
 def differing(offers: tuple[Offer, ...], asked: tuple[Proposal, ...]) -> tuple[TransformType, ...]:
@@ -190,21 +191,28 @@ def _covered(asked: TrafficSelector, narrowed: tuple[TrafficSelector, ...]) -> b
 
 def _common(offer: Offer, proposal: Proposal) -> tuple[Transform, ...] | None:
     """One transform of each type that either names; None where they have nothing in common."""
-    types = dict.fromkeys(t.transform_type for t in (*offer.transforms, *proposal.transforms))
+    ours, theirs = _by_type(offer.transforms), _by_type(proposal.transforms)
+    types = ours | theirs
     if not KNOWN_TYPES.issuperset(types):
         return None  # a type that we do not know cannot be left out (§3.3.6)
     picked: list[Transform] = []
-    for transform_type in types:
-        ours = [t for t in offer.transforms if t.transform_type == transform_type]
-        theirs = proposal.of_type(transform_type)
-        match = next((t for t in ours if t in theirs), None)
+    for each in types:
+        wanted, asked = ours.get(each, ()), theirs.get(each, ())
+        match = next((t for t in wanted if t in asked), None)
         if match is not None:
             picked.append(match)
-        elif not ours and (none := _none_of(theirs)):
+        elif not wanted and (none := _none_of(asked)):
             picked.append(none)
-        elif theirs or not _none_of(ours):
+        elif asked or not _none_of(wanted):
             return None
     return tuple(picked)
+
+
+def _by_type(transforms: Iterable[Transform]) -> dict[TransformType, list[Transform]]:
+    found: dict[TransformType, list[Transform]] = {}
+    for transform in transforms:
+        found.setdefault(transform.transform_type, []).append(transform)
+    return found
 
 
 def _none_of(transforms: Iterable[Transform]) -> Transform | None:

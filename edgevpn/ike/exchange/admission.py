@@ -29,7 +29,7 @@ from edgevpn.ike.peer import NetworkSettings, Unique
 from edgevpn.ike.proving import Claim, LeasingAddress, Proven
 from edgevpn.ike.questions import Lease, Leased, Release
 from edgevpn.ike.session import NOTHING, Given, Session
-from edgevpn.ike.state import Established
+from edgevpn.ike.state import ChildSa, Established
 from edgevpn.ike.steps import (
     Directive,
     Respond,
@@ -100,37 +100,30 @@ def _establish(claim: Claim, proven: Proven, request: Request, given: Given, env
         return Step(up, (*effects, Respond(request, (*proven.identity, *told, *more))))  # childless, RFC 6023
     try:
         extensions.check_childless(peer, claim.asked)
-        return _with_child(up, claim, proven, request, tuple(effects), env)
+        child, payloads = _first_child(up, claim, env)
     except IkeError as error:
         told_why = {"peer": peer.name, "spi": up.spi.hex(), "notify": error.notify.name, "why": str(error)}
         asked = asked_in_auth(half_open, claim.asked, proven.user)
         why = refused("child_refused", error.cause, error.evidence, asked, **told_why)
         answer = (*proven.identity, *told, Notify(error.notify, error.data), *more)
         return Step(up, (*effects, Respond(request, answer), why))
+    effects += (
+        InstallInbound(child, ends(up)),
+        Respond(request, (*proven.identity, *told, *payloads, *more)),
+        InstallOutbound(child, ends(up)),
+        *exported(up.secured, child, env),
+    )
+    return Step(up.with_child(child), tuple(effects))
 
 
-def _with_child(
-    up: Established, claim: Claim, proven: Proven, request: Request, effects: tuple[Effect | Directive, ...], env: Env
-) -> Step:
-    """Make the child that the peer asked for in its first request; IkeError if it cannot have it."""
-    given, opening = up.session.lent, claim.half_open.opening
-    if up.peer.pool is not None and not given:
+def _first_child(up: Established, claim: Claim, env: Env) -> tuple[ChildSa, tuple[Payload, ...]]:
+    """The child that the peer asked for in its first request, and what says so; IkeError if it cannot have it."""
+    if up.peer.pool is not None and not up.session.lent:
         if wants_of(claim.asked.first(Configuration)) is None:
             raise FailedCpRequired("the peer asks for no address")
         raise InternalAddressFailure("there is no address for the peer")
-    nonces = Nonces(opening.ni, opening.nr)
-    child, payloads = answer_offer(up.secured, up.peer.children, claim.asked, nonces, True, env)
-    answer = (*proven.identity, *_reply(claim, given), *payloads, *extensions.in_auth_response(up, env))
-    return Step(
-        up.with_child(child),
-        (
-            *effects,
-            InstallInbound(child, ends(up)),
-            Respond(request, answer),
-            InstallOutbound(child, ends(up)),
-            *exported(up.secured, child, env),
-        ),
-    )
+    nonces = Nonces(claim.half_open.opening.ni, claim.half_open.opening.nr)
+    return answer_offer(up.secured, up.peer.children, claim.asked, nonces, True, env)
 
 
 def _check_shape(asked: Request) -> None:

@@ -99,7 +99,13 @@ class TrafficSelector:
 
     def contains(self, other: TrafficSelector) -> bool:
         """Whether every packet that `other` matches is matched by this one."""
-        return self.intersection(other) == other
+        return (
+            self.ts_type == other.ts_type
+            and self.protocol in (ANY_PROTOCOL, other.protocol)
+            and _common_ports(self.ports, other.ports) == other.ports
+            and int(self.start_address) <= int(other.start_address)
+            and int(other.end_address) <= int(self.end_address)
+        )
 
     def networks(self) -> tuple[Network, ...]:
         """The fewest networks that make up the address range; TsUnacceptable for more than `MAX_NETWORKS`."""
