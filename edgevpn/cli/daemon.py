@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import sys
@@ -25,6 +26,8 @@ WATCHED = ("site", "device", "config")
 CLEAR = "\x1b[H\x1b[J"
 MOST_LINES = 1000
 """Of the log, that the daemon keeps."""
+GARBAGE = 5000
+"""New objects between two looks for garbage: a handshake makes hundreds, and leaves none that refers to itself."""
 
 
 def run_daemon(options: argparse.Namespace, run: Run | None) -> int:
@@ -51,8 +54,13 @@ def run_daemon(options: argparse.Namespace, run: Run | None) -> int:
 
 
 def _daemon() -> Run:
+    """The daemon. What it is made of stays, so the collector of garbage need not look through it, then or later."""
+    gc.disable()
     from edgevpn.daemon.service import run
 
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
+    gc.enable()
     return run
 
 
