@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import tomlkit
 
+import edgevpn
 from edgevpn.client import Client, DaemonUnreachable
 from edgevpn.daemon.keyring import prepare
 from edgevpn.daemon.options import Ports
@@ -99,6 +101,7 @@ def served(
     ports, control = Ports() if place else free_ports(), folder / "control.sock"
     command = [str(PROGRAM), "run", "-c", str(folder / "edgevpn.toml"), "--socket", str(control)]
     command += ["--kernel", "memory", "--ports", f"{ports.ike},{ports.nat}"]
+    compileall.compile_dir(Path(edgevpn.__file__).parent, quiet=1)  # as a router has it after its first start
     begun = time.monotonic()
     with place.call(subprocess.Popen, command) if place else subprocess.Popen(command) as process:
         try:
