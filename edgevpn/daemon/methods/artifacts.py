@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import zipfile
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
@@ -21,6 +20,8 @@ def handed_over(files: Sequence[Artifact]) -> records.Artifact:
     """The files; an archive is named after the first of them."""
     if len(files) == 1:
         return _alone(files[0])
+    import zipfile  # with every compression that there is, for one archive in a daemon's life
+
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in files:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 
 from edgevpn.ike.crypto.suite import ChildSuite, IkeSuite, TransformId, weakness
 from edgevpn.ike.iana import Encr, Esn, Integ, Ke, Prf, TransformType
+
+# Our own bound: thousands of sessions have few suites among them.
+SUITES = 64
 
 # "{}" is the place of the Key Length attribute, in bits.
 WORDS: Mapping[TransformType, Mapping[int, str]] = {
@@ -83,6 +87,7 @@ def algorithm_name(
     return f"{transform_type.name} {registered}{size}"
 
 
+@lru_cache(SUITES)
 def suite_name(suite: IkeSuite | ChildSuite) -> str:
     """The suite as a proposal that leaves no choice: "aes256gcm16-prfsha384-x25519"."""
     left_out = ((TransformType.INTEG, Integ.NONE), (TransformType.KE, Ke.NONE))
@@ -93,6 +98,7 @@ def suite_name(suite: IkeSuite | ChildSuite) -> str:
     )
 
 
+@lru_cache(SUITES)
 def weak_points(*suites: IkeSuite | ChildSuite) -> tuple[str, ...]:
     """What is weak in these suites, and why, each said once: "modp1024: an observer can compute ..."."""
     found = (

@@ -9,7 +9,6 @@ payload of its own, since the one inside a PKCS #12 is not trusted.
 
 from __future__ import annotations
 
-import plistlib
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
@@ -76,6 +75,8 @@ def mobileconfig(profile: Profile, demand: OnDemand = NO_DEMAND, *, ask_password
     }
     if profile.ends is not None:
         whole["RemovalDate"] = profile.ends.astimezone(UTC).replace(tzinfo=None)
+    import plistlib  # with the parser of XML, which the daemon has no other use for
+
     octets = plistlib.dumps(whole, sort_keys=False)
     return Artifact(profile.file_name("mobileconfig"), Media.MOBILECONFIG, octets, secret=True)
 
