@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import lru_cache
 
 from edgevpn.ike.crypto.signature import EC_KINDS, EDWARDS_KINDS, KeyKind
 from edgevpn.ike.iana import ConfigAttribute, Encr, IdType, Integ, Ke, NotifyType, TransformType
@@ -18,6 +19,9 @@ from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import IdI, IdR, SecurityAssociation, VendorId
 from edgevpn.ike.wire.proposal import Transform
+
+# Our own bound.
+KEPT_OFFERS = 64  # as a kind of client wants them: the same in all its sessions
 
 
 class ClientKind(Enum):
@@ -226,6 +230,7 @@ def _adapted(policy: ChildPolicy, client: Client, behind_nat: bool) -> ChildPoli
     return policy
 
 
+@lru_cache(KEPT_OFFERS)
 def _method_first(offer: Offer, ke: Ke) -> Offer:
     """The same transforms, this method (or NONE) before the others, where the offer has it."""
     first = Transform(TransformType.KE, ke)

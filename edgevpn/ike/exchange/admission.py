@@ -107,10 +107,11 @@ def _establish(claim: Claim, proven: Proven, request: Request, given: Given, env
         why = refused("child_refused", error.cause, error.evidence, asked, **told_why)
         answer = (*proven.identity, *told, Notify(error.notify, error.data), *more)
         return Step(up, (*effects, Respond(request, answer), why))
+    around = ends(up)
     effects += (
-        InstallInbound(child, ends(up)),
+        InstallInbound(child, around),
         Respond(request, (*proven.identity, *told, *payloads, *more)),
-        InstallOutbound(child, ends(up)),
+        InstallOutbound(child, around),
         *exported(up.secured, child, env),
     )
     return Step(up.with_child(child), tuple(effects))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -25,8 +26,9 @@ OPAQUE_PORTS = (0xFFFF, 0)  # only packets whose ports cannot be seen, such as l
 HEAD_SIZE = 8
 AFTER_TYPE = Struct(">BHHH")
 
-# Our own bound.
+# Our own bounds.
 MAX_NETWORKS = 64  # of one selector: any IPv4 range needs 62 at most; each may become a route and a policy
+KEPT_RANGES = 32  # with their networks: the side that is ours is the same in all sessions
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -85,7 +87,11 @@ class TrafficSelector:
         return self.start_port, self.end_port
 
     def intersection(self, other: TrafficSelector) -> TrafficSelector | None:
-        """The packets that both selectors match, if any; RFC 7296 §2.9."""
+        """The packets that both selectors match, if any; RFC 7296 §2.9. It is one of the two where it can be."""
+        if self.contains(other):
+            return other
+        if other.contains(self):
+            return self
         if self.ts_type != other.ts_type:
             return None
         if self.protocol != other.protocol and ANY_PROTOCOL not in (self.protocol, other.protocol):
@@ -109,11 +115,15 @@ class TrafficSelector:
 
     def networks(self) -> tuple[Network, ...]:
         """The fewest networks that make up the address range; TsUnacceptable for more than `MAX_NETWORKS`."""
-        summary = summarize_address_range(self.start_address, self.end_address)
-        networks: tuple[Network, ...] = tuple(islice(summary, MAX_NETWORKS + 1))
-        if len(networks) > MAX_NETWORKS:
-            raise TsUnacceptable(f"{self.start_address}-{self.end_address} is more than {MAX_NETWORKS} networks")
-        return networks
+        return _networks(self.start_address, self.end_address)
+
+
+@lru_cache(KEPT_RANGES)
+def _networks(start: Address, end: Address) -> tuple[Network, ...]:
+    networks: tuple[Network, ...] = tuple(islice(summarize_address_range(start, end), MAX_NETWORKS + 1))
+    if len(networks) > MAX_NETWORKS:
+        raise TsUnacceptable(f"{start}-{end} is more than {MAX_NETWORKS} networks")
+    return networks
 
 
 def _check_ports(protocol: int, ports: tuple[int, int]) -> None:
