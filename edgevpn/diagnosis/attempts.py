@@ -57,7 +57,7 @@ class Attempt:
 
     def repeats(self, other: Attempt) -> bool:
         """Whether this is the same once more."""
-        return self.at - other.at <= SAME_WITHIN and replace(self, at=0, tries=1) == replace(other, at=0, tries=1)
+        return self.at - other.at <= SAME_WITHIN and replace(other, at=self.at, tries=self.tries) == self
 
 
 class Attempts:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from edgevpn.ike.errors import TsUnacceptable
 from edgevpn.ike.iana import ConfigAttribute, ConfigType
@@ -170,7 +170,7 @@ def _network(network: IpNetwork) -> Attribute:
 
 
 def _hosts(addresses: Iterable[IpAddress]) -> tuple[TrafficSelector, ...]:
-    return _selectors(ip_network(address) for address in addresses)
+    return tuple(map(TrafficSelector.of_host, addresses))
 
 
 def _selectors(networks: Iterable[IpNetwork]) -> tuple[TrafficSelector, ...]:

@@ -64,6 +64,11 @@ class TrafficSelector:
         return cls(TS_TYPES[network.version], protocol, *ports, network.network_address, network.broadcast_address)
 
     @classmethod
+    def of_host(cls, address: Address) -> Self:
+        """The selector of one address."""
+        return cls(TS_TYPES[address.version], ANY_PROTOCOL, *ANY_PORTS, address, address)
+
+    @classmethod
     def decode(cls, body: Reader) -> Self:
         ts_type = body.member(TsType)
         protocol, length, start_port, end_port = body.unpack(AFTER_TYPE)

@@ -133,6 +133,17 @@ def test_intersection_is_contained_in_both(one: TrafficSelector, other: TrafficS
         assert other.contains(common)
 
 
+def test_of_host() -> None:
+    for address in ("192.0.2.7", "2001:db8::7"):
+        assert TrafficSelector.of_host(ip_address(address)) == TrafficSelector.from_network(ip_network(address))
+
+
+def test_what_lies_within_is_shared() -> None:
+    """Thousands of sessions have the selector of our side between them, once."""
+    assert WORLD.intersection(LAN) is LAN
+    assert LAN.intersection(WORLD) is LAN
+
+
 def test_contains() -> None:
     assert WORLD.contains(LAN)
     assert not LAN.contains(WORLD)
