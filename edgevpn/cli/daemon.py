@@ -54,13 +54,11 @@ def run_daemon(options: argparse.Namespace, run: Run | None) -> int:
 
 
 def _daemon() -> Run:
-    """The daemon. What it is made of stays, so the collector of garbage need not look through it, then or later."""
-    gc.disable()
+    """The daemon. What it is made of stays, so the collector of garbage need not look through it again and again."""
     from edgevpn.daemon.service import run
 
     gc.freeze()
     gc.set_threshold(GARBAGE)
-    gc.enable()
     return run
 
 

@@ -116,7 +116,7 @@ DHCP_AND_DOMAIN = {
 class Shown:
     """What is looked at in a message: transforms, vendors, notifies in their order, what is asked of the network."""
 
-    transforms: frozenset[Transform]
+    transforms: tuple[Transform, ...]
     methods: tuple[Ke, ...]
     vendors: tuple[bytes, ...]
     notifies: tuple[NotifyType, ...]
@@ -177,7 +177,7 @@ def _shown(payloads: Sequence[Payload]) -> Shown:
     cp = next((p for p in payloads if isinstance(p, Configuration)), None)
     idi = next((p for p in payloads if isinstance(p, IdI)), None)
     return Shown(
-        transforms=frozenset(transforms),
+        transforms=tuple(transforms),
         methods=tuple(Ke(t.transform_id) for t in transforms if t.transform_type == TransformType.KE),
         vendors=tuple(p.data for p in payloads if isinstance(p, VendorId)),
         notifies=tuple(p.notify_type for p in payloads if isinstance(p, Notify)),
