@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from edgevpn.ike.crypto.suite import ChildSuite, IkeSuite
 from edgevpn.ike.errors import Cause, NoProposalChosen, TsUnacceptable
@@ -15,8 +16,11 @@ from edgevpn.ike.wire.selector import TrafficSelector
 
 KNOWN_TYPES = frozenset(TransformType)
 
-# Our own bound.
+# Our own bounds.
 MAX_SELECTORS = 32  # of one side of a child; each pair becomes policies in the kernel
+KEPT_SUITES = 64  # thousands of sessions have few among them
+
+_ike_suite, _child_suite = lru_cache(KEPT_SUITES)(IkeSuite), lru_cache(KEPT_SUITES)(ChildSuite)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +48,14 @@ class Chosen:
         """The choice as a suite of an IKE SA."""
         encr, key_length = self._encr()
         integ, prf = Integ(self._id(TransformType.INTEG, Integ.NONE)), Prf(self._id(TransformType.PRF, 0))
-        return IkeSuite(encr, key_length, integ, prf, self.ke)
+        return _ike_suite(encr, key_length, integ, prf, self.ke)
 
     def child_suite(self) -> ChildSuite:
         """The choice as a suite of a CHILD SA."""
         encr, key_length = self._encr()
         integ = Integ(self._id(TransformType.INTEG, Integ.NONE))
         esn = self._id(TransformType.ESN, Esn.NO_ESN) == Esn.ESN
-        return ChildSuite(encr, key_length, integ, esn, self.ke)
+        return _child_suite(encr, key_length, integ, esn, self.ke)
 
     def _encr(self) -> tuple[Encr, int]:
         transform = next(t for t in self.transforms if t.transform_type == TransformType.ENCR)
