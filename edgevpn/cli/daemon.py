@@ -26,8 +26,9 @@ WATCHED = ("site", "device", "config")
 CLEAR = "\x1b[H\x1b[J"
 MOST_LINES = 1000
 """Of the log, that the daemon keeps."""
-GARBAGE = 5000
-"""New objects between two looks for garbage: a handshake makes hundreds, and leaves none that refers to itself."""
+GARBAGE = (5000, 10, 100)
+"""New objects between two looks for garbage among them, such looks until one at what is older, and those until one at
+everything. Sessions leave none that refers to itself, and a look at ten thousand of them takes most of a second."""
 
 
 def run_daemon(options: argparse.Namespace, run: Run | None) -> int:
@@ -58,7 +59,7 @@ def _daemon() -> Run:
     from edgevpn.daemon.service import run
 
     gc.freeze()
-    gc.set_threshold(GARBAGE)
+    gc.set_threshold(*GARBAGE)
     return run
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,8 @@ QUIET = 60.0
 """Seconds between two writes, as a rule."""
 SOON = 1.0
 """Seconds until what must not be forgotten is written, together with what comes meanwhile."""
+PAUSE = 20
+"""How much longer than the last write the pause after it is: everything waits for a write."""
 
 log = logging.getLogger("edgevpn.state")
 
@@ -24,16 +27,24 @@ Content = dict[str, Any]
 
 
 class StateFile:
-    """One file. `collect` gives what is to be written when the time has come."""
+    """One file. `collect` gives what is to be written when the time has come, `clock` gives seconds."""
 
     def __init__(
-        self, path: Path, version: int, collect: Callable[[], Content], quiet: float = QUIET, soon: float = SOON
+        self,
+        path: Path,
+        version: int,
+        collect: Callable[[], Content],
+        quiet: float = QUIET,
+        soon: float = SOON,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = path
         self._version = version
         self._collect = collect
         self._quiet = quiet
         self._soon = soon
+        self._clock = clock
+        self._took = 0.0  # the last write
         self._timer: asyncio.TimerHandle | None = None
         self._failing = False
 
@@ -57,7 +68,7 @@ class StateFile:
     def touch(self, *, soon: bool = False) -> None:
         """Something has changed: it will be written before long; `soon` is for what a power cut must not undo."""
         loop = asyncio.get_running_loop()
-        due = loop.time() + (self._soon if soon else self._quiet)
+        due = loop.time() + max(self._soon if soon else self._quiet, PAUSE * self._took)
         if self._timer is not None and self._timer.when() <= due:
             return
         if self._timer is not None:
@@ -69,6 +80,7 @@ class StateFile:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        begun = self._clock()
         content = {"version": self._version, **self._collect()}
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -81,6 +93,7 @@ class StateFile:
             self.touch()
         else:
             self._failing = False
+        self._took = self._clock() - begun
 
     def _put_aside(self, why: str) -> Content:
         aside = self._path.with_name(f"{self._path.name}.damaged")
