@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from edgevpn.config.services import Offload
-from edgevpn.daemon.esp import TRAP, UP, encap_in, encap_out, inbound_sa, outbound_sa, policies
+from edgevpn.daemon.esp import TRAP, UP, encap_in, encap_out, inbound_sa, inward, outbound_sa, outward
 from edgevpn.daemon.homes import Home
 from edgevpn.daemon.housing import Housing, Numbers
 from edgevpn.daemon.mtu import Wrapping, tunnel_mtu
@@ -67,14 +67,15 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A child in the kernel: what finds its SAs, and its policies while it sends."""
+    """A child in the kernel: what finds its SAs, the policies that let its packets in, and while it sends out."""
 
     child: ChildSa
     ends: Endpoints
     tags: Tags
     inbound: SaKey
+    inward: tuple[PolicySpec, ...]
     outbound: SaKey | None = None
-    policies: tuple[PolicySpec, ...] = ()
+    outward: tuple[PolicySpec, ...] = ()
     carriers: tuple[Carrier, Carrier] = (BY_CPU, BY_CPU)  # inbound, outbound
 
 
@@ -133,10 +134,11 @@ class Dataplane:
         """Have the kernel ask for those children of a peer that start by traffic, between these two addresses."""
         made: list[PolicySpec] = []
         for child, pair in self._housing.of(peer).traps:
-            made += policies(*pair, local, remote, Mode.TUNNEL, self._tags(Group(peer, child, pair)), TRAP)
+            made += outward(*pair, (local, remote), Mode.TUNNEL, self._tags(Group(peer, child, pair)), TRAP)
         for policy in made:
+            before = self.policy(policy.key)
             self._traps[policy.key] = policy
-            self._settle(policy.key)
+            self._settle(policy.key, before)
 
     def lend(self, peer: str, addresses: Iterable[IpAddress]) -> None:
         """A site has given us these addresses: packets of our own to its networks bear them from now on."""
@@ -154,14 +156,16 @@ class Dataplane:
     # --- children ---
 
     def install_inbound(self, child: ChildSa, ends: Endpoints) -> None:
-        """Receive on a child from now on."""
+        """Receive on a child from now on: whatever comes by its SA finds policies that let it in."""
         self.meet(ends.peer, (ends.path.remote.host,))
-        tags = self._tags(Group(ends.peer, child.name, (child.ts_local, child.ts_remote)))
-        spec = inbound_sa(child, ends, tags, self._housing.of(ends.peer).lifetimes[child.name])
         home = self._housing.of(ends.peer)
+        tags = self._tags(Group(ends.peer, child.name, (child.ts_local, child.ts_remote)))
+        spec = inbound_sa(child, ends, tags, home.lifetimes[child.name])
         carrier = self._offloader.add(spec, Direction.IN, home.offload)
-        self._children[child.spi_in] = Installed(child, ends, tags, spec.key, carriers=(carrier, carrier))
+        made = for_card(_inward(child, ends, tags), carrier)
+        self._children[child.spi_in] = Installed(child, ends, tags, spec.key, made, carriers=(carrier, carrier))
         self._spis_in[spec.key] = child.spi_in
+        self._have(child, made)
         if home.proxied:
             self._neighbours.welcome(home.interface, _hosts(child))
 
@@ -173,23 +177,21 @@ class Dataplane:
         known = self._children.get(child.spi_in)
         if known is None:
             return False
-        spec = outbound_sa(child, ends, known.tags, self._housing.of(ends.peer).lifetimes[child.name])
-        carrier = self._offloader.add(spec, Direction.OUT, self._housing.of(ends.peer).offload)
-        hosts = ends.path.local.host, ends.path.remote.host
-        made = for_card(policies(child.ts_local, child.ts_remote, *hosts, child.mode, known.tags, UP), carrier)
+        home = self._housing.of(ends.peer)
+        spec = outbound_sa(child, ends, known.tags, home.lifetimes[child.name])
+        carrier = self._offloader.add(spec, Direction.OUT, home.offload)
+        made = for_card(_outward(child, ends, known.tags), carrier)
         carriers = known.carriers[0], carrier
-        self._children[child.spi_in] = replace(known, outbound=spec.key, policies=made, carriers=carriers)
+        self._children[child.spi_in] = replace(known, outbound=spec.key, outward=made, carriers=carriers)
         self._spis_in[spec.key] = child.spi_in
-        for policy in made:
-            self._policies.setdefault(policy.key, {})[child.spi_in] = policy
-            self._settle(policy.key)
+        self._have(child, made)
         self._set_mtu(child, ends)
         return True
 
     def is_alone(self, child: ChildSa) -> bool:
-        """Whether no other child carries the same packets: this one does not follow upon another."""
+        """Whether no other child sends the same packets: this one does not follow upon another."""
         known = self._children.get(child.spi_in)
-        return known is not None and all(len(self._policies[policy.key]) == 1 for policy in known.policies)
+        return known is not None and all(len(self._policies[policy.key]) == 1 for policy in known.outward)
 
     def move(self, child: ChildSa, ends: Endpoints) -> None:
         """Both SAs of a child have other ends from now on; keys and sequence numbers stay."""
@@ -208,23 +210,18 @@ class Dataplane:
             if key is not None:
                 self._spis_in.pop(key, None)
         self._spis_in |= {key: child.spi_in for key in (inbound, outbound) if key is not None}
-        made = policies(child.ts_local, child.ts_remote, local, remote, child.mode, known.tags, UP) if outbound else ()
-        made = for_card(made, carriers[1])
-        known = replace(known, ends=ends, inbound=inbound, outbound=outbound, policies=made, carriers=carriers)
-        self._children[child.spi_in] = known
-        for policy in made:
-            self._policies[policy.key][child.spi_in] = policy
-            self._settle(policy.key)
+        ins = for_card(_inward(child, ends, known.tags), carriers[0])
+        outs = for_card(_outward(child, ends, known.tags), carriers[1]) if outbound else ()
+        self._children[child.spi_in] = Installed(child, ends, known.tags, inbound, ins, outbound, outs, carriers)
+        self._have(child, (*ins, *outs))
 
     def remove_outbound(self, child: ChildSa) -> None:
-        """Never send on a child again."""
+        """Never send on a child again; what is under way to us still comes in."""
         known = self._children.get(child.spi_in)
         if known is None or known.outbound is None:
             return
-        self._children[child.spi_in] = replace(known, outbound=None, policies=())
-        for policy in known.policies:
-            del self._policies[policy.key][child.spi_in]
-            self._settle(policy.key)
+        self._children[child.spi_in] = replace(known, outbound=None, outward=())
+        self._have_no_more(child, known.outward)
         self._delete(known.outbound)
 
     def remove_child(self, child: ChildSa) -> None:
@@ -233,6 +230,7 @@ class Dataplane:
         known = self._children.pop(child.spi_in, None)
         if known is None:
             return
+        self._have_no_more(child, known.inward)
         self._delete(known.inbound)
         if self._housing.of(known.ends.peer).proxied:
             self._neighbours.part(_hosts(child))
@@ -341,11 +339,26 @@ class Dataplane:
         del self._groups[reqid]
         self._free_reqids.give_back(reqid)
 
-    def _settle(self, key: PolicyKey) -> None:
-        """Have the kernel hold what is to be at that key."""
-        if not self._policies.get(key):
-            self._policies.pop(key, None)
+    def _have(self, child: ChildSa, policies: Iterable[PolicySpec]) -> None:
+        """These are a child's from now on."""
+        for policy in policies:
+            before = self.policy(policy.key)
+            self._policies.setdefault(policy.key, {})[child.spi_in] = policy
+            self._settle(policy.key, before)
+
+    def _have_no_more(self, child: ChildSa, policies: Iterable[PolicySpec]) -> None:
+        for policy in policies:
+            before, those = self.policy(policy.key), self._policies.get(policy.key, {})
+            those.pop(child.spi_in, None)  # not there if the kernel has refused one before it
+            if not those:
+                self._policies.pop(policy.key, None)
+            self._settle(policy.key, before)
+
+    def _settle(self, key: PolicyKey, before: PolicySpec | None) -> None:
+        """Have the kernel hold what is to be at that key, if that is not what was to be there before."""
         wanted = self.policy(key)
+        if wanted == before:
+            return
         if wanted is not None:
             self._kernel.update_policy(wanted)
             return
@@ -364,6 +377,15 @@ class Dataplane:
             return self._kernel.get_sa(key)
         except NotFound:
             return None
+
+
+def _inward(child: ChildSa, ends: Endpoints, tags: Tags) -> tuple[PolicySpec, ...]:
+    return inward(child.ts_local, child.ts_remote, ends.path.remote.host.version, child.mode, tags, UP)
+
+
+def _outward(child: ChildSa, ends: Endpoints, tags: Tags) -> tuple[PolicySpec, ...]:
+    hosts = ends.path.local.host, ends.path.remote.host
+    return outward(child.ts_local, child.ts_remote, hosts, child.mode, tags, UP)
 
 
 def _hosts(child: ChildSa) -> list[IpAddress]:

@@ -59,8 +59,15 @@ class World:
 
     @property
     def outward(self) -> list[PolicySpec]:
+        return self._policies(Direction.OUT)
+
+    @property
+    def inward(self) -> list[PolicySpec]:
+        return self._policies(Direction.IN, Direction.FWD)
+
+    def _policies(self, *directions: Direction) -> list[PolicySpec]:
         specs = [state.spec for state in self.kernel.list_policies()]
-        return [spec for spec in specs if spec.direction is Direction.OUT]
+        return [spec for spec in specs if spec.direction in directions]
 
     @property
     def empty(self) -> bool:
@@ -98,6 +105,7 @@ def test_a_child_comes_and_goes(world: World) -> None:
     one = child(1)
     world.dataplane.install_inbound(one, ends())
     assert (world.spis, world.outward) == ({b"in-1"}, [])
+    assert [policy.direction for policy in world.inward] == [Direction.IN, Direction.FWD]
 
     world.dataplane.install_outbound(one, ends())
     assert world.spis == {b"in-1", b"out1"}
@@ -107,8 +115,9 @@ def test_a_child_comes_and_goes(world: World) -> None:
 
     world.dataplane.remove_outbound(one)
     assert (world.spis, world.outward) == ({b"in-1"}, [])
+    assert len(world.inward) == 2  # for what is under way
     world.dataplane.remove_child(one)
-    assert world.spis == set()
+    assert (world.spis, world.inward) == (set(), [])
     assert world.dataplane.spi_in_of(SaKey(THERE, 0x6F757431)) is None
     assert world.kernel.list_links()
 
@@ -131,6 +140,25 @@ def test_policies_follow_the_newest_and_fall_back(world: World) -> None:
     assert [policy.templates[0].destination for policy in world.outward] == [ELSEWHERE]
     world.dataplane.remove_child(child(2))
     assert [policy.templates[0].destination for policy in world.outward] == [THERE]
+
+
+def test_a_packet_by_the_old_way_is_let_in(world: World) -> None:
+    """Who calls anew from elsewhere may still have packets under way from where it was."""
+    world.install(child(1), ends())
+    before = world.inward
+    world.dataplane.install_inbound(child(2), ends(ELSEWHERE))
+    assert world.inward == before
+    world.dataplane.remove_child(child(1))
+    assert world.inward == before
+
+
+def test_policies_that_do_not_change_are_not_made_again(world: World) -> None:
+    """New keys are no reason to touch what all packets look at."""
+    world.install(child(1), ends())
+    made = {state.index for state in world.kernel.list_policies()}
+    world.install(child(2), ends())
+    world.dataplane.remove_child(child(1))
+    assert {state.index for state in world.kernel.list_policies()} == made
 
 
 def test_a_trap_waits_below() -> None:
@@ -176,9 +204,11 @@ def test_a_site_takes_everything_with_it(world: World) -> None:
 def test_a_child_moves(world: World) -> None:
     """Its SAs and policies have the other address; the SPIs stay, and what comes of the old ones is nobody's."""
     world.install(child(1), ends())
+    inward = world.inward
     world.dataplane.move(child(1), replace(ends(ELSEWHERE), nat=True))
 
     assert world.spis == {b"in-1", b"out1"}
+    assert world.inward == inward  # not even for a moment is nothing let in
     assert {(state.spec.source, state.spec.destination) for state in world.kernel.list_sas()} == {
         (HERE, ELSEWHERE),
         (ELSEWHERE, HERE),
@@ -255,6 +285,16 @@ def test_a_refused_child_leaves_nothing(world: World) -> None:
     world.dataplane.install_outbound(child(1), ends())
     world.dataplane.remove_child(child(1))
     assert world.spis == set()
+
+
+@pytest.mark.parametrize("granted", [0, 1, 2])
+def test_a_child_whose_policies_are_refused_leaves_nothing(world: World, granted: int) -> None:
+    """Whichever of them it is: in, forward, out."""
+    world.kernel.fail_next("update_policy", KernelError("update policy", 12), after=granted)
+    with pytest.raises(KernelError):
+        world.install(child(1), ends())
+    world.dataplane.remove_child(child(1))
+    assert (world.spis, world.inward, world.outward) == (set(), [], [])
 
 
 def test_traffic_is_what_the_kernel_counted(world: World) -> None:
