@@ -26,6 +26,7 @@ from edgevpn.ike.state import ChildSa
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import KernelError, NotFound
 from edgevpn.kernel.network_spec import AddressSpec, RouteSpec, RuleSpec
+from edgevpn.kernel.operations import Delete
 from edgevpn.kernel.reconcile import Desired
 from edgevpn.kernel.spec import (
     OURS_REQID,
@@ -104,27 +105,38 @@ class Dataplane:
 
     # --- homes ---
 
-    def add(self, home: Home) -> None:
-        """Make an interface and its routes: packets to what lies behind it can no longer leave in clear."""
+    def begin(self, *homes: Home) -> None:
+        """Make homes of what a predecessor has left, and whatever is missing; all else of ours goes."""
+        self._make(homes, self._housing.begin)
+
+    def add(self, *homes: Home) -> None:
+        """Make interfaces and their routes: packets to what lies behind them can no longer leave in clear."""
+        self._make(homes, self._housing.add)
+
+    def _make(self, homes: tuple[Home, ...], make: Callable[[tuple[Home, ...]], None]) -> None:
         try:
-            self._housing.add(home)
+            make(homes)
         except KernelError:
-            self._housing.remove(home)
+            self._housing.remove(homes)
             raise
 
     def renew(self, old: Home, new: Home) -> None:
         """Make of one home the other, under the same name, without touching its children."""
         self._housing.renew(old, new)
 
-    def remove(self, home: Home) -> None:
+    def remove(self, *homes: Home) -> None:
         """Remove all that `add` and the children made."""
-        for each in [each for each in self._children.values() if each.ends.peer in home.peers]:
+        peers = {peer for home in homes for peer in home.peers}
+        for each in [each for each in self._children.values() if each.ends.peer in peers]:
             self.remove_child(each.child)
-        if_id = self._housing.remove(home)
-        for key in [key for key in self._traps if key.if_id == if_id]:
+        if_ids = {self._housing.if_id(home) for home in homes}
+        traps = [key for key in self._traps if key.if_id in if_ids]
+        for key in traps:
             del self._traps[key]
-        for group in [group for group in self._reqids if group.peer in home.peers]:
+        self._kernel.apply([Delete(key) for key in traps])  # of a trap that is gone nobody need be told
+        for group in [group for group in self._reqids if group.peer in peers]:
             self._ungroup(group)
+        self._housing.remove(homes)
 
     def meet(self, peer: str, addresses: Iterable[IpAddress]) -> None:
         """A peer is, or will be called, at these addresses: packets to them do not go into its own tunnel."""

@@ -148,13 +148,15 @@ class Network:
             return tuple(read_address(decoded(ifaddrmsg, part.octets)) for part in dump)
 
     def list_all_addresses(self, *, foreign: bool = False) -> tuple[AddressSpec, ...]:
-        names = {link.index: link.name for link in self.list_links(foreign=foreign)}
+        names = {} if foreign else {link.index: link.name for link in self.list_links()}
         with telling("list", "addresses", {}):
             dump = self._route.dump(request(RtMsg.GETADDR, ifaddrmsg()))
         with reading("addresses"):
             messages = [decoded(ifaddrmsg, part.octets) for part in dump]
-            found = [(names.get(message["index"]), read_address(message)) for message in messages]
-        return tuple(AddressSpec(name, address) for name, address in found if name is not None)
+            found = [(message["index"], read_address(message)) for message in messages]
+        if foreign:  # a thousand interfaces of ours have hardly an address between them, so these alone are looked up
+            names = {index: interface_name(index) for index in {index for index, _ in found}}
+        return tuple(AddressSpec(name, address) for index, address in found if (name := names.get(index)))
 
     # Routes
 

@@ -10,14 +10,15 @@ import pytest
 
 from edgevpn.config.model import Site
 from edgevpn.daemon.dataplane import Dataplane
-from edgevpn.daemon.homes import site_home
+from edgevpn.daemon.homes import Home, site_home
 from edgevpn.daemon.peers import selectors_of
 from edgevpn.ike.contract import Endpoints
 from edgevpn.ike.crypto.keymat import ChildKeys
 from edgevpn.ike.crypto.suite import ChildSuite
 from edgevpn.ike.iana import Encr, Integ
 from edgevpn.ike.state import Address, ChildSa, Path
-from edgevpn.kernel.errors import KernelError
+from edgevpn.kernel.errors import KernelError, NotFound
+from edgevpn.kernel.events import LinkChanged
 from edgevpn.kernel.memory import MemoryKernel
 from edgevpn.kernel.network_spec import AddressSpec, LinkSpec
 from edgevpn.kernel.network_spec import Path as Way
@@ -95,6 +96,46 @@ def test_packets_of_our_own_have_an_address_that_the_tunnel_takes() -> None:
     Dataplane(kernel).add(site_home(SITE))
     (route,) = kernel.list_routes()
     assert route.source == ip_address("10.1.0.1")
+
+
+def branches(count: int) -> list[Home]:
+    tables = {f"b{n}": OFFICE | {"remote": f"b{n}.example", "remote_networks": f"10.9.{n}.0/24"} for n in range(count)}
+    return [site_home(site) for site in config(**tables).sites]
+
+
+def test_many_come_and_go_together(world: World) -> None:
+    world.dataplane.add(*branches(20))
+    assert len(world.kernel.list_links()) == len(world.kernel.list_routes()) == 21
+    assert reconcile(world.dataplane.desired(), find(world.kernel)) == Plan()
+    world.dataplane.remove(*branches(20))
+    assert [link.name for link in world.kernel.list_links()] == ["evpn-office"]
+    assert reconcile(world.dataplane.desired(), find(world.kernel)) == Plan()
+
+
+def test_what_a_predecessor_has_left(world: World) -> None:
+    """It was killed. Interfaces and routes that are wanted are not touched, so nothing leaves in clear meanwhile."""
+    world.install(child(1), ends())
+    world.dataplane.add(*branches(3))
+    world.dataplane.lend("office", [ip_address("10.9.0.7")])
+    links = world.kernel.list_links()
+
+    successor = Dataplane(world.kernel)
+    world.kernel.read_events()
+    successor.begin(site_home(SITE), *branches(2))
+
+    assert reconcile(successor.desired(), find(world.kernel)) == Plan()
+    assert world.kernel.list_links() == links[:-1]
+    assert world.spis == set()
+    changed = {event.link.name for event in world.kernel.read_events() if isinstance(event, LinkChanged)}
+    assert changed == {"evpn-b2"}
+
+
+def test_what_a_predecessor_has_left_is_gone_by_itself(world: World) -> None:
+    """An SA whose time was over between the look and the deed."""
+    world.install(child(1), ends())
+    world.kernel.fail_next("delete_sa", NotFound("delete SA", 3))
+    Dataplane(world.kernel).begin(site_home(SITE))
+    assert len(world.kernel.list_links()) == 1
 
 
 def test_no_routes_unless_wanted() -> None:
@@ -341,7 +382,7 @@ def test_a_home_that_cannot_be_made_leaves_nothing(world: World) -> None:
     """A later try finds its place free."""
     branch = config(office=OFFICE, branch=OFFICE | {"remote": "b.example", "remote_networks": "10.3.0.0/24"}).sites[1]
     world.kernel.fail_next("add_route", KernelError("add route", 12))
-    with pytest.raises(KernelError):
+    with pytest.raises(KernelError, match=r"^site branch: cannot add route"):
         world.dataplane.add(site_home(branch))
     assert [link.name for link in world.kernel.list_links()] == ["evpn-office"]
     world.dataplane.add(site_home(branch))
