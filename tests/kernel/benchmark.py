@@ -11,8 +11,9 @@ from __future__ import annotations
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import ip_address, ip_network
 from typing import Any, TypeVar
 
@@ -113,7 +114,10 @@ class Run:
     def measure(self) -> None:
         """All parts in turn; each tunnel that is there is gone at the end."""
         wanted = desired(self._tunnels)
-        self._timed("from nothing", lambda: self._reconcile(wanted))
+        operations = self._timed("what to do, from nothing", lambda: self._plan(wanted)).operations
+        for what, kind in (("interfaces", LinkSpec), ("routes", RouteSpec), ("policies", PolicySpec)):
+            part = [each for each in operations if isinstance(each, Add) and isinstance(each.what, kind)]
+            self._timed(what, partial(self._apply, part))
         self._timed("SAs", lambda: self._apply([Add(sa) for each in self._tunnels for sa in each.sas]))
         assert self._timed("nothing to do", lambda: self._plan(wanted)) == Plan()
         self._timed("counters", self._kernel.count_sas)
@@ -130,10 +134,7 @@ class Run:
     def _plan(self, wanted: Desired) -> Plan:
         return reconcile(wanted, find(self._kernel))
 
-    def _reconcile(self, wanted: Desired) -> None:
-        self._apply(self._plan(wanted).operations)
-
-    def _apply(self, operations: tuple[Operation, ...] | list[Operation]) -> None:
+    def _apply(self, operations: Sequence[Operation]) -> None:
         assert set(self._kernel.apply(operations)) == {None}
 
     def _singly(self) -> None:
