@@ -2,7 +2,7 @@
 
 A tunnel is an interface, a route, two SAs and three policies. All come at once, from nothing; then nothing is to do;
 then one more comes; then all go. `netlink` is the running kernel in a namespace of its own, which takes root and a
-kernel with ESP and XFRM interfaces; where it has none, the guest of the lab does (`make bench-kernel`). Nothing here
+kernel with ESP and XFRM interfaces; where it has none, the guest of the lab does (`make bench-guest`). Nothing here
 fails: figures of one run are to be compared with each other.
 """
 
