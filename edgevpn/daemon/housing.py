@@ -6,6 +6,7 @@ another source of routes, and nothing else need be told of that.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from heapq import heappop, heappush
@@ -61,6 +62,7 @@ class Housing:
         self._mtus: dict[str, int] = {}  # the same
         self._lent: dict[str, list[AddressSpec]] = {}
         self._routes: dict[str, dict[Place, RouteSpec]] = {}  # as they were put up, by the names of homes
+        self._places: Counter[Place] = Counter()  # of all these
         self._rules: frozenset[RuleSpec] = frozenset()
         self._outside: dict[str, list[IpAddress]] = {}  # where peers were seen, if a route of theirs leads there
         self._reverse_path = ReversePath(kernel)
@@ -76,11 +78,16 @@ class Housing:
 
     def add(self, homes: Sequence[Home]) -> None:
         """Make more interfaces and their routes."""
-        present = {spec.place: spec for routes in self._routes.values() for spec in routes.values()}
         self._take_in(homes)
-        places = {place for home in homes for place in self._routes[home.name]}
-        others = tuple(spec for place, spec in present.items() if place in places)
-        self._build(homes, Found(routes=others, rules=tuple(self._rules)))
+        names = {home.name for home in homes}
+        shared = {place for name in names for place in self._routes[name] if self._places[place] > 1}
+        others = [
+            routes[place]
+            for name, routes in self._routes.items()
+            if name not in names
+            for place in shared & routes.keys()
+        ]
+        self._build(homes, Found(routes=tuple(others), rules=tuple(self._rules)))
 
     def _take_in(self, homes: Sequence[Home]) -> None:
         sources = self._own_addresses() if any(home.routes for home in homes) else []
@@ -88,6 +95,7 @@ class Housing:
             self._if_ids[home.name] = self._free.take()
             self._homes |= dict.fromkeys(home.peers, home)
             self._routes[home.name] = {spec.place: spec for spec in self._routes_of(home, sources)}
+            self._places.update(list(self._routes[home.name]))
 
     def _build(self, homes: Sequence[Home], found: Found) -> None:
         """All that these homes want, in few system calls."""
@@ -125,7 +133,7 @@ class Housing:
         if_ids = frozenset(self._if_ids.pop(home.name) for home in homes)
         for home in homes:
             self._mtus.pop(home.name, None)
-            self._routes.pop(home.name, None)
+            self._places.subtract(list(self._routes.pop(home.name)))
             for peer in home.peers:
                 self._lent.pop(peer, None)
                 self._outside.pop(peer, None)
@@ -210,7 +218,7 @@ class Housing:
 
     def leads(self, place: Place) -> bool:
         """Whether there is to be a route of ours at that place."""
-        return any(place in routes for routes in self._routes.values())
+        return self._places[place] > 0
 
     # --- below ---
 
@@ -230,12 +238,14 @@ class Housing:
                 self._kernel.add_route(spec)
             elif known.get(place) != spec:  # another, or still another home's
                 self._kernel.replace_route(spec)
+            self._places[place] += place not in known
             known[place] = spec
         self._rule_for(known.values())
         for place in known.keys() - wanted.keys():
             with suppress(NotFound):
                 self._kernel.delete_route(known[place])
             del known[place]
+            self._places[place] -= 1
         self._rule_for(before.values())
         self._admit(home)
 

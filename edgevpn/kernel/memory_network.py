@@ -48,6 +48,7 @@ class MemoryNetwork(MemoryBase):
         self._if_ids: set[int] = set()
         self._addresses = dict.fromkeys(DEFAULT_ADDRESSES)  # in the order in which they came, as all of these
         self._routes: dict[Place, RouteSpec] = {}
+        self._leading: dict[int, dict[IpNetwork, RouteSpec]] = {}  # those of the main table, by length of prefix
         self._rules: dict[RuleSpec, None] = {}
         self._proxies: dict[ProxySpec, None] = {}
         self._paths: dict[IpNetwork, Path] = dict(DEFAULT_PATHS)
@@ -175,7 +176,6 @@ class MemoryNetwork(MemoryBase):
     def replace_route(self, spec: RouteSpec) -> None:
         require_ours(spec)
         self._check_route("update", spec)
-        self._routes.pop(spec.place, None)
         self._keep_route(spec)
 
     def _check_route(self, verb: str, spec: RouteSpec) -> None:
@@ -184,6 +184,8 @@ class MemoryNetwork(MemoryBase):
 
     def _keep_route(self, spec: RouteSpec) -> None:
         self._routes[spec.place] = spec
+        if spec.table == MAIN_TABLE:
+            self._leading.setdefault(spec.destination.prefixlen, {})[spec.destination] = spec
         self.emit(RouteChanged(spec))
 
     @can_fail
@@ -199,6 +201,8 @@ class MemoryNetwork(MemoryBase):
 
     def _drop_route(self, spec: RouteSpec) -> None:
         del self._routes[spec.place]
+        if spec.table == MAIN_TABLE:
+            self._leading[spec.destination.prefixlen].pop(spec.destination, None)
         self.emit(RouteChanged(spec, gone=True))
 
     # Rules
@@ -246,19 +250,25 @@ class MemoryNetwork(MemoryBase):
 
     @can_fail
     def path_to(self, destination: IpAddress, source: IpAddress | None = None) -> Path:
-        ways = {**self._paths, **dict(self._routed_paths())}
-        networks = [network for network in ways if destination in network]
-        if not networks:
+        ways = {network: path for network, path in self._paths.items() if destination in network}
+        ways |= self._routed_paths(destination)
+        if not ways:
             refuse("find", f"a way to {destination}", errno.ENETUNREACH, faults.PATH)
-        path = ways[max(networks, key=lambda network: network.prefixlen)]
+        path = ways[max(ways, key=lambda network: network.prefixlen)]
         return path if source is None else replace(path, source=source)
 
-    def _routed_paths(self) -> Iterator[tuple[IpNetwork, Path]]:
-        """Where our own routes lead, as far as they and their interfaces' addresses tell a source."""
-        for route in self._routes.values():
+    def _routed_paths(self, destination: IpAddress) -> Iterator[tuple[IpNetwork, Path]]:
+        """Where our own routes lead that take an address, as far as they and their interfaces' addresses tell a source.
+
+        There may be thousands of them, with few lengths of prefix.
+        """
+        for length in filter(destination.max_prefixlen.__ge__, self._leading):
+            network = ip_network((destination, length), strict=False)
+            route = self._leading[length].get(network)
+            if route is None or route.interface is None:
+                continue
             sources = [spec.address.ip for spec in self._addresses if spec.interface == route.interface]
-            sources = [source for source in sources if source.version == route.destination.version]
+            sources = [source for source in sources if source.version == destination.version]
             source = route.source or next(iter(sources), None)
-            if route.interface is not None and route.table == MAIN_TABLE and source is not None:
-                mtu = self._links[route.interface].mtu
-                yield route.destination, Path(route.interface, source, route.gateway, mtu)
+            if source is not None:
+                yield network, Path(route.interface, source, route.gateway, self._links[route.interface].mtu)

@@ -11,6 +11,7 @@ from edgevpn.daemon.homes import Home, Route, site_home
 from edgevpn.daemon.housing import MOST_OUTSIDE, Housing, Numbers
 from edgevpn.daemon.routing import TABLES, rules_for
 from edgevpn.kernel.errors import AlreadyExists
+from edgevpn.kernel.events import RouteChanged
 from edgevpn.kernel.memory import MemoryKernel
 from edgevpn.kernel.network_spec import MAIN_TABLE, AddressSpec, LinkSpec, Path, RouteSpec
 from edgevpn.kernel.sysctl import Setting
@@ -92,6 +93,20 @@ def test_a_network_goes_from_one_home_to_another(kernel: MemoryKernel, housing: 
         ("10.4.0.0/24", "evpn-office"),
     ]
     assert housing.routes() == kernel.list_routes()
+
+
+def test_a_new_home_takes_a_network_over(kernel: MemoryKernel, housing: Housing) -> None:
+    """Before the old one is told: there is a route all the time, and still one when the new home goes."""
+    other = Home("site b", ("b",), "evpn-b", {}, routes=OFFICE.routes)
+    kernel.read_events()
+    housing.add([other])
+    assert [route.interface for route in kernel.list_routes()] == ["evpn-b"]
+    assert not any(isinstance(event, RouteChanged) and event.gone for event in kernel.read_events())
+    housing.renew(OFFICE, replace(OFFICE, routes=()))
+    assert [route.interface for route in kernel.list_routes()] == ["evpn-b"]
+    assert housing.leads(kernel.list_routes()[0].place)
+    housing.remove([other])
+    assert not housing.leads(RouteSpec(destination=OFFICE.routes[0].network).place)
 
 
 def test_a_place_that_is_taken(kernel: MemoryKernel, housing: Housing) -> None:
