@@ -7,7 +7,7 @@ selectors, so that a child that follows another takes over its policies.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -23,10 +23,11 @@ from edgevpn.ike.contract import Endpoints
 from edgevpn.ike.iana import TsType
 from edgevpn.ike.peer import Mode
 from edgevpn.ike.state import ChildSa
+from edgevpn.kernel.batch import raise_first
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import KernelError, NotFound
 from edgevpn.kernel.network_spec import AddressSpec, RouteSpec, RuleSpec
-from edgevpn.kernel.operations import Delete
+from edgevpn.kernel.operations import Delete, Update
 from edgevpn.kernel.reconcile import Desired
 from edgevpn.kernel.spec import (
     OURS_REQID,
@@ -147,10 +148,9 @@ class Dataplane:
         made: list[PolicySpec] = []
         for child, pair in self._housing.of(peer).traps:
             made += outward(*pair, (local, remote), Mode.TUNNEL, self._tags(Group(peer, child, pair)), TRAP)
-        for policy in made:
-            before = self.policy(policy.key)
-            self._traps[policy.key] = policy
-            self._settle(policy.key, before)
+        before = {policy.key: self.policy(policy.key) for policy in made}
+        self._traps |= {policy.key: policy for policy in made}
+        self._settle(before)
 
     def lend(self, peer: str, addresses: Iterable[IpAddress]) -> None:
         """A site has given us these addresses: packets of our own to its networks bear them from now on."""
@@ -351,31 +351,28 @@ class Dataplane:
         del self._groups[reqid]
         self._free_reqids.give_back(reqid)
 
-    def _have(self, child: ChildSa, policies: Iterable[PolicySpec]) -> None:
+    def _have(self, child: ChildSa, policies: Collection[PolicySpec]) -> None:
         """These are a child's from now on."""
+        before = {policy.key: self.policy(policy.key) for policy in policies}
         for policy in policies:
-            before = self.policy(policy.key)
             self._policies.setdefault(policy.key, {})[child.spi_in] = policy
-            self._settle(policy.key, before)
+        self._settle(before)
 
-    def _have_no_more(self, child: ChildSa, policies: Iterable[PolicySpec]) -> None:
-        for policy in policies:
-            before, those = self.policy(policy.key), self._policies.get(policy.key, {})
-            those.pop(child.spi_in, None)  # not there if the kernel has refused one before it
-            if not those:
-                self._policies.pop(policy.key, None)
-            self._settle(policy.key, before)
+    def _have_no_more(self, child: ChildSa, policies: Collection[PolicySpec]) -> None:
+        before = {policy.key: self.policy(policy.key) for policy in policies}
+        for key in before:
+            self._policies[key].pop(child.spi_in)
+            if not self._policies[key]:
+                del self._policies[key]
+        self._settle(before)
 
-    def _settle(self, key: PolicyKey, before: PolicySpec | None) -> None:
-        """Have the kernel hold what is to be at that key, if that is not what was to be there before."""
-        wanted = self.policy(key)
-        if wanted == before:
-            return
-        if wanted is not None:
-            self._kernel.update_policy(wanted)
-            return
-        with suppress(NotFound):
-            self._kernel.delete_policy(key)
+    def _settle(self, before: Mapping[PolicyKey, PolicySpec | None]) -> None:
+        """Have the kernel hold what is to be at these keys, where that is not what was to be there before."""
+        wanted = {key: self.policy(key) for key in before}
+        changed = {key: policy for key, policy in wanted.items() if policy != before[key]}
+        operations = [Delete(key) if policy is None else Update(policy) for key, policy in changed.items()]
+        fates = self._kernel.apply(operations) if operations else ()
+        raise_first([fate for fate in fates if not isinstance(fate, NotFound)])
 
     def _delete(self, key: SaKey) -> None:
         self._spis_in.pop(key, None)
