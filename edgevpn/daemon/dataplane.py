@@ -107,7 +107,7 @@ class Dataplane:
     # --- homes ---
 
     def begin(self, *homes: Home) -> None:
-        """Make homes of what a predecessor has left, and whatever is missing; all else of ours goes."""
+        """Make the first homes, of what a predecessor has left and of what is missing; all else of ours goes."""
         self._make(homes, self._housing.begin)
 
     def add(self, *homes: Home) -> None:

@@ -69,9 +69,9 @@ class Housing:
         self._free = Numbers(OURS_IF_ID)
 
     def begin(self, homes: Sequence[Home]) -> None:
-        """Make homes where there were none: what else is ours in the kernel goes, what a predecessor has left stays.
+        """Make homes where there were none: what a predecessor has left that fits stays, all else of ours goes.
 
-        What is there already is not touched: all the time until then no packet to what lies behind has left in clear.
+        So after a crash there is not a moment in which packets to what lies behind leave in clear.
         """
         self._take_in(homes)
         self._build(homes, find(self._kernel))
