@@ -22,7 +22,8 @@ LAB_TESTS = tests/lab $(shell grep -rl --include='test_*.py' 'mark.netns' tests)
 CORE = $(addprefix tests/lab/test_,$(addsuffix .py,harness site_to_site starting negotiation packet_sizes eap \
 	road_warriors packaged diagnose))
 
-.PHONY: help venv vendor ipk feed apk deb check panel-test soak soak-lab flood fuzz bench lab lab-kernel fast-guest test demo clean
+.PHONY: help venv vendor ipk feed apk deb check panel-test soak soak-lab flood fuzz bench bench-guest lab lab-kernel \
+	fast-guest test demo clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z -]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -78,6 +79,10 @@ fuzz: venv ## coverage-guided fuzzing of all that reads octets: make fuzz TIME=1
 bench: venv ## how fast and how heavy, beside strongSwan as root: build/bench.json, a picture and a table
 	-[ "$$(id -u)" -ne 0 ] || tests/lab/install tools anchor
 	$(PYTHON) -m tests.bench
+
+bench-guest: venv ## in the guest: what goes through tunnels beside those made by hand and by strongSwan, and what a thousand cost
+	$(GUEST) -- $(PYTHON) -m tests.lab.throughput
+	$(GUEST) -- $(PYTHON) -m tests.kernel.benchmark netlink
 
 lab-kernel: ## build the fast guest (User-Mode Linux), once: some minutes
 	tests/lab/install uml

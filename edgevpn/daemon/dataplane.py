@@ -7,12 +7,12 @@ selectors, so that a child that follows another takes over its policies.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from edgevpn.config.services import Offload
-from edgevpn.daemon.esp import TRAP, UP, encap_in, encap_out, inbound_sa, outbound_sa, policies
+from edgevpn.daemon.esp import TRAP, UP, encap_in, encap_out, inbound_sa, inward, outbound_sa, outward
 from edgevpn.daemon.homes import Home
 from edgevpn.daemon.housing import Housing, Numbers
 from edgevpn.daemon.mtu import Wrapping, tunnel_mtu
@@ -23,9 +23,11 @@ from edgevpn.ike.contract import Endpoints
 from edgevpn.ike.iana import TsType
 from edgevpn.ike.peer import Mode
 from edgevpn.ike.state import ChildSa
+from edgevpn.kernel.batch import raise_first
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import KernelError, NotFound
 from edgevpn.kernel.network_spec import AddressSpec, RouteSpec, RuleSpec
+from edgevpn.kernel.operations import Delete, Update
 from edgevpn.kernel.reconcile import Desired
 from edgevpn.kernel.spec import (
     OURS_REQID,
@@ -67,14 +69,15 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A child in the kernel: what finds its SAs, and its policies while it sends."""
+    """A child in the kernel: what finds its SAs, the policies that let its packets in, and while it sends out."""
 
     child: ChildSa
     ends: Endpoints
     tags: Tags
     inbound: SaKey
+    inward: tuple[PolicySpec, ...]
     outbound: SaKey | None = None
-    policies: tuple[PolicySpec, ...] = ()
+    outward: tuple[PolicySpec, ...] = ()
     carriers: tuple[Carrier, Carrier] = (BY_CPU, BY_CPU)  # inbound, outbound
 
 
@@ -103,27 +106,38 @@ class Dataplane:
 
     # --- homes ---
 
-    def add(self, home: Home) -> None:
-        """Make an interface and its routes: packets to what lies behind it can no longer leave in clear."""
+    def begin(self, *homes: Home) -> None:
+        """Make the first homes, of what a predecessor has left and of what is missing; all else of ours goes."""
+        self._make(homes, self._housing.begin)
+
+    def add(self, *homes: Home) -> None:
+        """Make interfaces and their routes: packets to what lies behind them can no longer leave in clear."""
+        self._make(homes, self._housing.add)
+
+    def _make(self, homes: tuple[Home, ...], make: Callable[[tuple[Home, ...]], None]) -> None:
         try:
-            self._housing.add(home)
+            make(homes)
         except KernelError:
-            self._housing.remove(home)
+            self._housing.remove(homes)
             raise
 
     def renew(self, old: Home, new: Home) -> None:
         """Make of one home the other, under the same name, without touching its children."""
         self._housing.renew(old, new)
 
-    def remove(self, home: Home) -> None:
+    def remove(self, *homes: Home) -> None:
         """Remove all that `add` and the children made."""
-        for each in [each for each in self._children.values() if each.ends.peer in home.peers]:
+        peers = {peer for home in homes for peer in home.peers}
+        for each in [each for each in self._children.values() if each.ends.peer in peers]:
             self.remove_child(each.child)
-        if_id = self._housing.remove(home)
-        for key in [key for key in self._traps if key.if_id == if_id]:
+        if_ids = {self._housing.if_id(home) for home in homes}
+        traps = [key for key in self._traps if key.if_id in if_ids]
+        for key in traps:
             del self._traps[key]
-        for group in [group for group in self._reqids if group.peer in home.peers]:
+        self._kernel.apply([Delete(key) for key in traps])  # of a trap that is gone nobody need be told
+        for group in [group for group in self._reqids if group.peer in peers]:
             self._ungroup(group)
+        self._housing.remove(homes)
 
     def meet(self, peer: str, addresses: Iterable[IpAddress]) -> None:
         """A peer is, or will be called, at these addresses: packets to them do not go into its own tunnel."""
@@ -133,10 +147,10 @@ class Dataplane:
         """Have the kernel ask for those children of a peer that start by traffic, between these two addresses."""
         made: list[PolicySpec] = []
         for child, pair in self._housing.of(peer).traps:
-            made += policies(*pair, local, remote, Mode.TUNNEL, self._tags(Group(peer, child, pair)), TRAP)
-        for policy in made:
-            self._traps[policy.key] = policy
-            self._settle(policy.key)
+            made += outward(*pair, (local, remote), Mode.TUNNEL, self._tags(Group(peer, child, pair)), TRAP)
+        before = {policy.key: self.policy(policy.key) for policy in made}
+        self._traps |= {policy.key: policy for policy in made}
+        self._settle(before)
 
     def lend(self, peer: str, addresses: Iterable[IpAddress]) -> None:
         """A site has given us these addresses: packets of our own to its networks bear them from now on."""
@@ -154,14 +168,16 @@ class Dataplane:
     # --- children ---
 
     def install_inbound(self, child: ChildSa, ends: Endpoints) -> None:
-        """Receive on a child from now on."""
+        """Receive on a child from now on: whatever comes by its SA finds policies that let it in."""
         self.meet(ends.peer, (ends.path.remote.host,))
-        tags = self._tags(Group(ends.peer, child.name, (child.ts_local, child.ts_remote)))
-        spec = inbound_sa(child, ends, tags, self._housing.of(ends.peer).lifetimes[child.name])
         home = self._housing.of(ends.peer)
+        tags = self._tags(Group(ends.peer, child.name, (child.ts_local, child.ts_remote)))
+        spec = inbound_sa(child, ends, tags, home.lifetimes[child.name])
         carrier = self._offloader.add(spec, Direction.IN, home.offload)
-        self._children[child.spi_in] = Installed(child, ends, tags, spec.key, carriers=(carrier, carrier))
+        made = for_card(_inward(child, ends, tags), carrier)
+        self._children[child.spi_in] = Installed(child, ends, tags, spec.key, made, carriers=(carrier, carrier))
         self._spis_in[spec.key] = child.spi_in
+        self._have(child, made)
         if home.proxied:
             self._neighbours.welcome(home.interface, _hosts(child))
 
@@ -173,23 +189,21 @@ class Dataplane:
         known = self._children.get(child.spi_in)
         if known is None:
             return False
-        spec = outbound_sa(child, ends, known.tags, self._housing.of(ends.peer).lifetimes[child.name])
-        carrier = self._offloader.add(spec, Direction.OUT, self._housing.of(ends.peer).offload)
-        hosts = ends.path.local.host, ends.path.remote.host
-        made = for_card(policies(child.ts_local, child.ts_remote, *hosts, child.mode, known.tags, UP), carrier)
+        home = self._housing.of(ends.peer)
+        spec = outbound_sa(child, ends, known.tags, home.lifetimes[child.name])
+        carrier = self._offloader.add(spec, Direction.OUT, home.offload)
+        made = for_card(_outward(child, ends, known.tags), carrier)
         carriers = known.carriers[0], carrier
-        self._children[child.spi_in] = replace(known, outbound=spec.key, policies=made, carriers=carriers)
+        self._children[child.spi_in] = replace(known, outbound=spec.key, outward=made, carriers=carriers)
         self._spis_in[spec.key] = child.spi_in
-        for policy in made:
-            self._policies.setdefault(policy.key, {})[child.spi_in] = policy
-            self._settle(policy.key)
+        self._have(child, made)
         self._set_mtu(child, ends)
         return True
 
     def is_alone(self, child: ChildSa) -> bool:
-        """Whether no other child carries the same packets: this one does not follow upon another."""
+        """Whether no other child sends the same packets: this one does not follow upon another."""
         known = self._children.get(child.spi_in)
-        return known is not None and all(len(self._policies[policy.key]) == 1 for policy in known.policies)
+        return known is not None and all(len(self._policies[policy.key]) == 1 for policy in known.outward)
 
     def move(self, child: ChildSa, ends: Endpoints) -> None:
         """Both SAs of a child have other ends from now on; keys and sequence numbers stay."""
@@ -208,23 +222,18 @@ class Dataplane:
             if key is not None:
                 self._spis_in.pop(key, None)
         self._spis_in |= {key: child.spi_in for key in (inbound, outbound) if key is not None}
-        made = policies(child.ts_local, child.ts_remote, local, remote, child.mode, known.tags, UP) if outbound else ()
-        made = for_card(made, carriers[1])
-        known = replace(known, ends=ends, inbound=inbound, outbound=outbound, policies=made, carriers=carriers)
-        self._children[child.spi_in] = known
-        for policy in made:
-            self._policies[policy.key][child.spi_in] = policy
-            self._settle(policy.key)
+        ins = for_card(_inward(child, ends, known.tags), carriers[0])
+        outs = for_card(_outward(child, ends, known.tags), carriers[1]) if outbound else ()
+        self._children[child.spi_in] = Installed(child, ends, known.tags, inbound, ins, outbound, outs, carriers)
+        self._have(child, (*ins, *outs))
 
     def remove_outbound(self, child: ChildSa) -> None:
-        """Never send on a child again."""
+        """Never send on a child again; what is under way to us still comes in."""
         known = self._children.get(child.spi_in)
         if known is None or known.outbound is None:
             return
-        self._children[child.spi_in] = replace(known, outbound=None, policies=())
-        for policy in known.policies:
-            del self._policies[policy.key][child.spi_in]
-            self._settle(policy.key)
+        self._children[child.spi_in] = replace(known, outbound=None, outward=())
+        self._have_no_more(child, known.outward)
         self._delete(known.outbound)
 
     def remove_child(self, child: ChildSa) -> None:
@@ -233,6 +242,7 @@ class Dataplane:
         known = self._children.pop(child.spi_in, None)
         if known is None:
             return
+        self._have_no_more(child, known.inward)
         self._delete(known.inbound)
         if self._housing.of(known.ends.peer).proxied:
             self._neighbours.part(_hosts(child))
@@ -341,16 +351,28 @@ class Dataplane:
         del self._groups[reqid]
         self._free_reqids.give_back(reqid)
 
-    def _settle(self, key: PolicyKey) -> None:
-        """Have the kernel hold what is to be at that key."""
-        if not self._policies.get(key):
-            self._policies.pop(key, None)
-        wanted = self.policy(key)
-        if wanted is not None:
-            self._kernel.update_policy(wanted)
-            return
-        with suppress(NotFound):
-            self._kernel.delete_policy(key)
+    def _have(self, child: ChildSa, policies: Collection[PolicySpec]) -> None:
+        """These are a child's from now on."""
+        before = {policy.key: self.policy(policy.key) for policy in policies}
+        for policy in policies:
+            self._policies.setdefault(policy.key, {})[child.spi_in] = policy
+        self._settle(before)
+
+    def _have_no_more(self, child: ChildSa, policies: Collection[PolicySpec]) -> None:
+        before = {policy.key: self.policy(policy.key) for policy in policies}
+        for key in before:
+            self._policies[key].pop(child.spi_in)
+            if not self._policies[key]:
+                del self._policies[key]
+        self._settle(before)
+
+    def _settle(self, before: Mapping[PolicyKey, PolicySpec | None]) -> None:
+        """Have the kernel hold what is to be at these keys, where that is not what was to be there before."""
+        wanted = {key: self.policy(key) for key in before}
+        changed = {key: policy for key, policy in wanted.items() if policy != before[key]}
+        operations = [Delete(key) if policy is None else Update(policy) for key, policy in changed.items()]
+        fates = self._kernel.apply(operations) if operations else ()
+        raise_first([fate for fate in fates if not isinstance(fate, NotFound)])
 
     def _delete(self, key: SaKey) -> None:
         self._spis_in.pop(key, None)
@@ -364,6 +386,15 @@ class Dataplane:
             return self._kernel.get_sa(key)
         except NotFound:
             return None
+
+
+def _inward(child: ChildSa, ends: Endpoints, tags: Tags) -> tuple[PolicySpec, ...]:
+    return inward(child.ts_local, child.ts_remote, ends.path.remote.host.version, child.mode, tags, UP)
+
+
+def _outward(child: ChildSa, ends: Endpoints, tags: Tags) -> tuple[PolicySpec, ...]:
+    hosts = ends.path.local.host, ends.path.remote.host
+    return outward(child.ts_local, child.ts_remote, hosts, child.mode, tags, UP)
 
 
 def _hosts(child: ChildSa) -> list[IpAddress]:

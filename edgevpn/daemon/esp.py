@@ -6,9 +6,11 @@ ports into masks: one policy for each combination and direction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address
 from itertools import product
+from typing import TypeAlias
 
 from edgevpn.config.model import Child, Pool
 from edgevpn.ike.contract import Endpoints
@@ -60,6 +62,10 @@ MODES = {IkeMode.TUNNEL: Mode.TUNNEL, IkeMode.TRANSPORT: Mode.TRANSPORT}
 
 ICMP, ICMPV6 = 1, 58
 
+Hosts: TypeAlias = tuple[IpAddress, IpAddress]
+"""Whom a packet is from and whom it is for."""
+ANYWHERE: Mapping[int, IpAddress] = {4: IPv4Address(0), 6: IPv6Address(0)}
+
 # Our own choices. The kernel takes the lowest number that fits: what is up before what waits, narrow before wide.
 UP, TRAP = 10_000, 20_000
 
@@ -100,29 +106,40 @@ def outbound_sa(child: ChildSa, ends: Endpoints, tags: Tags, lives: Lifetimes) -
     return replace(spec, output_mark=OURS_MARK)
 
 
-def policies(
+def outward(
     ts_local: tuple[TrafficSelector, ...],
     ts_remote: tuple[TrafficSelector, ...],
-    local: IpAddress,
-    remote: IpAddress,
+    path: Hosts,
     mode: IkeMode,
     tags: Tags,
     priority: int,
 ) -> tuple[PolicySpec, ...]:
-    """Policies in all three directions for packets between these selectors, for SAs between these two addresses."""
-    outward = Template(local, remote, tags.reqid, MODES[mode])
-    inward = Template(remote, local, tags.reqid, MODES[mode])
+    """Policies that have packets between these selectors leave by the newest SA between these two addresses."""
+    template = Template(*path, tags.reqid, MODES[mode])
+    return _distinct(
+        _policy(selector, Direction.OUT, template, tags, priority) for selector in _selectors(ts_local, ts_remote)
+    )
+
+
+def inward(
+    ts_local: tuple[TrafficSelector, ...],
+    ts_remote: tuple[TrafficSelector, ...],
+    version: int,
+    mode: IkeMode,
+    tags: Tags,
+    priority: int,
+) -> tuple[PolicySpec, ...]:
+    """Policies that let in what came by an SA with these tags, from wherever it came; its outer IP is of `version`.
+
+    The addresses of an SA say nothing of who had its keys, and so a peer that moves meets the policies that it had.
+    """
+    template = Template(ANYWHERE[version], ANYWHERE[version], tags.reqid, MODES[mode])
     directions = (Direction.IN,) if mode is IkeMode.TRANSPORT else (Direction.IN, Direction.FWD)
-    made: dict[object, PolicySpec] = {}
-    for ours, theirs in _pairs(ts_local, ts_remote):
-        for selector in _kernel_selectors(ours, theirs):
-            out = _policy(selector, Direction.OUT, outward, tags, priority)
-            made[out.key] = out
-            back = _reversed(selector)
-            for direction in directions:
-                policy = _policy(back, direction, inward, tags, priority)
-                made[policy.key] = policy
-    return tuple(made.values())
+    return _distinct(
+        _policy(_reversed(selector), direction, template, tags, priority)
+        for selector in _selectors(ts_local, ts_remote)
+        for direction in directions
+    )
 
 
 def _sa(
@@ -171,6 +188,17 @@ def encap_in(ends: Endpoints) -> UdpEncap | None:
 def encap_out(ends: Endpoints) -> UdpEncap | None:
     """The UDP ports of what we send."""
     return UdpEncap(ends.path.local.port, ends.path.remote.port) if ends.nat else None
+
+
+def _distinct(made: Iterable[PolicySpec]) -> tuple[PolicySpec, ...]:
+    """Selectors may overlap; of policies with the same key the last."""
+    return tuple({policy.key: policy for policy in made}.values())
+
+
+def _selectors(ts_local: tuple[TrafficSelector, ...], ts_remote: tuple[TrafficSelector, ...]) -> Iterator[Selector]:
+    """All that packets which leave between these may match."""
+    for ours, theirs in _pairs(ts_local, ts_remote):
+        yield from _kernel_selectors(ours, theirs)
 
 
 def _pairs(

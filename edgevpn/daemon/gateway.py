@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -189,7 +189,6 @@ class Gateway:
         self._transport.listen(config.gateway.listen)
         try:
             async with asyncio.TaskGroup() as self._group:
-                self._kernel.flush_ours()  # what a predecessor has left that was killed
                 loop.add_reader(self._kernel.fileno(), self._on_kernel_events)
                 self.apply(config)
                 self._group.create_task(self._guard.keep(self.certificates.run, "certificates"))
@@ -246,16 +245,16 @@ class Gateway:
         wanted = {home.name: home for home in homes(config, ipv6=self._has_ipv6())}
         sites = {site_home(site).name: site for site in config.sites}
         kept = (self._homes.keys() & wanted.keys()) - (_dropped(old, config) if old else set())
-        for name in self._homes.keys() - kept:
-            self._remove(name)
+        self._remove(self._homes.keys() - kept)
         self.visitors.apply(config)
         self.speeds.apply(config)
         self._reconfigure()
+        self._make([home for name, home in wanted.items() if name not in kept], anew=old is None)
         for name, home in wanted.items():
             if name in kept:
                 self._renew(home, sites.get(name))
-            else:
-                self._add(home, sites.get(name))
+            elif (site := sites.get(name)) is not None:
+                self._keep(site)
         self._informer.serve(doors(config))
         self._answers.fetcher.expire()
         self.certificates.apply(config)
@@ -304,16 +303,18 @@ class Gateway:
         devices = [visit.device for visit in self.visitors.sessions if visit.device and visit.peer in without_home]
         return tuple(dict.fromkeys((*sites, *devices, *self.visitors.leaving(config))))
 
-    def _add(self, home: Home, site: Site | None) -> None:
+    def _make(self, homes: Collection[Home], *, anew: bool) -> None:
+        """With `anew` there are none yet but what a predecessor has left that was killed."""
         try:
-            self._dataplane.add(home)
+            (self._dataplane.begin if anew else self._dataplane.add)(*homes)
         except KernelError as error:
-            raise StartFailed(f"{home.name}: {error}") from error
-        self._homes[home.name] = home
-        if site is not None:
-            keeper = self._keepers[site.name] = Keeper(site, self, self.surroundings, self._ports)
-            self._tasks[site.name] = self._group.create_task(self._guard.keep(keeper.run, f"site {site.name}"))
-            keeper.start()
+            raise StartFailed(str(error)) from error
+        self._homes |= {home.name: home for home in homes}
+
+    def _keep(self, site: Site) -> None:
+        keeper = self._keepers[site.name] = Keeper(site, self, self.surroundings, self._ports)
+        self._tasks[site.name] = self._group.create_task(self._guard.keep(keeper.run, f"site {site.name}"))
+        keeper.start()
 
     def _renew(self, home: Home, site: Site | None) -> None:
         """What has changed holds for tunnels to come, or at once where it can; those that are up stay up."""
@@ -328,15 +329,17 @@ class Gateway:
             keeper.site = site
             keeper.start()
 
-    def _remove(self, name: str) -> None:
-        home = self._homes.pop(name)
-        if keeper := self._keepers.pop(home.peers[0], None):
-            keeper.down()
-            self._closed.discard(keeper.site.name)
-            self._tasks.pop(keeper.site.name).cancel()
-        for sa in [sa for peer in home.peers for sa in self.sas_of(peer)]:
-            self.feed(Terminate(sa.spi))
-        self._dataplane.remove(home)
+    def _remove(self, names: Collection[str]) -> None:
+        doomed = [self._homes.pop(name) for name in names]
+        for home in doomed:
+            if keeper := self._keepers.pop(home.peers[0], None):
+                keeper.down()
+                self._closed.discard(keeper.site.name)
+                self._tasks.pop(keeper.site.name).cancel()
+            for sa in [sa for peer in home.peers for sa in self.sas_of(peer)]:
+                self.feed(Terminate(sa.spi))
+        if doomed:
+            self._dataplane.remove(*doomed)
 
     def _reconfigure(self) -> None:
         assert self._config is not None

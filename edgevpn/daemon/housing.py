@@ -6,7 +6,8 @@ another source of routes, and nothing else need be told of that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from heapq import heappop, heappush
 from ipaddress import ip_interface
@@ -14,15 +15,27 @@ from ipaddress import ip_interface
 from edgevpn.daemon.homes import Home, Route
 from edgevpn.daemon.reverse_path import ReversePath
 from edgevpn.daemon.routing import TABLES, rules_for, table_for
+from edgevpn.kernel.batch import raise_first
 from edgevpn.kernel.contract import Kernel
-from edgevpn.kernel.errors import NotFound
-from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, RouteSpec, RuleSpec
-from edgevpn.kernel.spec import OURS_IF_ID, IpAddress, IpNetwork
-
-Place = tuple[IpNetwork, int, int]
+from edgevpn.kernel.errors import KernelError, NotFound
+from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, Place, RouteSpec, RuleSpec
+from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp, Update
+from edgevpn.kernel.reconcile import Desired, Found, find, reconcile
+from edgevpn.kernel.spec import OURS_IF_ID, IpAddress
 
 MOST_OUTSIDE = 8
 """Addresses of one peer that are kept in mind, the last that were seen: our own choice."""
+
+
+class HomeRefused(KernelError):  # noqa: N818 - as those that it stands for
+    """The kernel refused something that belongs to a home."""
+
+    def __init__(self, home: str, refusal: KernelError) -> None:
+        super().__init__(refusal.operation, refusal.code, refusal.detail, refusal.cure)
+        self._home = home
+
+    def __str__(self) -> str:
+        return f"{self._home}: {super().__str__()}"
 
 
 class Numbers:
@@ -49,22 +62,57 @@ class Housing:
         self._mtus: dict[str, int] = {}  # the same
         self._lent: dict[str, list[AddressSpec]] = {}
         self._routes: dict[str, dict[Place, RouteSpec]] = {}  # as they were put up, by the names of homes
+        self._places: Counter[Place] = Counter()  # of all these
         self._rules: frozenset[RuleSpec] = frozenset()
         self._outside: dict[str, list[IpAddress]] = {}  # where peers were seen, if a route of theirs leads there
         self._reverse_path = ReversePath(kernel)
         self._free = Numbers(OURS_IF_ID)
 
-    def add(self, home: Home) -> int:
-        """Make an interface and its routes; returns its if_id."""
-        if_id = self._free.take()
-        self._if_ids[home.name] = if_id
-        self._homes |= dict.fromkeys(home.peers, home)
-        self._routes[home.name] = {}
-        self._kernel.add_link(LinkSpec(home.interface, if_id, home.mtu))
-        for address in home.addresses:
-            self._kernel.add_address(AddressSpec(home.interface, address))
-        self._lead(home)
-        return if_id
+    def begin(self, homes: Sequence[Home]) -> None:
+        """Make homes where there were none: what a predecessor has left that fits stays, all else of ours goes.
+
+        So after a crash there is not a moment in which packets to what lies behind leave in clear.
+        """
+        self._take_in(homes)
+        self._build(homes, find(self._kernel))
+
+    def add(self, homes: Sequence[Home]) -> None:
+        """Make more interfaces and their routes."""
+        self._take_in(homes)
+        names = {home.name for home in homes}
+        shared = {place for name in names for place in self._routes[name] if self._places[place] > 1}
+        others = [
+            routes[place]
+            for name, routes in self._routes.items()
+            if name not in names
+            for place in shared & routes.keys()
+        ]
+        self._build(homes, Found(routes=tuple(others), rules=tuple(self._rules)))
+
+    def _take_in(self, homes: Sequence[Home]) -> None:
+        sources = self._own_addresses() if any(home.routes for home in homes) else []
+        for home in homes:
+            self._if_ids[home.name] = self._free.take()
+            self._homes |= dict.fromkeys(home.peers, home)
+            self._routes[home.name] = {spec.place: spec for spec in self._routes_of(home, sources)}
+            self._places.update(list(self._routes[home.name]))
+
+    def _build(self, homes: Sequence[Home], found: Found) -> None:
+        """All that these homes want, in few system calls."""
+        wanted = Desired(
+            links=tuple(map(self._link, homes)),
+            addresses=frozenset(AddressSpec(home.interface, each) for home in homes for each in home.addresses),
+            routes=tuple(spec for home in homes for spec in self._routes[home.name].values()),
+            rules=self.rules,
+        )
+        operations = reconcile(wanted, found).operations
+        fates = self._kernel.apply(operations) if operations else ()
+        for operation, fate in zip(operations, fates, strict=True):
+            if fate is not None and not (isinstance(operation, Delete) and isinstance(fate, NotFound)):
+                raise _told_of(operation, fate, homes)
+        self._rules = wanted.rules
+        for home in homes:
+            self._admit(home)
 
     def renew(self, old: Home, new: Home) -> None:
         """Make of one home the other, under the same name."""
@@ -80,19 +128,22 @@ class Housing:
             self._kernel.add_address(AddressSpec(new.interface, address))
         self._lead(new)
 
-    def remove(self, home: Home) -> int:
-        """Remove all that bears the home's if_id, be it of a child; returns the if_id."""
-        if_id = self._if_ids.pop(home.name)
-        self._kernel.flush_ours(if_id)
-        self._free.give_back(if_id)
-        self._mtus.pop(home.name, None)
-        self._routes.pop(home.name, None)
+    def remove(self, homes: Sequence[Home]) -> frozenset[int]:
+        """Remove interfaces, and with them what is on them; returns their if_ids."""
+        if_ids = frozenset(self._if_ids.pop(home.name) for home in homes)
+        for home in homes:
+            self._mtus.pop(home.name, None)
+            self._places.subtract(list(self._routes.pop(home.name)))
+            for peer in home.peers:
+                self._lent.pop(peer, None)
+                self._outside.pop(peer, None)
+                del self._homes[peer]
+        for if_id in if_ids:
+            self._free.give_back(if_id)
         self._rule()
-        for peer in home.peers:
-            self._lent.pop(peer, None)
-            self._outside.pop(peer, None)
-            del self._homes[peer]
-        return if_id
+        doomed = [Delete(link) for link in self._kernel.list_links() if link.if_id in if_ids]
+        raise_first([fate for fate in self._kernel.apply(doomed) if not isinstance(fate, NotFound)] if doomed else ())
+        return if_ids
 
     def close(self) -> None:
         """Leave what is not ours as it was."""
@@ -147,10 +198,7 @@ class Housing:
     @property
     def links(self) -> dict[str, LinkSpec]:
         """All interfaces, by name."""
-        return {
-            home.interface: LinkSpec(home.interface, self._if_ids[home.name], self._mtus.get(home.name, home.mtu))
-            for home in self._every()
-        }
+        return {home.interface: self._link(home) for home in self._every()}
 
     @property
     def addresses(self) -> frozenset[AddressSpec]:
@@ -170,9 +218,12 @@ class Housing:
 
     def leads(self, place: Place) -> bool:
         """Whether there is to be a route of ours at that place."""
-        return any(place in routes for routes in self._routes.values())
+        return self._places[place] > 0
 
     # --- below ---
+
+    def _link(self, home: Home) -> LinkSpec:
+        return LinkSpec(home.interface, self._if_ids[home.name], self._mtus.get(home.name, home.mtu))
 
     def _every(self) -> Iterable[Home]:
         return {home.name: home for home in self._homes.values()}.values()
@@ -181,18 +232,21 @@ class Housing:
         """Put up a home's routes as they shall be now, and only then take down those that it has no more."""
         wanted = {spec.place: spec for spec in self._routes_of(home, self._own_addresses() if home.routes else [])}
         known = self._routes[home.name]
+        before = dict(known)
         for place, spec in wanted.items():
             if not self.leads(place):
                 self._kernel.add_route(spec)
             elif known.get(place) != spec:  # another, or still another home's
                 self._kernel.replace_route(spec)
+            self._places[place] += place not in known
             known[place] = spec
-        self._rule()
+        self._rule_for(known.values())
         for place in known.keys() - wanted.keys():
             with suppress(NotFound):
                 self._kernel.delete_route(known[place])
             del known[place]
-        self._rule()
+            self._places[place] -= 1
+        self._rule_for(before.values())
         self._admit(home)
 
     def _admit(self, home: Home) -> None:
@@ -205,6 +259,11 @@ class Housing:
 
     def _all_outside(self, home: Home) -> list[IpAddress]:
         return [*home.outside, *(address for peer in home.peers for address in self._outside.get(peer, ()))]
+
+    def _rule_for(self, routes: Iterable[RouteSpec]) -> None:
+        """Routes of the main table, as nearly all are, need no rules."""
+        if any(spec.table in TABLES for spec in routes):
+            self._rule()
 
     def _rule(self) -> None:
         """Have those rules that the routes need, and no others."""
@@ -231,6 +290,20 @@ class Housing:
 
     def _own_addresses(self) -> list[IpAddress]:
         return [each.address.ip for each in self._kernel.list_all_addresses(foreign=True)]
+
+
+def _told_of(operation: Operation, fate: KernelError, homes: Iterable[Home]) -> KernelError:
+    """The refusal with the name of the home that it is about, if it is about one."""
+    match operation:
+        case Add(LinkSpec(name=name)) | SetMtu(LinkState(name=name)) | SetUp(LinkState(name=name)):
+            interface: str | None = name
+        case Add(AddressSpec(interface=name)):
+            interface = name
+        case Add(RouteSpec(interface=where)) | Update(RouteSpec(interface=where)):
+            interface = where
+        case _:
+            return fate
+    return next((HomeRefused(home.name, fate) for home in homes if home.interface == interface), fate)
 
 
 def _source(sources: list[IpAddress], route: Route) -> IpAddress | None:

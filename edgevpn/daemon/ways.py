@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from edgevpn.daemon.homes import Home
 from edgevpn.daemon.keeper import IpAddress, Keeper
@@ -43,6 +43,7 @@ class Ways:
         self._sas_of = sas_of
         self._feed = feed
         self._settling: asyncio.TimerHandle | None = None
+        self._stranded: frozenset[str] = frozenset()  # sites whose IKE SA has lost its address here
 
     def close(self) -> None:
         """Follow nothing any more."""
@@ -75,8 +76,10 @@ class Ways:
         """The kernel has told of these."""
         if any(isinstance(event, AddressChanged | EventsLost) for event in events):
             self._tell_addresses()
-        if self._settling is None and any(map(self._is_foreign_route, events)):
-            self._settling = asyncio.get_running_loop().call_later(ROUTES_SETTLE, self._follow_routes)
+        if any(map(self._is_foreign_route, events)):
+            self._follow_routes(self._stranded)  # what they send is lost until then
+            if self._settling is None:
+                self._settling = asyncio.get_running_loop().call_later(ROUTES_SETTLE, self._settled)
 
     def _is_foreign_route(self, event: Event) -> bool:
         return isinstance(event, RouteChanged) and event.route.interface not in self.inside
@@ -88,13 +91,20 @@ class Ways:
         except KernelError:
             return False
 
-    def _follow_routes(self) -> None:
-        """Packets to peers may leave from another address now: whoever may move does."""
+    def _settled(self) -> None:
         self._settling = None
-        for name in self._sites:
-            for sa in self._sas_of(name):
-                if isinstance(sa, Established) and sa.began and sa.mobility is not None:
-                    self.find(FindPath(sa.spi, name, sa.path, ()))
+        self._follow_routes(self._sites)
+
+    def _follow_routes(self, sites: Iterable[str]) -> None:
+        """Packets to peers may leave from another address now: whoever may move does."""
+        for name in sites:
+            for sa in self._movable(name):
+                self.find(FindPath(sa.spi, name, sa.path, ()))
+
+    def _movable(self, site: str) -> list[Established]:
+        """The IKE SAs of a site that follow our addresses."""
+        sas = [sa for sa in self._sas_of(site) if isinstance(sa, Established)]
+        return [sa for sa in sas if sa.began and sa.mobility is not None]
 
     def _tell_addresses(self) -> None:
         """At which of our addresses peers may reach us: those that are served, and not those inside tunnels."""
@@ -106,7 +116,11 @@ class Ways:
         inside = self.inside
         hosts = _hosts([each for each in every if each.interface not in inside])
         reachable = [host for host in hosts if not (host.is_loopback or host.is_link_local)]
-        self._feed(LocalAddresses(self._transport.served(reachable)))
+        served = self._transport.served(reachable)
+        self._feed(LocalAddresses(served))
+        self._stranded = frozenset(
+            name for name in self._sites if any(sa.path.local.host not in served for sa in self._movable(name))
+        )
 
 
 def _hosts(addresses: Sequence[AddressSpec]) -> list[IpAddress]:

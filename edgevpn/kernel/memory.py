@@ -330,7 +330,7 @@ class MemoryKernel(MemorySystem):
         sas = [key for key, state in self._sas.items() if if_id in (None, state.spec.if_id)]
         allocated = [key for key, spi in self._allocated.items() if if_id in (None, spi.if_id)]
         names = {link.name for link in links}
-        routes = [route for route in self._routes if if_id is None or route.interface in names]
+        routes = [route for route in self._routes.values() if if_id is None or route.interface in names]
         proxies, rules = (self.list_proxies(), self.list_rules()) if if_id is None else ((), ())
         remove(self._policies, policies)
         remove(self._sas, sas)

@@ -26,15 +26,18 @@ class MemoryBase:
     """Methods that can be told to fail, and events that can be polled for."""
 
     def __init__(self) -> None:
-        self._failures: dict[str, deque[KernelError]] = {}
+        self._failures: dict[str, deque[KernelError | None]] = {}
         self._events: list[Event] = []
         self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
-    def fail_next(self, method: str, error: KernelError) -> None:
-        """Make the next call of a method raise, before it does anything; several add up. ValueError: no such method."""
+    def fail_next(self, method: str, error: KernelError, after: int = 0) -> None:
+        """Make the next call of a method raise, before it does anything, or the next after some that pass.
+
+        Several add up. ValueError: no such method.
+        """
         if not hasattr(getattr(self, method, None), "__wrapped__"):
             raise ValueError(f"{method} cannot fail")
-        self._failures.setdefault(method, deque()).append(error)
+        self._failures.setdefault(method, deque()).extend((*[None] * after, error))
 
     def emit(self, event: Event) -> None:
         """Tell an event; as in the real kernel, those that nobody reads in time are lost."""
@@ -61,8 +64,9 @@ def can_fail(method: Callable[Concatenate[SelfT, P], T]) -> Callable[Concatenate
 
     @functools.wraps(method)
     def call(self: SelfT, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        if failures := self._failures.get(method.__name__):
-            raise failures.popleft()
+        failures = self._failures.get(method.__name__)
+        if failures and (failure := failures.popleft()) is not None:
+            raise failure
         return method(self, *args, **kwargs)
 
     return call

@@ -19,6 +19,7 @@ from edgevpn.kernel.network_spec import (
     LinkSpec,
     LinkState,
     Path,
+    Place,
     ProxySpec,
     RouteSpec,
     RuleSpec,
@@ -44,10 +45,12 @@ class MemoryNetwork(MemoryBase):
         self._have = have
         self._links: dict[str, LinkState] = {}
         self._links_made = 0
-        self._addresses: list[AddressSpec] = list(DEFAULT_ADDRESSES)
-        self._routes: list[RouteSpec] = []
-        self._rules: list[RuleSpec] = []
-        self._proxies: list[ProxySpec] = []
+        self._if_ids: set[int] = set()
+        self._addresses = dict.fromkeys(DEFAULT_ADDRESSES)  # in the order in which they came, as all of these
+        self._routes: dict[Place, RouteSpec] = {}
+        self._leading: dict[int, dict[IpNetwork, RouteSpec]] = {}  # those of the main table, by length of prefix
+        self._rules: dict[RuleSpec, None] = {}
+        self._proxies: dict[ProxySpec, None] = {}
         self._paths: dict[IpNetwork, Path] = dict(DEFAULT_PATHS)
         for name, mtu in (("lo", 65536), ("uplink", DEFAULT_MTU)):
             self._keep_link(LinkState(name, self._next_index(), mtu, up=True))
@@ -72,7 +75,7 @@ class MemoryNetwork(MemoryBase):
         what = f"interface {spec.name}"
         if not self._have.xfrm_interface:
             refuse("add", what, errno.EOPNOTSUPP, faults.LINK)
-        if any(spec.name == link.name or spec.if_id == link.if_id for link in self._links.values()):
+        if spec.name in self._links or spec.if_id in self._if_ids:
             refuse("add", what, errno.EEXIST, faults.LINK)
         if spec.underlying is not None:
             self._check_interface("add", what, spec.underlying)
@@ -95,11 +98,12 @@ class MemoryNetwork(MemoryBase):
     @can_fail
     def delete_link(self, name: str) -> None:
         link = self._ours(name)
-        for route in [route for route in self._routes if route.interface == name]:
+        for route in [route for route in self._routes.values() if route.interface == name]:
             self._drop_route(route)
         for spec in [spec for spec in self._addresses if spec.interface == name]:
             self.delete_address(spec)
-        self._proxies = [spec for spec in self._proxies if spec.interface != name]
+        self._proxies = {spec: None for spec in self._proxies if spec.interface != name}
+        self._if_ids.discard(link.if_id)
         del self._links[name]
         self.emit(LinkChanged(link, gone=True))
 
@@ -113,6 +117,9 @@ class MemoryNetwork(MemoryBase):
         return tuple(link for link in self._links.values() if foreign or link.ours)
 
     def _keep_link(self, link: LinkState) -> LinkState:
+        if (before := self._links.get(link.name)) is not None:
+            self._if_ids.discard(before.if_id)
+        self._if_ids.add(link.if_id)
         self._links[link.name] = link
         self.emit(LinkChanged(link))
         return link
@@ -133,7 +140,7 @@ class MemoryNetwork(MemoryBase):
         self._check_interface("add", what, spec.interface)
         if spec in self._addresses:
             refuse("add", what, errno.EEXIST, faults.ADDRESS)
-        self._addresses.append(spec)
+        self._addresses[spec] = None
         self.emit(AddressChanged(spec.interface, spec.address))
 
     @can_fail
@@ -142,7 +149,7 @@ class MemoryNetwork(MemoryBase):
         self._check_interface("delete", what, spec.interface)
         if spec not in self._addresses:
             refuse("delete", what, errno.EADDRNOTAVAIL, faults.ADDRESS)
-        self._addresses.remove(spec)
+        del self._addresses[spec]
         self.emit(AddressChanged(spec.interface, spec.address, gone=True))
 
     @can_fail
@@ -161,7 +168,7 @@ class MemoryNetwork(MemoryBase):
     def add_route(self, spec: RouteSpec) -> None:
         require_ours(spec)
         self._check_route("add", spec)
-        if any(spec.place == route.place for route in self._routes):
+        if spec.place in self._routes:
             refuse("add", spec, errno.EEXIST, faults.ROUTE)
         self._keep_route(spec)
 
@@ -169,7 +176,6 @@ class MemoryNetwork(MemoryBase):
     def replace_route(self, spec: RouteSpec) -> None:
         require_ours(spec)
         self._check_route("update", spec)
-        self._routes = [route for route in self._routes if route.place != spec.place]
         self._keep_route(spec)
 
     def _check_route(self, verb: str, spec: RouteSpec) -> None:
@@ -177,22 +183,26 @@ class MemoryNetwork(MemoryBase):
             self._check_interface(verb, spec, spec.interface)
 
     def _keep_route(self, spec: RouteSpec) -> None:
-        self._routes.append(spec)
+        self._routes[spec.place] = spec
+        if spec.table == MAIN_TABLE:
+            self._leading.setdefault(spec.destination.prefixlen, {})[spec.destination] = spec
         self.emit(RouteChanged(spec))
 
     @can_fail
     def delete_route(self, spec: RouteSpec) -> None:
         require_ours(spec)
-        if spec not in self._routes:
+        if self._routes.get(spec.place) != spec:
             refuse("delete", spec, errno.ESRCH, faults.ROUTE)
         self._drop_route(spec)
 
     @can_fail
     def list_routes(self) -> tuple[RouteSpec, ...]:
-        return tuple(self._routes)
+        return tuple(self._routes.values())
 
     def _drop_route(self, spec: RouteSpec) -> None:
-        self._routes.remove(spec)
+        del self._routes[spec.place]
+        if spec.table == MAIN_TABLE:
+            self._leading[spec.destination.prefixlen].pop(spec.destination, None)
         self.emit(RouteChanged(spec, gone=True))
 
     # Rules
@@ -202,14 +212,14 @@ class MemoryNetwork(MemoryBase):
         require_ours(spec)
         if spec in self._rules:
             refuse("add", spec, errno.EEXIST, faults.RULE)
-        self._rules.append(spec)
+        self._rules[spec] = None
 
     @can_fail
     def delete_rule(self, spec: RuleSpec) -> None:
         require_ours(spec)
         if spec not in self._rules:
             refuse("delete", spec, errno.ENOENT, faults.RULE)
-        self._rules.remove(spec)
+        del self._rules[spec]
         self.emit(RuleRemoved(spec))
 
     @can_fail
@@ -223,14 +233,14 @@ class MemoryNetwork(MemoryBase):
         self._check_interface("add", spec, spec.interface)
         if spec in self._proxies:
             refuse("add", spec, errno.EEXIST, faults.PROXY)
-        self._proxies.append(spec)
+        self._proxies[spec] = None
 
     @can_fail
     def delete_proxy(self, spec: ProxySpec) -> None:
         self._check_interface("delete", spec, spec.interface)
         if spec not in self._proxies:
             refuse("delete", spec, errno.ENOENT, faults.PROXY)
-        self._proxies.remove(spec)
+        del self._proxies[spec]
 
     @can_fail
     def list_proxies(self, *, foreign: bool = False) -> tuple[ProxySpec, ...]:
@@ -240,19 +250,25 @@ class MemoryNetwork(MemoryBase):
 
     @can_fail
     def path_to(self, destination: IpAddress, source: IpAddress | None = None) -> Path:
-        ways = {**self._paths, **dict(self._routed_paths())}
-        networks = [network for network in ways if destination in network]
-        if not networks:
+        ways = {network: path for network, path in self._paths.items() if destination in network}
+        ways |= self._routed_paths(destination)
+        if not ways:
             refuse("find", f"a way to {destination}", errno.ENETUNREACH, faults.PATH)
-        path = ways[max(networks, key=lambda network: network.prefixlen)]
+        path = ways[max(ways, key=lambda network: network.prefixlen)]
         return path if source is None else replace(path, source=source)
 
-    def _routed_paths(self) -> Iterator[tuple[IpNetwork, Path]]:
-        """Where our own routes lead, as far as they and their interfaces' addresses tell a source."""
-        for route in self._routes:
+    def _routed_paths(self, destination: IpAddress) -> Iterator[tuple[IpNetwork, Path]]:
+        """Where our own routes lead that take an address, as far as they and their interfaces' addresses tell a source.
+
+        There may be thousands of them, with few lengths of prefix.
+        """
+        for length in filter(destination.max_prefixlen.__ge__, self._leading):
+            network = ip_network((destination, length), strict=False)
+            route = self._leading[length].get(network)
+            if route is None or route.interface is None:
+                continue
             sources = [spec.address.ip for spec in self._addresses if spec.interface == route.interface]
-            sources = [source for source in sources if source.version == route.destination.version]
+            sources = [source for source in sources if source.version == destination.version]
             source = route.source or next(iter(sources), None)
-            if route.interface is not None and route.table == MAIN_TABLE and source is not None:
-                mtu = self._links[route.interface].mtu
-                yield route.destination, Path(route.interface, source, route.gateway, mtu)
+            if source is not None:
+                yield network, Path(route.interface, source, route.gateway, self._links[route.interface].mtu)

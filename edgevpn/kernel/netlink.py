@@ -9,7 +9,7 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from typing import TypeAlias
@@ -184,8 +184,16 @@ class NetlinkSocket:
         for start in range(0, len(requests), BATCH):
             part = requests[start : start + BATCH]
             first = self._send(part)
-            results += [self._answer(first + number)[0] for number in range(len(part))]
+            results += self._outcomes(range(first, first + len(part)))
         return tuple(results)
+
+    def _outcomes(self, sequences: range) -> list[NetlinkError | None]:
+        """What has become of requests. The kernel tells of each that fails; of successes only the last, which asked."""
+        failed: dict[int, NetlinkError | None] = {}
+        while sequences[-1] not in failed:
+            told = self._receive(sequences)
+            failed |= {message.sequence: refusal(message) for message in told if message.type == NLMSG_ERROR}
+        return [failed.get(sequence) for sequence in sequences]
 
     def dump(self, request: Request) -> tuple[Message, ...]:
         """Everything of a kind; read again where it changed in between. Raises NetlinkError."""
@@ -199,7 +207,7 @@ class NetlinkSocket:
         sequence = self._send((request,), Flag.DUMP)
         found: list[Message] = []
         while True:
-            for message in self._receive(sequence):
+            for message in self._receive((sequence,)):
                 if message.type not in (NLMSG_DONE, NLMSG_ERROR):
                     found.append(message)
                 elif error := refusal(message):
@@ -208,10 +216,11 @@ class NetlinkSocket:
                     return tuple(found)
 
     def _send(self, requests: Sequence[Request], flags: Flag = Flag.ACK) -> int:
-        """Send, and return the first one's sequence number; the others count up from it."""
+        """Send, the last one with these flags; returns the first one's sequence number, the others count up from it."""
         first = self._next_sequence
-        flags |= Flag.REQUEST
-        self._socket.send(b"".join(wanted.octets(flags, first + number) for number, wanted in enumerate(requests)))
+        flags_of = [*[Flag.REQUEST] * (len(requests) - 1), Flag.REQUEST | flags]
+        numbered = enumerate(zip(requests, flags_of, strict=True), first)
+        self._socket.send(b"".join(wanted.octets(each, sequence) for sequence, (wanted, each) in numbered))
         self._next_sequence = (first + len(requests) - 1) % MAX_SEQUENCE + 1
         return first
 
@@ -219,18 +228,18 @@ class NetlinkSocket:
         """The acknowledgement of a request, and what the kernel answered before it."""
         replies: list[Message] = []
         while True:
-            for message in self._receive(sequence):
+            for message in self._receive((sequence,)):
                 if message.type == NLMSG_ERROR:
                     return refusal(message), tuple(replies)
                 replies.append(message)
 
-    def _receive(self, sequence: int) -> Iterator[Message]:
-        """The messages of the next datagram that answer a request; left-overs of failed ones are dropped."""
+    def _receive(self, sequences: Container[int]) -> Iterator[Message]:
+        """The messages of the next datagram that answer these requests; left-overs of failed ones are dropped."""
         try:
             octets = self._socket.recv(RECEIVE_SIZE)
         except OSError as error:  # TimeoutError is one, without a number
             raise NetlinkError(error.errno or errno.ETIMEDOUT) from error
-        return (message for message in messages(octets) if message.sequence == sequence)
+        return (message for message in messages(octets) if message.sequence in sequences)
 
 
 class EventSocket:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import TypeAlias
 
 from edgevpn.kernel import faults
@@ -13,7 +13,7 @@ from edgevpn.kernel.batch import Step, carry_out, raise_first
 from edgevpn.kernel.contract import require_ours
 from edgevpn.kernel.errors import AlreadyExists, KernelError, NotFound, NotSupported
 from edgevpn.kernel.faults import Faults, reading, telling
-from edgevpn.kernel.framework import ifaddrmsg, ifinfmsg, nlmsg, rtmsg
+from edgevpn.kernel.framework import ifaddrmsg, nlmsg, rtmsg
 from edgevpn.kernel.interfaces import interface_index, interface_name
 from edgevpn.kernel.netlink import NETLINK_ROUTE, Flag, NetlinkSocket, Opener, Request, request
 from edgevpn.kernel.network_codec import (
@@ -21,6 +21,7 @@ from edgevpn.kernel.network_codec import (
     RtMsg,
     address_message,
     decoded,
+    family_of,
     in_group,
     link_by_index,
     link_by_name,
@@ -34,10 +35,8 @@ from edgevpn.kernel.network_codec import (
     proxies_message,
     proxy_message,
     read_address,
-    read_link,
     read_path,
     read_proxy,
-    read_route,
     route_message,
     route_scope,
     with_mtu,
@@ -54,6 +53,7 @@ from edgevpn.kernel.network_spec import (
     RuleSpec,
 )
 from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp, Update
+from edgevpn.kernel.route_readings import read_link, read_route
 from edgevpn.kernel.rule_codec import FR_ACT_UNSPEC, RuleMsg, fibmsg, read_rule, rule_message, rules_message
 from edgevpn.kernel.spec import OURS_IF_ID, IpAddress
 
@@ -122,13 +122,13 @@ class Network:
         with telling("read", f"interface {name}", faults.LINK):
             answer = self._route.ask(request(RtMsg.GETLINK, link_by_name(name)))
         with reading(f"interface {name}"):
-            return read_link(decoded(ifinfmsg, answer))
+            return read_link(answer)
 
     def list_links(self, *, foreign: bool = False) -> tuple[LinkState, ...]:
         with telling("list", "interfaces", {}):
             dump = self._route.dump(request(RtMsg.GETLINK, links_message()))
         with reading("interfaces"):
-            states = [read_link(decoded(ifinfmsg, part.octets)) for part in dump]
+            states = [read_link(part.octets) for part in dump]
         return tuple(state for state in states if foreign or state.ours)
 
     # Addresses
@@ -148,13 +148,15 @@ class Network:
             return tuple(read_address(decoded(ifaddrmsg, part.octets)) for part in dump)
 
     def list_all_addresses(self, *, foreign: bool = False) -> tuple[AddressSpec, ...]:
-        names = {link.index: link.name for link in self.list_links(foreign=foreign)}
+        names = {} if foreign else {link.index: link.name for link in self.list_links()}
         with telling("list", "addresses", {}):
             dump = self._route.dump(request(RtMsg.GETADDR, ifaddrmsg()))
         with reading("addresses"):
             messages = [decoded(ifaddrmsg, part.octets) for part in dump]
-            found = [(names.get(message["index"]), read_address(message)) for message in messages]
-        return tuple(AddressSpec(name, address) for name, address in found if name is not None)
+            found = [(message["index"], read_address(message)) for message in messages]
+        if foreign:  # a thousand interfaces of ours have hardly an address between them, so these alone are looked up
+            names = {index: interface_name(index) for index in {index for index, _ in found}}
+        return tuple(AddressSpec(name, address) for index, address in found if (name := names.get(index)))
 
     # Routes
 
@@ -180,9 +182,10 @@ class Network:
         with telling("list", "routes", {}):
             dump = self._route.dump(request(RtMsg.GETROUTE, message))
         with reading("routes"):
-            messages = [decoded(rtmsg, part.octets) for part in dump]
-            routes = [read_route(message) for message in messages if message["family"] == family]
-        return [route for route in routes if route is not None and route.ours]
+            name_of = cache(interface_name)
+            routes = [read_route(part.octets, name_of) for part in dump]
+        ours = [route for route in routes if route is not None and route.ours]
+        return [route for route in ours if family_of(route.destination.network_address) == family]
 
     def flush_routes(self, interface: str | None) -> int:
         """Remove our routes, all or those by one interface; returns how many."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from enum import IntEnum
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import ip_address, ip_interface
 from typing import Any
 
 from edgevpn.kernel.events import AddressChanged, Event, LinkChanged, RouteChanged, RuleRemoved
@@ -22,8 +22,9 @@ from edgevpn.kernel.network_spec import (
     RouteKind,
     RouteSpec,
 )
+from edgevpn.kernel.route_readings import read_news_of_link, read_route
 from edgevpn.kernel.rule_codec import RuleMsg, fibmsg, read_rule
-from edgevpn.kernel.spec import OURS_MARK, IpAddress, IpNetwork
+from edgevpn.kernel.spec import OURS_MARK, IpAddress
 
 AF_BRIDGE = 7
 IFF_UP = 1
@@ -36,8 +37,6 @@ RT_TABLE_UNSPEC, RT_TABLE_LOCAL = 0, 255
 RTM_F_CLONED = 0x200
 
 MAX_SHORT_TABLE = 255  # the highest number that struct rtmsg has room for
-
-ROUTE_KINDS = frozenset(RouteKind)
 
 
 class RtMsg(IntEnum):
@@ -156,26 +155,6 @@ def link_message(spec: LinkSpec) -> nlmsg:
     return message
 
 
-def read_link(message: nlmsg) -> LinkState:
-    """An interface. Raises ValueError for a message that does not name it: news of a wireless driver."""
-    name = message.get_attr("IFLA_IFNAME")
-    if name is None:
-        raise ValueError("an interface without a name")
-    info = message.get_attr("IFLA_LINKINFO")
-    kind = str(info.get_attr("IFLA_INFO_KIND") or "") if info is not None else ""
-    data = info.get_attr("IFLA_INFO_DATA") if kind == "xfrm" else None
-    underlying = (data.get_attr("IFLA_XFRM_LINK") or 0) if data is not None else 0
-    return LinkState(
-        name=name,
-        index=message["index"],
-        mtu=message.get_attr("IFLA_MTU") or 0,
-        up=bool(message["flags"] & IFF_UP),
-        kind=kind,
-        if_id=(data.get_attr("IFLA_XFRM_IF_ID") or 0) if data is not None else 0,
-        underlying=interface_name(underlying) or None,
-    )
-
-
 # Addresses ------------------------------------------------------------------------------------------------------------
 
 
@@ -226,32 +205,6 @@ def route_scope(spec: RouteSpec) -> int:
     """How far the destination is; IPv4 only takes a gateway where that says universe."""
     direct = spec.kind is RouteKind.UNICAST and spec.gateway is None and spec.destination.version == 4
     return RT_SCOPE_LINK if direct else RT_SCOPE_UNIVERSE
-
-
-def read_route(message: nlmsg) -> RouteSpec | None:
-    """A route; None for kinds that we do not deal in: local and broadcast addresses, caches, several next hops."""
-    table = message.get_attr("RTA_TABLE") or message["table"]
-    if message["type"] not in ROUTE_KINDS or table == RT_TABLE_LOCAL or message["flags"] & RTM_F_CLONED:
-        return None
-    kind = RouteKind(message["type"])
-    index = message.get_attr("RTA_OIF") if kind is RouteKind.UNICAST else 0
-    if index is None:
-        return None
-    return RouteSpec(
-        destination=read_destination(message),
-        interface=interface_name(index) or None,
-        gateway=read_optional(message.get_attr("RTA_GATEWAY")),
-        source=read_optional(message.get_attr("RTA_PREFSRC")),
-        kind=kind,
-        table=table,
-        metric=message.get_attr("RTA_PRIORITY") or 0,
-        protocol=message["proto"],
-    )
-
-
-def read_destination(message: nlmsg) -> IpNetwork:
-    anywhere = "0.0.0.0" if message["family"] == socket.AF_INET else "::"  # noqa: S104 - a route, not a listener
-    return ip_network(f"{message.get_attr('RTA_DST') or anywhere}/{message['dst_len']}")
 
 
 def read_optional(text: str | None) -> IpAddress | None:
@@ -315,16 +268,14 @@ def read_event(message: Message) -> Event | None:
     """What a message of `RtGroup` says; None for what does not concern us."""
     match message.type:
         case RtMsg.NEWLINK | RtMsg.DELLINK:
-            body = decoded(ifinfmsg, message.octets)
-            if body["family"] == AF_BRIDGE or body.get_attr("IFLA_WIRELESS") is not None:
-                return None  # ports that come to a bridge and leave it; wireless statistics
-            return LinkChanged(read_link(body), gone=message.type == RtMsg.DELLINK)
+            link = read_news_of_link(message.octets)
+            return None if link is None else LinkChanged(link, gone=message.type == RtMsg.DELLINK)
         case RtMsg.NEWADDR | RtMsg.DELADDR:
             body = decoded(ifaddrmsg, message.octets)
             interface = interface_name(body["index"])
             return AddressChanged(interface, read_address(body), gone=message.type == RtMsg.DELADDR)
         case RtMsg.NEWROUTE | RtMsg.DELROUTE:
-            route = read_route(decoded(rtmsg, message.octets))
+            route = read_route(message.octets)
             return None if route is None else RouteChanged(route, gone=message.type == RtMsg.DELROUTE)
         case RuleMsg.DELRULE:
             rule = read_rule(decoded(fibmsg, message.octets))

@@ -93,6 +93,10 @@ class AddressSpec:
         return f"address {self.address} on {self.interface}"
 
 
+Place: TypeAlias = tuple[IpNetwork, int, int]
+"""Of a route: destination, table, metric."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteSpec:
     """A route. `interface` and `gateway` stay None for the kinds that drop packets; `source` is a hint for sockets."""
@@ -115,8 +119,8 @@ class RouteSpec:
         return self.protocol == OURS_ROUTE_PROTOCOL
 
     @property
-    def place(self) -> tuple[IpNetwork, int, int]:
-        """What two routes cannot have in common: destination, table, metric."""
+    def place(self) -> Place:
+        """What two routes cannot have in common."""
         return self.destination, self.table, self.metric
 
 

@@ -65,11 +65,13 @@ class Plan:
 
 def find(kernel: Kernel) -> Found:
     """Read what is there of ours. Raises KernelError."""
+    links = kernel.list_links()
+    names = {link.name for link in links}
     return Found(
         sas=kernel.list_sas(),
         policies=kernel.list_policies(),
-        links=kernel.list_links(),
-        addresses=kernel.list_all_addresses(),
+        links=links,
+        addresses=tuple(each for each in kernel.list_all_addresses(foreign=True) if each.interface in names),
         routes=kernel.list_routes(),
         rules=kernel.list_rules(),
         proxies=kernel.list_proxies(),

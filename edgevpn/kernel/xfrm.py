@@ -15,6 +15,7 @@ from edgevpn.kernel.contract import require_ours
 from edgevpn.kernel.errors import KernelError, NotFound, NotSupported
 from edgevpn.kernel.events import Acquire, Event, Expire, PolicyRemoved, SaMappingChanged, SaRemoved
 from edgevpn.kernel.faults import Faults, reading, telling
+from edgevpn.kernel.layout import parts_of
 from edgevpn.kernel.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkSocket, Opener, Request, request
 from edgevpn.kernel.operations import Add, Delete, Operation, Update
 from edgevpn.kernel.policy_codec import (
@@ -59,7 +60,7 @@ from edgevpn.kernel.spec import (
     Template,
     UdpEncap,
 )
-from edgevpn.kernel.xfrm_parts import Values, parts_of
+from edgevpn.kernel.xfrm_parts import Values
 from edgevpn.kernel.xfrm_wire import (
     XFRM_POLICY_MAX,
     XfrmGroup,

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, TypeAlias
 
-from edgevpn.kernel.framework import nlmsg
 from edgevpn.kernel.interfaces import interface_index, interface_name
 from edgevpn.kernel.spec import (
     Direction,
@@ -24,14 +23,6 @@ from edgevpn.kernel.xfrm_wire import UDP_ENCAP_ESPINUDP, XFRM_INF, XFRM_OFFLOAD_
 
 Values: TypeAlias = Mapping[str, Any]
 Attributes: TypeAlias = list[tuple[str, Any]]
-
-
-def parts_of(kind: type[nlmsg], octets: bytes) -> tuple[Values, Values]:
-    """A message's fixed part, and its attributes by name, in dictionaries faster than the framework's."""
-    message = kind(octets)
-    message.decode()
-    attributes = {name: dict(value) if isinstance(value, dict) else value for name, value in message["attrs"]}
-    return dict(message), attributes
 
 
 def family(address: IpAddress) -> int:

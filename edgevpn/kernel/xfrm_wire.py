@@ -7,9 +7,10 @@ pyroute2 has none of them; these are written in its terms. Fields of a nested st
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import ClassVar
 
 from edgevpn.kernel.framework import nla, nlmsg
-from edgevpn.kernel.layout import Layout, Structured
+from edgevpn.kernel.layout import Layout, NlaMap, Structured
 
 
 class XfrmMsg(IntEnum):
@@ -270,7 +271,7 @@ REPLAY_STATE_ESN = Layout(
 class xfrm_attributes:  # noqa: N801 - the framework's spelling
     """XFRMA_*, for the messages that carry them."""
 
-    nla_map = (
+    nla_map: ClassVar[NlaMap] = (
         (1, "XFRMA_ALG_AUTH", "algo"),
         (2, "XFRMA_ALG_CRYPT", "algo"),
         (4, "XFRMA_ENCAP", "encap_tmpl"),

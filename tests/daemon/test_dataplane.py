@@ -10,14 +10,15 @@ import pytest
 
 from edgevpn.config.model import Site
 from edgevpn.daemon.dataplane import Dataplane
-from edgevpn.daemon.homes import site_home
+from edgevpn.daemon.homes import Home, site_home
 from edgevpn.daemon.peers import selectors_of
 from edgevpn.ike.contract import Endpoints
 from edgevpn.ike.crypto.keymat import ChildKeys
 from edgevpn.ike.crypto.suite import ChildSuite
 from edgevpn.ike.iana import Encr, Integ
 from edgevpn.ike.state import Address, ChildSa, Path
-from edgevpn.kernel.errors import KernelError
+from edgevpn.kernel.errors import KernelError, NotFound
+from edgevpn.kernel.events import LinkChanged
 from edgevpn.kernel.memory import MemoryKernel
 from edgevpn.kernel.network_spec import AddressSpec, LinkSpec
 from edgevpn.kernel.network_spec import Path as Way
@@ -59,8 +60,15 @@ class World:
 
     @property
     def outward(self) -> list[PolicySpec]:
+        return self._policies(Direction.OUT)
+
+    @property
+    def inward(self) -> list[PolicySpec]:
+        return self._policies(Direction.IN, Direction.FWD)
+
+    def _policies(self, *directions: Direction) -> list[PolicySpec]:
         specs = [state.spec for state in self.kernel.list_policies()]
-        return [spec for spec in specs if spec.direction is Direction.OUT]
+        return [spec for spec in specs if spec.direction in directions]
 
     @property
     def empty(self) -> bool:
@@ -90,6 +98,46 @@ def test_packets_of_our_own_have_an_address_that_the_tunnel_takes() -> None:
     assert route.source == ip_address("10.1.0.1")
 
 
+def branches(count: int) -> list[Home]:
+    tables = {f"b{n}": OFFICE | {"remote": f"b{n}.example", "remote_networks": f"10.9.{n}.0/24"} for n in range(count)}
+    return [site_home(site) for site in config(**tables).sites]
+
+
+def test_many_come_and_go_together(world: World) -> None:
+    world.dataplane.add(*branches(20))
+    assert len(world.kernel.list_links()) == len(world.kernel.list_routes()) == 21
+    assert reconcile(world.dataplane.desired(), find(world.kernel)) == Plan()
+    world.dataplane.remove(*branches(20))
+    assert [link.name for link in world.kernel.list_links()] == ["evpn-office"]
+    assert reconcile(world.dataplane.desired(), find(world.kernel)) == Plan()
+
+
+def test_what_a_predecessor_has_left(world: World) -> None:
+    """It was killed. Interfaces and routes that are wanted are not touched, so nothing leaves in clear meanwhile."""
+    world.install(child(1), ends())
+    world.dataplane.add(*branches(3))
+    world.dataplane.lend("office", [ip_address("10.9.0.7")])
+    links = world.kernel.list_links()
+
+    successor = Dataplane(world.kernel)
+    world.kernel.read_events()
+    successor.begin(site_home(SITE), *branches(2))
+
+    assert reconcile(successor.desired(), find(world.kernel)) == Plan()
+    assert world.kernel.list_links() == links[:-1]
+    assert world.spis == set()
+    changed = {event.link.name for event in world.kernel.read_events() if isinstance(event, LinkChanged)}
+    assert changed == {"evpn-b2"}
+
+
+def test_what_a_predecessor_has_left_is_gone_by_itself(world: World) -> None:
+    """An SA whose time was over between the look and the deed."""
+    world.install(child(1), ends())
+    world.kernel.fail_next("delete_sa", NotFound("delete SA", 3))
+    Dataplane(world.kernel).begin(site_home(SITE))
+    assert len(world.kernel.list_links()) == 1
+
+
 def test_no_routes_unless_wanted() -> None:
     assert World(office(routes=False)).kernel.list_routes() == ()
 
@@ -98,6 +146,7 @@ def test_a_child_comes_and_goes(world: World) -> None:
     one = child(1)
     world.dataplane.install_inbound(one, ends())
     assert (world.spis, world.outward) == ({b"in-1"}, [])
+    assert [policy.direction for policy in world.inward] == [Direction.IN, Direction.FWD]
 
     world.dataplane.install_outbound(one, ends())
     assert world.spis == {b"in-1", b"out1"}
@@ -107,8 +156,9 @@ def test_a_child_comes_and_goes(world: World) -> None:
 
     world.dataplane.remove_outbound(one)
     assert (world.spis, world.outward) == ({b"in-1"}, [])
+    assert len(world.inward) == 2  # for what is under way
     world.dataplane.remove_child(one)
-    assert world.spis == set()
+    assert (world.spis, world.inward) == (set(), [])
     assert world.dataplane.spi_in_of(SaKey(THERE, 0x6F757431)) is None
     assert world.kernel.list_links()
 
@@ -131,6 +181,25 @@ def test_policies_follow_the_newest_and_fall_back(world: World) -> None:
     assert [policy.templates[0].destination for policy in world.outward] == [ELSEWHERE]
     world.dataplane.remove_child(child(2))
     assert [policy.templates[0].destination for policy in world.outward] == [THERE]
+
+
+def test_a_packet_by_the_old_way_is_let_in(world: World) -> None:
+    """Who calls anew from elsewhere may still have packets under way from where it was."""
+    world.install(child(1), ends())
+    before = world.inward
+    world.dataplane.install_inbound(child(2), ends(ELSEWHERE))
+    assert world.inward == before
+    world.dataplane.remove_child(child(1))
+    assert world.inward == before
+
+
+def test_policies_that_do_not_change_are_not_made_again(world: World) -> None:
+    """New keys are no reason to touch what all packets look at."""
+    world.install(child(1), ends())
+    made = {state.index for state in world.kernel.list_policies()}
+    world.install(child(2), ends())
+    world.dataplane.remove_child(child(1))
+    assert {state.index for state in world.kernel.list_policies()} == made
 
 
 def test_a_trap_waits_below() -> None:
@@ -176,9 +245,11 @@ def test_a_site_takes_everything_with_it(world: World) -> None:
 def test_a_child_moves(world: World) -> None:
     """Its SAs and policies have the other address; the SPIs stay, and what comes of the old ones is nobody's."""
     world.install(child(1), ends())
+    inward = world.inward
     world.dataplane.move(child(1), replace(ends(ELSEWHERE), nat=True))
 
     assert world.spis == {b"in-1", b"out1"}
+    assert world.inward == inward  # not even for a moment is nothing let in
     assert {(state.spec.source, state.spec.destination) for state in world.kernel.list_sas()} == {
         (HERE, ELSEWHERE),
         (ELSEWHERE, HERE),
@@ -257,6 +328,16 @@ def test_a_refused_child_leaves_nothing(world: World) -> None:
     assert world.spis == set()
 
 
+@pytest.mark.parametrize("granted", [0, 1, 2])
+def test_a_child_whose_policies_are_refused_leaves_nothing(world: World, granted: int) -> None:
+    """Whichever of them it is: in, forward, out."""
+    world.kernel.fail_next("update_policy", KernelError("update policy", 12), after=granted)
+    with pytest.raises(KernelError):
+        world.install(child(1), ends())
+    world.dataplane.remove_child(child(1))
+    assert (world.spis, world.inward, world.outward) == (set(), [], [])
+
+
 def test_traffic_is_what_the_kernel_counted(world: World) -> None:
     one = child(1)
     assert world.dataplane.traffic(one).heard is None
@@ -301,7 +382,7 @@ def test_a_home_that_cannot_be_made_leaves_nothing(world: World) -> None:
     """A later try finds its place free."""
     branch = config(office=OFFICE, branch=OFFICE | {"remote": "b.example", "remote_networks": "10.3.0.0/24"}).sites[1]
     world.kernel.fail_next("add_route", KernelError("add route", 12))
-    with pytest.raises(KernelError):
+    with pytest.raises(KernelError, match=r"^site branch: cannot add route"):
         world.dataplane.add(site_home(branch))
     assert [link.name for link in world.kernel.list_links()] == ["evpn-office"]
     world.dataplane.add(site_home(branch))

@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevpn.daemon.esp import TRAP, UP, algorithms, child_lifetimes, inbound_sa, outbound_sa, policies, port_masks
+from edgevpn.daemon.esp import (
+    ANYWHERE,
+    TRAP,
+    UP,
+    algorithms,
+    child_lifetimes,
+    inbound_sa,
+    inward,
+    outbound_sa,
+    outward,
+    port_masks,
+)
 from edgevpn.ike.contract import Endpoints
 from edgevpn.ike.crypto.keymat import ChildKeys
 from edgevpn.ike.crypto.suite import ChildSuite
@@ -99,7 +110,8 @@ Selectors = tuple[TrafficSelector, ...]
 
 
 def made(local: Selectors, remote: Selectors, mode: Mode = Mode.TUNNEL, priority: int = UP) -> list[PolicySpec]:
-    return list(policies(local, remote, HERE, THERE, mode, TAGS, priority))
+    out = outward(local, remote, (HERE, THERE), mode, TAGS, priority)
+    return [*out, *inward(local, remote, 4, mode, TAGS, priority)]
 
 
 def test_policies_of_one_pair() -> None:
@@ -110,7 +122,7 @@ def test_policies_of_one_pair() -> None:
     assert into.selector == forward.selector == Selector(ip_network("10.2.0.0/24"), ip_network("10.1.0.0/24"))
     assert [each.direction for each in (out, into, forward)] == [Direction.OUT, Direction.IN, Direction.FWD]
     assert [(t.source, t.destination, t.reqid) for t in out.templates] == [(HERE, THERE, TAGS.reqid)]
-    assert [(t.source, t.destination) for t in into.templates] == [(THERE, HERE)]
+    assert [(t.source, t.destination, t.reqid) for t in into.templates] == [(ANYWHERE[4], ANYWHERE[4], TAGS.reqid)]
     assert all(each.if_id == TAGS.if_id for each in (out, into, forward))
 
 

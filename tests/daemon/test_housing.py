@@ -11,6 +11,7 @@ from edgevpn.daemon.homes import Home, Route, site_home
 from edgevpn.daemon.housing import MOST_OUTSIDE, Housing, Numbers
 from edgevpn.daemon.routing import TABLES, rules_for
 from edgevpn.kernel.errors import AlreadyExists
+from edgevpn.kernel.events import RouteChanged
 from edgevpn.kernel.memory import MemoryKernel
 from edgevpn.kernel.network_spec import MAIN_TABLE, AddressSpec, LinkSpec, Path, RouteSpec
 from edgevpn.kernel.sysctl import Setting
@@ -28,7 +29,7 @@ def kernel() -> MemoryKernel:
 @pytest.fixture
 def housing(kernel: MemoryKernel) -> Housing:
     housing = Housing(kernel)
-    housing.add(OFFICE)
+    housing.add([OFFICE])
     return housing
 
 
@@ -44,7 +45,7 @@ def test_what_is_there_is_what_shall_be(kernel: MemoryKernel, housing: Housing) 
     assert housing.links == {"evpn-office": LinkSpec("evpn-office", housing.if_id(OFFICE))}
     assert housing.routes() == kernel.list_routes()
     assert housing.leads(kernel.list_routes()[0].place)
-    housing.remove(OFFICE)
+    housing.remove([OFFICE])
     assert (housing.links, housing.addresses, housing.routes()) == ({}, frozenset(), ())
 
 
@@ -84,7 +85,7 @@ def test_a_network_goes_from_one_home_to_another(kernel: MemoryKernel, housing: 
     """The new one is told of it before the old one: there is a route all the time."""
     network = replace(OFFICE.routes[0], network=ip_network("10.4.0.0/24"))
     other = Home("site b", ("b",), "evpn-b", {}, routes=(network,))
-    housing.add(other)
+    housing.add([other])
     housing.renew(OFFICE, replace(OFFICE, routes=(*OFFICE.routes, network)))
     housing.renew(other, replace(other, routes=()))
     assert [(str(each.destination), each.interface) for each in kernel.list_routes()] == [
@@ -92,6 +93,20 @@ def test_a_network_goes_from_one_home_to_another(kernel: MemoryKernel, housing: 
         ("10.4.0.0/24", "evpn-office"),
     ]
     assert housing.routes() == kernel.list_routes()
+
+
+def test_a_new_home_takes_a_network_over(kernel: MemoryKernel, housing: Housing) -> None:
+    """Before the old one is told: there is a route all the time, and still one when the new home goes."""
+    other = Home("site b", ("b",), "evpn-b", {}, routes=OFFICE.routes)
+    kernel.read_events()
+    housing.add([other])
+    assert [route.interface for route in kernel.list_routes()] == ["evpn-b"]
+    assert not any(isinstance(event, RouteChanged) and event.gone for event in kernel.read_events())
+    housing.renew(OFFICE, replace(OFFICE, routes=()))
+    assert [route.interface for route in kernel.list_routes()] == ["evpn-b"]
+    assert housing.leads(kernel.list_routes()[0].place)
+    housing.remove([other])
+    assert not housing.leads(RouteSpec(destination=OFFICE.routes[0].network).place)
 
 
 def test_a_place_that_is_taken(kernel: MemoryKernel, housing: Housing) -> None:
@@ -113,7 +128,7 @@ def test_a_route_that_would_swallow_the_tunnel(kernel: MemoryKernel, housing: Ho
     housing.meet("office", [ip_address("203.0.113.1")])
     housing.renew(OFFICE, replace(OFFICE, mtu=1300))
     assert [route.table for route in kernel.list_routes()] == [TABLES[24]]
-    housing.remove(OFFICE)
+    housing.remove([OFFICE])
     assert (kernel.list_rules(), kernel.list_routes(), housing.rules) == ((), (), frozenset())
 
 
@@ -128,7 +143,7 @@ def test_what_comes_from_a_peer_behind_itself_is_let_in(kernel: MemoryKernel, ho
     housing.close()
     assert kernel.read_setting(strict) == 1
 
-    housing.add(Home("site b", ("b",), "evpn-b", {}, routes=(Route(ip_network("0.0.0.0/0")),), callers=True))
+    housing.add([Home("site b", ("b",), "evpn-b", {}, routes=(Route(ip_network("0.0.0.0/0")),), callers=True)])
     assert kernel.read_setting(strict) == 2
 
 
@@ -136,7 +151,7 @@ def test_rules_that_several_need(kernel: MemoryKernel, housing: Housing) -> None
     everything = replace(OFFICE.routes[0], network=ip_network("0.0.0.0/0"))
     other = Home("site b", ("b",), "evpn-b", {}, routes=(replace(everything, network=ip_network("10.4.0.0/24")),))
     housing.renew(OFFICE, replace(OFFICE, routes=(everything,)))
-    housing.add(replace(other, outside=(ip_address("10.4.0.1"),)))
+    housing.add([replace(other, outside=(ip_address("10.4.0.1"),))])
     assert len(kernel.list_rules()) == 4
     housing.renew(replace(OFFICE, routes=(everything,)), OFFICE)
     assert set(kernel.list_rules()) == rules_for(kernel.list_routes())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any, cast
 
@@ -15,19 +16,21 @@ from edgevpn.daemon.keeper import IpAddress, Keeper
 from edgevpn.daemon.transport import Transport
 from edgevpn.daemon.ways import Ways
 from edgevpn.ike.contract import FindPath, Input, LocalAddresses, MovePath
-from edgevpn.ike.state import Address, Path
+from edgevpn.ike.state import Address, Established, Mobility, Path
 from edgevpn.kernel.errors import KernelError
-from edgevpn.kernel.events import EventsLost
+from edgevpn.kernel.events import EventsLost, RouteChanged
 from edgevpn.kernel.memory import MemoryKernel
-from edgevpn.kernel.network_spec import AddressSpec, LinkSpec
+from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, RouteSpec
 from edgevpn.kernel.network_spec import Path as KernelPath
 from edgevpn.kernel.spec import OURS_IF_ID
 from tests.support.configs import config
 from tests.support.ports import free_ports
+from tests.support.states import an_sa
 
 LEFT, RIGHT, ELSEWHERE, LAN = map(ip_address, ("127.0.0.1", "127.0.0.2", "127.0.0.3", "10.2.0.1"))
 UPLINK = ip_address("192.0.2.1")  # what the kernel in memory has from the start, beside loopback and link-local
 SPI = b"12345678"
+ROUTE = RouteChanged(RouteSpec(destination=ip_network("0.0.0.0/0"), interface="eth9"))
 
 
 class World:
@@ -47,7 +50,9 @@ class World:
         self.fed: list[Input] = []
         nobody = cast(Any, None)
         sites = {"right": Keeper(site, nobody, nobody, nobody)}
-        self.ways = Ways(kernel, transport, sites, {"site right": site_home(site)}, lambda peer: (), self.fed.append)
+        homes = {"site right": site_home(site)}
+        self.sas: tuple[Established, ...] = ()
+        self.ways = Ways(kernel, transport, sites, homes, lambda peer: self.sas, self.fed.append)
 
     def find(self, *others: IpAddress) -> list[Input]:
         """Ask for another way from the one between LEFT and RIGHT."""
@@ -113,3 +118,23 @@ async def test_addresses_that_cannot_be_read(caplog: pytest.LogCaptureFixture) -
         world.ways.changed([EventsLost()])
     assert world.fed == []
     assert "addresses_not_read" in caplog.text
+
+
+async def test_who_has_lost_its_address_does_not_wait_for_routes_to_settle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address came before the route that leads to it; who has an address still is given time."""
+    monkeypatch.setattr(ways, "source_for", lambda remote: ELSEWHERE)
+    path = Path(Address(LEFT, 4500), Address(RIGHT, 4500))
+    with serving(ip_address("0.0.0.0")) as world:  # noqa: S104 - what a gateway binds
+        stays = replace(an_sa(), mobility=Mobility(), path=replace(path, local=Address(UPLINK, 4500)))
+        world.sas = (stays,)
+        world.ways.changed([EventsLost()])
+        world.fed.clear()
+        world.ways.changed([ROUTE])
+        assert world.fed == []
+
+        world.sas = (stranded := replace(stays, path=path),)
+        world.ways.changed([EventsLost()])
+        world.fed.clear()
+        world.ways.changed([ROUTE])
+        assert world.fed == [MovePath(stranded.spi, ELSEWHERE, RIGHT)]
+        world.ways.close()

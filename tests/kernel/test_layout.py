@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from edgevpn.kernel.framework import nla, nlmsg
-from edgevpn.kernel.layout import Layout, Structured
+from edgevpn.kernel.layout import Layout, NlaMap, Structured, parts_of
 
 # struct point { __u8 x; __u32 y; };  struct place { struct point at; __u64 when; __u8 kind; };
 POINT = Layout(("x", "B"), ("y", "I"))
@@ -42,7 +42,7 @@ def test_octets_are_missing() -> None:
 
 
 class parts:  # noqa: N801
-    nla_map: ClassVar = ((1, "NAMED", "named"), (2, "NUMBER", "uint32"))
+    nla_map: ClassVar[NlaMap] = ((1, "NAMED", "named"), (2, "NUMBER", "uint32"), (3, "OCTETS", "cdata"))
 
     class named(Structured, nla):  # noqa: N801
         layout = Layout(("length", "H"))
@@ -69,3 +69,30 @@ def test_message_with_attributes() -> None:
     assert (read["x"], read["y"]) == (1, 0)
     assert (read.get_attr("NAMED")["length"], read.get_attr("NAMED")["name"]) == (3, b"abc")
     assert read.get_attr("NUMBER") == 7
+
+
+def test_parts_are_what_the_framework_reads() -> None:
+    """An attribute that is not in the map is left out."""
+    message = placed()
+    message["y"] = 2
+    message["attrs"] = [("NUMBER", 7), ("NAMED", {"length": 0, "name": b""}), ("OCTETS", b"abcde")]
+    message.encode()
+
+    values, attributes = parts_of(placed, bytes(message.data) + struct.pack("=HHI", 8, 9, 1))
+
+    assert values == {"x": 0, "y": 2}
+    assert attributes == {"NUMBER": 7, "NAMED": {"length": 0, "name": b""}, "OCTETS": b"abcde"}
+
+
+@pytest.mark.parametrize("missing", [1, 9])
+def test_parts_are_missing(missing: int) -> None:
+    """Of the number in an attribute, or of the fixed part; an attribute that is not all there is left out."""
+    message = placed()
+    message["attrs"] = [("NUMBER", 7)]
+    message.encode()
+    octets = bytes(message.data)
+    assert parts_of(placed, octets[:-1])[1] == {}
+    with pytest.raises(struct.error):
+        parts_of(placed, octets[: -8 - missing])
+    with pytest.raises(struct.error):
+        parts_of(placed, octets[:-8] + struct.pack("=HHH", 6, 2, 1))

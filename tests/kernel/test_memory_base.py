@@ -46,6 +46,14 @@ def test_calls_fail_as_told(counter: Counter) -> None:
     assert counter.up(by=5) == 5
 
 
+def test_calls_fail_after_some(counter: Counter) -> None:
+    counter.fail_next("up", ERROR, after=1)
+    assert counter.up() == 1
+    with pytest.raises(KernelError):
+        counter.up()
+    assert counter.up() == 2
+
+
 @pytest.mark.parametrize("name", ["down", "sideways", "count"])
 def test_what_cannot_fail(counter: Counter, name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} cannot fail"):

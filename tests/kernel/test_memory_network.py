@@ -92,5 +92,20 @@ def test_routes_that_say_too_little_are_no_paths(kernel: MemoryKernel) -> None:
     assert kernel.path_to(ip_address("10.79.0.1")).interface == "uplink"
 
 
+def test_the_longest_of_our_routes_leads(kernel: MemoryKernel) -> None:
+    """Until it is gone, or leads elsewhere."""
+    for number, name in enumerate(("evpn-a", "evpn-b")):
+        kernel.add_link(replace(LINK, name=name, if_id=IF_ID + number))
+        kernel.add_address(replace(ADDRESS, interface=name))
+    narrow = replace(ROUTE, destination=ip_network("10.78.1.0/24"), interface="evpn-b")
+    kernel.add_route(ROUTE)
+    kernel.add_route(narrow)
+    assert [kernel.path_to(ip_address(f"10.78.{n}.1")).interface for n in (0, 1)] == ["evpn-a", "evpn-b"]
+    kernel.replace_route(replace(narrow, interface="evpn-a"))
+    assert kernel.path_to(ip_address("10.78.1.1")).interface == "evpn-a"
+    kernel.delete_route(ROUTE)
+    assert kernel.path_to(ip_address("10.78.0.1")).interface == "uplink"
+
+
 def test_mtu_of_a_link_that_says_none(kernel: MemoryKernel) -> None:
     assert kernel.add_link(LINK) == LinkState("evpn-a", 3, 1500, True, "xfrm", IF_ID)

@@ -198,16 +198,19 @@ def test_overrun(sock: NetlinkSocket, wire: Wire) -> None:
 
 
 def test_batch(sock: NetlinkSocket, wire: Wire) -> None:
-    """Some system calls for many requests; each has its own fate."""
+    """Some system calls for many requests; each has its own fate: the kernel tells of failures, and of the last."""
     count = 2 * BATCH + 3
-    wire.answer(*(ack(1 + number, errno.EEXIST if number in (0, BATCH) else 0) for number in range(count)))
+    told = {0: errno.EEXIST, BATCH - 1: 0, BATCH: errno.EEXIST, 2 * BATCH - 1: 0, count - 1: 0}
+    wire.answer(*(ack(1 + number, code) for number, code in told.items()))
     fates = sock.batch([ASK] * count)
 
     assert [number for number, fate in enumerate(fates) if fate] == [0, BATCH]
     datagrams = []
     while select.select([wire.far], [], [], 0)[0]:
         datagrams.append(wire.far.recv(1 << 20))
-    assert [len(list(messages(datagram))) for datagram in datagrams] == [BATCH, BATCH, 3]
+    sent = [list(messages(datagram)) for datagram in datagrams]
+    assert [len(part) for part in sent] == [BATCH, BATCH, 3]
+    assert [[bool(each.flags & Flag.ACK) for each in part].index(True) for part in sent] == [BATCH - 1, BATCH - 1, 2]
     assert sock.batch([]) == ()
 
 

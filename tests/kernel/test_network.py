@@ -278,6 +278,14 @@ def test_all_addresses(network: Network, wire: Wire) -> None:
     assert network.list_all_addresses() == (replace(ADDRESS, interface="evpn-a"),)
 
 
+def test_addresses_of_all_interfaces(network: Network, wire: Wire) -> None:
+    """But of one that has gone in between; the other interfaces are not asked about."""
+    gone = address_message(ADDRESS)
+    gone["index"] = 0x7FFF_FFFF
+    wire.answer(told(1, address_message(ADDRESS)), told(1, gone), done(1))
+    assert network.list_all_addresses(foreign=True) == (ADDRESS,)
+
+
 # Routes
 
 

@@ -30,10 +30,8 @@ from edgevpn.kernel.network_codec import (
     proxy_message,
     read_address,
     read_event,
-    read_link,
     read_path,
     read_proxy,
-    read_route,
     route_message,
     route_scope,
     with_mtu,
@@ -62,11 +60,15 @@ def by_ip(command: str, size: int) -> Parts:
     return parts_of_request(sent_by(command), size)
 
 
-def read(message: nlmsg, **header: Any) -> nlmsg:
+def octets_of(message: nlmsg, **header: Any) -> bytes:
     """A message as the kernel would send it: ours, with other values in its fixed part."""
     message.update(header)
     octets = request(RtMsg.NEWLINK, message)
-    return decoded(type(message), octets.octets(octets.flags, 1))
+    return octets.octets(octets.flags, 1)
+
+
+def read(message: nlmsg, **header: Any) -> nlmsg:
+    return decoded(type(message), octets_of(message, **header))
 
 
 # As ip(8) sends it
@@ -129,36 +131,6 @@ def test_route_is_deleted() -> None:
 # There and back
 
 
-LINKS = {
-    "plain": (LinkSpec("evpn-a", IF_ID), 0, None),
-    "with everything": (LinkSpec("evpn-a", IF_ID, mtu=1400, underlying="lo"), 1400, "lo"),
-}
-
-
-@pytest.mark.parametrize(("spec", "mtu", "underlying"), LINKS.values(), ids=LINKS)
-@pytest.mark.parametrize("up", [True, False])
-def test_link_comes_back(spec: LinkSpec, mtu: int, underlying: str | None, up: bool) -> None:
-    state = read_link(read(link_message(spec), index=7, flags=int(up)))
-    assert state == LinkState("evpn-a", 7, mtu, up, "xfrm", IF_ID, underlying)
-
-
-def test_other_links() -> None:
-    """Hardware has no kind; what is inside another kind is not ours to read."""
-    assert read_link(read(link_by_name("eth0"), index=3)) == LinkState("eth0", 3, 0, up=False)
-    veth = link_by_name("veth0")
-    veth["attrs"].append(("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", "veth")]}))
-    assert read_link(read(veth)).kind == "veth"
-    bare = link_by_name("evpn-a")
-    bare["attrs"].append(("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", "xfrm")]}))
-    state = read_link(read(bare))
-    assert (state.kind, state.if_id) == ("xfrm", 0)
-
-
-def test_link_of_no_name() -> None:
-    with pytest.raises(ValueError, match="without a name"):
-        read_link(read(link_by_index(LINK)))
-
-
 def test_link_is_changed_by_index() -> None:
     """Another interface may have got the name by then."""
     for change in (with_mtu(link_by_index(LINK), 1300), made_up(link_by_index(LINK))):
@@ -188,47 +160,6 @@ def test_address_of_a_peer() -> None:
 
     assert told(("IFA_ADDRESS", "10.77.0.2"), ("IFA_LOCAL", "10.77.0.1")) == ip_interface("10.77.0.1/32")
     assert told(("IFA_ADDRESS", "10.77.0.2")) == ip_interface("10.77.0.2/32")
-
-
-BACK = {
-    "an interface": ROUTE,
-    "the default": replace(ROUTE, destination=ip_network("0.0.0.0/0")),
-    "the IPv6 default": RouteSpec(destination=ip_network("::/0"), interface="lo"),
-    "a gateway": replace(ROUTE, gateway=ip_address("10.77.0.9")),
-    "a high table": replace(ROUTE, table=1000),
-    "nowhere": RouteSpec(destination=ip_network("10.79.0.0/16"), kind=RouteKind.BLACKHOLE),
-    "somebody else's": replace(ROUTE, protocol=4),
-}
-
-
-@pytest.mark.parametrize("spec", BACK.values(), ids=BACK)
-def test_route_comes_back(spec: RouteSpec) -> None:
-    assert read_route(read(route_message(spec, route_scope(spec)))) == spec
-
-
-def test_interface_of_a_route_is_gone() -> None:
-    message = route_message(ROUTE, 0)
-    message["attrs"] = [(name, 0x7FFF_FFFF if name == "RTA_OIF" else value) for name, value in message["attrs"]]
-    assert read_route(read(message)) == replace(ROUTE, interface=None)
-
-
-def without_interface(message: nlmsg) -> None:
-    message["attrs"] = [each for each in message["attrs"] if each[0] != "RTA_OIF"]
-
-
-NOT_ROUTES: dict[str, Callable[[nlmsg], None]] = {
-    "our own address": lambda message: message.update(type=2),
-    "the table of our own addresses": lambda message: message.update(table=255),
-    "a cache": lambda message: message.update(flags=0x200),
-    "several next hops": without_interface,
-}
-
-
-@pytest.mark.parametrize("change", NOT_ROUTES.values(), ids=NOT_ROUTES)
-def test_what_is_no_route(change: Callable[[nlmsg], None]) -> None:
-    message = route_message(ROUTE, 0)
-    change(message)
-    assert read_route(read(message)) is None
 
 
 def test_path_to() -> None:

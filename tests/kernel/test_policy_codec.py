@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 
 from edgevpn.kernel.events import Acquire
+from edgevpn.kernel.layout import parts_of
 from edgevpn.kernel.netlink import Request, request
 from edgevpn.kernel.policy_codec import (
     migrate_message,
@@ -34,7 +35,6 @@ from edgevpn.kernel.spec import (
     Template,
     UdpEncap,
 )
-from edgevpn.kernel.xfrm_parts import parts_of
 from edgevpn.kernel.xfrm_wire import (
     USER_TMPL,
     USERPOLICY_ID,

@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 
 from edgevpn.kernel.events import Expire, SaMappingChanged
 from edgevpn.kernel.framework import nlmsg
+from edgevpn.kernel.layout import parts_of
 from edgevpn.kernel.netlink import Request, request
 from edgevpn.kernel.sa_codec import (
     read_expire,
@@ -40,7 +41,6 @@ from edgevpn.kernel.spec import (
     Sequence,
     UdpEncap,
 )
-from edgevpn.kernel.xfrm_parts import parts_of
 from edgevpn.kernel.xfrm_wire import (
     USERSA_ID,
     USERSA_INFO,

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgevpn.kernel.layout import parts_of
 from edgevpn.kernel.netlink import request
 from edgevpn.kernel.sa_codec import read_sa, sa_message
 from edgevpn.kernel.sa_counts import read_counts
 from edgevpn.kernel.spec import Mark, SaCounts, SaKey, SaSpec
-from edgevpn.kernel.xfrm_parts import parts_of
 from edgevpn.kernel.xfrm_wire import XfrmMsg, usersa_info
 from tests.support.kernel import GCM, IF_ID, OUT, sa
 from tests.support.netlink import larval_sa, message

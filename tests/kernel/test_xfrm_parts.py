@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 
 import pytest
 from hypothesis import given
@@ -19,7 +19,6 @@ from edgevpn.kernel.xfrm_parts import (
     family,
     limit_values,
     offload_attributes,
-    parts_of,
     read_address,
     read_encapsulation,
     read_limits,
@@ -29,7 +28,7 @@ from edgevpn.kernel.xfrm_parts import (
     selector_values,
     tag_attributes,
 )
-from edgevpn.kernel.xfrm_wire import LIFETIME_CFG, SELECTOR, usersa_id
+from edgevpn.kernel.xfrm_wire import LIFETIME_CFG, SELECTOR
 from tests.support.kernel import selectors
 
 
@@ -128,20 +127,3 @@ def test_no_offload() -> None:
     with pytest.raises(NetlinkError) as caught:
         offload_attributes(Offload("no-such-thing", Direction.IN))
     assert caught.value.errno == errno.ENODEV
-
-
-def test_parts_of_a_message() -> None:
-    message = usersa_id()
-    message["spi"] = b"spi1"
-    message["attrs"] = [("XFRMA_IF_ID", 7), ("XFRMA_MARK", {"v": 5, "m": 6})]
-    message.encode()
-    info, attributes = parts_of(usersa_id, bytes(message.data))
-    assert info["spi"] == b"spi1"
-    assert attributes["XFRMA_IF_ID"] == 7
-    assert (attributes["XFRMA_MARK"]["v"], attributes["XFRMA_MARK"]["m"]) == (5, 6)
-    assert ip_address(bytes(info["daddr"])) == ip_address("::")
-
-
-def test_parts_are_missing() -> None:
-    with pytest.raises(struct.error):
-        parts_of(usersa_id, bytes(39))

@@ -7,7 +7,6 @@ import select
 import socket
 import struct
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,8 @@ from pathlib import Path
 from tests.lab.network import Node
 
 ETH_P_ALL = 0x0003
-SO_RCVBUFFORCE = 33
+SO_RCVBUFFORCE, SO_TIMESTAMPNS = 33, 35
+TIMESPEC = struct.Struct("=qq")
 BUFFER_OCTETS = 1 << 25
 LINKTYPE_ETHERNET = 1
 ISAKMP, NAT_T = 500, 4500
@@ -79,6 +79,16 @@ class Frame:
                 return str(ip_address(self.octets[26:30]))
             case EtherType.IPV6:
                 return str(ip_address(self.octets[22:38]))
+        return ""
+
+    @property
+    def destination(self) -> str:
+        """Address of the receiver, the same."""
+        match int.from_bytes(self.octets[12:14]):
+            case EtherType.IPV4:
+                return str(ip_address(self.octets[30:34]))
+            case EtherType.IPV6:
+                return str(ip_address(self.octets[38:54]))
         return ""
 
 
@@ -146,6 +156,7 @@ def capturing(node: Node, interface: str) -> Iterator[Capture]:
     stop = threading.Event()
     with node.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL)) as tap:
         tap.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_OCTETS)
+        tap.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         tap.bind((interface, ETH_P_ALL))
         thread = threading.Thread(target=_collect, args=(tap, capture, stop), daemon=True)
         thread.start()
@@ -161,6 +172,8 @@ def _collect(tap: socket.socket, capture: Capture, stop: threading.Event) -> Non
     while True:
         ready = select.select([tap], [], [], 0 if stop.is_set() else 0.05)[0]
         if ready:
-            capture.frames.append(Frame(time.time(), tap.recv(0xFFFF + 14)))
+            octets, told, _, _ = tap.recvmsg(0xFFFF + 14, socket.CMSG_SPACE(TIMESPEC.size))
+            (seconds, nanoseconds), *_ = [TIMESPEC.unpack(data) for _, kind, data in told if kind == SO_TIMESTAMPNS]
+            capture.frames.append(Frame(seconds + nanoseconds / 1e9, octets))
         elif stop.is_set():
             return

@@ -1,6 +1,6 @@
 """Weeks of a tunnel's life in a minute: many new keys, from both sides, some at the same moment; no ping is lost.
 
-Libreswan is left out where both ask at once: version 4.10 trips over it ("EXPECTATION FAILED") and drops all.
+Libreswan is left out where both ask at once: version 4.10 trips over it ("EXPECTATION FAILED"); see README.md.
 """
 
 from collections.abc import Callable

@@ -2,11 +2,16 @@
 
 import pytest
 
+from tests.lab import xfrm
 from tests.lab.conftest import Peers, Tunnels
 from tests.lab.network import Network, Node
 from tests.lab.peers.connection import Connection
 from tests.lab.peers.edgevpn import site_table
-from tests.lab.traffic import ping
+from tests.lab.traffic import ping, pinging
+
+CALLS = 20
+NOT_LET_IN = {"XfrmInNoPols", "XfrmInTmplMismatch", "XfrmInPolBlock"}
+"""What counts packets of an SA that no policy admits."""
 
 
 @pytest.mark.parametrize("role", ["initiator"], indirect=True)
@@ -43,6 +48,22 @@ def test_at_load(tunnels: Tunnels, site: Connection) -> None:
     tunnel.ours.wait_up()
 
     tunnel.assert_carries()
+
+
+@pytest.mark.parametrize("role", ["responder"], indirect=True)
+@pytest.mark.parametrize("peer", ["strongswan", "edgevpn"], indirect=True)
+def test_a_peer_that_sends_at_once(tunnels: Tunnels, site: Connection, host_a: Node, host_b: Node) -> None:
+    """Its first packet is on the way as soon as it has our answer: by then we let in what it sends."""
+    tunnel = tunnels.between(site)
+
+    with pinging(host_b, host_a.lan.v4, interval=0.001):
+        for _ in range(CALLS):
+            tunnel.up()
+            tunnel.theirs.terminate()
+            tunnel.wait_gone()
+
+    refused = xfrm.errors(tunnel.ours.node)
+    assert not refused.keys() & NOT_LET_IN, refused
 
 
 def test_peer_comes_later(

@@ -23,10 +23,14 @@ CHUNK = 1 << 16
 
 @dataclass
 class Echoes:
-    """Echo requests sent and their answers: round-trip time in seconds by sequence number."""
+    """Echo requests sent and their answers: round-trip time in seconds by sequence number.
+
+    `sent_at`: when each was sent, in seconds since the epoch.
+    """
 
     sent: int = 0
     answered: dict[int, float] = field(default_factory=dict)
+    sent_at: list[float] = field(default_factory=list)
 
     @property
     def lost(self) -> int:
@@ -36,6 +40,10 @@ class Echoes:
     def passed(self) -> bool:
         """All were answered."""
         return self.sent > 0 and self.lost == 0
+
+    def lost_at(self) -> list[float]:
+        """When those were sent that have no answer."""
+        return [at for sequence, at in enumerate(self.sent_at) if sequence not in self.answered]
 
     def longest_gap(self) -> int:
         """The most requests in a row without an answer."""
@@ -66,6 +74,7 @@ class Pinger:
         if self.version == 4:  # for IPv6 the kernel fills it in
             head = head[:2] + struct.pack(">H", _checksum(head + self.payload)) + head[4:]
         self.sent_at[sequence] = time.monotonic()
+        self.echoes.sent_at.append(time.time())
         with suppress(OSError):
             self.socket.sendto(head + self.payload, (self.address, 0))
 

@@ -178,10 +178,11 @@ def on_request(sa: Established, request: Request, env: Env) -> Step:
     answers: tuple[Payload, ...] = _cookie2(request)
     if request.notify(NotifyType.NAT_DETECTION_SOURCE_IP) is not None:
         answers = (*detection(_spis(sa), request.path, sa.peer.force_encapsulation), *answers)
+    moves: Effects = ()
     if not sa.began and request.notify(NotifyType.UPDATE_SA_ADDRESSES) is not None:
-        sa, effects = moved(sa, request.path, _nat_after(sa, request), env)
-        sa, news = sa.then(CheckPath()), (*news, *effects)
-    return Step(sa, (*_answering(done.effects, answers), *news))
+        sa, moves = moved(sa, request.path, _nat_after(sa, request), env)
+        sa = sa.then(CheckPath())
+    return Step(sa, (*moves, *_answering(done.effects, answers), *news))  # its packets may overtake our answer's
 
 
 def _fault(sa: Established, request: Request) -> NotifyType | None:

@@ -267,7 +267,7 @@ def test_peer_moves() -> None:
     left = Path(path.remote, path.local)
     request = asks(UPDATE, *detection(SPIS, left), COOKIE2, path=path)
     done = step(home(), request, an_env())
-    assert kinds(done) == [Respond, IkeSaMoved, MoveChild, Call]
+    assert kinds(done) == [IkeSaMoved, MoveChild, Respond, Call]
     assert the(Respond, done).payloads == (*detection(SPIS, path), COOKIE2)
     assert the(MoveChild, done).ends == Endpoints("left", path, nat=False)
     assert types(the(Call, done).payloads) == [NotifyType.COOKIE2]
