@@ -6,7 +6,7 @@ After `subscribe` the daemon sends notifications whose method is "event" and who
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from edgevpn.api.records import (
@@ -36,6 +36,7 @@ from edgevpn.api.records import (
     Version,
     WebSettings,
 )
+from edgevpn.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

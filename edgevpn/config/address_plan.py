@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from edgevpn.config.errors import Findings, Path
 from edgevpn.config.model import Config, Device, Pool
 from edgevpn.config.ranges import Address, AddressRange, Network
+from edgevpn.frozen import dataclass
 
 Realm = tuple[int, str]
 """Addresses that can be compared: those of an IP version, or those below one interface's prefix."""

@@ -6,7 +6,7 @@ Each raises Refused for what cannot be done; what does not fit the rest of the f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from edgevpn.config.edit import add_table, set_value, unset
@@ -14,6 +14,7 @@ from edgevpn.config.errors import Path, Refused, RefusedItems, dotted, shown
 from edgevpn.config.nouns import DEVICE, SITE, Noun, noun_at, setting_at
 from edgevpn.config.source import toml
 from edgevpn.config.values import EXPIRY
+from edgevpn.frozen import dataclass
 
 Keys = Mapping[str, object]
 """Keys with values as TOML has them; None takes a key out."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from edgevpn.config.kinds import Kind, text
 from edgevpn.config.setting import Effect, optional
 from edgevpn.config.values import FILE
+from edgevpn.frozen import dataclass
 
 _VARIABLE = text("the name of an environment variable", r"[A-Za-z_][A-Za-z0-9_]*")
 _LINE: Kind[str] = text("text on one line", r"[^\0-\x1f\x7f]+")

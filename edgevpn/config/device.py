@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from hashlib import sha256
@@ -20,6 +19,7 @@ from edgevpn.config.ranges import Address, Network
 from edgevpn.config.setting import Default, Effect, derived, optional, setting
 from edgevpn.config.tunnel import Unique
 from edgevpn.config.values import EXPIRY, HOST_ADDRESS, IDENTITY, NETWORK, V4, V6, printable
+from edgevpn.frozen import dataclass
 
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = rf"{_LABEL}(\.{_LABEL})*"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from edgevpn.config.errors import MASKED, Path, dotted, shown
 from edgevpn.config.model import Config, Device, Site
 from edgevpn.config.setting import Effect, Setting, settings_of
+from edgevpn.frozen import dataclass
 
 SECRETS = {"credential": Effect.DROP, "password_hash": Effect.LIVE, "totp_secret": Effect.LIVE}
 """Fields that hold secrets, and what a change of them does."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from edgevpn.config.errors import Refused
+from edgevpn.frozen import dataclass
 
 LONGEST = 255
 """Octets. Nobody needs more, and it keeps IKE_AUTH in one datagram."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from edgevpn.config.errors import MOST, Refused, RefusedItems
+from edgevpn.frozen import dataclass
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)

@@ -6,7 +6,7 @@ Times are whole seconds, sizes octets. `reader` builds these records; the rules 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from edgevpn.config.credential import Psk, PskKeys
@@ -20,6 +20,7 @@ from edgevpn.config.setting import Effect, optional, setting
 from edgevpn.config.site import Action, Auth, Child, Childless, Site, Start
 from edgevpn.config.tunnel import INTERFACE_LENGTH, Unique
 from edgevpn.config.values import ADDRESS, IDENTITY, Address
+from edgevpn.frozen import dataclass
 
 __all__ = (
     "INTERFACE_LENGTH",

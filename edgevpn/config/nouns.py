@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 from edgevpn.config.credential import NtHashKeys, PasswordKeys, PskKeys, WebKeys
 from edgevpn.config.errors import Path, Refused, dotted, shown
 from edgevpn.config.model import Child, Crypto, Device, Firewall, Gateway, Head, Pki, Pool, Site, Web
 from edgevpn.config.setting import Setting, settings_of
+from edgevpn.frozen import dataclass
 
 NAME = "*"
 """Stands in a path for whatever name the owner gives."""

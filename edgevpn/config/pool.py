@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address
 from typing import Any
@@ -28,6 +27,7 @@ from edgevpn.config.values import (
     V4_RANGE,
     V6_RANGE,
 )
+from edgevpn.frozen import dataclass
 
 # As between sites, and AES-XCBC, the only sound PRF that Android 11 has.
 IKE_PROPOSALS = [

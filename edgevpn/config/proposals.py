@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 from edgevpn.config.errors import Refused
 from edgevpn.config.keywords import ALGORITHMS, ALIASES, BROKEN, KEYWORDS, PRF_OF_INTEG, Role
+from edgevpn.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from edgevpn.config.errors import Refused
+from edgevpn.frozen import dataclass
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network

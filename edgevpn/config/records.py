@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from edgevpn.config.credential import NtHash, Psk, Secret
@@ -15,6 +14,7 @@ from edgevpn.config.rules import check_child, check_device, check_pool, check_si
 from edgevpn.config.secret import NT_HASH, PASSWORD, PASSWORD_HASH, PSK, TOTP_SECRET, Slot, Sources, credential, one_of
 from edgevpn.config.tables import Table, Values, check_name, filled, read, refuse_missing, subtable
 from edgevpn.config.values import PEER_IDENTITY
+from edgevpn.frozen import dataclass
 
 Single = TypeVar("Single", Gateway, Pki, Crypto, Firewall)
 Made = TypeVar("Made", bound=Psk | Secret | NtHash)

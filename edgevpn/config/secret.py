@@ -7,13 +7,14 @@ import binascii
 import os
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from edgevpn.config import errors
 from edgevpn.config.credential import PASSWORD_HASH_SHAPE, NtHash, Psk, Secret
 from edgevpn.config.errors import MASKED, Findings, Refused
+from edgevpn.frozen import dataclass
 
 LONGEST = 1024
 SHORTEST_SOUND = 16

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from edgevpn.config.credential import Secret
 from edgevpn.config.kinds import DAY, FLAG, MINUTE, choice, duration, integer, many
 from edgevpn.config.setting import Effect, optional, setting, several
 from edgevpn.config.values import FILE, HOST, HOST_ADDRESS, INTERFACE, ORDER, Address, Host, printable
+from edgevpn.frozen import dataclass
 
 YEAR = 365 * DAY
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar
 
 from edgevpn.config.kinds import Kind
+from edgevpn.frozen import dataclass
 
 T = TypeVar("T")
 Default = Callable[[Mapping[str, Any]], object]

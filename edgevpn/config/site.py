@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -39,6 +38,7 @@ from edgevpn.config.values import (
     Ports,
     printable,
 )
+from edgevpn.frozen import dataclass
 
 
 class Start(Enum):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
 import tomli
 
 from edgevpn.config.errors import Path
+from edgevpn.frozen import dataclass
 
 _TOKEN = re.compile(
     r'"""(?:\\.|[^\\])*?"{3,5}'

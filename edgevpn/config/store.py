@@ -9,7 +9,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from edgevpn.config.reader import parse
 from edgevpn.config.source import contents, toml
 from edgevpn.config.stored import parse_stored, store_of
 from edgevpn.files import replace_file
+from edgevpn.frozen import dataclass
 
 VERSIONS = "versions"
 KEPT = 5

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
@@ -17,6 +16,7 @@ from edgevpn.config.proposals import cipher, esp_proposal, ike_proposal
 from edgevpn.config.ranges import Address as Address
 from edgevpn.config.ranges import AddressRange, address_range, network
 from edgevpn.config.ranges import Network as Network
+from edgevpn.frozen import dataclass
 
 T = TypeVar("T")
 

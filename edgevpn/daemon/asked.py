@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from edgevpn.api.records import Asked as Record
 from edgevpn.diagnosis.entry import shown
+from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.names import WORDS, algorithm_name
 from edgevpn.ike.evidence import Asked, Names, OtherMethod, Refusal
 from edgevpn.ike.iana import AuthMethod, ExchangeType, IdType, Ke, NotifyType, ProtocolId, TransformType

@@ -14,7 +14,6 @@ import binascii
 import json
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from edgevpn.daemon.holdings import Files, is_ours
+from edgevpn.frozen import dataclass
 
 MAGIC = b"edgevpn backup 1\n"
 VERSION = 1

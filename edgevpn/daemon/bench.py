@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from edgevpn.daemon.speeds import Impossible, Trial, try_in_process
+from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.dh import generate
 from edgevpn.ike.crypto.signature import KeyKind, PrivateKey, schemes, sign
 from edgevpn.ike.iana import HashAlgorithm, Ke

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, TypeVar
 
 from edgevpn.daemon.asked import LONGEST, Negotiation, Unreadable, read
@@ -14,6 +13,7 @@ from edgevpn.diagnosis.attempts import Stage
 from edgevpn.diagnosis.catalogue import cure, sentence
 from edgevpn.diagnosis.codes import Code
 from edgevpn.diagnosis.entry import shown
+from edgevpn.frozen import dataclass
 
 T = TypeVar("T", Stage, Code)
 

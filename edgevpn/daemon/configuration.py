@@ -11,7 +11,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,6 +27,7 @@ from edgevpn.daemon import plans
 from edgevpn.daemon.holdings import Files, Holdings
 from edgevpn.daemon.logs import note
 from edgevpn.daemon.options import StartFailed
+from edgevpn.frozen import dataclass
 
 LONGEST_WAIT = 3600
 """Seconds that a change may wait to be confirmed."""

@@ -10,11 +10,11 @@ import stat
 import struct
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from edgevpn.api import LONGEST_REQUEST, ErrorCode, RpcError
+from edgevpn.frozen import dataclass
 
 Params = Mapping[str, object]
 Method = Callable[[Params], Awaitable[object]]

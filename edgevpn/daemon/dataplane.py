@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from edgevpn.config.services import Offload
 from edgevpn.daemon.esp import TRAP, UP, encap_in, encap_out, inbound_sa, inward, outbound_sa, outward
@@ -19,6 +19,7 @@ from edgevpn.daemon.mtu import Wrapping, tunnel_mtu
 from edgevpn.daemon.neighbours import Neighbours
 from edgevpn.daemon.offload import BY_CPU, Carrier, Offloader, for_card
 from edgevpn.daemon.peers import Selectors
+from edgevpn.frozen import dataclass
 from edgevpn.ike.contract import Endpoints
 from edgevpn.ike.iana import TsType
 from edgevpn.ike.peer import Mode

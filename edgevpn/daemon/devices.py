@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
 from edgevpn.config.credential import NtHash, Psk, Secret
 from edgevpn.config.model import Config, Device
 from edgevpn.config.pool import Login
+from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 
 MOST_TRIES, TRIES_WITHIN = 10, 60.0

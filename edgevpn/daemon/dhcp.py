@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+
+from edgevpn.frozen import dataclass
 
 # From the RFCs.
 BOOTREQUEST, BOOTREPLY, HARDWARE_SIZE = 1, 2, 16

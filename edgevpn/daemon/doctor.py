@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -25,6 +24,7 @@ from edgevpn.daemon.options import Ports
 from edgevpn.daemon.speeds import Speeds
 from edgevpn.daemon.surroundings import Surroundings
 from edgevpn.diagnosis.entry import Language
+from edgevpn.frozen import dataclass
 from edgevpn.kernel.contract import Features
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.nft import Nft

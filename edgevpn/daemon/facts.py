@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Literal
 
 from edgevpn.config.values import Address
 from edgevpn.daemon.hardware import Hardware
 from edgevpn.diagnosis.entry import Text
+from edgevpn.frozen import dataclass
 from edgevpn.kernel.barriers import Barrier
 from edgevpn.kernel.contract import Features
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from edgevpn.daemon.logs import note
+from edgevpn.frozen import dataclass
 from edgevpn.pki.certificate import next_update
 from edgevpn.pki.errors import PkiError
 from edgevpn.pki.revocation import Crl, read_crl

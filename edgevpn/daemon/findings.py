@@ -6,13 +6,14 @@ Everything here is mapped from codes and records; no text of an error is looked 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from edgevpn.daemon.devices import Refusal as DeviceRefusal
 from edgevpn.daemon.keeper import Hindrance
 from edgevpn.daemon.status import selector_text
 from edgevpn.diagnosis.codes import Code
 from edgevpn.diagnosis.entry import Field, Finding
+from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.names import algorithm_name
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.evidence import (

@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -47,6 +46,7 @@ from edgevpn.daemon.ways import Ways
 from edgevpn.daemon.withdrawing import Withdrawing
 from edgevpn.daemon.witness import Witness
 from edgevpn.diagnosis.attempts import Attempts
+from edgevpn.frozen import dataclass
 from edgevpn.ike.contract import (
     Datagram,
     Effect,

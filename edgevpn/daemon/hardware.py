@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from edgevpn.daemon.ciphers import UNTRIED, Ciphers
 from edgevpn.diagnosis.entry import Text
+from edgevpn.frozen import dataclass
 
 Judgement = tuple[str, Literal["good", "warning", "bad"], Text, Text]
 """What was looked at, how it stands, a sentence, and what helps."""

@@ -11,10 +11,10 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from edgevpn.files import replace_file
+from edgevpn.frozen import dataclass
 
 COMING, UNDO = "restoring", "undo"
 """Folders beside the configuration file."""

@@ -6,7 +6,6 @@ The peers whose children live in a home are named after the site or pool (`peers
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 
 from edgevpn.config.model import Config, Pool, Site, Start
@@ -16,6 +15,7 @@ from edgevpn.config.values import Address, Network
 from edgevpn.daemon.caught import caught
 from edgevpn.daemon.esp import Lifetimes, child_lifetimes, pool_lifetimes
 from edgevpn.daemon.peers import Selectors, pool_peer_names, selectors_of
+from edgevpn.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

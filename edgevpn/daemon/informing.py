@@ -11,7 +11,6 @@ import errno
 import logging
 import socket
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from edgevpn.config.model import Config, Pool
@@ -21,6 +20,7 @@ from edgevpn.daemon.logs import note
 from edgevpn.daemon.peers import router_of
 from edgevpn.daemon.sessions import Visit
 from edgevpn.daemon.transport import from_address
+from edgevpn.frozen import dataclass
 
 LONGEST = 0x1000
 BATCH = 16  # requests read at once, before others have their turn

@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address
@@ -19,6 +18,7 @@ from typing import Protocol, TypeAlias
 from edgevpn.config.model import Action, Site, Start
 from edgevpn.daemon.logs import note
 from edgevpn.daemon.options import Ports
+from edgevpn.frozen import dataclass
 from edgevpn.ike.contract import (
     Ask,
     ChildClosed,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any
@@ -16,6 +15,7 @@ from edgevpn.config.ranges import AddressRange
 from edgevpn.daemon.caught import caught
 from edgevpn.daemon.pool import Exhausted, IpAddress, Lease, Pool, Span
 from edgevpn.daemon.state_file import Content
+from edgevpn.frozen import dataclass
 from edgevpn.ike.peer import Wants
 
 VERSION = 1

@@ -9,8 +9,8 @@ import json
 import logging
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.contract import Level, Report
 
 LONGEST_VALUE = 300

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from edgevpn.api.records import CertificateStatus, PoolStatus, SiteStatus
 from edgevpn.daemon.meter import Meter
 from edgevpn.daemon.tally import BOUNDS, Histogram, Tally
 from edgevpn.daemon.usage import Amount
+from edgevpn.frozen import dataclass
 from edgevpn.ike.contract import Limit
 from edgevpn.ike.errors import Cause
 

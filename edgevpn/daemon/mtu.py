@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.suite import CIPHERS, INTEGRITIES, ChildSuite
 from edgevpn.ike.peer import Mode
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from edgevpn.api.records import CardFound, CipherFound, OffloadReport, SaFound
 from edgevpn.daemon.ciphers import Ciphers, tried_as
 from edgevpn.daemon.dataplane import Traffic
 from edgevpn.daemon.offload import Carrier
+from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.names import suite_name
 from edgevpn.ike.state import ChildSa
 from edgevpn.kernel.contract import Kernel

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from edgevpn.config.model import LogLevel
+from edgevpn.frozen import dataclass
 
 
 class KernelKind(Enum):

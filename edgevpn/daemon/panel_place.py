@@ -6,7 +6,7 @@ Who installs this CA in a browser lets it vouch for the panel, and who connects 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 from edgevpn.config.model import Web
 from edgevpn.config.values import Address
 from edgevpn.daemon.wall import is_private
+from edgevpn.frozen import dataclass
 from edgevpn.kernel.contract import Kernel
 from edgevpn.pki import wishes
 from edgevpn.pki.authority import ServerNames

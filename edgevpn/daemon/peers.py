@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_network
 
 from edgevpn.config import credential
@@ -16,6 +15,7 @@ from edgevpn.config.pool import Login, TunnelMode
 from edgevpn.config.proposals import Proposal
 from edgevpn.config.values import Address, Host, Network, Ports
 from edgevpn.daemon.ciphers import UNTRIED, Ciphers, arranged, without_broken
+from edgevpn.frozen import dataclass
 from edgevpn.ike import peer as ike
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.iana import Encr, Esn, IdType, Integ, Ke, Prf, TransformType

@@ -7,7 +7,7 @@ is taken to be right and is named: keys, passwords, certificates, free addresses
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 from typing import Literal
@@ -22,6 +22,7 @@ from edgevpn.daemon.leases import Leases
 from edgevpn.daemon.peers import Proof, peers
 from edgevpn.diagnosis.codes import Code
 from edgevpn.diagnosis.entry import Finding
+from edgevpn.frozen import dataclass
 from edgevpn.ike.contract import Input
 from edgevpn.ike.errors import AuthenticationFailed, Cause, FailedCpRequired, IkeError, InternalAddressFailure
 from edgevpn.ike.evidence import Asked, Names, OtherMethod, Refusal

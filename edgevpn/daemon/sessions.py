@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from edgevpn.daemon.vouched import Shown
+from edgevpn.frozen import dataclass
 from edgevpn.ike.contract import IkeSaUp
 from edgevpn.ike.peer import IpAddress
 from edgevpn.ike.session import Session as IkeSession

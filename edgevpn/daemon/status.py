@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal
 
@@ -11,6 +10,7 @@ from edgevpn.api import ChildStatus, IkeStatus, SiteStatus
 from edgevpn.config.model import Site
 from edgevpn.daemon.dataplane import Traffic
 from edgevpn.daemon.offload import reason
+from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.names import suite_name
 from edgevpn.ike.state import Address, ChildSa, Established, Nat, Phase
 from edgevpn.ike.wire.selector import ANY_PORTS, ANY_PROTOCOL, TrafficSelector

@@ -8,10 +8,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from edgevpn.daemon.dataplane import Dataplane
 from edgevpn.daemon.logs import note
+from edgevpn.frozen import dataclass
 from edgevpn.ike.contract import ChildExpired, Input
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import KernelError

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date
 from typing import Any
 
 from edgevpn.daemon.state_file import Content
+from edgevpn.frozen import dataclass
 
 VERSION = 1
 """Of the form of what is kept."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from edgevpn.daemon.keyring import Fetch, Keyring
+from edgevpn.frozen import dataclass
 from edgevpn.ike.contract import IkeSaUp
 from edgevpn.pki.errors import PkiError
 from edgevpn.pki.validate import VerifiedKey

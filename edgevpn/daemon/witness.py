@@ -7,7 +7,7 @@ first child. What strangers send is kept as values alone, and only as long as th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from edgevpn.daemon.asked import Answer, Negotiation, called, kept
 from edgevpn.daemon.devices import Refusal as DeviceRefusal
@@ -15,6 +15,7 @@ from edgevpn.daemon.findings import About, finding_of, hindered, identity_text, 
 from edgevpn.daemon.keeper import Hindrance
 from edgevpn.diagnosis.attempts import Attempt, Attempts, Stage
 from edgevpn.diagnosis.entry import Finding
+from edgevpn.frozen import dataclass
 from edgevpn.ike.contract import (
     ChildFailed,
     Datagram,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 
 from edgevpn.diagnosis.entry import Finding
+from edgevpn.frozen import dataclass
 
 KEPT = 200
 KEPT_OF_STRANGERS = 50

@@ -6,12 +6,12 @@ Texts name what they need of a case as `{setting}`; a case brings it as a `Findi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from string import Formatter
 from typing import Literal
 
 from edgevpn.diagnosis.codes import Code
+from edgevpn.frozen import dataclass
 
 LONGEST = 160
 """Characters of a value that stands in a text."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, auto
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.evidence import Asked
 from edgevpn.ike.inbound import Request as Request

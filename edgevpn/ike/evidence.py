@@ -6,8 +6,7 @@ what was `Asked` in all, so that it can be judged again by other peers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from edgevpn.frozen import dataclass
 from edgevpn.ike.iana import AuthMethod, ExchangeType, Ke, NotifyType, ProtocolId, TransformType
 from edgevpn.ike.peer import IpAddress, Offer, Wants
 from edgevpn.ike.wire.payloads import Identification

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.suite import ChildSuite, IkeSuite
 from edgevpn.ike.errors import Cause, NoProposalChosen, TsUnacceptable
 from edgevpn.ike.evidence import Offers, Selectors

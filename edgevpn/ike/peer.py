@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, auto
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.signature import OFFERED_HASHES, KeyKind
 from edgevpn.ike.iana import ConfigAttribute, EapType, HashAlgorithm, IdType
 from edgevpn.ike.wire.payloads import Identification

@@ -23,8 +23,9 @@ A state of the responder holds the request that is to be answered, and is given 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.clients import Client
 from edgevpn.ike.crypto.signature import SignatureScheme
 from edgevpn.ike.errors import Cause

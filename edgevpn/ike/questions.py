@@ -7,8 +7,9 @@ question that names several peers leaves open which of them it is about: the ans
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.signature import SignatureScheme
 from edgevpn.ike.peer import IpAddress, NetworkSettings, Unique, Wants
 from edgevpn.ike.sa import Address

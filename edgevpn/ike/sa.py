@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum, auto
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.keymat import ChildKeys, IkeKeys
 from edgevpn.ike.crypto.suite import ChildSuite, IkeSuite
 from edgevpn.ike.peer import NEVER, IpAddress, Mode

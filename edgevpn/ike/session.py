@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from edgevpn.frozen import dataclass
 from edgevpn.ike.clients import UNKNOWN, Client
 from edgevpn.ike.crypto.signature import SignatureScheme
 from edgevpn.ike.iana import EapType

@@ -6,8 +6,9 @@ state, and what is to be done: effects for the world, and directives that the ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.contract import (
     Ask,
     ChildExpired,

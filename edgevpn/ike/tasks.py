@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.dh import KeyPair
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.iana import Ke

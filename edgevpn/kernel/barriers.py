@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
 
+from edgevpn.frozen import dataclass
 from edgevpn.kernel.nftables import FAMILY, TABLE, Expression, bodies
 
 FAMILIES = {"ip": (4,), "ip6": (6,), "inet": (4, 6)}

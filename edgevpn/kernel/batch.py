@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from edgevpn.frozen import dataclass
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.faults import Faults, kernel_error, telling
 from edgevpn.kernel.netlink import NetlinkError, NetlinkSocket, Request

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import closing
-from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import ip_address
 from typing import TypeAlias
 
+from edgevpn.frozen import dataclass
 from edgevpn.kernel import faults
 from edgevpn.kernel.batch import Step, carry_out, raise_first
 from edgevpn.kernel.errors import NotFound

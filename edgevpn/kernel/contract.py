@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Protocol
 
+from edgevpn.frozen import dataclass
 from edgevpn.kernel.crypto_api import Driver
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.events import Event

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from edgevpn.frozen import dataclass
 
 PROC_CRYPTO = Path("/proc/crypto")
 END = "\n\n"  # of a block

@@ -6,9 +6,9 @@ import errno
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from edgevpn.frozen import dataclass
 from edgevpn.kernel.errors import AlreadyExists, KernelError, NotFound, NotPermitted, NotSupported
 from edgevpn.kernel.framework import DecodeError
 from edgevpn.kernel.netlink import NetlinkError

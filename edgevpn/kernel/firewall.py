@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from edgevpn.frozen import dataclass
 from edgevpn.kernel.network_spec import OURS_LINK_PREFIX
 from edgevpn.kernel.nftables import Chain, Expression, Hook, NamedSet, Rule, Table
 from edgevpn.kernel.spec import IpAddress, IpNetwork

@@ -10,10 +10,11 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum, IntFlag
 from typing import TypeAlias
 
+from edgevpn.frozen import dataclass
 from edgevpn.kernel.framework import nlmsg
 
 # <linux/netlink.h>

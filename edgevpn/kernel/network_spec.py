@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import TypeAlias
 
+from edgevpn.frozen import dataclass
 from edgevpn.kernel.spec import OURS_IF_ID, IpAddress, IpNetwork, Mark
 
 InterfaceAddress: TypeAlias = IPv4Interface | IPv6Interface

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from edgevpn.frozen import dataclass
 
 Expression: TypeAlias = Mapping[str, Any]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from edgevpn.frozen import dataclass
 from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxySpec, RouteSpec, RuleSpec
 from edgevpn.kernel.spec import PolicyKey, PolicySpec, SaKey, SaSpec
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from edgevpn.frozen import dataclass
 from edgevpn.kernel import faults
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.faults import reading, telling

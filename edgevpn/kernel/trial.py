@@ -13,10 +13,10 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 
+from edgevpn.frozen import dataclass
 from edgevpn.kernel.crypto_api import driver_of
 from edgevpn.kernel.errors import KernelError, NotSupported
 from edgevpn.kernel.framework import ifinfmsg, nlmsg

@@ -7,13 +7,14 @@ is valid for everybody else at once. Serial numbers are 159 random bits of crypt
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
+from edgevpn.frozen import dataclass
 from edgevpn.pki import wishes
 from edgevpn.pki.certificate import extension, not_after, subject_of
 from edgevpn.pki.errors import PkiError, Reason

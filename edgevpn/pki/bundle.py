@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain as joined
 from itertools import pairwise
 
@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key, pkcs12
 
+from edgevpn.frozen import dataclass
 from edgevpn.pki.certificate import UNREADABLE, complete, der_of, not_before, pem_of, quietly, read_certificate
 from edgevpn.pki.errors import BundleError, CertificateRefused, Reason, shown
 from edgevpn.pki.keys import PrivateKey, is_private, is_public, pkcs8, public_of, spki

@@ -18,8 +18,9 @@ So that this ends with its cause, the newest time seen goes on by a month an hou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from edgevpn.frozen import dataclass
 
 RELEASED = datetime(2026, 11, 1, tzinfo=UTC)
 """A day before this release was made: no clock that is right shows less."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from edgevpn.frozen import dataclass
 from edgevpn.pki.certificate import extension
 from edgevpn.pki.errors import CertificateRefused, Reason, shown
 from edgevpn.pki.names import canonical, text_of

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from edgevpn.frozen import dataclass
 from edgevpn.pki.authority import ServerNames
 from edgevpn.pki.bundle import Bundle, bundle_of, is_in_order, read_parts
 from edgevpn.pki.certificate import extension, is_self_issued, not_after, subject_of

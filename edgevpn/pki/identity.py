@@ -7,12 +7,12 @@ here (§3.1.2). Wildcards in the configuration choose who is meant (§3.1.10), a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from cryptography import x509
 
+from edgevpn.frozen import dataclass
 from edgevpn.pki.certificate import extension, subject_of
 from edgevpn.pki.dn import canonical_of_der, name_of_text, text_of_der
 from edgevpn.pki.errors import CertificateRefused, Reason, WishRefused, shown

@@ -9,11 +9,11 @@ does a name with the same key: so a circle of CAs ends, while a CA that has sign
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from edgevpn.frozen import dataclass
 from edgevpn.pki.certificate import extension, subject_of
 from edgevpn.pki.errors import CertificateRefused, Reason
 from edgevpn.pki.keys import is_public, spki

@@ -6,12 +6,12 @@ Not used, and so as if they were not there: indirect CRLs, delta CRLs, CRLs for 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
+from edgevpn.frozen import dataclass
 from edgevpn.pki.certificate import UNREADABLE, extension, next_update, quietly, this_update
 from edgevpn.pki.clock import Moment
 from edgevpn.pki.errors import CertificateRefused, Reason, shown

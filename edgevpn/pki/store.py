@@ -14,13 +14,13 @@ Keys of devices are not kept: a device that has lost its key gets a new certific
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from edgevpn.frozen import dataclass
 from edgevpn.pki import files, records
 from edgevpn.pki.authority import Authority
 from edgevpn.pki.bundle import Bundle, bundle_of, read_parts

@@ -11,11 +11,12 @@ inhibitAnyPolicy decide nothing; a certificate that *requires* a policy is refus
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from cryptography import x509
 
+from edgevpn.frozen import dataclass
 from edgevpn.pki import rules
 from edgevpn.pki.certificate import der_of, extension, fingerprint, not_after, read_certificate, subject_of
 from edgevpn.pki.clock import RELEASED, Moment, moment

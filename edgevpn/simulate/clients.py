@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.signature import KeyKind
 from edgevpn.ike.iana import ConfigAttribute, HashAlgorithm
 from edgevpn.ike.peer import Manners

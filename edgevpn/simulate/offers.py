@@ -6,9 +6,9 @@ A list is data and nothing more: what in it is weak or unknown to us stands ther
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import product
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.iana import Encr, Esn, Integ, Ke, Prf, TransformType
 from edgevpn.ike.peer import Offer
 from edgevpn.ike.wire.proposal import Transform

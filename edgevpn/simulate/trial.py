@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
+from edgevpn.frozen import dataclass
 from edgevpn.simulate.clients import SimulatedClient
 from edgevpn.simulate.conversation import Conversation, Tell
 from edgevpn.simulate.user import Typed, Unable

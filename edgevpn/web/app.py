@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from aiohttp import web
 
 from edgevpn.api.records import WebSettings
+from edgevpn.frozen import dataclass
 from edgevpn.web import pages
 from edgevpn.web.audit import Audit
 from edgevpn.web.calls import Calls

@@ -6,8 +6,10 @@ import json
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
+
+from edgevpn.frozen import dataclass
 
 log = logging.getLogger("edgevpn.web")
 

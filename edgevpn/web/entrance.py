@@ -6,12 +6,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
 from edgevpn.api.records import WebSettings
+from edgevpn.frozen import dataclass
 from edgevpn.web import passwords, qr, totp
 from edgevpn.web.answers import Refused, answer
 from edgevpn.web.audit import Audit

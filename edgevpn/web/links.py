@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from hashlib import sha256
 from typing import Any
+
+from edgevpn.frozen import dataclass
 
 TOKEN_SIZE = 16
 LIFE = 900.0

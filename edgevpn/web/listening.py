@@ -10,11 +10,12 @@ import os
 import socket
 import ssl
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from edgevpn.api.records import WebSettings
+from edgevpn.frozen import dataclass
 
 Address = IPv4Address | IPv6Address
 

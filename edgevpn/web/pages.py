@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
 
 from aiohttp import web
+
+from edgevpn.frozen import dataclass
 
 MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",

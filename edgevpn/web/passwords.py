@@ -9,8 +9,9 @@ import hmac
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import scrypt
+
+from edgevpn.frozen import dataclass
 
 SHORTEST, LONGEST = 8, 256
 SALT_SIZE, HASH_SIZE = 16, 32

@@ -5,12 +5,12 @@ what only reads, and in the body of what changes something.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
 from edgevpn.api import METHODS, MethodSpec
+from edgevpn.frozen import dataclass
 from edgevpn.web.answers import answer
 from edgevpn.web.audit import Audit
 from edgevpn.web.calls import Calls

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from hashlib import sha256
+
+from edgevpn.frozen import dataclass
 
 TOKEN_SIZE = 32
 MOST_SESSIONS = 32

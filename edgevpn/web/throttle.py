@@ -7,8 +7,10 @@ gain nothing. An address from which somebody has logged in is not held up by wha
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
+
+from edgevpn.frozen import dataclass
 
 FREE_TRIES = 5
 FIRST_PAUSE = 2.0

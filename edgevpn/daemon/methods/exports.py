@@ -6,7 +6,6 @@ import hmac
 import os
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from edgevpn.api.records import CardField
@@ -21,6 +20,7 @@ from edgevpn.daemon.keyring import server_names
 from edgevpn.daemon.passwords import nt_hash
 from edgevpn.daemon.peers import split_networks
 from edgevpn.daemon.prefixes import is_half
+from edgevpn.frozen import dataclass
 from edgevpn.pki.bundle import Bundle
 from edgevpn.pki.certificate import is_self_issued
 from edgevpn.pki.container import Container, make_password, pkcs12_file

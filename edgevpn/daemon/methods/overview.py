@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from edgevpn import __version__
@@ -26,6 +25,7 @@ from edgevpn.daemon.options import KernelKind
 from edgevpn.daemon.pool_status import pool_status
 from edgevpn.daemon.recent import KEPT, Recent
 from edgevpn.diagnosis.entry import Language
+from edgevpn.frozen import dataclass
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.nft import Nft
 from edgevpn.pki.errors import PkiError

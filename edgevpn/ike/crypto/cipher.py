@@ -7,7 +7,7 @@ SA, to save one or two microseconds for each of its few messages.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from hmac import compare_digest
 from typing import ClassVar, Protocol
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC, CTR, GCM
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.mac import INTEGRITY_MACS, Mac
 from edgevpn.ike.crypto.suite import CIPHERS, INTEGRITIES, IkeSuite
 from edgevpn.ike.errors import Discard

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.x448 import X448PrivateKey, X448P
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.modp import GENERATOR, MODP_GROUPS, ModpGroup, power
 from edgevpn.ike.crypto.suite import PUBLIC_LENGTHS
 from edgevpn.ike.errors import InvalidSyntax

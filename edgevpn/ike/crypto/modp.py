@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from warnings import catch_warnings, simplefilter
 
 from cryptography.utils import CryptographyDeprecationWarning
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.iana import Ke
 
 # [2^3966 pi]: all primes but their first and last 64 bits are digits of pi, and one has the digits of all others.

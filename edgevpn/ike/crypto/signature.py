@@ -8,7 +8,6 @@ The old methods 9 to 11 name curve and hash, and carry r and s side by side; met
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from itertools import product
 
@@ -26,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.errors import AuthenticationFailed, Cause
 from edgevpn.ike.iana import AuthMethod, HashAlgorithm
 

@@ -7,9 +7,9 @@ but weak, and then used only where the owner has named it, or refused and known 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.iana import Encr, Esn, Integ, Ke, Prf, TransformType
 
 TransformId = Encr | Prf | Integ | Ke | Esn

@@ -13,8 +13,9 @@ Its messages are in clear and AUTH covers their octets, so these handlers write 
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.clients import recognise_init
 from edgevpn.ike.contract import (
     Effect,

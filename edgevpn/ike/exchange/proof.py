@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.keymat import psk_auth, signed_octets
 from edgevpn.ike.crypto.signature import (
     EDWARDS_KINDS,

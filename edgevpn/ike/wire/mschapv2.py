@@ -6,11 +6,12 @@ The authenticator's requests and the peer's responses have the same operations b
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from struct import pack
 from typing import Self
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.errors import InvalidSyntax
 from edgevpn.ike.wire.buffer import Reader
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
 from struct import pack
 from typing import ClassVar, Self
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.errors import InvalidSyntax
 from edgevpn.ike.iana import NotifyType, PayloadType, ProtocolId
 from edgevpn.ike.wire.buffer import Reader

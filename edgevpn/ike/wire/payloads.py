@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Address, IPv6Address
 from struct import pack
 from typing import ClassVar, Self
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.errors import InvalidSyntax
 from edgevpn.ike.iana import AuthMethod, CertEncoding, EapCode, EapType, IdType, Ke, PayloadType, ProtocolId
 from edgevpn.ike.wire.buffer import Reader

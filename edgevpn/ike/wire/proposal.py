@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from struct import Struct, pack
 from typing import Self
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.errors import InvalidSyntax
 from edgevpn.ike.iana import Encr, Esn, Integ, Ke, Prf, ProtocolId, TransformAttribute, TransformType
 from edgevpn.ike.wire.buffer import Reader

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import (
     IPv4Address,
@@ -15,6 +14,7 @@ from itertools import islice
 from struct import Struct, pack
 from typing import Self
 
+from edgevpn.frozen import dataclass
 from edgevpn.ike.errors import InvalidSyntax, TsUnacceptable
 from edgevpn.ike.iana import TsType
 from edgevpn.ike.wire.buffer import Reader

@@ -6,9 +6,10 @@ here. Its PKCS #12 is of the old kind: Android before 12 does not read the moder
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from html import escape
 
+from edgevpn.frozen import dataclass
 from edgevpn.pki.certificate import der_of
 from edgevpn.pki.container import Container, pkcs12_file
 from edgevpn.pki.profiles.profile import Artifact, CertificateLogin, Media, PasswordLogin, Profile, PskLogin

@@ -9,12 +9,12 @@ payload of its own, since the one inside a PKCS #12 is not trusted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from edgevpn.frozen import dataclass
 from edgevpn.pki import wishes
 from edgevpn.pki.certificate import der_of
 from edgevpn.pki.container import Container, pkcs12_file

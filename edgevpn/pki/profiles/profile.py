@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from cryptography import x509
 
+from edgevpn.frozen import dataclass
 from edgevpn.pki import wishes
 from edgevpn.pki.bundle import Bundle
 from edgevpn.pki.errors import Reason, WishRefused
