@@ -87,8 +87,9 @@ bench-guest: venv ## in the guest: what goes through tunnels beside those made b
 lab-kernel: ## build the fast guest (User-Mode Linux), once: some minutes
 	tests/lab/install uml
 
-test: LAB_TESTS = $(CORE)
-test: check soak panel-test fast-guest lab ## fast tests, soak, the panel in a browser and the core of the lab, from nothing, on a fresh Debian 12, as root
+test: ## fast tests, soak, the panel in a browser and the core of the lab, from nothing, on a fresh Debian 12, as root
+	$(MAKE) --jobs=2 check fast-guest  # where the guest has to be built, that takes the other CPU
+	$(MAKE) soak panel-test lab LAB_TESTS="$(CORE)"
 
 fast-guest: venv
 	$(PYTHON) -m tests.lab.guest hasten
