@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -69,7 +70,8 @@ def make(sdk: Path, folder: str, *targets: str) -> list[dict[str, str]]:
     """What the packages of a Makefile say; its targets are made."""
     settings = [f"TOPDIR={sdk}", f"OUT={sdk / 'out'}", f"STAGING_DIR_HOSTPKG={sdk / 'host'}"]
     command = ["make", "-s", "-C", str(ROOT / "openwrt" / folder), *settings, *targets]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    alone = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, env=alone)
     assert (ran.returncode, ran.stderr) == (0, "")
     said: list[dict[str, str]] = []
     for key, _, value in (line.partition("=") for line in ran.stdout.splitlines() if not line.startswith("/")):
