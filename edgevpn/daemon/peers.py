@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, ip_network
 
 from edgevpn.config import credential
@@ -53,6 +54,7 @@ UNIQUE = {
 Selectors = tuple[tuple[TrafficSelector, ...], tuple[TrafficSelector, ...]]
 
 ANY_PORTS = Ports()
+KINDS_OF_OFFERS = 64  # our own bound; most have the usual one
 EVERYTHING = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 
 
@@ -275,7 +277,9 @@ def _identification(identity: Identity) -> Identification:
     return Identification(ID_TYPES[identity.kind], identity.data)
 
 
+@lru_cache(KINDS_OF_OFFERS)
 def _offers(proposals: tuple[Proposal, ...]) -> tuple[ike.Offer, ...]:
+    """Peers that are offered the same have the same: the core need not compare what a thousand sites would take."""
     return tuple(ike.Offer(tuple(map(_transform, proposal.keywords))) for proposal in proposals)
 
 

@@ -25,7 +25,8 @@ def agreed(peers: tuple[Peer, ...], remote: IpAddress, asked: tuple[Proposal, ..
     """What any of the peers that may be there takes of these proposals; NoProposalChosen if none does, or none may."""
     if not peers:
         raise NoProposalChosen(f"no peer may come from {remote}", Cause.ADDRESS_UNKNOWN)
-    offers = tuple(dict.fromkeys(offer for peer in peers for offer in peer.offers))
+    kinds = {id(peer.offers): peer.offers for peer in peers}.values()  # equal ones are mostly the same
+    offers = tuple(dict.fromkeys(offer for kind in kinds for offer in kind))
     return choose(offers, asked, ProtocolId.IKE)
 
 
