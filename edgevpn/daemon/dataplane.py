@@ -243,8 +243,8 @@ class Dataplane:
         known = self._children.pop(child.spi_in, None)
         if known is None:
             return
+        self._delete(known.inbound)  # before the policies: what it still lets in would else meet none
         self._have_no_more(child, known.inward)
-        self._delete(known.inbound)
         if self._housing.of(known.ends.peer).proxied:
             self._neighbours.part(_hosts(child))
 

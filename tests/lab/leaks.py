@@ -2,7 +2,7 @@
 
 import base64
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,14 @@ def leaked(octets: bytes, secrets: Secrets) -> list[str]:
     return [name for name, secret in secrets.items() if any(form.lower() in lower for form in _forms(secret))]
 
 
-def leaked_by_files(folder: Path, secrets: Secrets, *, owners: bool = False) -> list[str]:
-    """Files below a folder that hold a secret and that others than their owner may read; all files with `owners`."""
-    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+def leaked_by_files(
+    folder: Path, secrets: Secrets, *, owners: bool = False, without: Collection[Path] = ()
+) -> list[str]:
+    """Files below a folder that hold a secret and that others than their owner may read; all files with `owners`.
+
+    Those in `without` are left out.
+    """
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink() and path not in without)
     read = (path for path in files if owners or stat.S_IMODE(path.stat().st_mode) & 0o077)
     return [f"{path.name}: {name}" for path in read for name in leaked(path.read_bytes(), secrets)]
 

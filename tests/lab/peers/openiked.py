@@ -37,6 +37,8 @@ class OpenIked(Peer):
     On Linux, version 7.2 has neither AEAD nor SHA-256 for ESP, and leaves them out of its proposals without a word.
     """
 
+    logs_secrets = True  # with -v its whole configuration
+
     def __init__(self, node: Node, state: Path, log: Path, connection: Connection) -> None:
         super().__init__(node, Sandbox(node, state, tree("openiked")), state, log)
         self.connection = connection
