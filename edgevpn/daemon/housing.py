@@ -142,7 +142,7 @@ class Housing:
             self._free.give_back(if_id)
         self._rule()
         doomed = [Delete(link) for link in self._kernel.list_links() if link.if_id in if_ids]
-        raise_first([fate for fate in self._kernel.apply(doomed) if not isinstance(fate, NotFound)] if doomed else ())
+        raise_first(self._kernel.apply(doomed) if doomed else (), besides=(NotFound,))
         return if_ids
 
     def close(self) -> None:

@@ -41,8 +41,8 @@ def request_or_error(step: Step) -> Request | NetlinkError:
         return error
 
 
-def raise_first(fates: Sequence[KernelError | None]) -> None:
-    """Raise the first failure of what was carried out, if there is one."""
+def raise_first(fates: Sequence[KernelError | None], *, besides: tuple[type[KernelError], ...] = ()) -> None:
+    """Raise the first failure of what was carried out, if there is one; those of the kinds `besides` are none."""
     for fate in fates:
-        if fate is not None:
+        if fate is not None and not isinstance(fate, besides):
             raise fate

@@ -80,7 +80,7 @@ def forget_connections(pairs: Collection[Pair], opened: Opener) -> int:
         with reading("connections"):
             chosen = [entry for entry in entries if goes_around(flow_of(entry), pairs)]
         fates = carry_out(sock, [forgetting(entry) for entry in chosen])
-    raise_first([fate for fate in fates if not isinstance(fate, NotFound)])  # gone by themselves meanwhile
+    raise_first(fates, besides=(NotFound,))  # gone by themselves meanwhile
     return fates.count(None)
 
 

@@ -265,7 +265,7 @@ class Network:
     def _take_away(self, operations: Sequence[Delete]) -> int:
         """Delete what may be gone by itself meanwhile; returns how much was there."""
         fates = self.change_network(operations)
-        raise_first([fate for fate in fates if not isinstance(fate, NotFound)])
+        raise_first(fates, besides=(NotFound,))
         return fates.count(None)
 
     def _do_network(self, operation: Operation) -> None:

@@ -255,7 +255,7 @@ class Xfrm:
 
     def _delete_all(self, keys: Iterable[SaKey | PolicyKey]) -> int:
         fates = self.change_xfrm([Delete(key) for key in keys])
-        raise_first([fate for fate in fates if not isinstance(fate, NotFound)])  # gone by themselves meanwhile
+        raise_first(fates, besides=(NotFound,))  # gone by themselves meanwhile
         return fates.count(None)
 
     # Sockets

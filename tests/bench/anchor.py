@@ -21,11 +21,12 @@ from edgevpn.pki.bundle import Bundle
 from edgevpn.pki.certificate import pem_of
 from edgevpn.pki.keys import pkcs8
 from tests.bench.callers import Login
-from tests.bench.served import LAPTOP, POOL, SERVER, Papers, Served, cpu, resident, served
+from tests.bench.served import LAPTOP, POOL, SERVER, Papers, Served, cpu, served
 from tests.lab.network import Node
 from tests.lab.peers.connection import Auth, Certificate, Connection, Psk
 from tests.lab.peers.peer import tree
 from tests.lab.peers.strongswan import StrongSwan
+from tests.support.memory import resident
 from tests.support.visitors import PSK
 
 PLUGIN = tree("strongswan") / "usr/lib/ipsec/plugins/libstrongswan-load-tester.so"
@@ -99,7 +100,7 @@ class Charon(StrongSwan):
     def resident(self) -> float:
         """What it has in memory, in MiB."""
         assert self.process is not None
-        return resident(self.process)
+        return resident(self.process.pid)
 
 
 class Caller(Charon):

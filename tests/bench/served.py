@@ -26,6 +26,7 @@ from edgevpn.pki.office import Office
 from edgevpn.pki.store import Store
 from tests.lab.namespace import Inhabited
 from tests.support.configs import Table
+from tests.support.memory import resident
 from tests.support.ports import free_ports
 from tests.support.visitors import PSK, gateway
 
@@ -59,7 +60,7 @@ class Served:
 
     def resident(self) -> float:
         """What it has in memory, in MiB."""
-        return resident(self.process)
+        return resident(self.process.pid)
 
     def client(self) -> Client:
         return Client(self.socket)
@@ -77,12 +78,6 @@ class Papers:
 def cpu(process: subprocess.Popen[bytes]) -> float:
     """Seconds of CPU that a process has used, in the kernel and outside, by all its threads, those that ended too."""
     return time.clock_gettime(~process.pid << 3 | CPUCLOCK_SCHED)
-
-
-def resident(process: subprocess.Popen[bytes]) -> float:
-    """What a process has in memory, in MiB."""
-    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1]) / 1024
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def flooding(besieged: Besieged, internet: Node, results: Path, *words: str) -> 
 
 def siege(besieged: Besieged, network: Network, results: Path, *words: str) -> None:
     """While it lasts, the tunnel gets new keys and the phone gets in; no ping is lost."""
-    tunnel, before = besieged.tunnel, resident(besieged.gateway)
+    tunnel, before = besieged.tunnel, besieged.gateway.memory
     flood = flooding(besieged, network["internet"], results, *words)
     with pinging(network["host_a"], network["host_b"].lan.v4, wait=5.0) as echoes, flood:
         old = tunnel.sas()
@@ -89,8 +89,8 @@ def siege(besieged: Besieged, network: Network, results: Path, *words: str) -> N
         tunnel.wait_new_keys(old)
         come_in(besieged.phone, besieged.gateway)
         assert ping(network["phone"], network["host_a"].lan.v4, wait=5.0).passed
-        during = resident(besieged.gateway)
-    grown = resident(besieged.gateway) - before
+        during = besieged.gateway.memory
+    grown = besieged.gateway.memory - before
     tell(besieged, results, echoes, {"grown_mb": during - before, "grown_after_mb": grown})
     assert echoes.lost == 0, f"{echoes.lost} of {echoes.sent}; {tunnel.losses()}"
     assert during - before < MEMORY
@@ -136,13 +136,6 @@ def test_cookies(besieged: Besieged, network: Network, results: Path) -> None:
     """A thousand who are really there, show cookies, and never come back."""
     siege(besieged, network, results, "cookies", "--rate", str(CALLERS))
     assert "shed limit=half-open" in besieged.gateway.log()
-
-
-def resident(gateway: EdgeVpn) -> float:
-    """What a gateway has in memory, in MiB."""
-    assert gateway.process is not None
-    lines = Path(f"/proc/{gateway.process.pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1]) / 1024
 
 
 def tell(besieged: Besieged, results: Path, echoes: Echoes, figures: dict[str, float]) -> None:

@@ -6,24 +6,21 @@ for longer.
 
 import json
 import os
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from ipaddress import IPv4Network
-from itertools import cycle, product
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from tests.lab import xfrm
 from tests.lab.conftest import Peers
-from tests.lab.network import Network, Node
+from tests.lab.network import Network
 from tests.lab.peers.connection import Connection, Psk
 from tests.lab.peers.edgevpn import EdgeVpn, site_table
 from tests.lab.peers.peer import eventually
-from tests.lab.traffic import Echoes, Pinger
+from tests.lab.traffic import Echoes, pinging
 
 MINUTES = float(os.environ.get("EDGEVPN_SOAK_MINUTES", "0.75"))
 TUNNELS = 50
@@ -68,7 +65,9 @@ def daemons(network: Network, peers: Peers, site: Connection) -> tuple[EdgeVpn, 
 def test_soak(daemons: tuple[EdgeVpn, EdgeVpn], network: Network, results: Path) -> None:
     rounds = max(2, round(MINUTES * 60 / EVERY))
     warm, wishes = min(WARM_UP, rounds // 2), list(product(("child", "ike"), daemons))
-    with pinging_by_turns(network["host_a"], [str(THERE[number]) for number in range(TUNNELS)]) as echoes:
+    with pinging(
+        network["host_a"], *(str(THERE[number]) for number in range(TUNNELS)), interval=PAUSE, wait=5.0
+    ) as echoes:
         begun, before = time.monotonic(), list[Held]()
         for turn in range(rounds * TUNNELS):
             time.sleep(max(0.0, begun + turn * EVERY / TUNNELS - time.monotonic()))
@@ -111,35 +110,12 @@ def tunnel(site: Connection, number: int) -> Connection:
     )
 
 
-@contextmanager
-def pinging_by_turns(host: Node, addresses: list[str]) -> Iterator[Echoes]:
-    """Ping one after the other, all through the block; the counts are final when it has ended."""
-    pinger, stop = Pinger(host, addresses[0]), threading.Event()
-
-    def keep_sending() -> None:
-        for pinger.address in cycle(addresses):
-            if stop.is_set():
-                return
-            pinger.send()
-            pinger.collect(until := time.monotonic() + PAUSE)
-            stop.wait(max(0.0, until - time.monotonic()))
-
-    thread = threading.Thread(target=keep_sending, daemon=True)
-    thread.start()
-    try:
-        yield pinger.echoes
-    finally:
-        stop.set()
-        thread.join()
-        pinger.finish(5.0)
-
-
 def held(daemon: EdgeVpn) -> Held:
     assert daemon.process is not None
     process = Path(f"/proc/{daemon.process.pid}")
     status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
     return Held(
-        memory=int(status["VmRSS"].split()[0]) / 1024,
+        memory=daemon.memory,
         files=len(list((process / "fd").iterdir())),
         threads=int(status["Threads"]),
         sas=len(xfrm.states(daemon.node)),

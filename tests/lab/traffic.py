@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from itertools import count as counter
+from itertools import cycle
 from random import Random
 
 from tests.lab.namespace import Namespace
@@ -121,13 +122,15 @@ def ping(
 
 
 @contextmanager
-def pinging(namespace: Namespace, address: str, *, interval: float = 0.02, wait: float = 2.0) -> Iterator[Echoes]:
-    """Ping all through the block; the counts are final when it has ended."""
-    pinger = Pinger(namespace, address)
+def pinging(namespace: Namespace, *addresses: str, interval: float = 0.02, wait: float = 2.0) -> Iterator[Echoes]:
+    """Ping all through the block, one address after the other; the counts are final when it has ended."""
+    pinger = Pinger(namespace, addresses[0])
     stop = threading.Event()
 
     def keep_sending() -> None:
-        while not stop.is_set():
+        for pinger.address in cycle(addresses):
+            if stop.is_set():
+                return
             due = time.monotonic() + interval
             pinger.send()
             pinger.collect(due)

@@ -15,6 +15,7 @@ from openwrt.builder.__main__ import STORE, lay_out
 from openwrt.builder.packages import everything
 from tests.openwrt import feed
 from tests.openwrt.conftest import EPOCH
+from tests.support.memory import resident
 from tests.support.ports import free_ports
 
 IDLE = """
@@ -52,12 +53,6 @@ def measure(command: list[str], folder: Path) -> None:
                 print(f"{start} start: daemon {resident(running.pid):5.1f} MB, panel {resident(panel.pid):5.1f} MB")
                 panel.terminate()
             running.terminate()
-
-
-def resident(pid: int) -> float:
-    """What a process has in memory, in MB."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1]) / 1024
 
 
 if __name__ == "__main__":

@@ -19,17 +19,12 @@ from playwright.sync_api import sync_playwright
 from tests.panel.conftest import CHROMIUM, FLAGS
 from tests.panel.looking import person
 from tests.panel.places import Staged, staged
+from tests.support.memory import resident
 from tests.support.panel import PASSWORD
 from tests.support.stand_in import device, session
 
 STREAMS = 50
 ROUNDS = 10
-
-
-def resident(pid: int) -> float:
-    """What the process has in memory, in MB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmRSS:")).split()[1]) / 1024
 
 
 def main() -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Request, expect
 
-from tests.panel.benchmark import STREAMS, logged_in, resident
+from tests.panel.benchmark import STREAMS, logged_in
 from tests.panel.looking import person
 from tests.panel.places import Staged, staged
 from tests.panel.test_screens import PLACES
+from tests.support.memory import resident
 from tests.support.stand_in import attempt
 
 MOST_MEMORY = 45

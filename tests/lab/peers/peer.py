@@ -12,6 +12,7 @@ from typing import ClassVar, Self
 from tests.lab.guest import CACHE
 from tests.lab.namespace import Inhabited
 from tests.lab.network import Node
+from tests.support.memory import resident
 
 START_LIMIT, STOP_LIMIT = 120.0, 30.0  # seconds; an emulated machine on a busy one is slow
 POLL = 0.02
@@ -60,6 +61,12 @@ class Daemon(ABC):
     @abstractmethod
     def is_ready(self) -> bool:
         """Whether the daemon answers its control channel."""
+
+    @property
+    def memory(self) -> float:
+        """What its process has in memory, in MiB."""
+        assert self.process is not None
+        return resident(self.process.pid)
 
     def start(self) -> Self:
         """Start the daemon and wait until it answers."""
