@@ -243,8 +243,10 @@ class Dataplane:
         known = self._children.pop(child.spi_in, None)
         if known is None:
             return
-        self._delete(known.inbound)  # before the policies: what it still lets in would else meet none
-        self._have_no_more(child, known.inward)
+        try:
+            self._delete(known.inbound)  # before the policies: what it still lets in would else meet none
+        finally:
+            self._have_no_more(child, known.inward)
         if self._housing.of(known.ends.peer).proxied:
             self._neighbours.part(_hosts(child))
 
@@ -373,7 +375,7 @@ class Dataplane:
         changed = {key: policy for key, policy in wanted.items() if policy != before[key]}
         operations = [Delete(key) if policy is None else Update(policy) for key, policy in changed.items()]
         fates = self._kernel.apply(operations) if operations else ()
-        raise_first([fate for fate in fates if not isinstance(fate, NotFound)])
+        raise_first(fates, besides=(NotFound,))
 
     def _delete(self, key: SaKey) -> None:
         self._spis_in.pop(key, None)
