@@ -21,7 +21,7 @@ from edgevpn.client import (
     socket_path,
     unreachable,
 )
-from edgevpn.daemon.control import ControlServer, Limits, Method, Params, listen
+from edgevpn.daemon.control.server import ControlServer, Limits, Method, Params, listen
 from tests.support.daemon import Faults, answering, control_server, everybody, refusing
 from tests.support.shapes import misfits
 from tests.support.statuses import OFFICE, STATUS

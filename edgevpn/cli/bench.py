@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edgevpn.cli.output import GOOD, as_json, table, warn
 
 if TYPE_CHECKING:
-    from edgevpn.daemon.bench import Findings
+    from edgevpn.daemon.ciphers.bench import Findings
 
 CIPHERS = ("CIPHER", "SELF-TEST", "MBIT/S", "PACKETS/S", "DRIVER")
 RATES = ("WHAT", "OF", "A SECOND")
@@ -18,7 +18,7 @@ RATES = ("WHAT", "OF", "A SECOND")
 
 def bench(options: argparse.Namespace) -> int:
     """Ciphers in the kernel, key exchanges and signatures, as tables or as JSON."""
-    from edgevpn.daemon.bench import measure
+    from edgevpn.daemon.ciphers.bench import measure
 
     found = asyncio.run(measure())
     if options.json:

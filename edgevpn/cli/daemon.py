@@ -18,7 +18,7 @@ from edgevpn.cli.status import moment, status_text
 from edgevpn.client import Client, socket_path
 
 if TYPE_CHECKING:
-    from edgevpn.daemon.options import RunOptions
+    from edgevpn.daemon.base.options import RunOptions
 
 Run = Callable[["RunOptions"], int]
 
@@ -35,7 +35,7 @@ def run_daemon(options: argparse.Namespace, run: Run | None) -> int:
     """`run`: until the daemon is told to stop. Another `run` may stand in for the daemon."""
     from edgevpn.config.errors import ConfigError
     from edgevpn.config.model import LogLevel
-    from edgevpn.daemon.options import KernelKind, Ports, RunOptions, StartFailed
+    from edgevpn.daemon.base.options import KernelKind, Ports, RunOptions, StartFailed
 
     try:
         return (run or _daemon())(

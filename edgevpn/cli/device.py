@@ -83,7 +83,7 @@ def _is_elsewhere(key: str, keys: Keys) -> bool:
 
 def _stored(secret: Mapping[str, str]) -> Mapping[str, str]:
     """What is kept of a secret: of a password its hash."""
-    from edgevpn.daemon.passwords import nt_hash
+    from edgevpn.daemon.login.passwords import nt_hash
 
     return {"nt_hash": nt_hash(secret["password"])} if "password" in secret else secret
 

@@ -13,7 +13,7 @@ from edgevpn.config.errors import ConfigError, Refused
 from edgevpn.config.reader import load
 
 if TYPE_CHECKING:
-    from edgevpn.daemon.bundles import Replayed
+    from edgevpn.daemon.attempts.bundles import Replayed
 
 OUTCOMES = {
     "passes": "this would not hinder it any more.",
@@ -23,8 +23,8 @@ OUTCOMES = {
 
 def replay(options: argparse.Namespace) -> int:
     """What would become of each attempt; good if all that can be judged would get past where they failed."""
-    from edgevpn.daemon.bundles import BadBundle, failed_attempts, replayed
-    from edgevpn.daemon.replay import Judge
+    from edgevpn.daemon.attempts.bundles import BadBundle, failed_attempts, replayed
+    from edgevpn.daemon.attempts.replay import Judge
 
     try:
         failed = failed_attempts(read_text(options.bundle), options.peer or "")

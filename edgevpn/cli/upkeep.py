@@ -26,7 +26,7 @@ from edgevpn.config.errors import Refused
 from edgevpn.config.store import Store
 
 if TYPE_CHECKING:
-    from edgevpn.daemon.holdings import Holdings
+    from edgevpn.daemon.keeping.holdings import Holdings
     from edgevpn.pki.office import Office
 
 Verb = Callable[[Client | None, argparse.Namespace], int]
@@ -153,7 +153,7 @@ def _backup(client: Client | None, options: argparse.Namespace) -> int:
     password = _password(options)
     if client:
         return write_artifact(client.call("backup.create", SLOW, password=password), options, options.output)
-    from edgevpn.daemon.backup import Backup, BackupError, seal
+    from edgevpn.daemon.keeping.backup import Backup, BackupError, seal
 
     try:
         octets = seal(Backup(_holdings(options).read(), time.time(), __version__), password, os.urandom)
@@ -172,8 +172,8 @@ def _restore(client: Client | None, options: argparse.Namespace) -> int:
         return told_live(applied, options)
     if options.confirm:
         raise Refused("nobody would undo it: the daemon does not run", "leave --confirm out, or start the daemon")
-    from edgevpn.daemon.backup import BackupError, unseal
-    from edgevpn.daemon.restoring import judge
+    from edgevpn.daemon.keeping.backup import BackupError, unseal
+    from edgevpn.daemon.keeping.restoring import judge
 
     try:
         backup = unseal(octets, password)
@@ -186,7 +186,7 @@ def _restore(client: Client | None, options: argparse.Namespace) -> int:
 
 
 def _holdings(options: argparse.Namespace) -> Holdings:
-    from edgevpn.daemon.holdings import Holdings, Places
+    from edgevpn.daemon.keeping.holdings import Holdings, Places
 
     config: Path = options.config.resolve()
     return Holdings(Places(config, config.parent / "pki", config.parent / "state"))

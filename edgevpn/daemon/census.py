@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from edgevpn.api import SiteStatus
 from edgevpn.api.records import DeviceStatus
 from edgevpn.config.model import Config, Device
-from edgevpn.daemon.answers import Answers
-from edgevpn.daemon.dataplane import Dataplane
-from edgevpn.daemon.device_status import device_status, session_status
-from edgevpn.daemon.keeper import Keeper
-from edgevpn.daemon.leases import Leases
-from edgevpn.daemon.meter import Ask
-from edgevpn.daemon.offload_report import Owned
-from edgevpn.daemon.status import UP, Seen, site_status
-from edgevpn.daemon.visitors import Visitors
+from edgevpn.daemon.addresses.leases import Leases
+from edgevpn.daemon.dataplane.tunnels import Dataplane
+from edgevpn.daemon.figures.meter import Ask
+from edgevpn.daemon.figures.offload_report import Owned
+from edgevpn.daemon.figures.status import UP, Seen, site_status
+from edgevpn.daemon.login.answers import Answers
+from edgevpn.daemon.sites.keeper import Keeper
+from edgevpn.daemon.visitors.device_status import device_status, session_status
+from edgevpn.daemon.visitors.visitors import Visitors
 from edgevpn.ike.endpoint import Endpoint
 from edgevpn.ike.state import Established
 

@@ -14,37 +14,37 @@ from typing import Any
 from edgevpn.config.diff import difference
 from edgevpn.config.model import Config, Site
 from edgevpn.config.model import Gateway as GatewaySettings
-from edgevpn.daemon.answers import Answers
+from edgevpn.daemon.addresses.prefixes import follows, resolved
+from edgevpn.daemon.attempts.witness import Witness
+from edgevpn.daemon.base.guard import UNGUARDED, Guard
+from edgevpn.daemon.base.logs import note
+from edgevpn.daemon.base.news import News
+from edgevpn.daemon.base.options import Ports, StartFailed
 from edgevpn.daemon.census import Census
-from edgevpn.daemon.certificates import NONE, Certificates, needs_certificates
-from edgevpn.daemon.dataplane import Dataplane
-from edgevpn.daemon.detours import Detours
-from edgevpn.daemon.guard import UNGUARDED, Guard
-from edgevpn.daemon.homes import Home, homes, site_home
-from edgevpn.daemon.informing import Informer, doors
-from edgevpn.daemon.keeper import IpAddress, Keeper, NotCalled
+from edgevpn.daemon.ciphers.speeds import Speeds, Trial
+from edgevpn.daemon.dataplane.detours import Detours
+from edgevpn.daemon.dataplane.homes import Home, homes, site_home
+from edgevpn.daemon.dataplane.tunnels import Dataplane
+from edgevpn.daemon.dataplane.upholding import Upholding
+from edgevpn.daemon.dataplane.wall import Wall, is_managed, lans, uplinks
+from edgevpn.daemon.dataplane.wall import wanted as wanted_firewall
+from edgevpn.daemon.figures.meter import Meter, Owner
+from edgevpn.daemon.figures.tally import Tally
+from edgevpn.daemon.figures.usage import Amount
 from edgevpn.daemon.kernel_events import KernelEvents
-from edgevpn.daemon.keyring import Keyring
-from edgevpn.daemon.logs import note
-from edgevpn.daemon.meter import Meter, Owner
-from edgevpn.daemon.news import News
-from edgevpn.daemon.options import Ports, StartFailed
+from edgevpn.daemon.login.answers import Answers
+from edgevpn.daemon.login.certificates import NONE, Certificates, needs_certificates
+from edgevpn.daemon.login.keyring import Keyring
+from edgevpn.daemon.login.withdrawing import Withdrawing
 from edgevpn.daemon.peers import peers
-from edgevpn.daemon.prefixes import follows, resolved
 from edgevpn.daemon.reception import Reception
 from edgevpn.daemon.runner import Runner
-from edgevpn.daemon.speeds import Speeds, Trial
-from edgevpn.daemon.surroundings import Surroundings
-from edgevpn.daemon.tally import Tally
+from edgevpn.daemon.sites.keeper import IpAddress, Keeper, NotCalled
+from edgevpn.daemon.sites.surroundings import Surroundings
+from edgevpn.daemon.sites.ways import Ways
 from edgevpn.daemon.transport import Transport
-from edgevpn.daemon.upholding import Upholding
-from edgevpn.daemon.usage import Amount
-from edgevpn.daemon.visitors import Visitors
-from edgevpn.daemon.wall import Wall, is_managed, lans, uplinks
-from edgevpn.daemon.wall import wanted as wanted_firewall
-from edgevpn.daemon.ways import Ways
-from edgevpn.daemon.withdrawing import Withdrawing
-from edgevpn.daemon.witness import Witness
+from edgevpn.daemon.visitors.informing import Informer, doors
+from edgevpn.daemon.visitors.visitors import Visitors
 from edgevpn.diagnosis.attempts import Attempts
 from edgevpn.frozen import dataclass
 from edgevpn.ike.contract import (

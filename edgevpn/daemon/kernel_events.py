@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from edgevpn.daemon.dataplane import Dataplane
-from edgevpn.daemon.keeper import Keeper
-from edgevpn.daemon.upholding import Upholding
-from edgevpn.daemon.ways import Ways
+from edgevpn.daemon.dataplane.tunnels import Dataplane
+from edgevpn.daemon.dataplane.upholding import Upholding
+from edgevpn.daemon.sites.keeper import Keeper
+from edgevpn.daemon.sites.ways import Ways
 from edgevpn.ike.contract import ChildExpired, Input, MappingChanged
 from edgevpn.ike.state import Address
 from edgevpn.kernel.contract import Kernel

@@ -15,7 +15,7 @@ from edgevpn.config.model import Unique as UniqueSetting
 from edgevpn.config.pool import Login, TunnelMode
 from edgevpn.config.proposals import Proposal
 from edgevpn.config.values import Address, Host, Network, Ports
-from edgevpn.daemon.ciphers import UNTRIED, Ciphers, arranged, without_broken
+from edgevpn.daemon.ciphers.choice import UNTRIED, Ciphers, arranged, without_broken
 from edgevpn.frozen import dataclass
 from edgevpn.ike import peer as ike
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash

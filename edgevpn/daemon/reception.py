@@ -6,14 +6,14 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from edgevpn.daemon.dataplane import Dataplane
-from edgevpn.daemon.keeper import Keeper
-from edgevpn.daemon.logs import note
-from edgevpn.daemon.meter import Meter, Owner
-from edgevpn.daemon.news import News
-from edgevpn.daemon.status import place
-from edgevpn.daemon.visitors import Visitors, is_visitor
-from edgevpn.daemon.vouched import Vouched
+from edgevpn.daemon.base.logs import note
+from edgevpn.daemon.base.news import News
+from edgevpn.daemon.dataplane.tunnels import Dataplane
+from edgevpn.daemon.figures.meter import Meter, Owner
+from edgevpn.daemon.figures.status import place
+from edgevpn.daemon.login.vouched import Vouched
+from edgevpn.daemon.sites.keeper import Keeper
+from edgevpn.daemon.visitors.visitors import Visitors, is_visitor
 from edgevpn.ike.contract import (
     ChildClosed,
     ChildFailed,

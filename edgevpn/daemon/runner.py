@@ -13,10 +13,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol, assert_never
 
-from edgevpn.daemon.dataplane import Dataplane
-from edgevpn.daemon.guard import UNGUARDED, Guard
-from edgevpn.daemon.logs import note, note_report
-from edgevpn.daemon.sparing import Sparing
+from edgevpn.daemon.base.guard import UNGUARDED, Guard
+from edgevpn.daemon.base.logs import note, note_report
+from edgevpn.daemon.base.sparing import Sparing
+from edgevpn.daemon.dataplane.tunnels import Dataplane
 from edgevpn.ike.contract import (
     ChildClosed,
     ChildExpired,

@@ -23,18 +23,18 @@ from edgevpn.config.errors import ConfigError
 from edgevpn.config.model import Config
 from edgevpn.config.reader import load
 from edgevpn.config.store import Store
-from edgevpn.daemon.configuration import Configuration, recover
-from edgevpn.daemon.control import ControlError, ControlServer, listen, may_control
+from edgevpn.daemon.base.logbook import Logbook
+from edgevpn.daemon.base.logs import note
+from edgevpn.daemon.base.options import KernelKind, RunOptions, StartFailed
+from edgevpn.daemon.ciphers.speeds import try_in_process
+from edgevpn.daemon.control.methods.all import Methods
+from edgevpn.daemon.control.methods.overview import Instance, epoch
+from edgevpn.daemon.control.server import ControlError, ControlServer, listen, may_control
+from edgevpn.daemon.control.telling import Telling
 from edgevpn.daemon.gateway import Folders, Gateway
-from edgevpn.daemon.holdings import Holdings, Places
-from edgevpn.daemon.logbook import Logbook
-from edgevpn.daemon.logs import note
-from edgevpn.daemon.methods.all import Methods
-from edgevpn.daemon.methods.overview import Instance, epoch
-from edgevpn.daemon.options import KernelKind, RunOptions, StartFailed
-from edgevpn.daemon.speeds import try_in_process
+from edgevpn.daemon.keeping.configuration import Configuration, recover
+from edgevpn.daemon.keeping.holdings import Holdings, Places
 from edgevpn.daemon.supervisor import Supervisor
-from edgevpn.daemon.telling import Telling
 from edgevpn.ike.contract import KeysDerived
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import KernelError
@@ -230,7 +230,7 @@ class Service:
         folder = self._options.export_keys
         if folder is None:
             return None
-        from edgevpn.daemon.key_log import KeyLog
+        from edgevpn.daemon.base.key_log import KeyLog
 
         try:
             exported = KeyLog(folder)

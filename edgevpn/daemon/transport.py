@@ -17,7 +17,7 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Protocol, TypeAlias
 
-from edgevpn.daemon.options import Ports, StartFailed
+from edgevpn.daemon.base.options import Ports, StartFailed
 from edgevpn.frozen import dataclass
 from edgevpn.ike.iana import ExchangeType, NotifyType, PayloadType
 from edgevpn.ike.state import Address, Path

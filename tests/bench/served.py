@@ -17,8 +17,8 @@ import tomlkit
 
 import edgevpn
 from edgevpn.client import Client, DaemonUnreachable
-from edgevpn.daemon.keyring import prepare
-from edgevpn.daemon.options import Ports
+from edgevpn.daemon.base.options import Ports
+from edgevpn.daemon.login.keyring import prepare
 from edgevpn.pki.bundle import Bundle
 from edgevpn.pki.certificate import pem_of
 from edgevpn.pki.keys import KeyKind, pkcs8

@@ -6,8 +6,8 @@ import pytest
 
 from edgevpn.cli import main
 from edgevpn.cli.output import GOOD
-from edgevpn.daemon import bench
-from edgevpn.daemon.bench import Findings, Rate
+from edgevpn.daemon.ciphers import bench
+from edgevpn.daemon.ciphers.bench import Findings, Rate
 from edgevpn.kernel.trial_results import Result, Verdict
 
 Output = pytest.CaptureFixture[str]

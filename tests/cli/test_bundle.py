@@ -10,7 +10,7 @@ import pytest
 
 from edgevpn.cli import main
 from edgevpn.cli.output import BAD_CONFIG, GOOD
-from edgevpn.daemon.control import Method
+from edgevpn.daemon.control.server import Method
 from tests.support.configs import OFFICE, PHONE, staff
 from tests.support.daemon import answering, control_server
 from tests.support.statuses import STATUS

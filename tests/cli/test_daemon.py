@@ -11,8 +11,8 @@ from edgevpn.cli import main
 from edgevpn.cli.output import BAD_CONFIG, FAILED, GOOD
 from edgevpn.config.errors import ConfigError, Problem
 from edgevpn.config.model import LogLevel
-from edgevpn.daemon.control import Method, Params
-from edgevpn.daemon.options import KernelKind, Ports, RunOptions, StartFailed
+from edgevpn.daemon.base.options import KernelKind, Ports, RunOptions, StartFailed
+from edgevpn.daemon.control.server import Method, Params
 from tests.support.daemon import answering, control_server, refusing
 from tests.support.statuses import OFFICE, STATUS
 

@@ -14,7 +14,7 @@ from edgevpn.config.credential import NtHash, Psk
 from edgevpn.config.device import Device
 from edgevpn.config.generate import ALPHABET
 from edgevpn.config.reader import load
-from edgevpn.daemon.passwords import nt_hash
+from edgevpn.daemon.login.passwords import nt_hash
 
 Output = pytest.CaptureFixture[str]
 

@@ -11,8 +11,8 @@ from edgevpn.api.records import Attempt, Health
 from edgevpn.cli import main
 from edgevpn.cli.diagnose import attempt_text, language_of
 from edgevpn.cli.output import FAILED, GOOD
-from edgevpn.daemon.book import attempt_record
-from edgevpn.daemon.control import Method, Params
+from edgevpn.daemon.attempts.book import attempt_record
+from edgevpn.daemon.control.server import Method, Params
 from tests.support import hostile
 from tests.support.daemon import control_server
 from tests.support.provocations import Watched

@@ -13,7 +13,7 @@ import pytest
 
 from edgevpn.cli import main
 from edgevpn.cli.output import BAD_CONFIG, FAILED, GOOD
-from edgevpn.daemon.book import attempt_record
+from edgevpn.daemon.attempts.book import attempt_record
 from edgevpn.diagnosis.codes import Code
 from tests.support.configs import OFFICE, toml
 from tests.support.provocations import PROVOCATIONS

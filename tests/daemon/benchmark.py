@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edgevpn.config.reader import parse
-from edgevpn.daemon.devices import Devices, Found
-from edgevpn.daemon.leases import VERSION, Leases
-from edgevpn.daemon.state_file import StateFile
+from edgevpn.daemon.addresses.leases import VERSION, Leases
+from edgevpn.daemon.base.state_file import StateFile
+from edgevpn.daemon.login.devices import Devices, Found
 from edgevpn.ike.peer import Wants
 
 SIZES = (100, 1_000, 10_000)

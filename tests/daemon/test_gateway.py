@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from edgevpn.config.model import Config
-from edgevpn.daemon import surroundings, ways
-from edgevpn.daemon.keeper import NotUp
-from edgevpn.daemon.options import StartFailed
+from edgevpn.daemon.base.options import StartFailed
+from edgevpn.daemon.sites import surroundings, ways
+from edgevpn.daemon.sites.keeper import NotUp
 from edgevpn.diagnosis.codes import Code
 from edgevpn.diagnosis.entry import Field
 from edgevpn.kernel.contract import Features

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from edgevpn.daemon.dataplane import Dataplane
-from edgevpn.daemon.homes import site_home
+from edgevpn.daemon.dataplane.homes import site_home
+from edgevpn.daemon.dataplane.tunnels import Dataplane
 from edgevpn.daemon.kernel_events import KernelEvents
 from edgevpn.ike.contract import ChildExpired, Input, MappingChanged
 from edgevpn.ike.state import Address
@@ -23,7 +23,7 @@ from edgevpn.kernel.events import (
 )
 from edgevpn.kernel.memory import MemoryKernel
 from edgevpn.kernel.spec import SaKey, Selector
-from tests.daemon.test_dataplane import ELSEWHERE, HERE, THERE, child, ends
+from tests.daemon.dataplane.test_tunnels import ELSEWHERE, HERE, THERE, child, ends
 from tests.support.configs import office
 
 SITE = office(start="traffic")

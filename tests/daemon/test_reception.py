@@ -8,11 +8,11 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from edgevpn.daemon.answers import Answers
-from edgevpn.daemon.dataplane import Dataplane
-from edgevpn.daemon.homes import site_home
+from edgevpn.daemon.dataplane.homes import site_home
+from edgevpn.daemon.dataplane.tunnels import Dataplane
+from edgevpn.daemon.login.answers import Answers
 from edgevpn.daemon.reception import Reception
-from edgevpn.daemon.visitors import Visitors
+from edgevpn.daemon.visitors.visitors import Visitors
 from edgevpn.ike.contract import IkeSaDown, IkeSaMoved, IkeSaUp
 from edgevpn.ike.iana import IdType
 from edgevpn.ike.questions import Configured

@@ -11,11 +11,11 @@ from random import Random
 
 import pytest
 
-from edgevpn.daemon.dataplane import Dataplane
-from edgevpn.daemon.guard import UNGUARDED, Guard
-from edgevpn.daemon.homes import site_home
+from edgevpn.daemon.base.guard import UNGUARDED, Guard
+from edgevpn.daemon.base.sparing import AT_ONCE
+from edgevpn.daemon.dataplane.homes import site_home
+from edgevpn.daemon.dataplane.tunnels import Dataplane
 from edgevpn.daemon.runner import Runner
-from edgevpn.daemon.sparing import AT_ONCE
 from edgevpn.ike.contract import (
     ChildClosed,
     ChildExpired,

@@ -22,8 +22,8 @@ from edgevpn.api import METHODS, ErrorCode, RpcError
 from edgevpn.client import Client
 from edgevpn.config.errors import ConfigError
 from edgevpn.config.reader import load
-from edgevpn.daemon.logbook import Logbook
-from edgevpn.daemon.options import KernelKind, RunOptions, StartFailed
+from edgevpn.daemon.base.logbook import Logbook
+from edgevpn.daemon.base.options import KernelKind, RunOptions, StartFailed
 from edgevpn.daemon.service import Faults, Service, run
 from tests.support.gateways import until
 from tests.support.ports import free_ports

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from edgevpn.daemon.options import Ports, StartFailed
+from edgevpn.daemon.base.options import Ports, StartFailed
 from edgevpn.daemon.transport import CROWD, KEEPALIVE, TURN, IpAddress, Transport, source_for
 from edgevpn.ike.state import Address, Path
 from edgevpn.kernel.errors import KernelError

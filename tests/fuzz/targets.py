@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from edgevpn.api import RpcError
 from edgevpn.config.errors import ConfigError
 from edgevpn.config.reader import parse
-from edgevpn.daemon.backup import BackupError, unseal
-from edgevpn.daemon.control import parse_request
-from edgevpn.daemon.dhcp import NotInform
-from edgevpn.daemon.dhcp import decode as decode_dhcp
+from edgevpn.daemon.control.server import parse_request
+from edgevpn.daemon.keeping.backup import BackupError, unseal
+from edgevpn.daemon.visitors.dhcp import NotInform
+from edgevpn.daemon.visitors.dhcp import decode as decode_dhcp
 from edgevpn.ike.carrier import Carrier
 from edgevpn.ike.contract import Datagram
 from edgevpn.ike.endpoint import Endpoint

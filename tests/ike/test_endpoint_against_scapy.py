@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgevpn.daemon.key_log import ike_line
+from edgevpn.daemon.base.key_log import ike_line
 from edgevpn.ike.peer import Offer
 from edgevpn.ike.wire.message import Header
 from tests.support.conversations import (

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from edgevpn.daemon.key_log import KeyLog
+from edgevpn.daemon.base.key_log import KeyLog
 from edgevpn.ike.contract import KeysDerived
 from edgevpn.ike.iana import ConfigAttribute, EapCode, EapType, Encr, Integ, TransformType
 from edgevpn.ike.peer import Offer

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edgevpn.config.services import Offload as Wish
-from edgevpn.daemon.offload import Offloader
+from edgevpn.daemon.dataplane.offload import Offloader
 from edgevpn.kernel.spec import DeviceFeatures, Direction, UdpEncap
 from tests.lab import xfrm
 from tests.lab.conftest import Peers

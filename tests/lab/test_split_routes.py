@@ -13,7 +13,7 @@ from edgevpn.simulate.clients import WINDOWS_11
 from edgevpn.simulate.conversation import Conversation
 from edgevpn.simulate.user import ByPassword, Typed
 from edgevpn.simulate.wire import NON_ESP_MARKER, Wire
-from tests.daemon.test_dhcp import options_of, request
+from tests.daemon.visitors.test_dhcp import options_of, request
 from tests.lab.conftest import Peers
 from tests.lab.network import Node
 from tests.lab.visitors import PASSWORD, PHONE, PUBLIC_NAME, ROUTER_V4, authority_of, gateway_table, opened

@@ -15,7 +15,7 @@ import pytest
 import quickjs
 
 from edgevpn.api import METHODS, ErrorCode
-from edgevpn.daemon.control import Method
+from edgevpn.daemon.control.server import Method
 from openwrt.builder.lmo import ENTRY, OFFSET, compiled, hashed, messages
 from openwrt.builder.packages import ROOT
 from tests.support.daemon import answering, control_server, refusing

@@ -32,10 +32,9 @@ def test_rule_7_no_script_but_ours_runs(chromium: Browser, stage: Staged) -> Non
     """Were there markup of a peer's on a page after all, it would do nothing."""
     with person(chromium, stage.base) as who:
         who.log_in()
+        markup = "<img src=x onerror='window.broken=1'>"
         with who.page.expect_console_message(lambda said: "Content Security Policy" in said.text):
-            who.page.evaluate(
-                "document.querySelector('main').insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.broken=1\">')"
-            )
+            who.page.locator("main").evaluate("(main, markup) => main.insertAdjacentHTML('beforeend', markup)", markup)
         expect(who.page.locator("main > img")).to_have_count(1)
         assert who.page.evaluate("window.broken === undefined")
         who.faults.clear()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevpn.daemon.keyring import prepare
+from edgevpn.daemon.login.keyring import prepare
 from edgevpn.ike.crypto.signature import RSA_SHA1
 from edgevpn.ike.peer import Wants
 from edgevpn.ike.questions import (

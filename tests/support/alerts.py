@@ -93,7 +93,7 @@ COMPLAINTS: Mapping[str, Code | Elsewhere] = {
         "tests/lab/test_packet_sizes.py::test_tcp_on_a_narrow_path",
     ),
     "connected, but nothing comes back": Elsewhere(
-        "`edgevpn doctor` sees packets that go one way alone", "tests/daemon/test_fitness.py::test_what_ails"
+        "`edgevpn doctor` sees packets that go one way alone", "tests/daemon/health/test_fitness.py::test_what_ails"
     ),
     "a second device drops the first": Code.REPLACED,
     "a second device is not let in": Code.SECOND_REFUSED,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edgevpn.api import RpcError
-from edgevpn.daemon.control import ControlServer, Limits, Method, Params, Peer, listen
+from edgevpn.daemon.control.server import ControlServer, Limits, Method, Params, Peer, listen
 
 
 def answering(result: object) -> Method:

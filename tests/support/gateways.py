@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from edgevpn.config.model import Config
+from edgevpn.daemon.base.options import Ports
 from edgevpn.daemon.gateway import Folders, Gateway
-from edgevpn.daemon.options import Ports
 from edgevpn.ike.contract import KeysDerived
 from edgevpn.kernel.memory import MemoryKernel
 

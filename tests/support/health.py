@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
-from edgevpn.daemon.facts import Check, Ends, Facts, Firewall, Lookup
-from edgevpn.daemon.fitness import LEAST_SPACE
+from edgevpn.daemon.health.facts import Check, Ends, Facts, Firewall, Lookup
+from edgevpn.daemon.health.fitness import LEAST_SPACE
 from edgevpn.diagnosis.entry import Language
 from edgevpn.kernel.contract import Features
 

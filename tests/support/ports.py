@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from edgevpn.daemon.options import Ports
+from edgevpn.daemon.base.options import Ports
 
 
 def free_ports() -> Ports:

@@ -15,13 +15,13 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from edgevpn.config.model import Config
-from edgevpn.daemon.answers import Answers
-from edgevpn.daemon.devices import Devices
-from edgevpn.daemon.keeper import Keeper, NotCalled
-from edgevpn.daemon.keyring import Believed, Keyring
-from edgevpn.daemon.leases import Leases
-from edgevpn.daemon.options import Ports
-from edgevpn.daemon.witness import Witness
+from edgevpn.daemon.addresses.leases import Leases
+from edgevpn.daemon.attempts.witness import Witness
+from edgevpn.daemon.base.options import Ports
+from edgevpn.daemon.login.answers import Answers
+from edgevpn.daemon.login.devices import Devices
+from edgevpn.daemon.login.keyring import Believed, Keyring
+from edgevpn.daemon.sites.keeper import Keeper, NotCalled
 from edgevpn.diagnosis.attempts import Attempt, Attempts
 from edgevpn.diagnosis.codes import Code
 from edgevpn.ike.contract import Datagram, Env, Input, InstallFailed, Reconfigure, Settings

@@ -13,13 +13,13 @@ from typing import Any
 from edgevpn.api import METHODS
 from edgevpn.config.reader import load
 from edgevpn.config.store import Store
-from edgevpn.daemon.configuration import Configuration
+from edgevpn.daemon.base.options import KernelKind, Ports
+from edgevpn.daemon.base.recent import Recent
+from edgevpn.daemon.control.methods.all import Methods
+from edgevpn.daemon.control.methods.overview import Instance
 from edgevpn.daemon.gateway import Folders, Gateway
-from edgevpn.daemon.holdings import Holdings, Places
-from edgevpn.daemon.methods.all import Methods
-from edgevpn.daemon.methods.overview import Instance
-from edgevpn.daemon.options import KernelKind, Ports
-from edgevpn.daemon.recent import Recent
+from edgevpn.daemon.keeping.configuration import Configuration
+from edgevpn.daemon.keeping.holdings import Holdings, Places
 from edgevpn.kernel.memory import MemoryKernel
 from tests.support.gateways import until
 from tests.support.ports import free_ports

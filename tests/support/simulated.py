@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 
-from edgevpn.daemon.keyring import prepare
-from edgevpn.daemon.options import Ports
+from edgevpn.daemon.base.options import Ports
+from edgevpn.daemon.login.keyring import prepare
 from edgevpn.pki.bundle import Bundle, bundle_of, read_parts
 from edgevpn.pki.certificate import pem_of
 from edgevpn.pki.office import Office

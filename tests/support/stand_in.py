@@ -18,7 +18,7 @@ import tomli
 from edgevpn.api import METHODS, TOPICS, ErrorCode, RpcError
 from edgevpn.config.reader import parse
 from edgevpn.config.show import complete, masked_tables
-from edgevpn.daemon.control import ControlServer, Method, Params, listen
+from edgevpn.daemon.control.server import ControlServer, Method, Params, listen
 from tests.support.daemon import Faults, everybody
 from tests.support.shapes import misfits
 from tests.support.statuses import BRANCH, OFFICE, STARTED

@@ -14,7 +14,7 @@ from tomlkit.exceptions import TOMLKitError
 from edgevpn.api import SOCKET_VARIABLE, RpcError, SiteStatus, Status
 from edgevpn.api.records import DeviceStatus
 from edgevpn.client import UP_TIMEOUT, Client, DaemonUnreachable
-from edgevpn.daemon.speeds import FILE as TRIAL_FILE
+from edgevpn.daemon.ciphers.speeds import FILE as TRIAL_FILE
 from tests.lab.leaks import leaked, leaked_by_files, leaked_by_processes, secrets_of
 from tests.lab.namespace import Sandbox
 from tests.lab.network import Node

@@ -1,0 +1,1 @@
+"""Addresses for clients: pools, leases, prefixes that the provider gives."""

@@ -1,0 +1,1 @@
+"""Why a connection failed: attempts are watched, explained, and judged again."""

@@ -1,0 +1,1 @@
+"""What all parts of the daemon stand on: its options, its log, its state on the disk."""

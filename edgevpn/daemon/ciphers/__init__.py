@@ -1,0 +1,1 @@
+"""Which ciphers this machine is good at, and which are offered for that."""

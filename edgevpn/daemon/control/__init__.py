@@ -1,0 +1,1 @@
+"""The control socket, its methods and its events."""

@@ -1,0 +1,1 @@
+"""The kernel's side: interfaces, routes and firewall of sites and pools, and the SAs of their tunnels."""

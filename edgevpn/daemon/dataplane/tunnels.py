@@ -1,0 +1,405 @@
+"""The kernel's side of tunnels: interfaces and routes while a home is configured, SAs while a child is up.
+
+What belongs together bears the same tags: the if_id is the home's, the reqid that of the children with the same
+selectors, so that a child that follows another takes over its policies.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from edgevpn.config.services import Offload
+from edgevpn.daemon.dataplane.esp import TRAP, UP, encap_in, encap_out, inbound_sa, inward, outbound_sa, outward
+from edgevpn.daemon.dataplane.homes import Home
+from edgevpn.daemon.dataplane.housing import Housing, Numbers
+from edgevpn.daemon.dataplane.mtu import Wrapping, tunnel_mtu
+from edgevpn.daemon.dataplane.neighbours import Neighbours
+from edgevpn.daemon.dataplane.offload import BY_CPU, Carrier, Offloader, for_card
+from edgevpn.daemon.peers import Selectors
+from edgevpn.frozen import dataclass
+from edgevpn.ike.contract import Endpoints
+from edgevpn.ike.iana import TsType
+from edgevpn.ike.peer import Mode
+from edgevpn.ike.state import ChildSa
+from edgevpn.kernel.batch import raise_first
+from edgevpn.kernel.contract import Kernel
+from edgevpn.kernel.errors import KernelError, NotFound
+from edgevpn.kernel.network_spec import AddressSpec, RouteSpec, RuleSpec
+from edgevpn.kernel.operations import Delete, Update
+from edgevpn.kernel.reconcile import Desired
+from edgevpn.kernel.spec import (
+    OURS_REQID,
+    Direction,
+    IpAddress,
+    PolicyKey,
+    PolicySpec,
+    SaCounts,
+    SaKey,
+    SaState,
+    Tags,
+)
+
+WANTED = (Offload.CRYPTO, Offload.PACKET)
+"""The wishes that are to be met, where AUTO leaves it to the hardware."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The children of a peer that carry the same packets, one after the other."""
+
+    peer: str
+    child: str
+    selectors: Selectors
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What went over a child: octets in and out, and when a packet last came in (monotonic seconds), if ever.
+
+    `carriers`: who works for what we receive, and for what we send.
+    """
+
+    octets_in: int = 0
+    octets_out: int = 0
+    heard: float | None = None
+    carriers: tuple[Carrier, Carrier] = (BY_CPU, BY_CPU)
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A child in the kernel: what finds its SAs, the policies that let its packets in, and while it sends out."""
+
+    child: ChildSa
+    ends: Endpoints
+    tags: Tags
+    inbound: SaKey
+    inward: tuple[PolicySpec, ...]
+    outbound: SaKey | None = None
+    outward: tuple[PolicySpec, ...] = ()
+    carriers: tuple[Carrier, Carrier] = (BY_CPU, BY_CPU)  # inbound, outbound
+
+
+class Dataplane:
+    """Keeps the kernel as homes and children want it. Every call may raise KernelError."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        clock: Callable[[], float] = time.monotonic,
+        unix_time: Callable[[], float] = time.time,
+    ) -> None:
+        self._kernel = kernel
+        self._housing = Housing(kernel)
+        self._neighbours = Neighbours(kernel)
+        self._offloader = Offloader(kernel)
+        self._clock = clock
+        self._unix_time = unix_time
+        self._free_reqids = Numbers(OURS_REQID)
+        self._reqids: dict[Group, int] = {}
+        self._groups: dict[int, Group] = {}
+        self._children: dict[bytes, Installed] = {}
+        self._spis_in: dict[SaKey, bytes] = {}
+        self._traps: dict[PolicyKey, PolicySpec] = {}
+        self._policies: dict[PolicyKey, dict[bytes, PolicySpec]] = {}  # of whom, by spi_in, the newest last
+
+    # --- homes ---
+
+    def begin(self, *homes: Home) -> None:
+        """Make the first homes, of what a predecessor has left and of what is missing; all else of ours goes."""
+        self._make(homes, self._housing.begin)
+
+    def add(self, *homes: Home) -> None:
+        """Make interfaces and their routes: packets to what lies behind them can no longer leave in clear."""
+        self._make(homes, self._housing.add)
+
+    def _make(self, homes: tuple[Home, ...], make: Callable[[tuple[Home, ...]], None]) -> None:
+        try:
+            make(homes)
+        except KernelError:
+            self._housing.remove(homes)
+            raise
+
+    def renew(self, old: Home, new: Home) -> None:
+        """Make of one home the other, under the same name, without touching its children."""
+        self._housing.renew(old, new)
+
+    def remove(self, *homes: Home) -> None:
+        """Remove all that `add` and the children made."""
+        peers = {peer for home in homes for peer in home.peers}
+        for each in [each for each in self._children.values() if each.ends.peer in peers]:
+            self.remove_child(each.child)
+        if_ids = {self._housing.if_id(home) for home in homes}
+        traps = [key for key in self._traps if key.if_id in if_ids]
+        for key in traps:
+            del self._traps[key]
+        self._kernel.apply([Delete(key) for key in traps])  # of a trap that is gone nobody need be told
+        for group in [group for group in self._reqids if group.peer in peers]:
+            self._ungroup(group)
+        self._housing.remove(homes)
+
+    def meet(self, peer: str, addresses: Iterable[IpAddress]) -> None:
+        """A peer is, or will be called, at these addresses: packets to them do not go into its own tunnel."""
+        self._housing.meet(peer, addresses)
+
+    def set_traps(self, peer: str, local: IpAddress, remote: IpAddress) -> None:
+        """Have the kernel ask for those children of a peer that start by traffic, between these two addresses."""
+        made: list[PolicySpec] = []
+        for child, pair in self._housing.of(peer).traps:
+            made += outward(*pair, (local, remote), Mode.TUNNEL, self._tags(Group(peer, child, pair)), TRAP)
+        before = {policy.key: self.policy(policy.key) for policy in made}
+        self._traps |= {policy.key: policy for policy in made}
+        self._settle(before)
+
+    def lend(self, peer: str, addresses: Iterable[IpAddress]) -> None:
+        """A site has given us these addresses: packets of our own to its networks bear them from now on."""
+        self._housing.lend(peer, addresses)
+
+    def take_back(self, peer: str) -> None:
+        """What a site has given us is not ours any more."""
+        self._housing.take_back(peer)
+
+    def child_asked(self, reqid: int) -> tuple[str, str] | None:
+        """Peer and child that a packet without an SA belongs to, by the reqid of its policy."""
+        group = self._groups.get(reqid)
+        return (group.peer, group.child) if group else None
+
+    # --- children ---
+
+    def install_inbound(self, child: ChildSa, ends: Endpoints) -> None:
+        """Receive on a child from now on: whatever comes by its SA finds policies that let it in."""
+        self.meet(ends.peer, (ends.path.remote.host,))
+        home = self._housing.of(ends.peer)
+        tags = self._tags(Group(ends.peer, child.name, (child.ts_local, child.ts_remote)))
+        spec = inbound_sa(child, ends, tags, home.lifetimes[child.name])
+        carrier = self._offloader.add(spec, Direction.IN, home.offload)
+        made = for_card(_inward(child, ends, tags), carrier)
+        self._children[child.spi_in] = Installed(child, ends, tags, spec.key, made, carriers=(carrier, carrier))
+        self._spis_in[spec.key] = child.spi_in
+        self._have(child, made)
+        if home.proxied:
+            self._neighbours.welcome(home.interface, _hosts(child))
+
+    def install_outbound(self, child: ChildSa, ends: Endpoints) -> bool:
+        """Send on a child from now on: its addresses are in the policies, and its SA is the newest that they find.
+
+        False, and nothing is done, if its inbound half was refused.
+        """
+        known = self._children.get(child.spi_in)
+        if known is None:
+            return False
+        home = self._housing.of(ends.peer)
+        spec = outbound_sa(child, ends, known.tags, home.lifetimes[child.name])
+        carrier = self._offloader.add(spec, Direction.OUT, home.offload)
+        made = for_card(_outward(child, ends, known.tags), carrier)
+        carriers = known.carriers[0], carrier
+        self._children[child.spi_in] = replace(known, outbound=spec.key, outward=made, carriers=carriers)
+        self._spis_in[spec.key] = child.spi_in
+        self._have(child, made)
+        self._set_mtu(child, ends)
+        return True
+
+    def is_alone(self, child: ChildSa) -> bool:
+        """Whether no other child sends the same packets: this one does not follow upon another."""
+        known = self._children.get(child.spi_in)
+        return known is not None and all(len(self._policies[policy.key]) == 1 for policy in known.outward)
+
+    def move(self, child: ChildSa, ends: Endpoints) -> None:
+        """Both SAs of a child have other ends from now on; keys and sequence numbers stay."""
+        known = self._children.get(child.spi_in)
+        if known is None:
+            return
+        local, remote = ends.path.local.host, ends.path.remote.host
+        self.meet(ends.peer, (remote,))
+        wish, outbound = self._housing.of(ends.peer).offload, known.outbound
+        inbound, carrier = self._offloader.move(known.inbound, remote, local, encap_in(ends), Direction.IN, wish)
+        carriers = carrier, carrier
+        if outbound is not None:
+            outbound, carrier = self._offloader.move(outbound, local, remote, encap_out(ends), Direction.OUT, wish)
+            carriers = carriers[0], carrier
+        for key in (known.inbound, known.outbound):
+            if key is not None:
+                self._spis_in.pop(key, None)
+        self._spis_in |= {key: child.spi_in for key in (inbound, outbound) if key is not None}
+        ins = for_card(_inward(child, ends, known.tags), carriers[0])
+        outs = for_card(_outward(child, ends, known.tags), carriers[1]) if outbound else ()
+        self._children[child.spi_in] = Installed(child, ends, known.tags, inbound, ins, outbound, outs, carriers)
+        self._have(child, (*ins, *outs))
+
+    def remove_outbound(self, child: ChildSa) -> None:
+        """Never send on a child again; what is under way to us still comes in."""
+        known = self._children.get(child.spi_in)
+        if known is None or known.outbound is None:
+            return
+        self._children[child.spi_in] = replace(known, outbound=None, outward=())
+        self._have_no_more(child, known.outward)
+        self._delete(known.outbound)
+
+    def remove_child(self, child: ChildSa) -> None:
+        """Remove both SAs of a child, and the policies that no other has."""
+        self.remove_outbound(child)
+        known = self._children.pop(child.spi_in, None)
+        if known is None:
+            return
+        try:
+            self._delete(known.inbound)  # before the policies: what it still lets in would else meet none
+        finally:
+            self._have_no_more(child, known.inward)
+        if self._housing.of(known.ends.peer).proxied:
+            self._neighbours.part(_hosts(child))
+
+    def close(self) -> None:
+        """Leave what is not ours as it was."""
+        self._housing.close()
+        self._neighbours.close()
+
+    def spi_in_of(self, key: SaKey) -> bytes | None:
+        """The inbound SPI of the child one of whose SAs has this key."""
+        return self._spis_in.get(key)
+
+    # --- counters ---
+
+    def traffic(self, child: ChildSa) -> Traffic:
+        """What the kernel has counted for a child since it is there."""
+        return self._counted(child, self._read)
+
+    def survey(self) -> Callable[[ChildSa], Traffic]:
+        """The same for whoever asks about many children: what all had counted now, read at once."""
+        counts = self._kernel.count_sas()
+        return lambda child: self._counted(child, lambda key: counts.get(key) if key else None)
+
+    def _counted(self, child: ChildSa, read: Callable[[SaKey | None], SaState | SaCounts | None]) -> Traffic:
+        known = self._children.get(child.spi_in)
+        if known is None:
+            return Traffic()
+        inbound, outbound = read(known.inbound), read(known.outbound)
+        heard = None
+        if inbound and inbound.last_used_at:
+            heard = self._clock() - max(0.0, self._unix_time() - inbound.last_used_at)
+        octets_in, octets_out = inbound.octets if inbound else 0, outbound.octets if outbound else 0
+        return Traffic(octets_in, octets_out, heard, known.carriers)
+
+    def heard(self, spis_in: Iterable[bytes]) -> float | None:
+        """When a packet last came in on any of these, if ever."""
+        times = [self.traffic(self._children[spi].child).heard for spi in spis_in if spi in self._children]
+        return max((at for at in times if at is not None), default=None)
+
+    # --- what shall be there ---
+
+    def desired(self) -> Desired:
+        """All that is to be in the kernel by now."""
+        policies = map(self.policy, {**self._traps, **self._policies})
+        return Desired(
+            sas=frozenset(self._spis_in),
+            policies=tuple(policy for policy in policies if policy is not None),
+            links=tuple(self._housing.links.values()),
+            addresses=self._housing.addresses,
+            routes=(*self._housing.routes(), *self._neighbours.routes),
+            rules=self._housing.rules,
+            proxies=self._neighbours.proxies,
+        )
+
+    def policy(self, key: PolicyKey) -> PolicySpec | None:
+        """What is to be at that key: the newest child's policy, else the trap, else none."""
+        children = self._policies.get(key)
+        return next(reversed(children.values())) if children else self._traps.get(key)
+
+    def has_link(self, name: str) -> bool:
+        """Whether that interface is one of ours."""
+        return name in self._housing.links
+
+    def has_address(self, spec: AddressSpec) -> bool:
+        """Whether that address is to be there."""
+        return spec in self._housing.addresses
+
+    def has_route(self, spec: RouteSpec) -> bool:
+        """Whether a route of ours is to be at the place of this one."""
+        return self._housing.leads(spec.place) or spec.place in {route.place for route in self._neighbours.routes}
+
+    def has_rule(self, rule: RuleSpec) -> bool:
+        """Whether that rule is to be there."""
+        return rule in self._housing.rules
+
+    def unmet(self) -> dict[str, str]:
+        """The homes whose owner wants a network card to cipher where none does, with the reason."""
+        return {
+            home.name: known.carriers[1].why
+            for known in self._children.values()
+            if (home := self._housing.of(known.ends.peer)).offload in WANTED and not known.carriers[1].by_card
+        }
+
+    # --- below ---
+
+    def _set_mtu(self, child: ChildSa, ends: Endpoints) -> None:
+        """Have the interface take no packet that would not fit the path once it is wrapped."""
+        home, path = self._housing.of(ends.peer), ends.path
+        if home.mtu is not None:
+            return
+        with suppress(NotFound):
+            way = self._kernel.path_to(path.remote.host, path.local.host)
+            wrapping = Wrapping(path.remote.host.version, ends.nat, child.suite, child.mode)
+            inner_ipv6 = any(ts.ts_type is TsType.IPV6_ADDR_RANGE for ts in child.ts_remote)
+            self._housing.set_mtu(home, tunnel_mtu(way.mtu, wrapping, inner_ipv6))
+
+    def _tags(self, group: Group) -> Tags:
+        if group not in self._reqids:
+            reqid = self._free_reqids.take()
+            self._reqids[group], self._groups[reqid] = reqid, group
+        return Tags(self._reqids[group], self._housing.if_id(self._housing.of(group.peer)))
+
+    def _ungroup(self, group: Group) -> None:
+        reqid = self._reqids.pop(group)
+        del self._groups[reqid]
+        self._free_reqids.give_back(reqid)
+
+    def _have(self, child: ChildSa, policies: Collection[PolicySpec]) -> None:
+        """These are a child's from now on."""
+        before = {policy.key: self.policy(policy.key) for policy in policies}
+        for policy in policies:
+            self._policies.setdefault(policy.key, {})[child.spi_in] = policy
+        self._settle(before)
+
+    def _have_no_more(self, child: ChildSa, policies: Collection[PolicySpec]) -> None:
+        before = {policy.key: self.policy(policy.key) for policy in policies}
+        for key in before:
+            self._policies[key].pop(child.spi_in)
+            if not self._policies[key]:
+                del self._policies[key]
+        self._settle(before)
+
+    def _settle(self, before: Mapping[PolicyKey, PolicySpec | None]) -> None:
+        """Have the kernel hold what is to be at these keys, where that is not what was to be there before."""
+        wanted = {key: self.policy(key) for key in before}
+        changed = {key: policy for key, policy in wanted.items() if policy != before[key]}
+        operations = [Delete(key) if policy is None else Update(policy) for key, policy in changed.items()]
+        fates = self._kernel.apply(operations) if operations else ()
+        raise_first(fates, besides=(NotFound,))
+
+    def _delete(self, key: SaKey) -> None:
+        self._spis_in.pop(key, None)
+        with suppress(NotFound):  # its hard lifetime was over
+            self._kernel.delete_sa(key)
+
+    def _read(self, key: SaKey | None) -> SaState | None:
+        if key is None:
+            return None
+        try:
+            return self._kernel.get_sa(key)
+        except NotFound:
+            return None
+
+
+def _inward(child: ChildSa, ends: Endpoints, tags: Tags) -> tuple[PolicySpec, ...]:
+    return inward(child.ts_local, child.ts_remote, ends.path.remote.host.version, child.mode, tags, UP)
+
+
+def _outward(child: ChildSa, ends: Endpoints, tags: Tags) -> tuple[PolicySpec, ...]:
+    hosts = ends.path.local.host, ends.path.remote.host
+    return outward(child.ts_local, child.ts_remote, hosts, child.mode, tags, UP)
+
+
+def _hosts(child: ChildSa) -> list[IpAddress]:
+    """The addresses of a visitor."""
+    return [ts.start_address for ts in child.ts_remote]

@@ -1,0 +1,1 @@
+"""The doctor, and what it says of a gateway and its machine."""

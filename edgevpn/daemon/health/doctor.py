@@ -1,0 +1,181 @@
+"""Looks at the gateway and at the machine that it runs on, and gathers the facts that `health` judges."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Protocol
+
+from edgevpn.api import SiteStatus
+from edgevpn.api.records import Health
+from edgevpn.config.model import Config
+from edgevpn.config.values import Address
+from edgevpn.daemon.base.options import Ports
+from edgevpn.daemon.census import Census
+from edgevpn.daemon.ciphers.choice import Ciphers, insisted
+from edgevpn.daemon.ciphers.speeds import Speeds
+from edgevpn.daemon.health.checks import judged
+from edgevpn.daemon.health.facts import Ends, Facts, Firewall, Lookup, Silent
+from edgevpn.daemon.health.hardware import Hardware, Insisted, Stranger
+from edgevpn.daemon.sites.surroundings import Surroundings
+from edgevpn.diagnosis.entry import Language
+from edgevpn.frozen import dataclass
+from edgevpn.kernel.contract import Features
+from edgevpn.kernel.errors import KernelError
+from edgevpn.kernel.nft import Nft
+from edgevpn.kernel.ports import udp_port_strangers
+from edgevpn.pki.errors import PkiError
+from edgevpn.pki.office import Standing
+
+FAR = (ip_address("198.41.0.4"), ip_address("2001:503:ba3e::2:30"))
+"""A root name server, of each IP version: packets to it leave by the way to the internet. None is sent."""
+WORTH_AN_ANSWER = 10_000
+"""Octets one way, after which something should have come the other way."""
+PATIENCE = 5.0
+"""Seconds for a name to be looked up."""
+
+
+class Patient(Protocol):
+    """What is examined: the gateway, as far as that matters here."""
+
+    @property
+    def census(self) -> Census: ...
+
+    @property
+    def surroundings(self) -> Surroundings: ...
+
+    @property
+    def speeds(self) -> Speeds: ...
+
+    @property
+    def ports(self) -> Ports: ...
+
+    def unmet(self) -> Mapping[str, str]: ...
+
+    def features(self) -> Features: ...
+
+    def served(self) -> tuple[Address, ...]: ...
+
+    def uplinks(self) -> frozenset[str]: ...
+
+    def kernel_lacks(self) -> tuple[str, ...]: ...
+
+    async def firewall_lacks(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Doctor:
+    """Examines a gateway.
+
+    `standing` tells how our certificates stand, `state` is where state is kept, `nft` reads all rules; without it the
+    firewall is not looked at.
+    """
+
+    patient: Patient
+    standing: Callable[[], Awaitable[Sequence[Standing]]]
+    state: Path
+    carries_traffic: bool
+    nft: Nft | None = None
+
+    async def examine(self, config: Config, language: Language = Language.ENGLISH) -> list[Health]:
+        """All checks, with this configuration."""
+        return judged(await self._facts(config), language)
+
+    async def _facts(self, config: Config) -> Facts:
+        sites = self._sites()
+        certificates, faults = await self._certificates()
+        return Facts(
+            now=datetime.now(UTC),
+            features=self.patient.features(),
+            carries_traffic=self.carries_traffic,
+            served=self.patient.served(),
+            outside=tuple(found for far in FAR if (found := self.patient.surroundings.source_for(far)) is not None),
+            lookups=tuple([await self._lookup(name) for name in config.pki.public_name]),
+            certificates=certificates,
+            faults=faults,
+            space=_space(self.state),
+            silent=tuple(_silent(sites)),
+            down=tuple(site["name"] for site in sites if site["state"] == "down" and site["why"]),
+            firewall=await self._firewall(self.nft) if self.nft else Firewall(),
+            lost=self._lost(),
+            hardware=self._hardware(config),
+        )
+
+    def _hardware(self, config: Config) -> Hardware:
+        speeds = self.patient.speeds
+        return Hardware(
+            ciphers=speeds.ciphers,
+            untried=speeds.why_untried,
+            insisted=tuple(_insisted(config, speeds.ciphers)),
+            unmet=self.patient.unmet(),
+            strangers=tuple(_strangers(self.patient.ports)),
+        )
+
+    async def _firewall(self, nft: Nft) -> Firewall:
+        try:
+            barriers = await asyncio.to_thread(nft.barriers, self.patient.uplinks())
+            return Firewall(await self.patient.firewall_lacks(), barriers)
+        except KernelError as error:
+            return Firewall(unread=str(error))
+
+    def _lost(self) -> tuple[str, ...]:
+        try:
+            return self.patient.kernel_lacks()
+        except KernelError:
+            return ()  # the check of the kernel says more
+
+    def _sites(self) -> list[SiteStatus]:
+        census = self.patient.census
+        try:
+            return [census.site_status(name) for name in census.site_names]
+        except KernelError:
+            return []  # the check of the kernel says more
+
+    async def _lookup(self, name: str | Address) -> Lookup:
+        if not isinstance(name, str):
+            return Lookup(str(name), (name,))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return Lookup(name, await self.patient.surroundings.resolve(name))
+        except (OSError, TimeoutError, UnicodeError):
+            return Lookup(name, ())
+
+    async def _certificates(self) -> tuple[tuple[Ends, ...], tuple[str, ...]]:
+        try:
+            return tuple(Ends(each.what, each.ends) for each in await self.standing()), ()
+        except PkiError as error:
+            return (), (str(error),)
+
+
+def _insisted(config: Config, ciphers: Ciphers) -> Iterable[Insisted]:
+    proposals = [(f"Site {site.name}", child.esp_proposals) for site in config.sites for child in site.children]
+    proposals += [(f"Pool {pool.name}", pool.esp_proposals) for pool in config.pools]
+    for where, own in proposals:
+        for cipher in insisted(own, ciphers):
+            yield Insisted(where, cipher)
+
+
+def _strangers(ports: Ports) -> Iterable[Stranger]:
+    for port in (ports.ike, ports.nat):
+        for name in udp_port_strangers(port, os.getpid()):
+            yield Stranger(port, name)
+
+
+def _space(folder: Path) -> int:
+    """Octets that are free where this folder is, or will be."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    return shutil.disk_usage(there).free
+
+
+def _silent(sites: Iterable[SiteStatus]) -> Iterable[Silent]:
+    for site in sites:
+        for ike in site["ike"]:
+            for child in ike["children"]:
+                received, sent = child["bytes_in"], child["bytes_out"]
+                if max(received, sent) >= WORTH_AN_ANSWER and min(received, sent) == 0:
+                    yield Silent(f"{site['name']} ({child['name']})", received, sent)

@@ -1,0 +1,176 @@
+"""Answers what the core asks the world while two sides prove themselves: keys, passwords, certificates, addresses.
+
+What takes the processor long, signing and verifying, is done in threads, so that no handshake delays another. What a
+stranger shows is compared and never believed; that a name is unknown makes no difference in what is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from edgevpn.config.model import Config, Device, Pool
+from edgevpn.daemon.addresses.leases import Leases
+from edgevpn.daemon.base.logs import note
+from edgevpn.daemon.dataplane.caught import is_caught
+from edgevpn.daemon.login.devices import Devices, Found, Refusal, Tries, nt_hash_of, psk_of
+from edgevpn.daemon.login.fetching import Fetcher
+from edgevpn.daemon.login.keyring import Keyring, Verdict
+from edgevpn.daemon.login.vouched import Shown, Vouched
+from edgevpn.daemon.peers import pool_settings, visitor_unique
+from edgevpn.ike import peer as ike
+from edgevpn.ike.contract import Input
+from edgevpn.ike.peer import IpAddress, Wants
+from edgevpn.ike.questions import (
+    CertificatesRefused,
+    CertificatesVerified,
+    FindPassword,
+    FindPsk,
+    Lease,
+    Leased,
+    PasswordFound,
+    PskFound,
+    Question,
+    Release,
+    Sign,
+    Signed,
+    VerifyCertificates,
+)
+from edgevpn.ike.sa import Address
+from edgevpn.pki.errors import PkiError
+from edgevpn.pki.identity import ids_of
+
+log = logging.getLogger("edgevpn.auth")
+
+Begin: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
+"""Begins a task that ends with the gateway."""
+
+
+class Answers:
+    """What is known: devices, keys and addresses of the running configuration. `feed` takes answers to the core.
+
+    `on_refused` is told of devices that may not come in, with the SPI of their IKE SA. `place_of` tells where somebody
+    is who has an address of a pool.
+    """
+
+    def __init__(self, feed: Callable[[Input], None], begin: Begin) -> None:
+        self._feed = feed
+        self._begin = begin
+        self._config: Config
+        self.devices: Devices
+        self.keyring: Keyring
+        self.leases: Leases
+        self.on_refused: Callable[[bytes, Refusal], None] = lambda spi, why: None
+        self.place_of: Callable[[IpAddress], Address | None] = lambda address: None
+        self.vouched = Vouched()
+        self.fetcher = Fetcher()
+        self._tries = Tries(time.monotonic)
+
+    def use(self, config: Config, devices: Devices, leases: Leases) -> None:
+        """Answer by this configuration from now on."""
+        self._config, self.devices, self.leases = config, devices, leases
+
+    def ask(self, question: Question) -> None:
+        """Answer now, or when it is worked out."""
+        match question:
+            case Sign():
+                self._begin(self._sign(question))
+            case VerifyCertificates():
+                self._begin(self._verify(question))
+            case FindPsk(spi, peers, identity):
+                found = self._found(spi, peers, identity.data)
+                key = psk_of(found.device) if found else None
+                self._feed(PskFound(spi, found.peer if found else peers[0], key))
+            case FindPassword(spi, peers, user):
+                found = self._found(spi, peers, user.encode())
+                if found and not self._tries.allow(found.device.name):
+                    note(log, logging.WARNING, "device_refused", shown=user, why=Refusal.TOO_MANY_TRIES.value)
+                    self.on_refused(spi, Refusal.TOO_MANY_TRIES)
+                    found = None
+                nt_hash = nt_hash_of(found.device) if found else None
+                self._feed(PasswordFound(spi, found.peer if found else peers[0], nt_hash))
+            case Lease():
+                self._lease(question)
+
+    def release(self, news: Release) -> None:
+        """Addresses are free again."""
+        self.leases.give_back(news.addresses)
+
+    def _found(self, spi: bytes, peers: tuple[str, ...], shown: bytes) -> Found | None:
+        match self.devices.find(peers, shown):
+            case Found(device) as found:
+                self.vouched.note(spi, Shown(device.name))
+                return found
+            case Refusal() as why:
+                note(log, logging.INFO, "device_refused", shown=shown.decode("utf-8", "replace"), why=why.value)
+                self.on_refused(spi, why)
+        return None
+
+    def _lease(self, question: Lease) -> None:
+        pool = question.peer.partition("/")[0]
+        known = self.vouched.shown(question.spi).device
+        device = self.devices.get(known) if known else None
+        holder = device.name if device else question.user or str(question.remote_id)
+        unique = visitor_unique(device.unique) if device else None
+        wants = self._due(question.wants, pool, device)
+        # One that shows anew who it is before it lets go of its old IKE SA (RFC 7296 §2.8.3) is no second one.
+        again = tuple(each for each in wants.before if self.place_of(each) == question.place)
+        addresses = self.leases.take(pool, holder, wants, alone=unique is ike.Unique.REPLACE, again=again)
+        if unique is ike.Unique.REFUSE and not set(again).isdisjoint(addresses):
+            unique = ike.Unique.SHARE
+        self._feed(Leased(question.spi, addresses, self._settings(pool, device), unique))
+
+    def _due(self, wants: Wants, pool: str, device: Device | None) -> Wants:
+        """What it shall have of what it asks for: no IPv6 that leads nowhere, unless it would leak else."""
+        config = self._pool(pool)
+        spare = config is not None and not config.v6 and not is_caught(device, config)
+        return replace(wants, ipv6=False) if spare else wants
+
+    def _settings(self, pool: str, device: Device | None) -> Any:
+        """What a device is told of the network where it differs from its pool."""
+        config = self._pool(pool)
+        return pool_settings(config, device) if config and device else None
+
+    def _pool(self, name: str) -> Pool | None:
+        return next((each for each in self._config.pools if each.name == name), None)
+
+    async def _sign(self, question: Sign) -> None:
+        signature = await asyncio.to_thread(self.keyring.sign, question.name, question.scheme, question.octets)
+        self._feed(Signed(question.spi, signature))
+
+    async def _verify(self, question: VerifyCertificates) -> None:
+        now = datetime.now(UTC)
+        try:
+            verdict = await asyncio.to_thread(
+                self.keyring.verify_asking,
+                question.peers,
+                question.identity,
+                question.certificates,
+                now,
+                lambda uris: self.fetcher.crls(uris, now),
+            )
+        except PkiError as why:
+            self._feed(CertificatesRefused(question.spi, why))
+        else:
+            self._feed(self._admitted(question, verdict))
+
+    def _admitted(self, question: VerifyCertificates, verdict: Verdict) -> Input:
+        """A site is who its certificate says; a visitor has to be a device besides."""
+        if "/" not in verdict.peer:
+            self.vouched.note(question.spi, Shown(None, verdict.verified))
+            return CertificatesVerified(question.spi, verdict.peer, verdict.public_key)
+        names = (question.identity.data, *(each.data for each in ids_of(verdict.verified.certificate)))
+        holder = self.keyring.holders.get(verdict.verified.fingerprints[0], "")
+        outcomes = [self.devices.find((verdict.peer,), name) for name in names]
+        outcomes.append(self.devices.holder(verdict.peer, holder))  # Windows shows the subject's name alone
+        found = next((each for each in outcomes if isinstance(each, Found)), None)
+        if found is None:
+            known = (each for each in outcomes if each is not Refusal.UNKNOWN)
+            return CertificatesRefused(question.spi, next(known, Refusal.UNKNOWN))
+        self.vouched.note(question.spi, Shown(found.device.name, verdict.verified))
+        return CertificatesVerified(question.spi, verdict.peer, verdict.public_key)

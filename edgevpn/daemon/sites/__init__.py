@@ -1,0 +1,1 @@
+"""Tunnels to sites are kept up, by whatever way leads to the peer."""
