@@ -24,6 +24,7 @@ from tests.lab.sites import site_to_site
 from tests.lab.traffic import ping, transfer
 from tests.lab.visitors import PHONE, READY, by_password, come_in, gateway_table
 
+IKE, ESP = "aes256gcm16-prfsha384-x25519", "aes256gcm16-x25519"
 OCTETS = 5_000_000
 PANEL_PORT = 8443
 SETTLING = 5.0  # seconds for the last TCP acknowledgements, and for what closes
@@ -191,7 +192,7 @@ def look_from_outside(seen: Capture, findings: Findings) -> None:
 @contextmanager
 def two_routers(network: Network, folder: Path) -> Iterator[tuple[EdgeVpn, EdgeVpn]]:
     """Router a knows a site called branch and a phone, router b a site called office; all wait."""
-    a = replace(site_to_site(network), dpd_delay=30, rekey_child=3600)
+    a = replace(site_to_site(network), ike=IKE, esp=ESP, dpd_delay=30, rekey_child=3600)
     with (
         router(network["gateway_b"], folder, waiting(a.mirrored(name="office"))) as router_b,
         router(
