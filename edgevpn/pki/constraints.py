@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from edgevpn.frozen import dataclass
-from edgevpn.pki.certificate import extension
+from edgevpn.pki.certificate import extension, subject_of
 from edgevpn.pki.errors import CertificateRefused, Reason, shown
 from edgevpn.pki.names import canonical, text_of
 
@@ -32,7 +32,7 @@ class NameLimits:
         permitted = (*self.permitted, tuple(limits.permitted_subtrees)) if limits.permitted_subtrees else self.permitted
         return NameLimits(permitted, (*self.excluded, *(limits.excluded_subtrees or ())))
 
-    def check(self, certificate: x509.Certificate, subject: str) -> None:
+    def check(self, certificate: x509.Certificate) -> None:
         """Raise CertificateRefused for the first name that is outside the limits."""
         if not self.permitted and not self.excluded:
             return
@@ -43,7 +43,7 @@ class NameLimits:
                 detail = f"{_told(name)} is among what a CA above it may not name"
             else:
                 continue
-            raise CertificateRefused(Reason.NAME_NOT_PERMITTED, subject, field, detail)
+            raise CertificateRefused(Reason.NAME_NOT_PERMITTED, subject_of(certificate), field, detail)
 
 
 NO_LIMITS = NameLimits()

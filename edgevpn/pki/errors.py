@@ -47,7 +47,9 @@ class Reason(Enum):
 
 def shown(value: object) -> str:
     """A value, perhaps a stranger's, as one printable line of at most `LONGEST_SHOWN` characters."""
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(value))
+    text = str(value)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
 
 

@@ -6,6 +6,7 @@ Not used, and so as if they were not there: indirect CRLs, delta CRLs, CRLs for 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import field
 from enum import Enum
 
 from cryptography import x509
@@ -50,11 +51,15 @@ class Status(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Crl:
-    """A CRL, read once: whose it is, and why it can say of nothing that it is good, or ""."""
+    """A CRL, read once: whose it is, and why it can say of nothing that it is good, or "".
+
+    `signers` are those whose signature it has been found to bear: a long list takes its time to be checked.
+    """
 
     issuer: CanonicalName
     value: x509.CertificateRevocationList
     fault: str = ""
+    signers: set[x509.Certificate] = field(default_factory=set, compare=False, repr=False)
 
 
 def read_crl(octets: bytes) -> Crl:
@@ -91,7 +96,7 @@ def status(
     for crl in crls:
         if crl.issuer != issuer or not _is_about(crl.value, certificate):  # §6.3.3 (b)
             continue
-        if not _is_signed(crl.value, signers):
+        if not _is_signed(crl, signers):
             why = "the CRL is not signed by its issuer"
             continue
         entry = crl.value.get_revoked_certificate_by_serial_number(certificate.serial_number)
@@ -170,10 +175,16 @@ def _full_name(point: x509.DistributionPoint) -> Iterable[x509.UniformResourceId
     return (name for name in point.full_name or () if isinstance(name, x509.UniformResourceIdentifier))
 
 
-def _is_signed(crl: x509.CertificateRevocationList, signers: Iterable[x509.Certificate]) -> bool:
-    if weak_hash(crl):
+def _is_signed(crl: Crl, signers: tuple[x509.Certificate, ...]) -> bool:
+    if not crl.signers.isdisjoint(signers):
+        return True
+    if weak_hash(crl.value):
         return False
-    return any(_may_sign(signer) and _signed_by(crl, signer) for signer in signers)
+    signer = next((each for each in signers if _may_sign(each) and _signed_by(crl.value, each)), None)
+    if signer is None:
+        return False
+    crl.signers.add(signer)
+    return True
 
 
 def _may_sign(signer: x509.Certificate) -> bool:

@@ -10,7 +10,9 @@ inhibitAnyPolicy decide nothing; a certificate that *requires* a policy is refus
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -31,6 +33,9 @@ from edgevpn.pki.signed import is_signed_by
 
 MOST_CERTIFICATES = 12
 """That a peer may send."""
+
+KEPT = 256
+"""Paths that are remembered of peers that may come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,25 +100,65 @@ class _Refusal:
     error: CertificateRefused
 
 
-def verify(chain_der: Sequence[bytes], trust: Trust, at: datetime, purpose: Purpose) -> VerifiedKey:
-    """Judge the certificates that a peer sent, its own first (RFC 7296 §3.6). Raises CertificateRefused.
+class Judge:
+    """Judges peers by one `Trust` and for one purpose. Called from several threads.
 
-    Of several paths the first that holds is taken; if none does, the refusal is that of the one that went furthest.
+    What was found right once stays so: signatures, names, keys and extensions do not change, and neither does `trust`.
+    So of peers that come again only that is asked which may have changed, time and revocation.
     """
-    leaf, pool, unreadable = _read(chain_der)
-    pool = (*pool, *map(link, trust.intermediates))
-    anchors = tuple(map(link, trust.anchors))
-    walk = _Walk(trust, pool, anchors, moment(at, trust.known_date), purpose)
-    refusals = []
-    try:
-        for path in paths(leaf, pool, anchors):
-            outcome = walk.judge(path)
-            if isinstance(outcome, VerifiedKey):
-                return outcome
-            refusals.append(outcome)
-    except CertificateRefused as error:
-        raise unreadable or error from None
-    raise max(refusals, key=_telling).error
+
+    def __init__(self, trust: Trust, purpose: Purpose, kept: int = KEPT) -> None:
+        self.trust = trust
+        self._purpose = purpose
+        self._kept = kept
+        self._anchors = tuple(map(link, trust.anchors))
+        self._intermediates = tuple(map(link, trust.intermediates))
+        self._known: OrderedDict[tuple[bytes, ...], Path] = OrderedDict()
+
+    def verify(
+        self, chain_der: Sequence[bytes], at: datetime, crls: tuple[Crl, ...] = (), *, asked: bool = True
+    ) -> VerifiedKey:
+        """Judge the certificates that a peer sent, its own first (RFC 7296 §3.6). Raises CertificateRefused.
+
+        Of several paths the first that holds is taken; if none does, the refusal is that of the one that went furthest.
+        `crls` are known besides; no list is asked without `asked`.
+        """
+        chain = tuple(chain_der)
+        if (known := self._known.get(chain)) is not None:
+            with suppress(CertificateRefused):
+                return self._walk(known[1:], at, crls, asked).again(known)
+        leaf, sent, unreadable = _read(chain)
+        walk = self._walk(sent, at, crls, asked)
+        refusals: list[_Refusal] = []
+        try:
+            for path in paths(leaf, walk.pool, self._anchors):
+                outcome = walk.judge(path)
+                if isinstance(outcome, VerifiedKey):
+                    if not refusals:
+                        self._remember(chain, path)
+                    return outcome
+                refusals.append(outcome)
+        except CertificateRefused as error:
+            raise unreadable or error from None
+        raise max(refusals, key=_telling).error
+
+    def _walk(self, sent: tuple[Link, ...], at: datetime, crls: tuple[Crl, ...], asked: bool) -> _Walk:
+        revocation = self.trust.revocation if asked else Revocation.OFF
+        trust = replace(self.trust, crls=(*self.trust.crls, *crls), revocation=revocation)
+        now = moment(at, self.trust.known_date)
+        return _Walk(trust, (*sent, *self._intermediates), self._anchors, now, self._purpose)
+
+    def _remember(self, chain: tuple[bytes, ...], path: Path) -> None:
+        """Only of what CAs have signed: who adds certificates of its own making fills no memory with them."""
+        if {der_of(each.certificate) for each in path}.issuperset(chain):
+            self._known[chain] = path
+            if len(self._known) > self._kept:
+                self._known.popitem(last=False)
+
+
+def verify(chain_der: Sequence[bytes], trust: Trust, at: datetime, purpose: Purpose) -> VerifiedKey:
+    """The same for a single peer. Raises CertificateRefused."""
+    return Judge(trust, purpose).verify(chain_der, at)
 
 
 def _telling(refusal: _Refusal) -> tuple[bool, int]:
@@ -167,6 +212,15 @@ class _Walk:
         except CertificateRefused as error:
             return _Refusal(held, error)
 
+    def again(self, path: Path) -> VerifiedKey:
+        """The peer's key if a path that has held does so still. Raises CertificateRefused."""
+        state = _State(path[-1])
+        for each in path:
+            rules.check_time(each.certificate, self.now)
+        for at in range(len(path) - 2, -1, -1):
+            state = self._check_revoked(state, path, at)
+        return self._verified(path, state)
+
     def _begin(self, anchor: Link) -> _State:
         """A CA's own certificate binds it as if another had issued it (RFC 5937 §3)."""
         check_anchor(anchor.certificate)
@@ -179,7 +233,7 @@ class _Walk:
         self._check_signed(state, each)
         rules.check_time(each.certificate, self.now)
         if at == 0 or not each.self_issued:
-            state.limits.check(each.certificate, subject_of(each.certificate))
+            state.limits.check(each.certificate)
         rules.check_extensions(each.certificate)
         rules.check_key(each.certificate, each.public_key)
         if at == 0:
@@ -229,15 +283,16 @@ class _Walk:
         """No CRL speaks against it; under `strict`, one speaks for it (§6.1.3 (a)(3))."""
         if self.trust.revocation is Revocation.OFF:
             return state
-        each, subject = path[at], subject_of(path[at].certificate)
+        each = path[at]
         crls = [crl for crl in self.trust.crls if crl.issuer == each.issuer]
         signers = self._crl_signers(path, at) if crls else ()
         verdict, why = status(each.certificate, signers, crls, self.now)
         if verdict is Status.REVOKED:
             reason = Reason.REVOKED_LEAF if at == 0 else Reason.REVOKED_INTERMEDIATE
-            raise CertificateRefused(reason, subject, "serialNumber", why)
+            raise CertificateRefused(reason, subject_of(each.certificate), "serialNumber", why)
         if verdict is Status.GOOD:
             return state
+        subject = subject_of(each.certificate)
         if self.trust.revocation is Revocation.STRICT:
             raise CertificateRefused(Reason.REVOCATION_UNKNOWN, subject, "serialNumber", why, "provide a current CRL")
         return replace(state, unchecked=(*state.unchecked, subject))

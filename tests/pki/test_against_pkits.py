@@ -6,6 +6,7 @@ needs a current CRL. The names of its files say what is valid; why the others ar
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,7 @@ from edgevpn.pki.errors import CertificateRefused, Reason
 from edgevpn.pki.names import CanonicalName, canonical
 from edgevpn.pki.revocation import Crl, Revocation, read_crl
 from edgevpn.pki.rules import Purpose
-from edgevpn.pki.validate import Trust, verify
+from edgevpn.pki.validate import Judge, Trust, verify
 
 DATA = Path(cryptography_vectors.__file__).parent / "x509" / "PKITS_data"
 AT = datetime(2027, 1, 15, tzinfo=UTC)
@@ -167,6 +168,8 @@ def judge(test: str) -> None:
         revocation=Revocation.STRICT,
     )
     verify([der_of(each) for each in links], trust, AT, Purpose.DEVICE)
+    with_issuers = Judge(replace(trust, intermediates=tuple(links[1:])), Purpose.DEVICE)
+    assert with_issuers.verify([der_of(links[0])], AT) == with_issuers.verify([der_of(links[0])], AT)  # known by then
 
 
 def test_every_test_is_accounted_for() -> None:

@@ -77,7 +77,7 @@ def check(below: Made, *above: Made) -> None:
     limits = NO_LIMITS
     for each in above:
         limits = limits.narrowed(each.certificate)
-    limits.check(below.certificate, "CN=below")
+    limits.check(below.certificate)
 
 
 @pytest.mark.parametrize(("given", "limit"), INSIDE, ids=str)

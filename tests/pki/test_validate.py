@@ -11,7 +11,7 @@ from edgevpn.pki.certificate import fingerprint
 from edgevpn.pki.errors import CertificateRefused, Reason
 from edgevpn.pki.revocation import Revocation, read_crl
 from edgevpn.pki.rules import Purpose
-from edgevpn.pki.validate import MOST_CERTIFICATES, Trust, VerifiedKey, check_anchor, verify
+from edgevpn.pki.validate import MOST_CERTIFICATES, Judge, Trust, VerifiedKey, check_anchor, verify
 from tests.support.certificates import DAY, NOW, YEAR, Made, ca, certificate, crl, ed, leaf, name, rsa_key, usage
 
 ROOT = ca("root")
@@ -22,7 +22,11 @@ SERVER_ONLY = [ExtendedKeyUsageOID.SERVER_AUTH]
 
 
 def judged(chain: Sequence[Made], trust: Trust = TRUST, at: datetime = NOW) -> VerifiedKey:
-    return verify([each.der for each in chain], trust, at, Purpose.DEVICE)
+    """The verdict, which is the same when the peer comes again."""
+    judge, sent = Judge(trust, Purpose.DEVICE), [each.der for each in chain]
+    verdict = judge.verify(sent, at)
+    assert judge.verify(sent, at) == verdict
+    return verdict
 
 
 def refused(chain: Sequence[Made], trust: Trust = TRUST, at: datetime = NOW) -> CertificateRefused:
@@ -277,3 +281,63 @@ def test_rubbish_beside_a_good_chain_does_not_matter() -> None:
 
 def test_nothing_secret_is_shown() -> None:
     assert "private" not in repr(judged([PHONE, MIDDLE])).lower()
+
+
+# --- peers that come again ---
+
+
+def test_who_comes_again_is_judged_by_the_time_then() -> None:
+    """Nothing but time and revocation is asked a second time, and those are."""
+    judge = Judge(TRUST, Purpose.DEVICE)
+    short = ca("short", ROOT, ends=NOW + DAY)
+    chain = (leaf("phone", short).der, short.der)
+    first = judge.verify(chain, NOW)
+
+    again = judge.verify(list(chain), NOW)
+    assert again == first
+    assert again.certificate is first.certificate
+    with pytest.raises(CertificateRefused) as refusal:
+        judge.verify(chain, NOW + 2 * DAY)
+    assert refusal.value.reason is Reason.EXPIRED
+    assert judge.verify(chain, NOW) == first
+
+
+def test_who_comes_again_has_been_revoked_since() -> None:
+    """By a list that was fetched, for the peer as for the CA above; a path that held tells nothing of that."""
+    judge = Judge(replace(TRUST, revocation=Revocation.STRICT), Purpose.DEVICE)
+    chain = (PHONE.der, MIDDLE.der)
+    good = (read_crl(crl(MIDDLE)), read_crl(crl(ROOT)))
+    assert not judge.verify(chain, NOW, good).unchecked
+
+    for reason, lists in (
+        (Reason.REVOKED_LEAF, (read_crl(crl(MIDDLE, PHONE)), good[1])),
+        (Reason.REVOKED_INTERMEDIATE, (good[0], read_crl(crl(ROOT, MIDDLE)))),
+        (Reason.REVOCATION_UNKNOWN, good[:1]),
+        (Reason.REVOCATION_UNKNOWN, (read_crl(crl(ca("middle", ROOT))), good[1])),
+    ):
+        with pytest.raises(CertificateRefused) as refusal:
+            judge.verify(chain, NOW, lists)
+        assert refusal.value.reason is reason
+    assert judge.verify(chain, NOW, asked=False).subject == "CN=phone"
+
+
+def test_who_comes_again_with_another_certificate() -> None:
+    """Of the same chain each octet counts."""
+    judge = Judge(TRUST, Purpose.DEVICE)
+    judge.verify((PHONE.der, MIDDLE.der), NOW)
+    damaged = PHONE.der[:-1] + bytes([PHONE.der[-1] ^ 1])
+    with pytest.raises(CertificateRefused) as refusal:
+        judge.verify((damaged, MIDDLE.der), NOW)
+    assert refusal.value.reason is Reason.BAD_SIGNATURE
+
+
+def test_only_so_many_are_remembered() -> None:
+    """The last ones, and none with certificates that only the peer itself answers for."""
+    judge = Judge(TRUST, Purpose.DEVICE, kept=2)
+    phones = [leaf(f"phone{number}", ROOT) for number in range(4)]
+    seen = [judge.verify((phone.der,), NOW).certificate for phone in phones[:3]]
+    assert judge.verify((phones[2].der,), NOW).certificate is seen[2]
+    assert judge.verify((phones[0].der,), NOW).certificate is not seen[0]
+
+    chain = (phones[3].der, ca("nobody's").der)
+    assert judge.verify(chain, NOW).certificate is not judge.verify(chain, NOW).certificate

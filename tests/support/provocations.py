@@ -20,7 +20,7 @@ from edgevpn.daemon.attempts.witness import Witness
 from edgevpn.daemon.base.options import Ports
 from edgevpn.daemon.login.answers import Answers
 from edgevpn.daemon.login.devices import Devices
-from edgevpn.daemon.login.keyring import Believed, Keyring
+from edgevpn.daemon.login.keyring import Keyring
 from edgevpn.daemon.sites.keeper import Keeper, NotCalled
 from edgevpn.diagnosis.attempts import Attempt, Attempts
 from edgevpn.diagnosis.codes import Code
@@ -66,7 +66,7 @@ from edgevpn.ike.wire.payloads import Delete, Eap, Identification, SecurityAssoc
 from edgevpn.pki.errors import PkiError
 from edgevpn.pki.revocation import Revocation, read_crl
 from edgevpn.pki.rules import Purpose
-from edgevpn.pki.validate import Trust
+from edgevpn.pki.validate import Judge, Trust
 from tests.support.certificates import DAY, NOW, YEAR, Made, ca, certificate, crl, leaf, rsa_key, usage
 from tests.support.configs import office
 from tests.support.pair import Pair, Side
@@ -347,7 +347,7 @@ class Verifying(World):
     def __init__(self, **trust: Any) -> None:
         super().__init__(keys=holding(GATEWAY))
         trusted = Trust((ROOT.certificate,), known_date=NOW - 10 * YEAR, **trust)
-        self.keyring = Keyring({}, {}, {"office": Believed(trusted, Purpose.SITE)})
+        self.keyring = Keyring({}, {}, {"office": Judge(trusted, Purpose.SITE)})
 
     def answer(self, question: Question) -> Answer:
         if not isinstance(question, VerifyCertificates):

@@ -33,7 +33,7 @@ from edgevpn.pki.office import Office
 from edgevpn.pki.records import Holder
 from edgevpn.pki.revocation import Crl, distribution_points, read_crl
 from edgevpn.pki.rules import Purpose
-from edgevpn.pki.validate import Trust, VerifiedKey, check_anchor, verify
+from edgevpn.pki.validate import Judge, Trust, VerifiedKey, check_anchor
 
 KEY_KINDS = {
     KeyType.RSA_2048: KeyKind.RSA_2048,
@@ -64,14 +64,6 @@ POOLS = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Believed:
-    """Whom one kind of peer may be vouched for by, and what the certificate must be good for."""
-
-    trust: Trust
-    purpose: Purpose
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
     """A peer's certificates are good: by which peer it comes, with which key (SPKI, DER), and what was verified."""
 
@@ -89,7 +81,7 @@ class Keyring:
 
     proofs: Mapping[str, Proof]
     keys: Mapping[str, PrivateKey] = field(repr=False)
-    believed: Mapping[str, Believed]
+    judges: Mapping[str, Judge]
     holders: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[PkiError, ...] = ()
 
@@ -143,14 +135,11 @@ class Keyring:
         """
         refusal: PkiError = CertificateRefused(Reason.MISSING, "the peer's certificate")
         for peer in peers:
-            believed = self.believed.get(peer)
-            if believed is None or not certificates:
+            judge = self.judges.get(peer)
+            if judge is None or not certificates:
                 continue
             try:
-                trust = replace(believed.trust, crls=(*believed.trust.crls, *crls))
-                if not asked:
-                    trust = replace(trust, revocation=pki_revocation.Revocation.OFF)
-                verified = verify(certificates, trust, at, believed.purpose)
+                verified = judge.verify(certificates, at, crls, asked=asked)
                 pki_identity.prove(verified.certificate, ike_id(claimed))
             except PkiError as error:
                 refusal = error
@@ -163,14 +152,13 @@ class Keyring:
 
         The lists that they point to are asked where we have none. That none is to be had is no reason to go.
         """
-        believed = self.believed.get(peer)
-        if believed is None:
+        judge = self.judges.get(peer)
+        if judge is None:
             return None
-        refusal, is_open = _judged(verified, believed, at)
+        refusal, is_open = _judged(verified, judge, at)
         if not is_open or not (crls := fetch(_points(verified))):
             return refusal
-        trust = replace(believed.trust, crls=(*believed.trust.crls, *crls))
-        return _judged(verified, replace(believed, trust=trust), at)[0]
+        return _judged(verified, judge, at, crls)[0]
 
 
 def nothing_fetched(_: Sequence[str]) -> tuple[Crl, ...]:
@@ -182,10 +170,12 @@ def _points(verified: VerifiedKey) -> list[str]:
     return [uri for each in verified.path for uri in distribution_points(each)]
 
 
-def _judged(verified: VerifiedKey, believed: Believed, at: datetime) -> tuple[PkiError | None, bool]:
+def _judged(
+    verified: VerifiedKey, judge: Judge, at: datetime, crls: tuple[Crl, ...] = ()
+) -> tuple[PkiError | None, bool]:
     """Why one of the certificates is revoked, if one is known to be; and whether of one there is no list."""
     try:
-        again = verify(tuple(map(der_of, verified.path)), believed.trust, at, believed.purpose)
+        again = judge.verify(tuple(map(der_of, verified.path)), at, crls)
     except PkiError as error:
         return error if error.reason in REVOKED else None, error.reason is Reason.REVOCATION_UNKNOWN
     return None, bool(again.unchecked)
@@ -240,16 +230,17 @@ class _Opening:
         config = self._config
         common = self._common_trust()
         proofs: dict[str, Proof] = {}
-        believed: dict[str, Believed] = {}
+        judges: dict[str, Judge] = {}
+        of_devices = Judge(common, Purpose.DEVICE)
         ours = tuple(self._server_credentials())
         if ours:
             proofs[POOLS] = Proof(Signing(ours, config.pki.sha1_signatures), _certified(common))
         for pool in config.pools:
-            believed |= dict.fromkeys(pool_peer_names(pool), Believed(common, Purpose.DEVICE))
+            judges |= dict.fromkeys(pool_peer_names(pool), of_devices)
         for site in (site for site in config.sites if site.auth is not Auth.PSK):
             trust = self._site_trust(site, common)
             purpose = Purpose.SERVER if site.auth is Auth.EAP else Purpose.SITE
-            believed[site.name] = Believed(trust, purpose)
+            judges[site.name] = Judge(trust, purpose)
             credentials = tuple(self._site_credentials(site)) or ours
             if credentials or site.auth is Auth.EAP:
                 signing = Signing(credentials, config.pki.sha1_signatures, site.signature is Signature.PSS)
@@ -257,7 +248,7 @@ class _Opening:
         holders = {
             each.fingerprint: each.name for each in self._office.ledger.issued.values() if each.holder is Holder.DEVICE
         }
-        return Keyring(proofs, self._keys, believed, holders, tuple(self._faults))
+        return Keyring(proofs, self._keys, judges, holders, tuple(self._faults))
 
     def _server_credentials(self) -> Iterator[Credential]:
         """The gateway's own certificates, the one of few clients first: those who cannot verify it get the next."""

@@ -102,7 +102,7 @@ async def test_a_revocation_list_that_changes(tmp_path: Path) -> None:
         await until(lambda: len(keyrings) == 2)
         file.write_bytes(crl(root))
         await until(lambda: len(keyrings) == 3)
-    lists = [[each.issuer for each in keyring.believed["road/certificate"].trust.crls] for keyring in keyrings]
+    lists = [[each.issuer for each in keyring.judges["road/certificate"].trust.crls] for keyring in keyrings]
     assert lists[0] == lists[2] != lists[1]
 
 

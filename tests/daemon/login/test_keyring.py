@@ -101,7 +101,7 @@ def test_nothing_is_made_without_a_name(tmp_path: Path) -> None:
     assert not office.has_authority
     assert server_names(config.pki) is None
     keyring = opened(office, config)
-    assert (keyring.proofs, keyring.believed) == ({}, {})
+    assert (keyring.proofs, keyring.judges) == ({}, {})
 
 
 def site(tmp_path: Path, **keys: object) -> Config:
@@ -122,7 +122,7 @@ def test_a_site_with_files_of_its_own(office: Office, tmp_path: Path) -> None:
     assert keyring.proofs["office"].signing.pss
     (credential,) = keyring.proofs["office"].signing.credentials
     assert (credential.name, credential.chain[0]) == ("site office", der_of(bundle.certificate))
-    assert keyring.believed["office"].trust.anchors == (office.authority.certificate,)
+    assert keyring.judges["office"].trust.anchors == (office.authority.certificate,)
 
 
 def test_files_of_no_use_are_told_of(office: Office, tmp_path: Path) -> None:

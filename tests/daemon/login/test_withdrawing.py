@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from edgevpn.daemon.login.fetching import KEPT, Fetcher, NotFetched
-from edgevpn.daemon.login.keyring import Believed, Keyring
+from edgevpn.daemon.login.keyring import Keyring
 from edgevpn.daemon.login.vouched import Shown, Vouched
 from edgevpn.daemon.login.withdrawing import EVERY, Withdrawing
 from edgevpn.ike.contract import IkeSaUp
@@ -17,7 +17,7 @@ from edgevpn.ike.state import Address, Path
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.pki.revocation import read_crl
 from edgevpn.pki.rules import Purpose
-from edgevpn.pki.validate import Trust, verify
+from edgevpn.pki.validate import Judge, Trust, verify
 from tests.support.certificates import NOW, YEAR, Made, ca, certificate, crl, listed_at
 
 PEER, URI = "road/certificate", "http://pki.example.org/root.crl"
@@ -29,7 +29,7 @@ PHONE, LAPTOP = (certificate(name, ROOT, [listed_at(URI)]) for name in ("phone",
 def keyring(*lists: bytes) -> Keyring:
     """Of one who has these lists in files."""
     trust = Trust((ROOT.certificate,), crls=tuple(map(read_crl, lists)))
-    return Keyring({}, {}, {PEER: Believed(trust, Purpose.DEVICE)})
+    return Keyring({}, {}, {PEER: Judge(trust, Purpose.DEVICE)})
 
 
 class Server:
