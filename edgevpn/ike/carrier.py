@@ -195,8 +195,8 @@ class Carrier:
 
     def _settle_crossing(self, spi: bytes, fresh: Established, began: float, env: Env) -> Iterator[Effect]:
         """Both sides have called each other at the same time: one IKE SA is enough, the one with the higher SPIi."""
-        for other, sa in self._same(spi, fresh.peer.name, fresh.identity):
-            if sa.began != fresh.began and sa.since >= began:
+        for other, sa in self._table.standing(fresh.peer.name, fresh.identity, began=(not fresh.began,)):
+            if sa.since >= began:
                 lower = min((sa.secured.spi_i, other), (fresh.secured.spi_i, spi))[1]
                 yield from self.tell(lower, Superseded(silently=False), env)
                 if lower == spi:

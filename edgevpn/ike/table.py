@@ -51,6 +51,7 @@ Origin = tuple[Address, bytes]
 """Where an IKE_SA_INIT request came from, and with which SPI."""
 Partner = tuple[str, Identification | str]
 """A peer by our name, and whom it has proved to be."""
+BY_EITHER = (True, False)
 
 
 class Table:
@@ -62,7 +63,7 @@ class Table:
         self._near: Counter[IpAddress] = Counter()  # half-open ones by where the peer is
         self._owners: dict[bytes, bytes] = {}  # child's inbound SPI -> our SPI
         self._peers: dict[str, dict[bytes, None]] = {}
-        self._standing: dict[Partner, dict[bytes, None]] = {}
+        self._standing: dict[tuple[Partner, bool], dict[bytes, None]] = {}  # by who began it, too
         self._followers: dict[bytes, bytes] = {}  # our SPI -> that of the IKE SA that is to follow
 
     def __iter__(self) -> Iterator[Slot]:
@@ -122,9 +123,12 @@ class Table:
             if slot is not None and isinstance(slot.sa, WithPeer):
                 yield spi, slot.sa
 
-    def standing(self, peer: str, identity: Identification | str) -> Iterator[tuple[bytes, Established]]:
-        """The IKE SAs that stand with a peer under an identity, by our SPI."""
-        for spi in tuple(self._standing.get((peer, identity), ())):
+    def standing(
+        self, peer: str, identity: Identification | str, began: tuple[bool, ...] = BY_EITHER
+    ) -> Iterator[tuple[bytes, Established]]:
+        """The IKE SAs that stand with a peer under an identity, by our SPI; those that we began, or the peer."""
+        partner = peer, identity
+        for spi in [spi for by in began for spi in self._standing.get((partner, by), ())]:
             slot = self._slots.get(spi)
             if slot is not None and isinstance(slot.sa, Established):
                 yield spi, slot.sa
@@ -144,7 +148,7 @@ class Table:
             self._peers.setdefault(sa.peer.name, {})[spi] = None
         if isinstance(sa, Established):
             self._owners.update((child.spi_in, spi) for child in sa.children)
-            self._standing.setdefault(_partner(sa), {})[spi] = None
+            self._standing.setdefault(_standing(sa), {})[spi] = None
 
     def _forget(self, spi: bytes, before: Slot | None, after: IkeSa | None) -> None:
         """Take back what `_learn` noted of a slot, where `after` will not note it again."""
@@ -161,8 +165,8 @@ class Table:
                 for child in sa.children:
                     if child.spi_in not in kept and self._owners.get(child.spi_in) == spi:
                         del self._owners[child.spi_in]
-                if not isinstance(after, Established) or _partner(after) != _partner(sa):
-                    _take(self._standing, _partner(sa), spi)
+                if not isinstance(after, Established) or _standing(after) != _standing(sa):
+                    _take(self._standing, _standing(sa), spi)
         if before and isinstance(before.sa, WithPeer) and not isinstance(after, WithPeer):
             _take(self._peers, before.sa.peer.name, spi)
 
@@ -177,8 +181,8 @@ def _take(index: dict[K, dict[bytes, None]], key: K, spi: bytes) -> None:
         del index[key]
 
 
-def _partner(sa: Established) -> Partner:
-    return sa.peer.name, sa.identity
+def _standing(sa: Established) -> tuple[Partner, bool]:
+    return (sa.peer.name, sa.identity), sa.began
 
 
 def _neighbourhood(host: IpAddress) -> IpAddress:

@@ -85,6 +85,9 @@ def test_standing_with_a_peer_under_an_identity() -> None:
         table.put(spi, slot(sa))
     table.put(b"strange1", slot(replace(sa, session=replace(sa.session, user="somebody else"))))
     assert [spi for spi, _ in table.standing(sa.peer.name, sa.identity)] == [SPI_I, b"another1", b"another2"]
+    table.put(b"another2", slot(replace(sa, began=not sa.began)))
+    assert [spi for spi, _ in table.standing(sa.peer.name, sa.identity, (sa.began,))] == [SPI_I, b"another1"]
+    assert [spi for spi, _ in table.standing(sa.peer.name, sa.identity, (not sa.began,))] == [b"another2"]
     table.put(SPI_I, slot(replace(sa, rekey_at=9.0)))
     table.put(b"another1", slot(Closing(sa.secured, sa.peer, sa.path)))
     table.drop(b"another2")
