@@ -7,7 +7,6 @@ ports into masks: one policy for each combination and direction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from itertools import product
 from typing import TypeAlias
@@ -29,6 +28,7 @@ from edgevpn.kernel.spec import (
     Integrity,
     IpAddress,
     Limits,
+    Mark,
     Mode,
     PolicySpec,
     PortMask,
@@ -103,8 +103,8 @@ def inbound_sa(child: ChildSa, ends: Endpoints, tags: Tags, lives: Lifetimes) ->
 def outbound_sa(child: ChildSa, ends: Endpoints, tags: Tags, lives: Lifetimes) -> SaSpec:
     """The SA that we send on; what it has made bears our mark."""
     keys = (child.keys.encr_i, child.keys.integ_i) if child.initiator else (child.keys.encr_r, child.keys.integ_r)
-    spec = _sa(child, ends.path.local.host, ends.path.remote.host, child.spi_out, keys, encap_out(ends), tags, lives)
-    return replace(spec, output_mark=OURS_MARK)
+    hosts = ends.path.local.host, ends.path.remote.host
+    return _sa(child, *hosts, child.spi_out, keys, encap_out(ends), tags, lives, OURS_MARK)
 
 
 def outward(
@@ -152,6 +152,7 @@ def _sa(
     encapsulation: UdpEncap | None,
     tags: Tags,
     lives: Lifetimes,
+    output_mark: Mark | None = None,
 ) -> SaSpec:
     cipher, integrity = algorithms(child.suite, *keys)
     return SaSpec(
@@ -168,6 +169,7 @@ def _sa(
         encapsulation=encapsulation,
         soft=lives.soft,
         hard=lives.hard,
+        output_mark=output_mark,
         flags=SaFlag.AF_UNSPEC if child.mode is IkeMode.TUNNEL else SaFlag(0),  # any family inside
     )
 

@@ -356,9 +356,10 @@ class Dataplane:
 
     def _have(self, child: ChildSa, policies: Collection[PolicySpec]) -> None:
         """These are a child's from now on."""
-        before = {policy.key: self.policy(policy.key) for policy in policies}
-        for policy in policies:
-            self._policies.setdefault(policy.key, {})[child.spi_in] = policy
+        made = {policy.key: policy for policy in policies}
+        before = {key: self.policy(key) for key in made}
+        for key, policy in made.items():
+            self._policies.setdefault(key, {})[child.spi_in] = policy
         self._settle(before)
 
     def _have_no_more(self, child: ChildSa, policies: Collection[PolicySpec]) -> None:
@@ -371,9 +372,9 @@ class Dataplane:
 
     def _settle(self, before: Mapping[PolicyKey, PolicySpec | None]) -> None:
         """Have the kernel hold what is to be at these keys, where that is not what was to be there before."""
-        wanted = {key: self.policy(key) for key in before}
-        changed = {key: policy for key, policy in wanted.items() if policy != before[key]}
-        operations = [Delete(key) if policy is None else Update(policy) for key, policy in changed.items()]
+        wanted = [(key, self.policy(key), was) for key, was in before.items()]
+        changed = [(key, policy) for key, policy, was in wanted if policy != was]
+        operations = [Delete(key) if policy is None else Update(policy) for key, policy in changed]
         fates = self._kernel.apply(operations) if operations else ()
         raise_first(fates, besides=(NotFound,))
 
