@@ -103,7 +103,7 @@ ORDERS = {
     ),
     "daemon.base": (
         {"key_log", "logbook", "state_file"},
-        {"guard", "logs", "news", "options", "recent", "sparing"},
+        {"guard", "limits", "logs", "news", "options", "recent", "sparing"},
     ),
     "daemon.ciphers": (
         {"bench"},

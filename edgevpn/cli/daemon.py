@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from edgevpn import __version__
@@ -29,16 +30,20 @@ MOST_LINES = 1000
 GARBAGE = (5000, 10, 100)
 """New objects between two looks for garbage among them, such looks until one at what is older, and those until one at
 everything. Sessions leave none that refers to itself, and a look at ten thousand of them takes most of a second."""
+UNUSED = ("ssl", "_hashlib")
+"""Python's ways to OpenSSL, a tenth of the daemon's memory beside the OpenSSL that cryptography has. asyncio and
+hashlib do without: TLS is for the panel's process, and Python has hashes of its own."""
 
 
 def run_daemon(options: argparse.Namespace, run: Run | None) -> int:
     """`run`: until the daemon is told to stop. Another `run` may stand in for the daemon."""
+    run = run or _daemon()
     from edgevpn.config.errors import ConfigError
     from edgevpn.config.model import LogLevel
     from edgevpn.daemon.base.options import KernelKind, Ports, RunOptions, StartFailed
 
     try:
-        return (run or _daemon())(
+        return run(
             RunOptions(
                 config=options.config,
                 socket=socket_path(options.socket, os.environ),
@@ -56,6 +61,8 @@ def run_daemon(options: argparse.Namespace, run: Run | None) -> int:
 
 def _daemon() -> Run:
     """The daemon. What it is made of stays, so the collector of garbage need not look through it again and again."""
+    if find_spec("_sha1"):  # some distributions leave Python's own hashes out
+        sys.modules |= dict.fromkeys(UNUSED)  # type: ignore[arg-type]  # None: it is not to be had
     from edgevpn.daemon.service import run
 
     gc.freeze()

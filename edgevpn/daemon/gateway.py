@@ -17,6 +17,7 @@ from edgevpn.config.model import Gateway as GatewaySettings
 from edgevpn.daemon.addresses.prefixes import follows, resolved
 from edgevpn.daemon.attempts.witness import Witness
 from edgevpn.daemon.base.guard import UNGUARDED, Guard
+from edgevpn.daemon.base.limits import SMALL, Limits
 from edgevpn.daemon.base.logs import note
 from edgevpn.daemon.base.news import News
 from edgevpn.daemon.base.options import Ports, StartFailed
@@ -73,6 +74,8 @@ from edgevpn.pki.office import Standing
 
 GOODBYE_PATIENCE = 1.0
 """Seconds in which peers may answer our Deletes."""
+SHARE_OF_ONE = 4
+"""One peer under one identity may have this part of all IKE SAs, as 1/n."""
 TICK = 60.0
 """Seconds between two looks at whose time is over and what was used."""
 
@@ -100,6 +103,7 @@ class Gateway:
         nft: Nft | None = None,
         guard: Guard = UNGUARDED,
         trial: Trial | None = None,
+        limits: Limits = SMALL,
     ) -> None:
         """`nft` None: the firewall is somebody else's. `guard` takes our own faults. `trial` tries ciphers."""
         self._kernel = kernel
@@ -120,7 +124,7 @@ class Gateway:
         self.meter = Meter(self._count)
         self._dataplane = Dataplane(kernel, self._clock)
         self._detours = Detours(kernel)
-        self._transport = Transport(kernel, ports, self._on_datagram, self._on_crowd)
+        self._transport = Transport(kernel, ports, self._on_datagram, self._on_crowd, limits.buffer)
         self._ways = Ways(kernel, self._transport, self._keepers, self._homes, self.sas_of, self.feed)
         self.upholding = Upholding(kernel, self._dataplane, self.feed, self._clock)
         self._kernel_events = KernelEvents(
@@ -145,7 +149,9 @@ class Gateway:
         self._informer = Informer(self.visitors.sessions.at)
         self.certificates = Certificates(folders.pki, self._on_keyring)
         self.speeds = Speeds(folders.state, trial, self._reconfigure)
-        self._endpoint = Endpoint((), os.urandom, _settings(timing, ports, export_keys=key_log is not None))
+        self.limits = limits
+        self.settings = _settings(timing, ports, limits, export_keys=key_log is not None)
+        self._endpoint = Endpoint((), os.urandom, self.settings)
         self.census = Census(
             lambda: self._config,
             self._keepers,
@@ -494,9 +500,15 @@ class Gateway:
         self._guard.call(self._kernel_events.read, "kernel events")
 
 
-def _settings(timing: GatewaySettings, ports: Ports, *, export_keys: bool) -> Settings:
+def _settings(timing: GatewaySettings, ports: Ports, limits: Limits, *, export_keys: bool) -> Settings:
     """What the core goes by."""
     return Settings(
+        half_open_limit=limits.half_open,
+        half_open_near=limits.half_open // 3,
+        cookie_threshold=limits.half_open // 10,
+        held_limit=limits.held,
+        session_limit=limits.sessions,
+        sessions_of_one=limits.sessions // SHARE_OF_ONE,
         ike_port=ports.ike,
         nat_port=ports.nat,
         export_keys=export_keys,

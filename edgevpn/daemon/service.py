@@ -23,6 +23,7 @@ from edgevpn.config.errors import ConfigError
 from edgevpn.config.model import Config
 from edgevpn.config.reader import load
 from edgevpn.config.store import Store
+from edgevpn.daemon.base.limits import limits_of, memory_size
 from edgevpn.daemon.base.logbook import Logbook
 from edgevpn.daemon.base.logs import note
 from edgevpn.daemon.base.options import KernelKind, RunOptions, StartFailed
@@ -174,9 +175,16 @@ class Service:
             self._nft(),
             self._faults,
             try_in_process if options.kernel is KernelKind.NETLINK else None,
+            limits_of(memory_size()),
         )
         self._configuration = Configuration(Store(places.config), holdings, self._gateway, self._config)
-        instance = Instance(options.kernel, time.monotonic(), places.state, lambda: self._faults.count)
+        instance = Instance(
+            options.kernel,
+            time.monotonic(),
+            places.state,
+            lambda: self._faults.count,
+            lambda: self._control.refused,
+        )
         methods = Methods(self._gateway, self._configuration, holdings, recent, instance)
         self._control = ControlServer(
             methods.table(self._ready),

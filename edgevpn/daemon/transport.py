@@ -21,6 +21,7 @@ from edgevpn.daemon.base.options import Ports, StartFailed
 from edgevpn.frozen import dataclass
 from edgevpn.ike.iana import ExchangeType, NotifyType, PayloadType
 from edgevpn.ike.state import Address, Path
+from edgevpn.ike.wire.message import MAX_UNPROTECTED
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.ports import udp_port_owners
 from edgevpn.kernel.spec import OURS_MARK
@@ -51,7 +52,6 @@ LONGEST = 0x10000
 BATCH = 64  # datagrams read from one socket before the others have their turn
 TURN = 16  # first messages that are handed over between two looks at the sockets
 CROWD = 256  # first messages that may wait: what a slow router deals with in a quarter of a second
-RECEIVE_BUFFER = 1 << 20
 PROBE_PORT = 500  # to find a source address; nothing is sent
 
 
@@ -96,9 +96,16 @@ class Transport:
     """
 
     def __init__(
-        self, kernel: Unprotected, ports: Ports, deliver: Deliver, shed: Callable[[], None] = lambda: None
+        self,
+        kernel: Unprotected,
+        ports: Ports,
+        deliver: Deliver,
+        shed: Callable[[], None] = lambda: None,
+        buffer: int = LONGEST,
     ) -> None:
+        """`buffer`: octets that the kernel keeps for each socket until they are read."""
         self._kernel = kernel
+        self._buffer = buffer
         self._ports = ports
         self._deliver = deliver
         self._shed = shed
@@ -154,7 +161,7 @@ class Transport:
         made: list[Bound] = []
         try:
             for port in (self._ports.ike, self._ports.nat):
-                sock = _udp_socket(address)
+                sock = _udp_socket(address, self._buffer)
                 made.append(Bound(address, port, sock))
                 sock.bind((str(address), port))
                 self._kernel.bypass_socket(sock)
@@ -184,8 +191,8 @@ class Transport:
             self._sort(Arrived(bound, octets, ancillary, sender))
 
     def _sort(self, arrived: Arrived) -> None:
-        """Deliver it, or have it wait."""
-        if not _is_first(arrived.octets):
+        """Deliver it, or have it wait; what is too long to be read is refused at once, not kept."""
+        if not _is_first(arrived.octets) or len(arrived.octets) > MAX_UNPROTECTED:
             self._deliver(arrived.path, arrived.octets)
             return
         crowd = self._returning if _shows_cookie(arrived.octets) else self._waiting
@@ -217,13 +224,13 @@ def source_for(remote: IpAddress) -> IpAddress | None:
     return None
 
 
-def _udp_socket(address: IpAddress) -> socket.socket:
+def _udp_socket(address: IpAddress, buffer: int) -> socket.socket:
     """A socket that tells the destination of each datagram, and lets IP cut what is too long for a link."""
     sock = socket.socket(_family(address), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, buffer)
     except PermissionError:  # then as much of it as the machine lets everybody have
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
     if address.version == 4:
         sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
         sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_DONT)

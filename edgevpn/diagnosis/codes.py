@@ -42,6 +42,7 @@ class Code(Enum):
     EAP_ABANDONED = "eap-abandoned"
     SERVER_NOT_PROVEN = "server-not-proven"
     SECOND_REFUSED = "second-refused"
+    TOO_MANY_SAS = "too-many-sas"
     DEVICE_DISABLED = "device-disabled"
     DEVICE_EXPIRED = "device-expired"
     TOO_MANY_TRIES = "too-many-tries"

@@ -197,6 +197,20 @@ ENTRIES = (
         "RFC 7296 §2.4",
     ),
     Entry(
+        Code.TOO_MANY_SAS,
+        Side.THEIRS,
+        Severity.WARNING,
+        Text(
+            "{setting}: {identity} has as many tunnels as one peer may have.",
+            "{setting}: {identity} のトンネル数が、相手ひとつあたりの上限に達しています。",
+        ),
+        Text(
+            'Give each device a login of its own, or set {setting} to "replace".',
+            '端末ごとに別のログインを用意するか、{setting} を "replace" にしてください。',
+        ),
+        "our own limit: memory is for all",
+    ),
+    Entry(
         Code.DEVICE_DISABLED,
         Side.OURS,
         Severity.ERROR,

@@ -78,9 +78,9 @@ class Carrier:
         if follower is not None and not isinstance(follower[1].sa, Established):
             yield from self.tell(follower[0], Terminate(follower[0]), env)
 
-    def stands(self, peer: str, identity: Identification | str) -> bool:
-        """Whether an IKE SA stands with that peer under that identity."""
-        return any(True for _ in self._table.standing(peer, identity))
+    def stands(self, peer: str, identity: Identification | str) -> int:
+        """How many IKE SAs stand with that peer under that identity."""
+        return self._table.standing_count(peer, identity)
 
     # --- one step ---
 

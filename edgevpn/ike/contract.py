@@ -335,6 +335,10 @@ class Limit(Enum):
     """Of them the daemon keeps so many waiting."""
     HALF_OPEN = "half-open"
     HALF_OPEN_NEAR = "half-open-of-one-address"
+    HELD = "half-open-octets"
+    """Of what they have sent after their first message."""
+    SESSIONS = "ike-sas"
+    """Those that have shown who they are have taken all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,11 +386,15 @@ class Settings:
     half_open_timeout: float = 30.0
     login_timeout: float = 60.0  # for each message of EAP: a person may be typing
     login_limit: float = 240.0  # for all of them: until then the IKE SA counts as half-open
-    half_open_limit: int = 300  # a megabyte; whoever means it is through within a moment
+    half_open_limit: int = 300  # whoever means it is through within a moment
     half_open_per_address: int = 5  # without a cookie; of IPv6 the first half is the address
     half_open_near: int = 100  # with one: all devices behind one NAT call at once after an outage
+    held_limit: int = 300 << 13  # octets that we keep of what strangers have sent after their first message
     cookie_threshold: int = 30
     cookie_lifetime: float = 60.0  # of a secret; it counts for as long again
+    session_limit: int = 10_000  # IKE SAs whose peer has shown who it is
+    sessions_of_one: int = 2_500  # of them, with one peer under one identity: many may share a login, but none has all
+    children_limit: int = 32  # of one IKE SA, beside those that are configured
     retransmit_first: float = 2.0
     retransmit_factor: float = 1.8
     retransmit_tries: int = 5
@@ -411,7 +419,7 @@ class Settings:
 class Env:
     """What a handler may know beyond its IKE SA: the time, chance, the peers and our settings.
 
-    `stands(peer, identity)`: whether another IKE SA with that peer and identity is established. `hosts` are all our
+    `stands(peer, identity)`: how many other IKE SAs with that peer and identity are established. `hosts` are all our
     addresses, as far as they are known.
     """
 
@@ -419,7 +427,7 @@ class Env:
     entropy: Callable[[int], bytes] = field(repr=False)
     peers: tuple[Peer, ...] = ()
     settings: Settings = Settings()
-    stands: Callable[[str, Identification | str], bool] = field(default=lambda peer, identity: False, repr=False)
+    stands: Callable[[str, Identification | str], int] = field(default=lambda peer, identity: 0, repr=False)
     hosts: tuple[IpAddress, ...] = ()
 
     def peer(self, name: str) -> Peer | None:

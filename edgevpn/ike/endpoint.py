@@ -66,7 +66,7 @@ from edgevpn.ike.steps import (
     Step,
     Unanswered,
 )
-from edgevpn.ike.table import Slot, Table
+from edgevpn.ike.table import Slot, Table, Unproven
 from edgevpn.ike.table import WithPeer as WithPeer
 from edgevpn.ike.window import Window
 from edgevpn.ike.wire.message import COOKIE_CHECK, Header, decode_message, decode_payloads
@@ -161,6 +161,9 @@ class Endpoint:
             if isinstance(known.sa, HalfOpen) and known.sa.opening.request == octets:
                 yield Send(path, known.sa.opening.response)
             return
+        if self._table.proven_count >= self._settings.session_limit:
+            yield Shed(Limit.SESSIONS, path.remote.host)  # unanswered: who asks again may find room
+            return
         if self._must_show_cookie(datagram):
             self._cookies = self._cookies.at(env)
             glanced = Request(header.exchange, 0, decode_message(header, octets, COOKIE_CHECK), path)
@@ -195,11 +198,28 @@ class Endpoint:
         oldest = self._table.longest_half_open
         if oldest is None:
             return False
-        spi, slot = oldest
-        assert isinstance(slot.sa, HalfOpen)
-        yield Shed(Limit.HALF_OPEN, slot.sa.path.remote.host)
-        yield from self._carrier.apply(spi, slot, Step(Closed("too many are half-open")), env)
+        yield from self._forget(*oldest, Limit.HALF_OPEN, env)
         return True
+
+    def _make_light(self, spi: bytes, slot: Slot, env: Env) -> Generator[Effect, None, bool]:
+        """Forget half-open IKE SAs until there is room for what has come on this one; False if that one is forgotten.
+
+        Who sends most goes first. What authentication takes is little, so that is never one that means it.
+        """
+        while self._table.held - _held(self._table.get(spi)) + slot.held > self._settings.held_limit:
+            heaviest = self._table.heaviest
+            if heaviest is None or heaviest[0] == spi or heaviest[1].held <= slot.held:
+                yield from self._forget(spi, slot, Limit.HELD, env)
+                return False
+            yield from self._forget(*heaviest, Limit.HELD, env)
+        return True
+
+    def _forget(self, spi: bytes, slot: Slot, limit: Limit, env: Env) -> Iterator[Effect]:
+        """Drop a half-open IKE SA: strangers have taken too much."""
+        assert isinstance(slot.sa, Unproven)
+        half_open = slot.sa if isinstance(slot.sa, HalfOpen) else slot.sa.claim.half_open
+        yield Shed(limit, half_open.path.remote.host)
+        yield from self._carrier.apply(spi, slot, Step(Closed(f"too much: {limit.value}")), env)
 
     def _must_show_cookie(self, datagram: Datagram) -> bool:
         """Many are half-open, in all or from that address: whoever asks must show that it is there (RFC 7296 §2.6)."""
@@ -239,6 +259,10 @@ class Endpoint:
     def _on_request(self, spi: bytes, slot: Slot, header: Header, datagram: Datagram, env: Env) -> Iterator[Effect]:
         window, message = slot.window.accept(header, datagram.octets, env)
         slot, effects = self._heard(replace(slot, window=window), datagram.path, env)
+        if isinstance(slot.sa, Unproven):
+            slot = replace(slot, received=slot.received + (len(message[1]) if message else 0))
+            if not (yield from self._make_light(spi, slot, env)):
+                return
         yield from effects
         request = Request(header.exchange, header.message_id, (), datagram.path)
         try:
@@ -306,3 +330,7 @@ class Endpoint:
         for slot in tuple(self._table):
             if isinstance(slot.sa, Established):
                 yield from self._carrier.tell(slot.sa.spi, event, env)
+
+
+def _held(slot: Slot | None) -> int:
+    return slot.held if slot else 0

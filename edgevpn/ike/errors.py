@@ -42,6 +42,7 @@ class Cause(Enum):
     EAP_ABANDONED = "eap-abandoned"  # the peer broke off, or did not come to an end
     SERVER_NOT_PROVEN = "server-not-proven"  # EAP alone does not show who answered
     SECOND_REFUSED = "second-refused"  # another IKE SA of the same peer stands
+    TOO_MANY_SAS = "too-many-sas"  # of one peer
     NOT_CHILDLESS = "not-childless"  # the peer makes no IKE SA without a child (RFC 6023)
     LEFT_UNCONVINCED = "left-unconvinced"  # the peer has seen how we prove ourselves, and goes
 
@@ -175,6 +176,10 @@ class NoAdditionalSas(IkeError):
     """The peer may not create another CHILD SA on this IKE SA (RFC 7296 §1.3)."""
 
     notify = NotifyType.NO_ADDITIONAL_SAS
+
+    def __init__(self, text: str, cause: Cause = Cause.MALFORMED) -> None:
+        super().__init__(text)
+        self.cause = cause
 
 
 class InternalAddressFailure(IkeError):

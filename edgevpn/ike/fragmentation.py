@@ -55,9 +55,14 @@ class Reassembly:
             raise Discard(f"fragment of {fragment.total}, the others are of {self.total}")
         if any(each.number == fragment.number for each in self.fragments):
             raise Discard(f"fragment {fragment.number} once more")
-        if sum(len(each.plaintext) for each in self.fragments) + len(fragment.plaintext) > MAX_MESSAGE:
+        if self.octets + len(fragment.plaintext) > MAX_MESSAGE:
             raise Discard(f"fragments of more than {MAX_MESSAGE} octets")
         return replace(self, fragments=(*self.fragments, fragment))
+
+    @property
+    def octets(self) -> int:
+        """How much has come."""
+        return sum(len(each.plaintext) for each in self.fragments)
 
     @property
     def message(self) -> tuple[PayloadType, bytes] | None:

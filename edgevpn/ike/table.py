@@ -34,6 +34,7 @@ class Slot:
     """One IKE SA since its making, its conversation, and the timer that is set for it.
 
     `follows` is the SPI of the IKE SA that this one is to follow, once both sides have shown again who they are.
+    `received` are the octets of the messages that came before the peer had shown who it is.
     """
 
     sa: IkeSa
@@ -41,10 +42,18 @@ class Slot:
     since: float
     timer: float = NEVER
     follows: bytes = b""
+    received: int = 0
 
     @property
     def due(self) -> float:
         return min(self.sa.due, self.window.due)
+
+    @property
+    def held(self) -> int:
+        """Octets that we keep of what a stranger has sent, at the most; none, once it has shown who it is."""
+        if not isinstance(self.sa, Unproven):
+            return 0
+        return self.received + (self.window.asked.octets if self.window.asked else 0)
 
 
 Origin = tuple[Address, bytes]
@@ -65,6 +74,7 @@ class Table:
         self._peers: dict[str, dict[bytes, None]] = {}
         self._standing: dict[tuple[Partner, bool], dict[bytes, None]] = {}  # by who began it, too
         self._followers: dict[bytes, bytes] = {}  # our SPI -> that of the IKE SA that is to follow
+        self.held = 0  # octets that we keep of what strangers have sent
 
     def __iter__(self) -> Iterator[Slot]:
         return iter(self._slots.values())
@@ -81,12 +91,14 @@ class Table:
             self._learn(spi, slot.sa)
         if slot.follows:
             self._followers[slot.follows] = spi
+        self.held += slot.held - (before.held if before else 0)
         self._slots[spi] = slot
 
     def drop(self, spi: bytes) -> None:
         """Forget a slot."""
         slot = self._slots.pop(spi, None)
         self._forget(spi, slot, None)
+        self.held -= slot.held if slot else 0
         if slot and self._followers.get(slot.follows) == spi:
             del self._followers[slot.follows]
 
@@ -101,6 +113,17 @@ class Table:
     def half_open_count(self) -> int:
         """How many nobody has come to authenticate on."""
         return len(self._origins)
+
+    @property
+    def proven_count(self) -> int:
+        """How many there are besides: whose peer has shown who it is, or is called by us."""
+        return len(self._slots) - len(self._origins)
+
+    @property
+    def heaviest(self) -> tuple[bytes, Slot] | None:
+        """The one that we keep most for of what a stranger has sent, with our SPI. It is looked for among all."""
+        slots = ((spi, self._slots[spi]) for spi in self._origins.values())
+        return max(slots, key=lambda found: found[1].held, default=None)
 
     def half_open_near(self, host: IpAddress) -> int:
         """How many of them came from one address; of IPv6, from the network of one host (RFC 4291 §2.5.4)."""
@@ -132,6 +155,10 @@ class Table:
             slot = self._slots.get(spi)
             if slot is not None and isinstance(slot.sa, Established):
                 yield spi, slot.sa
+
+    def standing_count(self, peer: str, identity: Identification | str) -> int:
+        """How many those are."""
+        return sum(len(self._standing.get(((peer, identity), by), ())) for by in BY_EITHER)
 
     def follower(self, spi: bytes) -> tuple[bytes, Slot] | None:
         """The IKE SA that is to follow this one, with its SPI."""

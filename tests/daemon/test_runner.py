@@ -198,13 +198,14 @@ async def test_lost_by_our_own_machine(caplog: pytest.LogCaptureFixture) -> None
     assert kinds(right.told) == [IkeSaUp, "office"]
 
 
-async def test_a_flood_leaves_a_few_lines(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("limit", Limit)
+async def test_a_flood_leaves_a_few_lines(caplog: pytest.LogCaptureFixture, limit: Limit) -> None:
     """What strangers can bring about at will: all of it is counted, little of it is logged."""
     seen: list[Effect] = []
     side, other = Side(FROM_OFFICE, 1, observe=seen.append), Side(TO_OFFICE, 2)
     side.other, other.other = other, side
     for _ in range(100):
-        side.runner.shed(Shed(Limit.FIRST_MESSAGES))
+        side.runner.shed(Shed(limit))
     nonsense = encode_message(Header(b"initiatr", bytes(8), ExchangeType.IKE_SA_INIT, Flag.INITIATOR, 0), ())
     for _ in range(100):
         side.runner.feed(Datagram(Path(Address(LEFT, 500), Address(RIGHT, 500)), nonsense))

@@ -14,6 +14,7 @@ import pytest
 from edgevpn.daemon.base.options import Ports, StartFailed
 from edgevpn.daemon.transport import CROWD, KEEPALIVE, TURN, IpAddress, Transport, source_for
 from edgevpn.ike.state import Address, Path
+from edgevpn.ike.wire.message import MAX_UNPROTECTED
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.memory import MemoryKernel
 from tests.support.ports import free_ports
@@ -25,13 +26,13 @@ EVERYWHERE = ip_address("0.0.0.0")  # noqa: S104 - what a gateway binds
 class Side:
     """A transport, and what it has delivered."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: Ports, buffer: int = 1 << 20) -> None:
         self.ports = ports
         self.kernel = MemoryKernel()
         self.heard: asyncio.Queue[tuple[Path, bytes]] = asyncio.Queue()
         self.shed = 0
         self.on_first: Callable[[], None] = lambda: None
-        self.transport = Transport(self.kernel, ports, self.hear, self.lose)
+        self.transport = Transport(self.kernel, ports, self.hear, self.lose, buffer)
 
     def hear(self, path: Path, octets: bytes) -> None:
         act, self.on_first = self.on_first, lambda: None
@@ -47,9 +48,11 @@ class Side:
 
 
 @asynccontextmanager
-async def two(left: IpAddress = LEFT, right: IpAddress = RIGHT) -> AsyncIterator[tuple[Side, Side]]:
+async def two(
+    left: IpAddress = LEFT, right: IpAddress = RIGHT, buffer: int = 1 << 20
+) -> AsyncIterator[tuple[Side, Side]]:
     ports = free_ports()
-    sides = Side(ports), Side(ports)
+    sides = Side(ports, buffer), Side(ports, buffer)
     try:
         sides[0].transport.listen([left])
         sides[1].transport.listen([right])
@@ -155,6 +158,22 @@ async def test_too_many_first_messages_are_shed() -> None:
             await right.next()
         left.transport.send(path(left.ports), FIRST + b"later")
         assert (await right.next())[1] == FIRST + b"later"
+
+
+async def test_what_is_too_long_does_not_wait() -> None:
+    """It is for the core to refuse, before those that can be read."""
+    async with two() as (left, right):
+        longest, too_long = FIRST.ljust(MAX_UNPROTECTED, b"x"), FIRST.ljust(MAX_UNPROTECTED + 1, b"x")
+        for octets in (longest, too_long):
+            left.transport.send(path(left.ports), octets)
+        assert [(await right.next())[1] for _ in range(2)] == [too_long, longest]
+
+
+async def test_as_much_is_kept_as_is_wished() -> None:
+    """The kernel doubles it, for what it needs itself."""
+    async with two(buffer=50_000) as (left, _):
+        (encapsulating,) = left.kernel.encapsulating
+        assert encapsulating.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 100_000
 
 
 async def test_sockets_are_exempt_from_policies_and_take_esp_out() -> None:

@@ -30,8 +30,9 @@ from edgevpn.ike.contract import (
     Traffic,
 )
 from edgevpn.ike.endpoint import Endpoint
-from edgevpn.ike.iana import ExchangeType, Flag, NotifyType, PayloadType
+from edgevpn.ike.iana import ExchangeType, Flag, IdType, NotifyType, PayloadType
 from edgevpn.ike.peer import KeyRing
+from edgevpn.ike.proving import Answering
 from edgevpn.ike.state import (
     Address,
     Authenticating,
@@ -45,7 +46,7 @@ from edgevpn.ike.state import (
 from edgevpn.ike.window import Seal
 from edgevpn.ike.wire.message import Header, Payload, decode_message, decode_payloads, encode_message
 from edgevpn.ike.wire.notify import Notify
-from edgevpn.ike.wire.payloads import Nonce, UnknownPayload
+from edgevpn.ike.wire.payloads import Identification, IdI, Nonce, UnknownPayload
 from edgevpn.ike.wire.protected import open_message
 from tests.support.handshake import LEFT_PATH, RIGHT, RIGHT_PATH, an_env, initiated
 from tests.support.pair import DELAY, Pair, connected
@@ -294,6 +295,60 @@ def test_one_address_has_only_so_many() -> None:
         remote = Address(ip_address(f"2001:db8::{number}"), 500)
         effects = get(core, init_request(number), Path(Address(ip_address("2001:db8:1::1"), 500), remote))
     assert effects == [Shed(Limit.HALF_OPEN_NEAR, ip_address("2001:db8::7"))]
+
+
+def test_who_is_in_leaves_so_much_room() -> None:
+    """A first message that would be one too many gets no answer: whoever sends it again may find room."""
+    pair = connected(settings=Settings(session_limit=1))
+    effects = get(pair.right.endpoint, init_request(9), from_host(9), pair.now)
+    assert effects == [Shed(Limit.SESSIONS, from_host(9).remote.host)]
+    pair.left.terminate()
+    pair.run(1)
+    get(pair.right.endpoint, init_request(9), from_host(9), pair.now)
+    assert len(pair.right.endpoint.sas) == 1
+
+
+BY_RING = replace(TO_LEFT, remote_id=None, local_auth=KeyRing(), remote_auth=KeyRing())
+NAMES = (b"left.example", b"left.example" * 20)
+TALKATIVE = replace(TO_RIGHT, name="talkative", local_id=Identification(IdType.FQDN, NAMES[1]))
+
+
+def who_waits(pair: Pair) -> list[bytes]:
+    """The names of those who say who they are."""
+    asked = [sa.claim.asked for sa in pair.right.endpoint.sas if isinstance(sa, Answering)]
+    return [each.need(IdI).identification.data for each in asked]
+
+
+def test_strangers_have_so_much_kept() -> None:
+    """What is too much is dropped, and with it the IKE SA on which it came."""
+    pair = Pair((TO_RIGHT,), (BY_RING,), Settings(held_limit=100))
+    pair.left.initiate("right")
+    pair.run(1)
+    assert pair.right.endpoint.sas == ()
+    assert Shed(Limit.HELD, LEFT_PATH.local.host) in pair.right.told
+
+
+def test_whoever_sends_most_goes_first() -> None:
+    """Of all that say who they are, and need not have come to an end of it."""
+    pair = Pair((TO_RIGHT, TALKATIVE), (BY_RING,), Settings(held_limit=550))
+    pair.right.holds = True
+    pair.left.initiate("talkative")
+    pair.run(1)
+    assert who_waits(pair) == [NAMES[1]]
+    pair.left.initiate("right")
+    pair.run(1)
+    assert who_waits(pair) == [NAMES[0]]
+    assert pair.right.told.count(Shed(Limit.HELD, LEFT_PATH.local.host)) == 1
+
+
+def test_pieces_from_strangers_count() -> None:
+    """Each that comes, though the whole message never does: its first one is lost."""
+    pair = Pair((TALKATIVE,), (BY_RING,), Settings(fragment_size_v4=200, held_limit=300))
+    pair.lose(3)
+    pair.left.initiate("talkative")
+    pair.run(1)
+    assert pair.right.endpoint.sas == ()
+    assert Shed(Limit.HELD, LEFT_PATH.local.host) in pair.right.told
 
 
 def test_cookie_between_two() -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address
 
+from edgevpn.ike.fragmentation import Reassembly
+from edgevpn.ike.iana import PayloadType
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.state import Address, Closed, Closing, HalfOpen, Nat, Opening, Path, Rekeyed
 from edgevpn.ike.table import Slot, Table
 from edgevpn.ike.window import Window
+from edgevpn.ike.wire.protected import Fragment
 from tests.support.handshake import LEFT, LEFT_PATH, initiated, open_sa
 from tests.support.peers import TO_LEFT, TO_RIGHT
 from tests.support.states import SPI_I, a_child, an_sa, secured
@@ -67,6 +70,24 @@ def test_half_open_one_that_changes_counts_once() -> None:
     assert (table.half_open_count, table.half_open_near(LEFT)) == (1, 1)
 
 
+def test_what_strangers_have_sent() -> None:
+    """It is counted while they are strangers; whoever has sent most is found."""
+    table = Table()
+    assert (table.held, table.heaviest) == (0, None)
+    for number, received in enumerate((300, 700, 500)):
+        table.put(bytes([number]), replace(slot(half_open(500 + number)), received=received))
+    assert table.held == 1500
+    assert table.heaviest == (b"\x01", table.get(b"\x01"))
+    table.put(b"\x01", replace(slot(an_sa()), received=700))
+    assert (table.held, table.proven_count, table.half_open_count) == (800, 1, 2)
+    pieces = Reassembly(2, 9.0, (Fragment(1, 2, PayloadType.IDI, bytes(40)),))
+    table.put(b"\x00", replace(slot(half_open(500)), received=300, window=Window(asked=pieces)))
+    assert table.held == 840
+    for number in range(3):
+        table.drop(bytes([number]))
+    assert (table.held, table.proven_count) == (0, 0)
+
+
 def test_owner_of_a_child() -> None:
     table = Table()
     table.put(SPI_I, slot(an_sa(a_child(1), a_child(2))))
@@ -85,9 +106,11 @@ def test_standing_with_a_peer_under_an_identity() -> None:
         table.put(spi, slot(sa))
     table.put(b"strange1", slot(replace(sa, session=replace(sa.session, user="somebody else"))))
     assert [spi for spi, _ in table.standing(sa.peer.name, sa.identity)] == [SPI_I, b"another1", b"another2"]
+    assert table.standing_count(sa.peer.name, sa.identity) == 3
     table.put(b"another2", slot(replace(sa, began=not sa.began)))
     assert [spi for spi, _ in table.standing(sa.peer.name, sa.identity, (sa.began,))] == [SPI_I, b"another1"]
     assert [spi for spi, _ in table.standing(sa.peer.name, sa.identity, (not sa.began,))] == [b"another2"]
+    assert table.standing_count(sa.peer.name, sa.identity) == 3
     table.put(SPI_I, slot(replace(sa, rekey_at=9.0)))
     table.put(b"another1", slot(Closing(sa.secured, sa.peer, sa.path)))
     table.drop(b"another2")
@@ -95,6 +118,7 @@ def test_standing_with_a_peer_under_an_identity() -> None:
     table.drop(SPI_I)
     assert not list(table.standing(sa.peer.name, sa.identity))
     assert not list(table.standing("nobody", sa.identity))
+    assert table.standing_count("nobody", sa.identity) == 0
 
 
 def test_follower() -> None:

@@ -27,7 +27,7 @@ from tests.lab.visitors import READY, TABLET, by_psk, come_in, gateway_table
 
 SECONDS = float(os.environ.get("EDGEVPN_FLOOD_SECONDS", "6"))
 RATE = 10_000
-CALLERS = 1_000
+CALLERS, PATIENCE = 1_000, 20.0  # more than there is room for, well before the first of them are given up
 MEMORY = 20.0
 """MiB by which the gateway may grow."""
 LINES = 300
@@ -134,7 +134,7 @@ def test_oversized_fragments(besieged: Besieged, network: Network, results: Path
 
 def test_cookies(besieged: Besieged, network: Network, results: Path) -> None:
     """A thousand who are really there, show cookies, and never come back."""
-    siege(besieged, network, results, "cookies", "--rate", str(CALLERS))
+    siege(besieged, network, results, "cookies", "--rate", str(CALLERS), "--seconds", str(PATIENCE))
     assert "shed limit=half-open" in besieged.gateway.log()
 
 

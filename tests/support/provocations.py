@@ -302,6 +302,13 @@ def second_time() -> Seen:
     return ours(watched)
 
 
+def time_and_again() -> Seen:
+    watched = Watched(TO_RIGHT, replace(OFFICE, unique=Unique.KEEP), settings=Settings(sessions_of_one=1)).call(5)
+    watched.pair.left.initiate("right")
+    watched.pair.run(5)
+    return ours(watched)
+
+
 class Household(World):
     """Devices of a configuration, as the daemon answers for them."""
 
@@ -567,6 +574,7 @@ PROVOCATIONS: Mapping[Code, Callable[[], Seen]] = {
     Code.EAP_ABANDONED: breaks_off,
     Code.SERVER_NOT_PROVEN: is_let_in_at_once,
     Code.SECOND_REFUSED: second_time,
+    Code.TOO_MANY_SAS: time_and_again,
     Code.DEVICE_DISABLED: lambda: ours(of_household(enabled=False).call()),
     Code.DEVICE_EXPIRED: lambda: ours(of_household(expires=(NOW - DAY).date()).call()),
     Code.TOO_MANY_TRIES: too_many_tries,

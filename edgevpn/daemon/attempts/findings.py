@@ -96,6 +96,7 @@ PLAIN: Mapping[Cause, tuple[Code, str]] = {
     Cause.EAP_ABANDONED: (Code.EAP_ABANDONED, "logins"),
     Cause.SERVER_NOT_PROVEN: (Code.SERVER_NOT_PROVEN, "ca"),
     Cause.SECOND_REFUSED: (Code.SECOND_REFUSED, "unique"),
+    Cause.TOO_MANY_SAS: (Code.TOO_MANY_SAS, "unique"),
     Cause.CANNOT_SIGN: (Code.CANNOT_SIGN, "cert"),
     Cause.TOO_LATE: (Code.TOO_LATE, "remote"),
     Cause.NO_ANSWER: (Code.PEER_DEAD, "dpd_delay"),

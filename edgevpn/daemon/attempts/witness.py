@@ -239,7 +239,7 @@ def _reached(down: IkeSaDown) -> Stage:
 
 
 def _is_of_child(cause: Cause) -> bool:
-    return cause in (Cause.NO_ADDRESS, Cause.ADDRESS_NOT_ASKED, Cause.NOT_CHILDLESS)
+    return cause in (Cause.NO_ADDRESS, Cause.ADDRESS_NOT_ASKED, Cause.NOT_CHILDLESS, Cause.TOO_MANY_SAS)
 
 
 def _remember(book: dict[bytes, None] | dict[bytes, DeviceRefusal], key: bytes, value: object) -> None:

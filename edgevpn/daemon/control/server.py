@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import socket
 import stat
 import struct
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 from edgevpn.api import LONGEST_REQUEST, ErrorCode, RpcError
+from edgevpn.daemon.base.logs import note_report
+from edgevpn.daemon.base.sparing import Sparing
 from edgevpn.frozen import dataclass
+from edgevpn.ike.contract import Level, report
 
 Params = Mapping[str, object]
 Method = Callable[[Params], Awaitable[object]]
@@ -27,6 +32,8 @@ DIRECTORY_MODE = 0o750
 BACKLOG = 16
 PROBE_PATIENCE = 0.1
 """Seconds for the daemon that may be listening already."""
+
+log = logging.getLogger("edgevpn.control")
 
 _SO_PEERGROUPS = getattr(socket, "SO_PEERGROUPS", 59)
 _UCRED = struct.Struct("iII")
@@ -54,6 +61,9 @@ class Limits:
     patience: float = 10.0
     linger: float = 1.0
     pause: float = 0.1
+
+
+LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +150,7 @@ class ControlServer:
         topics: frozenset[str],
         admits: Callable[[Peer], bool],
         report: FaultReport,
-        limits: Limits = Limits(),
+        limits: Limits = LIMITS,
         guards: Mapping[str, Callable[[Peer], bool]] = NO_GUARDS,
         subscribed: Callable[[], None] = lambda: None,
     ) -> None:
@@ -152,6 +162,9 @@ class ControlServer:
         self._guards = guards
         self._subscribed = subscribed
         self._clients: dict[asyncio.StreamWriter, frozenset[str]] = {}
+        self._sparing = Sparing(time.monotonic)
+        self.refused = 0
+        """Clients that were one too many, or had too much unread."""
 
     async def serve(self, listener: socket.socket) -> None:
         """Serve until cancelled; the socket is then gone."""
@@ -176,6 +189,7 @@ class ControlServer:
             if writer.transport.get_write_buffer_size() > self._limits.unsent:
                 writer.transport.abort()
                 del self._clients[writer]
+                self._tell_refused("it has not read what it has subscribed to")
 
     def hears(self, topic: str) -> bool:
         """Whether anybody wants to hear of this."""
@@ -208,8 +222,16 @@ class ControlServer:
         if not self._admits(peer):
             return RpcError(ErrorCode.NOT_PERMITTED, f"user {peer.uid} may not control edgevpn")
         if len(self._clients) >= self._limits.clients:
-            return RpcError(ErrorCode.TOO_MANY_CLIENTS, f"{self._limits.clients} clients are connected already")
+            why = f"{self._limits.clients} clients are connected already"
+            self._tell_refused(why)
+            return RpcError(ErrorCode.TOO_MANY_CLIENTS, why)
         return None
+
+    def _tell_refused(self, why: str) -> None:
+        """Count it, and log it now and then."""
+        self.refused += 1
+        if (left_out := self._sparing.left_out("client_refused")) is not None:
+            note_report(log, report(Level.WARNING, "client_refused", why=why), left_out)
 
     async def _part(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Let the client read the last answer: a socket closed on what it still sends would take that away."""

@@ -7,6 +7,7 @@ ports into masks: one policy for each combination and direction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from itertools import product
 from typing import TypeAlias
@@ -116,9 +117,9 @@ def outward(
     priority: int,
 ) -> tuple[PolicySpec, ...]:
     """Policies that have packets between these selectors leave by the newest SA between these two addresses."""
-    template = Template(*path, tags.reqid, MODES[mode])
+    templates = (Template(*path, tags.reqid, MODES[mode]),)
     return _distinct(
-        _policy(selector, Direction.OUT, template, tags, priority) for selector in _selectors(ts_local, ts_remote)
+        _policy(selector, Direction.OUT, templates, tags, priority) for selector in _selectors(ts_local, ts_remote)
     )
 
 
@@ -134,13 +135,12 @@ def inward(
 
     The addresses of an SA say nothing of who had its keys, and so a peer that moves meets the policies that it had.
     """
-    template = Template(ANYWHERE[version], ANYWHERE[version], tags.reqid, MODES[mode])
-    directions = (Direction.IN,) if mode is IkeMode.TRANSPORT else (Direction.IN, Direction.FWD)
-    return _distinct(
-        _policy(_reversed(selector), direction, template, tags, priority)
-        for selector in _selectors(ts_local, ts_remote)
-        for direction in directions
-    )
+    templates = (Template(ANYWHERE[version], ANYWHERE[version], tags.reqid, MODES[mode]),)
+    selectors = map(_reversed, _selectors(ts_local, ts_remote))
+    ours = _distinct(_policy(selector, Direction.IN, templates, tags, priority) for selector in selectors)
+    if mode is IkeMode.TRANSPORT:
+        return ours
+    return (*ours, *(replace(policy, direction=Direction.FWD) for policy in ours))
 
 
 def _sa(
@@ -250,12 +250,14 @@ def port_masks(ports: tuple[int, int]) -> tuple[PortMask | None, ...]:
     return tuple(masks)
 
 
-def _policy(selector: Selector, direction: Direction, template: Template, tags: Tags, priority: int) -> PolicySpec:
+def _policy(
+    selector: Selector, direction: Direction, templates: tuple[Template, ...], tags: Tags, priority: int
+) -> PolicySpec:
     return PolicySpec(
         selector=selector,
         direction=direction,
         priority=priority - _narrowness(selector),
-        templates=(template,),
+        templates=templates,
         if_id=tags.if_id,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from enum import Enum
+from functools import lru_cache
 from ipaddress import ip_network
 
 from edgevpn.config.services import Offload as Wish
@@ -27,6 +28,8 @@ from edgevpn.kernel.spec import (
     UdpEncap,
 )
 
+KINDS = 64
+"""Of carriers that are kept for the next SA."""
 TRIAL_PRIORITY = 30_000
 """Of a policy that is there to see whether a card takes it: no packet finds it before all others."""
 
@@ -171,8 +174,14 @@ class Offloader:
     def _of_cpu(self, spec: SaSpec, why: str) -> Carrier:
         driver = self._kernel.crypto_driver(algorithm_of(spec))
         if driver is not None and driver.accelerator:
-            return Carrier(By.DRIVER, driver.name, why)
-        return Carrier(By.CPU, "", why)
+            return _carrier(By.DRIVER, driver.name, why)
+        return _carrier(By.CPU, "", why)
+
+
+@lru_cache(KINDS)
+def _carrier(by: By, name: str, why: str) -> Carrier:
+    """Thousands of SAs have the same."""
+    return Carrier(by, name, why)
 
 
 def algorithm_of(spec: SaSpec) -> str:

@@ -46,6 +46,10 @@ WANTED = (Offload.CRYPTO, Offload.PACKET)
 """The wishes that are to be met, where AUTO leaves it to the hardware."""
 
 
+Held = tuple[bytes, PolicySpec]
+"""Whose a policy is, by the inbound SPI."""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """The children of a peer that carry the same packets, one after the other."""
@@ -103,7 +107,7 @@ class Dataplane:
         self._children: dict[bytes, Installed] = {}
         self._spis_in: dict[SaKey, bytes] = {}
         self._traps: dict[PolicyKey, PolicySpec] = {}
-        self._policies: dict[PolicyKey, dict[bytes, PolicySpec]] = {}  # of whom, by spi_in, the newest last
+        self._policies: dict[PolicyKey, tuple[Held, ...]] = {}  # the newest last
 
     # --- homes ---
 
@@ -303,8 +307,8 @@ class Dataplane:
 
     def policy(self, key: PolicyKey) -> PolicySpec | None:
         """What is to be at that key: the newest child's policy, else the trap, else none."""
-        children = self._policies.get(key)
-        return next(reversed(children.values())) if children else self._traps.get(key)
+        held = self._policies.get(key)
+        return held[-1][1] if held else self._traps.get(key)
 
     def has_link(self, name: str) -> bool:
         """Whether that interface is one of ours."""
@@ -359,15 +363,16 @@ class Dataplane:
         made = {policy.key: policy for policy in policies}
         before = {key: self.policy(key) for key in made}
         for key, policy in made.items():
-            self._policies.setdefault(key, {})[child.spi_in] = policy
+            held = dict(self._policies.get(key, ())) | {child.spi_in: policy}
+            self._policies[key] = tuple(held.items())
         self._settle(before)
 
     def _have_no_more(self, child: ChildSa, policies: Collection[PolicySpec]) -> None:
         before = {policy.key: self.policy(policy.key) for policy in policies}
         for key in before:
-            self._policies[key].pop(child.spi_in)
-            if not self._policies[key]:
-                del self._policies[key]
+            held = tuple(each for each in self._policies.pop(key) if each[0] != child.spi_in)
+            if held:
+                self._policies[key] = held
         self._settle(before)
 
     def _settle(self, before: Mapping[PolicyKey, PolicySpec | None]) -> None:

@@ -16,8 +16,9 @@ from edgevpn.api.records import CertificateStatus, PoolStatus, SiteStatus
 from edgevpn.daemon.figures.meter import Meter
 from edgevpn.daemon.figures.tally import BOUNDS, Histogram, Tally
 from edgevpn.daemon.figures.usage import Amount
+from edgevpn.daemon.transport import CROWD
 from edgevpn.frozen import dataclass
-from edgevpn.ike.contract import Limit
+from edgevpn.ike.contract import Limit, Settings
 from edgevpn.ike.errors import Cause
 
 PREFIX = "edgevpn_"
@@ -134,6 +135,31 @@ def of_protocol(tally: Tally, established: int, half_open: int) -> list[Family]:
         _by_cause("ike_refused_total", "What was refused, by us or by the peer.", tally.refused),
         _by_cause("ike_ended_total", "IKE SAs that have ended, or never came up.", tally.ended),
     ]
+
+
+def of_limits(memory: int, settings: Settings, clients: int) -> list[Family]:
+    """How much there may be, by the words by which it is told what was dropped; sizes are in octets."""
+    limits = {
+        Limit.FIRST_MESSAGES.value: CROWD,
+        Limit.HALF_OPEN.value: settings.half_open_limit,
+        Limit.HALF_OPEN_NEAR.value: settings.half_open_near,
+        Limit.HELD.value: settings.held_limit,
+        Limit.SESSIONS.value: settings.session_limit,
+        "ike-sas-of-one-identity": settings.sessions_of_one,
+        "child-sas-of-one-ike-sa": settings.children_limit,
+        "control-clients": clients,
+    }
+    samples = tuple(Sample(most, (("limit", name),)) for name, most in limits.items())
+    return [
+        _one("memory_size_bytes", Kind.GAUGE, "Memory that edgevpn may use; limits follow from it.", memory),
+        Family(f"{PREFIX}limit", Kind.GAUGE, "How much there may be.", samples),
+    ]
+
+
+def of_control(refused: int) -> list[Family]:
+    """The control socket."""
+    text = "Clients of the control socket that were one too many, or did not read what they had asked for."
+    return [_one("control_refused_total", Kind.COUNTER, text, refused)]
 
 
 def of_kernel(dropped: Mapping[str, int]) -> list[Family]:

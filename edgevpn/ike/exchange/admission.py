@@ -64,12 +64,25 @@ def on_leased(sa: LeasingAddress, leased: Leased, env: Env) -> Step:
     return _establish(claim, sa.proven, sa.request, given, env)
 
 
-def _second_refused(claim: Claim, proven: Proven, request: Request, given: Given) -> Step:
-    """Another IKE SA stands; if its peer is dead that will be known soon, and the next try succeeds."""
-    error = AuthenticationFailed("another IKE SA with this peer stands", Cause.SECOND_REFUSED)
+def _one_too_many(claim: Claim, proven: Proven, env: Env) -> AuthenticationFailed | None:
+    """Why the peer may not have an IKE SA besides those that stand, unless it means them to go."""
+    peer = claim.peers[0]
+    if _begins_anew(claim) or peer.unique is Unique.REPLACE:
+        return None
+    stand = env.stands(peer.name, _who(claim, proven))
+    if peer.unique is Unique.REFUSE and stand:
+        return AuthenticationFailed("another IKE SA with this peer stands", Cause.SECOND_REFUSED)
+    if stand >= env.settings.sessions_of_one:
+        return AuthenticationFailed(f"{stand} IKE SAs with this peer stand", Cause.TOO_MANY_SAS)
+    return None
+
+
+def _refused(claim: Claim, proven: Proven, request: Request, given: Given, error: AuthenticationFailed) -> Step:
+    """If it is another that stands, and its peer is dead, that will be known soon, and the next try succeeds."""
     done = given_up(LeasingAddress(claim, proven, request), request, error)
     unused = (Release(claim.half_open.spi, given.addresses),) if given else ()
-    return Step(done.sa, (*done.effects, *unused, Suspect(claim.peers[0].name, _who(claim, proven))))
+    suspected = (Suspect(claim.peers[0].name, _who(claim, proven)),) if error.cause is Cause.SECOND_REFUSED else ()
+    return Step(done.sa, (*done.effects, *unused, *suspected))
 
 
 def _who(claim: Claim, proven: Proven) -> Identification | str:
@@ -83,8 +96,8 @@ def _begins_anew(claim: Claim) -> bool:
 
 def _establish(claim: Claim, proven: Proven, request: Request, given: Given, env: Env) -> Step:
     peer, half_open = claim.peers[0], claim.half_open
-    if peer.unique is Unique.REFUSE and not _begins_anew(claim) and env.stands(peer.name, _who(claim, proven)):
-        return _second_refused(claim, proven, request, given)
+    if (fault := _one_too_many(claim, proven, env)) is not None:
+        return _refused(claim, proven, request, given, fault)
     session = Session(proven.ours, proven.theirs, proven.user, claim.client, lent=given)
     narrowed = lending(peer, given, claim.client.asks_dhcp) if given else peer
     treated = adapted(narrowed, claim.client, half_open.nat.remote)

@@ -31,7 +31,7 @@ from edgevpn.ike.contract import (
     Response,
     report,
 )
-from edgevpn.ike.errors import Cause, ChildSaNotFound, InvalidSyntax, TemporaryFailure
+from edgevpn.ike.errors import Cause, ChildSaNotFound, InvalidSyntax, NoAdditionalSas, TemporaryFailure
 from edgevpn.ike.evidence import Refusal
 from edgevpn.ike.exchange import informational, rekey_ike
 from edgevpn.ike.exchange.child_sa import (
@@ -136,6 +136,8 @@ def on_request(sa: Established, request: Request, env: Env) -> Step:
         raise TemporaryFailure("this IKE SA is being rekeyed")
     if (rekeys := request.notify(NotifyType.REKEY_SA)) is not None:
         return _answer_rekeying(sa, request, rekeys, env)
+    if len(sa.children) >= env.settings.children_limit + len(sa.peer.children):
+        raise NoAdditionalSas(f"{len(sa.children)} children are enough", Cause.TOO_MANY_SAS)
     nonces = Nonces(request.need(Nonce).data, env.entropy(NONCE_SIZE))
     child, payloads = answer_offer(sa.secured, sa.peer.children, request, nonces, False, env)
     if isinstance(sa.doing, CreatingChild) and sa.doing.offer.policy.name == child.name:

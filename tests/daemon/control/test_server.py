@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgevpn.api import ErrorCode, RpcError
+from edgevpn.daemon.base.sparing import AT_ONCE
 from edgevpn.daemon.control.server import (
     DIRECTORY_MODE,
     SOCKET_MODE,
@@ -243,6 +244,17 @@ async def test_one_client_more_than_there_may_be(serve: Serve) -> None:
             assert await three.hear() is None
 
 
+async def test_a_crowd_of_clients_leaves_a_few_lines(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """All of them are counted."""
+    async with serve(clients=1) as service, service.client() as one:
+        await one.ask(VERSION)
+        for _ in range(AT_ONCE + 5):
+            async with service.client() as other:
+                await other.hear()
+        assert service.server.refused == AT_ONCE + 5
+    assert [record.getMessage().split()[0] for record in caplog.records] == ["client_refused"] * AT_ONCE
+
+
 async def test_a_stranger_is_told_so(serve: Serve) -> None:
     async with serve() as service:
         service.strangers.add(os.getuid())
@@ -357,6 +369,7 @@ async def test_a_subscriber_that_does_not_read_is_cut_off(serve: Serve) -> None:
         while await slow.hear():
             heard += 1
         assert heard < 2000
+        assert service.server.refused == 1
 
 
 async def test_a_caller_that_does_not_read_is_cut_off(serve: Serve) -> None:

@@ -11,7 +11,7 @@ from edgevpn.daemon.figures import metrics
 from edgevpn.daemon.figures.meter import Meter, Owner
 from edgevpn.daemon.figures.metrics import Family, Kind, Sample, exposition
 from edgevpn.daemon.figures.tally import Tally
-from edgevpn.ike.contract import Limit
+from edgevpn.ike.contract import Limit, Settings
 from edgevpn.ike.errors import Cause
 from tests.support.stand_in import POOL
 from tests.support.states import a_child
@@ -86,6 +86,17 @@ def test_protocol() -> None:
         dict(labels)["cause"]: value for (name, labels), value in samples.items() if name == "edgevpn_ike_ended_total"
     }
     assert causes == {cause.value: 3.0 if cause is Cause.WRONG_PASSWORD else 0.0 for cause in Cause}
+
+
+def test_limits() -> None:
+    """All that can be shed has its limit told, by the same word."""
+    samples = read(metrics.of_limits(64 << 20, Settings(half_open_limit=299), 32))
+    assert samples["edgevpn_memory_size_bytes", ()] == 64 << 20
+    assert samples["edgevpn_limit", (("limit", "half-open"),)] == 299
+    assert samples["edgevpn_limit", (("limit", "control-clients"),)] == 32
+    told = {dict(labels).get("limit") for _, labels in samples}
+    assert {limit.value for limit in Limit} <= told
+    assert read(metrics.of_control(7))["edgevpn_control_refused_total", ()] == 7
 
 
 def test_kernel_and_certificates() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
@@ -38,7 +39,7 @@ from edgevpn.ike.proving import LeasingAddress
 from edgevpn.ike.questions import Configured, Lease, Leased, Release
 from edgevpn.ike.session import Given
 from edgevpn.ike.state import Closed, Established, Nat, RekeyIke
-from edgevpn.ike.steps import Respond, Step, Supersede
+from edgevpn.ike.steps import Respond, Step, Supersede, Suspect
 from edgevpn.ike.wire.configuration import Attribute, Configuration
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import (
@@ -219,6 +220,31 @@ def test_second_is_refused() -> None:
     assert isinstance(step.sa, Closed)
     assert the(Report, step).cause is Cause.SECOND_REFUSED
     assert isinstance(opened.answered().sa, Established)
+
+
+def standing(count: int) -> Callable[[str, object], int]:
+    return lambda peer, identity: count
+
+
+@pytest.mark.parametrize("unique", [Unique.KEEP, Unique.SHARE])
+def test_one_login_is_for_so_many(unique: Unique) -> None:
+    """Whoever has it may be many devices, but not without end. Thousands are not asked whether they are there."""
+    opened = both(other=replace(TO_LEFT, unique=unique), initial_contact=False)
+    most = opened.right.settings.sessions_of_one
+    for count, state in ((most - 1, Established), (most, Closed)):
+        env = replace(opened.right, stands=standing(count))
+        step = ike_auth.on_request(opened.half_open, opened.request(), env)
+        assert isinstance(step.sa, state)
+    assert the(Report, step).cause is Cause.TOO_MANY_SAS
+    assert not any(isinstance(effect, Suspect) for effect in step.effects)
+    assert the(Respond, step).payloads == (Notify(NotifyType.AUTHENTICATION_FAILED),)
+
+
+def test_what_takes_the_place_of_others_is_not_one_too_many() -> None:
+    for peer, anew in ((replace(TO_LEFT, unique=Unique.REPLACE), False), (TO_LEFT, True)):
+        opened = both(other=peer, initial_contact=anew)
+        env = replace(opened.right, stands=standing(10_000))
+        assert isinstance(ike_auth.on_request(opened.half_open, opened.request(), env).sa, Established)
 
 
 def test_another_device_of_the_same_name() -> None:

@@ -20,7 +20,7 @@ from edgevpn.ike.contract import (
     Response,
     Settings,
 )
-from edgevpn.ike.errors import ChildSaNotFound, InvalidSyntax, TemporaryFailure
+from edgevpn.ike.errors import Cause, ChildSaNotFound, InvalidSyntax, TemporaryFailure
 from edgevpn.ike.exchange import create_child_sa
 from edgevpn.ike.iana import ExchangeType, Ke, NotifyType, ProtocolId
 from edgevpn.ike.machine import step
@@ -104,6 +104,21 @@ def test_new_child() -> None:
     assert left.keys == right.keys
     assert (left.initiator, right.initiator) == (False, True)
     assert left.suite.ke == Ke.CURVE25519
+
+
+def test_so_many_children_and_no_more() -> None:
+    """Those that are configured, and some; RFC 7296 §1.3. To rekey one stays possible."""
+    wide = replace(LAN, ts_local=selectors("0.0.0.0/0"), ts_remote=selectors("0.0.0.0/0"))
+    right = replace(TO_LEFT, children=(wide,))
+    pair = connected(WITH_DMZ, right, Settings(children_limit=0), "lan")
+    pair.left.ask(CreateChild("dmz"))
+    pair.run(1)
+    assert pair.chart().endswith("<-- CREATE_CHILD_SA response 2: N(NO_ADDITIONAL_SAS)")
+    assert [told.cause for told in pair.right.reports("request_refused")] == [Cause.TOO_MANY_SAS]
+    old = pair.left.child.spi_in
+    rekey(pair.left)
+    pair.run(LINGERED)
+    assert_one_is_left(pair, not_before=old)
 
 
 def test_child_that_is_there_is_not_made_again() -> None:

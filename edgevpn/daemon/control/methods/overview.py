@@ -19,6 +19,7 @@ from edgevpn.daemon.base.recent import KEPT, Recent
 from edgevpn.daemon.control.methods.certificates import standing
 from edgevpn.daemon.control.methods.names import at_most
 from edgevpn.daemon.control.methods.table import Served
+from edgevpn.daemon.control.server import LIMITS
 from edgevpn.daemon.figures import metrics
 from edgevpn.daemon.figures.offload_report import offload_report
 from edgevpn.daemon.gateway import Gateway
@@ -36,12 +37,16 @@ LINES = 200
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """This daemon: how it was started, when (monotonic seconds), where it keeps state, how many faults it survived."""
+    """This daemon: how it was started, when (monotonic seconds), where it keeps state, how many faults it survived.
+
+    `refused` tells how many clients of the control socket have had to go.
+    """
 
     kernel: KernelKind
     started: float
     state: Path
     faults: Callable[[], int]
+    refused: Callable[[], int] = lambda: 0
 
 
 class OverviewMethods:
@@ -121,6 +126,8 @@ class OverviewMethods:
                 gateway.meter,
             ),
             *metrics.of_protocol(gateway.tally, *census.ike_sas),
+            *metrics.of_limits(gateway.limits.memory, gateway.settings, LIMITS.clients),
+            *metrics.of_control(self._instance.refused()),
         ]
         with suppress(KernelError):
             families += metrics.of_kernel(gateway.kernel.statistics())
