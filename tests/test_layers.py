@@ -61,6 +61,7 @@ ORDERS = {
     ),
     "ike.exchange": (
         {"ike_sa_init"},
+        {"ike_intermediate"},
         {"ike_auth", "ike_auth_initiator"},
         {"login"},
         {"admission"},

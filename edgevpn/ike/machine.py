@@ -34,6 +34,7 @@ from edgevpn.ike.exchange import (
     create_child_sa,
     ike_auth,
     ike_auth_initiator,
+    ike_intermediate,
     ike_sa_init,
     informational,
     mobike,
@@ -47,6 +48,7 @@ from edgevpn.ike.exchange.refusal import farewell, given_up, not_followed, too_l
 from edgevpn.ike.iana import ExchangeType, ProtocolId
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.proving import (
+    AddingKeys,
     Answering,
     Calling,
     CheckingResponder,
@@ -132,6 +134,8 @@ def _at_the_beginning(sa: IkeSa, event: Event, env: Env) -> Step:
             return ike_auth_initiator.on_response(sa, event, env)
         case ((Initiating() | Authenticating()), Request()):
             raise Discard("the peer asks before we have its answer to IKE_AUTH")
+        case HalfOpen(), Request(exchange=ExchangeType.IKE_INTERMEDIATE):
+            return ike_intermediate.on_request(sa, event, env)
         case HalfOpen(), Request(exchange=ExchangeType.IKE_AUTH):
             return ike_auth.on_request(sa, event, env)
         case HalfOpen(), Due(fragments=fragments):
@@ -162,6 +166,8 @@ def _while_answering(sa: Answering, event: Event, env: Env) -> Step:
 
 def _while_calling(sa: Calling, event: Event, env: Env) -> Step:
     match sa, event:
+        case AddingKeys(), Response(exchange=ExchangeType.IKE_INTERMEDIATE):
+            return ike_intermediate.on_response(sa, event, env)
         case ((EapAnswering() | EapProven()), Response(exchange=ExchangeType.IKE_AUTH)):
             return ike_auth_initiator.on_response(sa, event, env)
         case _, Request():
@@ -182,7 +188,13 @@ def _while_calling(sa: Calling, event: Event, env: Env) -> Step:
 
 def _unheard(sa: Initiating | Authenticating | Calling, cause: Cause) -> IkeSaDown:
     """The peer has not answered, or the world not in time."""
-    asked = ExchangeType.IKE_SA_INIT if isinstance(sa, Initiating) else ExchangeType.IKE_AUTH
+    match sa:
+        case Initiating():
+            asked = ExchangeType.IKE_SA_INIT
+        case AddingKeys():
+            asked = ExchangeType.IKE_INTERMEDIATE
+        case _:
+            asked = ExchangeType.IKE_AUTH
     return IkeSaDown(sa.spi, sa.peer.name, NO_ANSWER, cause=cause, evidence=Silence(asked))
 
 
@@ -384,8 +396,8 @@ def disappointed(sa: IkeSa, error: IkeError) -> Step:
         case Initiating() | PreparingAuth():
             down = IkeSaDown(sa.spi, sa.peer.name, reason, cause=error.cause, evidence=error.evidence)
             return Step(Closed(reason), (told, down))
-        case Authenticating() | CheckingResponder() | EapAnswering() | EapProven():
-            sa = sa if isinstance(sa, Authenticating) else sa.first
+        case AddingKeys() | Authenticating() | CheckingResponder() | EapAnswering() | EapProven():
+            sa = sa if isinstance(sa, AddingKeys | Authenticating) else sa.first
             closing = Closing(sa.secured, sa.peer, sa.path, reason, asked=False, silent=True)
             payloads = (Notify(error.notify, error.data), Delete(ProtocolId.IKE))
             call = Call(ExchangeType.INFORMATIONAL, payloads, sa.path)

@@ -111,12 +111,26 @@ class Initiating:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """The two messages and nonces of IKE_SA_INIT, which AUTH covers (RFC 7296 §2.15)."""
+    """The two messages and nonces of IKE_SA_INIT, which AUTH covers (RFC 7296 §2.15), and what came before IKE_AUTH.
+
+    `intermediate` counts the IKE_INTERMEDIATE exchanges; `int_auth_i` and `int_auth_r` stand for what the initiator and
+    the responder have said in them, all that came before included (RFC 9242 §3.3.2).
+    """
 
     request: bytes = field(repr=False)
     response: bytes = field(repr=False)
     ni: bytes = field(repr=False)
     nr: bytes = field(repr=False)
+    intermediate: int = 0
+    int_auth_i: bytes = field(default=b"", repr=False)
+    int_auth_r: bytes = field(default=b"", repr=False)
+
+    @property
+    def int_auth(self) -> bytes:
+        """IntAuth: both, and the message ID of the first IKE_AUTH request. Empty if there was no such exchange."""
+        if not self.intermediate:
+            return b""
+        return self.int_auth_i + self.int_auth_r + (self.intermediate + 1).to_bytes(4, "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +163,8 @@ class Authenticating:
 class HalfOpen:
     """We answered IKE_SA_INIT; nobody has shown who it is. Given up at `due`.
 
-    `client` is what kind of client it seems to be, `hashes` what it can verify signatures with (RFC 7427 §4).
+    `client` is what kind of client it seems to be, `hashes` what it can verify signatures with (RFC 7427 §4). `left`
+    are the additional key exchanges that come before IKE_AUTH (RFC 9370).
     """
 
     secured: Secured
@@ -159,6 +174,7 @@ class HalfOpen:
     due: float
     client: Client = UNKNOWN
     hashes: tuple[HashAlgorithm, ...] | None = None
+    left: tuple[Ke, ...] = ()
 
     @property
     def spi(self) -> bytes:

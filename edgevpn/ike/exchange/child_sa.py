@@ -169,8 +169,8 @@ def _their_secret(chosen: Chosen, request: Request, env: Env) -> tuple[tuple[Pay
     ke = request.first(KeyExchange)
     if ke is None or ke.method != chosen.ke:
         raise InvalidKePayload(chosen.ke)
-    key_pair = dh.generate(chosen.ke, env.entropy)
-    return (KeyExchange(chosen.ke, key_pair.public),), key_pair.shared_secret(ke.data)
+    answer = dh.respond(chosen.ke, ke.data, env.entropy)
+    return (KeyExchange(chosen.ke, answer.public),), answer.shared_secret
 
 
 def ends(sa: Established) -> Endpoints:

@@ -90,14 +90,15 @@ def on_request(sa: Established, request: Request, env: Env) -> Step:
     ke, ni = request.need(KeyExchange), request.need(Nonce).data
     if ke.method != chosen.ke:
         raise InvalidKePayload(chosen.ke)
-    key_pair, nr, spi_r = dh.generate(chosen.ke, env.entropy), env.entropy(NONCE_SIZE), env.entropy(8)
+    key_exchange, nr, spi_r = dh.respond(chosen.ke, ke.data, env.entropy), env.entropy(NONCE_SIZE), env.entropy(8)
     spi_i = next(proposal.spi for proposal in asked if proposal.number == chosen.number)
-    shared_secret = key_pair.shared_secret(ke.data)
-    secured = _secured(sa, chosen.ike_suite(), Nonces(ni, nr), shared_secret, (spi_i, spi_r), initiator=False)
+    secured = _secured(
+        sa, chosen.ike_suite(), Nonces(ni, nr), key_exchange.shared_secret, (spi_i, spi_r), initiator=False
+    )
     payloads = (
         SecurityAssociation(chosen.answer(ProtocolId.IKE, spi_r)),
         Nonce(nr),
-        KeyExchange(chosen.ke, key_pair.public),
+        KeyExchange(chosen.ke, key_exchange.public),
     )
     answer = Respond(request, payloads)
     if isinstance(doing, RekeyingIke):

@@ -6,6 +6,7 @@ import pytest
 
 from edgevpn.config.keywords import KEYWORDS, Role
 from edgevpn.ike.crypto.dh import ECP_GROUPS
+from edgevpn.ike.crypto.mlkem import AVAILABLE
 from edgevpn.ike.crypto.modp import MODP_GROUPS
 from edgevpn.ike.crypto.suite import (
     CIPHERS,
@@ -59,6 +60,14 @@ def test_ike_suite() -> None:
         Algorithm(KE, Ke.ECP_521),
     )
     assert (suite.encr_key_length, suite.integ_key_length) == (28, 0)
+
+
+def test_suites_with_additional_key_exchanges() -> None:
+    more = (Algorithm(TransformType.ADDKE1, Ke.ECP_384), Algorithm(TransformType.ADDKE3, Ke.CURVE448))
+    ike = IkeSuite(Encr.AES_GCM_16, 192, Integ.NONE, Prf.HMAC_SHA2_512, Ke.ECP_521, more)
+    child = ChildSuite(Encr.AES_GCM_16, 192, Integ.NONE, esn=False, ke=Ke.ECP_521, additional=more)
+    assert ike.algorithms[-3:] == (Algorithm(KE, Ke.ECP_521), *more)
+    assert child.algorithms[-4:-1] == (Algorithm(KE, Ke.ECP_521), *more)
 
 
 def test_child_suite() -> None:
@@ -118,7 +127,11 @@ SUPPORT = [
     (KE, Ke.MODP_2048_256, None, False),
     (ESN, Esn.ESN, None, True),
     (ESN, 2, None, False),
-    (TransformType.ADDKE1, Ke.ML_KEM_768, None, False),
+    (KE, Ke.ML_KEM_768, None, Ke.ML_KEM_768 in AVAILABLE),
+    (TransformType.ADDKE1, Ke.ML_KEM_768, None, Ke.ML_KEM_768 in AVAILABLE),
+    (TransformType.ADDKE7, Ke.ECP_384, None, True),
+    (TransformType.ADDKE1, Ke.NONE, None, True),
+    (TransformType.ADDKE1, Ke.ML_KEM_512, None, False),
     (TransformType(99), 1, None, False),
 ]
 
