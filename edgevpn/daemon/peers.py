@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, ip_network
 
 from edgevpn.config import credential
 from edgevpn.config.identity import Identity, IdentityKind, address_identity
-from edgevpn.config.keywords import ALGORITHMS, Role
+from edgevpn.config.keywords import ADDITIONAL, ALGORITHMS, Role
 from edgevpn.config.model import Child, Config, Device, Gateway, Pki, Pool, Site
 from edgevpn.config.model import Childless as ChildlessSetting
 from edgevpn.config.model import Unique as UniqueSetting
@@ -19,6 +19,7 @@ from edgevpn.daemon.ciphers.choice import UNTRIED, Ciphers, arranged, without_br
 from edgevpn.frozen import dataclass
 from edgevpn.ike import peer as ike
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
+from edgevpn.ike.crypto.suite import is_supported
 from edgevpn.ike.iana import Encr, Esn, IdType, Integ, Ke, Prf, TransformType
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Transform
@@ -37,6 +38,7 @@ REGISTRIES = {
     Role.INTEG: (TransformType.INTEG, Integ),
     Role.KE: (TransformType.KE, Ke),
     Role.ESN: (TransformType.ESN, Esn),
+    **{role: (TransformType[role.name], Ke) for role in ADDITIONAL},
 }
 CHILDLESS = {
     ChildlessSetting.ALLOW: ike.Childless.ALLOW,
@@ -81,18 +83,22 @@ def peers(config: Config, proofs: Proofs, ciphers: Ciphers = UNTRIED) -> tuple[i
 
 
 def site_peer(site: Site, gateway: Gateway, proof: Proof | None, ciphers: Ciphers = UNTRIED) -> ike.Peer | None:
-    """The peer that a site is. A remote that has a name may come from anywhere: its key says who it is."""
-    auths = _site_auths(site, proof)
-    if auths is None:
+    """The peer that a site is. A remote that has a name may come from anywhere: its key says who it is.
+
+    None if it has no certificate yet, or proposals for IKE that are all beyond this machine.
+    """
+    auths, offers = _site_auths(site, proof), _offers(site.ike_proposals)
+    if auths is None or not offers:
         return None
+    children = (_child_policy(child, site.cipher_order, ciphers) for child in site.children)
     return ike.Peer(
         name=site.name,
         local_id=identification(site.local_id or gateway.id),
         remote_id=identification(site.remote_id),
         local_auth=auths[0],
         remote_auth=auths[1],
-        offers=_offers(site.ike_proposals),
-        children=tuple(_child_policy(child, site.cipher_order, ciphers) for child in site.children),
+        offers=offers,
+        children=tuple(child for child in children if child.offers),
         local_networks=_hosts((site.local,)) if site.local else (),
         remote_networks=_remote_networks(site),
         rekey_after=_or_never(site.ike_rekey_time),
@@ -279,8 +285,26 @@ def _identification(identity: Identity) -> Identification:
 
 @lru_cache(KINDS_OF_OFFERS)
 def _offers(proposals: tuple[Proposal, ...]) -> tuple[ike.Offer, ...]:
-    """Peers that are offered the same have the same: the core need not compare what a thousand sites would take."""
-    return tuple(ike.Offer(tuple(map(_transform, proposal.keywords))) for proposal in proposals)
+    """Peers that are offered the same have the same: the core need not compare what a thousand sites would take.
+
+    A proposal that this machine cannot carry out, because its library lacks a key exchange, is left out.
+    """
+    offers = (_able(tuple(map(_transform, proposal.keywords))) for proposal in proposals)
+    return tuple(ike.Offer(transforms) for transforms in offers if transforms)
+
+
+def lacking(proposals: tuple[Proposal, ...]) -> tuple[str, ...]:
+    """The keywords without which none of these can be carried out here; none if any can."""
+    if not proposals or _offers(proposals):
+        return ()
+    words = dict.fromkeys(word for proposal in proposals for word in proposal.keywords)
+    return tuple(word for word in words if not _able((_transform(word),)))
+
+
+def _able(transforms: tuple[Transform, ...]) -> tuple[Transform, ...]:
+    """Those of a proposal that are supported; none if that leaves a type without any."""
+    left = tuple(t for t in transforms if is_supported(t.transform_type, t.transform_id, t.key_length))
+    return left if {t.transform_type for t in left} == {t.transform_type for t in transforms} else ()
 
 
 def _transform(word: str) -> Transform:

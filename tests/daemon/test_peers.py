@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 
 import pytest
 
 from edgevpn.config.model import Gateway, Site
-from edgevpn.daemon.peers import Proof, peers, pool_settings, selectors_of, site_peer
+from edgevpn.daemon.peers import Proof, _offers, lacking, peers, pool_settings, selectors_of, site_peer
 from edgevpn.ike import peer as ike
+from edgevpn.ike.crypto import mlkem
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.iana import Encr, Esn, IdType, Integ, Ke, Prf, TransformType
 from edgevpn.ike.peer import NEVER, Psk, Unique
@@ -64,6 +66,36 @@ def test_a_site_is_a_peer() -> None:
         Transform(TransformType.INTEG, Integ.HMAC_SHA2_256_128),
         Transform(TransformType.ESN, Esn.NO_ESN),
     )
+
+
+@pytest.fixture
+def without_ml_kem(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As with a library that lacks it."""
+    monkeypatch.setattr(mlkem, "AVAILABLE", frozenset())
+    _offers.cache_clear()
+    yield
+    _offers.cache_clear()
+
+
+HYBRID, CLASSIC = "aes256gcm16-prfsha384-x25519-ke1_mlkem768", "aes256gcm16-prfsha384-x25519"
+
+
+@pytest.mark.usefixtures("without_ml_kem")
+def test_what_the_library_lacks_is_not_offered() -> None:
+    both = office(ike_proposals=[HYBRID, CLASSIC])
+    assert peer_of(both).offers == peer_of(office(ike_proposals=[CLASSIC])).offers
+    optional = peer_of(office(ike_proposals=[f"{HYBRID}-ke1_none"])).offers
+    assert [t.transform_id for t in optional[0].transforms if t.transform_type is TransformType.ADDKE1] == [Ke.NONE]
+    assert lacking(both.ike_proposals) == ()
+
+
+@pytest.mark.usefixtures("without_ml_kem")
+def test_nothing_is_left_to_offer() -> None:
+    """A site is not called then; a child of it that could have no keys is not made."""
+    alone = office(ike_proposals=[HYBRID])
+    assert site_peer(alone, GATEWAY, None) is None
+    assert lacking(alone.ike_proposals) == ("ke1_mlkem768",)
+    assert peer_of(office(esp_proposals=["aes256gcm16-x25519-ke1_mlkem768"])).children == ()
 
 
 def test_who_has_a_name_may_come_from_anywhere() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from edgevpn.config.keywords import KEYWORDS, Role
+from edgevpn.config.keywords import ADDITIONAL, KEYWORDS, Role
 from edgevpn.config.proposals import esp_proposal, ike_proposal
 from edgevpn.ike import iana
 from edgevpn.ike.crypto.names import algorithm_name, suite_name, weak_points
@@ -19,6 +19,7 @@ REGISTRY: dict[Role, type[TransformId]] = {
     Role.INTEG: iana.Integ,
     Role.KE: iana.Ke,
     Role.ESN: iana.Esn,
+    **dict.fromkeys(ADDITIONAL, iana.Ke),
 }
 
 
@@ -60,6 +61,7 @@ def test_suite_of_ike() -> None:
     assert suite_name(aead) == str(ike_proposal(suite_name(aead))) == "aes256gcm16-prfsha384-x25519"
     more = (Algorithm(TransformType.ADDKE1, Ke.ECP_384), Algorithm(TransformType.ADDKE7, Ke.CURVE448))
     assert suite_name(replace(aead, additional=more)) == "aes256gcm16-prfsha384-x25519-ke1_ecp384-ke7_x448"
+    assert str(ike_proposal("aes256gcm16-prfsha384-x25519-ke1_ecp384")) == "aes256gcm16-prfsha384-x25519-ke1_ecp384"
     cbc = IkeSuite(Encr.AES_CBC, 128, Integ.HMAC_SHA1_96, Prf.HMAC_SHA1, Ke.MODP_2048)
     assert suite_name(cbc) == str(ike_proposal(suite_name(cbc))) == "aes128-sha1-prfsha1-modp2048"
 
