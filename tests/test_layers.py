@@ -72,7 +72,7 @@ ORDERS = {
         {"create_child_sa"},
         {"rekey_ike"},
         {"mobike", "redirect"},
-        {"informational", "nat", "reauthentication"},
+        {"ike_followup_ke", "informational", "nat", "reauthentication"},
         {"child_sa"},
     ),
     "daemon": (

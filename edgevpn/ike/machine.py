@@ -71,6 +71,7 @@ from edgevpn.ike.state import (
     CreateChild,
     DeleteChild,
     Established,
+    FollowingUp,
     HalfOpen,
     Initiating,
     Probe,
@@ -79,6 +80,7 @@ from edgevpn.ike.state import (
     RekeyIke,
     RekeyingIke,
     Rival,
+    Task,
     Update,
 )
 from edgevpn.ike.steps import (
@@ -103,6 +105,7 @@ from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import Delete
 
 MAY_WAIT = CreateChild | RekeyChild | RekeyIke  # while the peer says that it has no time for them
+MUST_NOT_WAIT = Probe | Close  # while the peer is at the key exchanges of an SA that it makes
 
 NO_ANSWER = "the peer does not answer"
 
@@ -206,6 +209,8 @@ def _in_established(sa: Established, event: Event, env: Env) -> Step:
     match event:
         case Request(exchange=ExchangeType.CREATE_CHILD_SA):
             return create_child_sa.on_request(sa, event, env)
+        case Request(exchange=ExchangeType.IKE_FOLLOWUP_KE):
+            return create_child_sa.on_followup(sa, event, env)
         case Request(exchange=ExchangeType.INFORMATIONAL):
             rival = _rival(sa)
             if rival is not None and informational.closes(event):
@@ -216,7 +221,7 @@ def _in_established(sa: Established, event: Event, env: Env) -> Step:
             if sa.mobility is not None and not informational.closes(event):
                 return mobike.on_request(sa, event, env)
             return informational.on_request(sa, event, env)
-        case Response(exchange=ExchangeType.CREATE_CHILD_SA):
+        case Response(exchange=ExchangeType.CREATE_CHILD_SA | ExchangeType.IKE_FOLLOWUP_KE):
             return create_child_sa.on_response(sa, event, env)
         case Response(exchange=ExchangeType.INFORMATIONAL):
             if sa.mobility is not None:
@@ -282,7 +287,7 @@ def _at_the_end(sa: Rekeyed | Closing, event: Event, env: Env) -> Step:
     match sa, event:
         case _, Request(exchange=ExchangeType.INFORMATIONAL):
             return informational.on_request(sa, event, env)
-        case _, Request(exchange=ExchangeType.CREATE_CHILD_SA):
+        case _, Request(exchange=ExchangeType.CREATE_CHILD_SA | ExchangeType.IKE_FOLLOWUP_KE):
             raise TemporaryFailure("this IKE SA is at its end")
         case Closing(), Response():
             return informational.closed(sa)
@@ -312,7 +317,8 @@ def _rival(sa: Established) -> Rival | None:
 
 def _close(sa: Established, close: Close) -> Step:
     """Close it at once; while we are rekeying it, as soon as we know what the peer has made of it."""
-    if isinstance(sa.doing, RekeyingIke):
+    about = sa.doing.about if isinstance(sa.doing, FollowingUp) else sa.doing
+    if isinstance(about, RekeyingIke):
         return Step(replace(sa, todo=(close,)))
     return informational.close(sa, close.reason, asked=close.asked, cause=close.cause)
 
@@ -324,7 +330,7 @@ def take_up(done: Step, env: Env) -> Step:
     """Begin with tasks until one of them has sent a request."""
     sa, effects = done.sa, done.effects
     while isinstance(sa, Established) and sa.doing is None:
-        task = next((task for task in sa.todo if sa.wake == NEVER or not isinstance(task, MAY_WAIT)), None)
+        task = next((task for task in sa.todo if _has_time(sa, task)), None)
         if task is None:
             break
         sa = replace(sa, todo=tuple(other for other in sa.todo if other is not task))
@@ -349,6 +355,12 @@ def take_up(done: Step, env: Env) -> Step:
                 started = informational.close(sa, reason, asked=close.asked, cause=cause)
         sa, effects = started.sa, (*effects, *started.effects)
     return Step(sa, effects)
+
+
+def _has_time(sa: Established, task: Task) -> bool:
+    if sa.promise is not None:
+        return isinstance(task, MUST_NOT_WAIT)
+    return sa.wake == NEVER or not isinstance(task, MAY_WAIT)
 
 
 def _not_installed(sa: Established, spi_in: bytes, reason: str) -> Step:

@@ -43,6 +43,7 @@ from edgevpn.ike.sa import Secured as Secured
 from edgevpn.ike.session import BY_KEY, BY_KEYS, Proof, Session
 from edgevpn.ike.tasks import Announce as Announce
 from edgevpn.ike.tasks import Announcing as Announcing
+from edgevpn.ike.tasks import Asking as Asking
 from edgevpn.ike.tasks import CheckingPath as CheckingPath
 from edgevpn.ike.tasks import CheckPath as CheckPath
 from edgevpn.ike.tasks import ChildOffer as ChildOffer
@@ -52,8 +53,10 @@ from edgevpn.ike.tasks import CreatingChild as CreatingChild
 from edgevpn.ike.tasks import DeleteChild as DeleteChild
 from edgevpn.ike.tasks import Deleting as Deleting
 from edgevpn.ike.tasks import Doing as Doing
+from edgevpn.ike.tasks import FollowingUp as FollowingUp
 from edgevpn.ike.tasks import Probe as Probe
 from edgevpn.ike.tasks import Probing as Probing
+from edgevpn.ike.tasks import Promise as Promise
 from edgevpn.ike.tasks import RekeyChild as RekeyChild
 from edgevpn.ike.tasks import RekeyIke as RekeyIke
 from edgevpn.ike.tasks import RekeyingChild as RekeyingChild
@@ -188,7 +191,7 @@ class Established:
     `heard` is when the peer last proved to be there; `wake` when a request refused for now may be tried again, and
     `refused_since` when it was first refused. `began`: we sent the first IKE_SA_INIT, be it before some rekeyings.
     At `reauth_at` we are to show again who we are, until `auth_until` the peer is to. `followed`: that has been done,
-    and another IKE SA will be there when this one goes.
+    and another IKE SA will be there when this one goes. `promise` is what the peer has begun to make here.
     """
 
     secured: Secured
@@ -214,6 +217,7 @@ class Established:
     auth_until: float = NEVER
     idle_at: float = NEVER
     followed: bool = False
+    promise: Promise | None = None
 
     @property
     def spi(self) -> bytes:
@@ -228,6 +232,7 @@ class Established:
     def due(self) -> float:
         children = min((child.due for child in self.children), default=NEVER)
         soonest = min(children, self.probe_at, self.rekey_at, self.wake, self.keepalive_at, self.expire_at)
+        soonest = min(soonest, self.promise.until) if self.promise else soonest
         return min(soonest, self.reauth_at, self.auth_until, self.idle_at)
 
     def child(self, spi_in: bytes) -> ChildSa | None:

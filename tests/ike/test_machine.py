@@ -23,7 +23,15 @@ from edgevpn.ike.contract import (
 )
 from edgevpn.ike.crypto import dh
 from edgevpn.ike.crypto.signature import RSA_SHA1
-from edgevpn.ike.errors import Cause, ChildSaNotFound, Discard, InvalidSyntax, NoProposalChosen, TemporaryFailure
+from edgevpn.ike.errors import (
+    Cause,
+    ChildSaNotFound,
+    Discard,
+    InvalidSyntax,
+    NoProposalChosen,
+    StateNotFound,
+    TemporaryFailure,
+)
 from edgevpn.ike.exchange.create_child_sa import create_child
 from edgevpn.ike.iana import ExchangeType, Ke, NotifyType, ProtocolId
 from edgevpn.ike.machine import disappointed, refusal, step, take_up
@@ -131,10 +139,12 @@ EVENTS: dict[str, Event] = {
     "asks CREATE_CHILD_SA": asks(ExchangeType.CREATE_CHILD_SA, *the(Call, A_CHILD).payloads),
     "asks INFORMATIONAL": asks(ExchangeType.INFORMATIONAL),
     "asks IKE_INTERMEDIATE": asks(ExchangeType.IKE_INTERMEDIATE),
+    "asks IKE_FOLLOWUP_KE": asks(ExchangeType.IKE_FOLLOWUP_KE),
     "answers IKE_SA_INIT": answers(ExchangeType.IKE_SA_INIT),
     "answers IKE_AUTH": answers(ExchangeType.IKE_AUTH),
     "answers CREATE_CHILD_SA": answers(ExchangeType.CREATE_CHILD_SA),
     "answers INFORMATIONAL": answers(ExchangeType.INFORMATIONAL),
+    "answers IKE_FOLLOWUP_KE": answers(ExchangeType.IKE_FOLLOWUP_KE),
     "Due": Due(),
     "Unanswered": Unanswered(),
     "TakeUp": TakeUp(),
@@ -157,10 +167,12 @@ asks IKE_AUTH            d          d              +        !           d       
 asks CREATE_CHILD_SA     d          d              !        +           d          t       t       !
 asks INFORMATIONAL       d          d              !        +           d          +       +       !
 asks IKE_INTERMEDIATE    d          d              !        !           d          !       !       !
+asks IKE_FOLLOWUP_KE     d          d              !        !           d          t       t       !
 answers IKE_SA_INIT      +          .              .        .           .          +       +       .
 answers IKE_AUTH         .          +              .        .           .          +       +       .
 answers CREATE_CHILD_SA  .          .              .        +           .          +       +       .
 answers INFORMATIONAL    .          .              .        +           .          +       +       .
+answers IKE_FOLLOWUP_KE  .          .              .        +           .          +       +       .
 Due                      .          .              +        +           .          +       .       .
 Unanswered               +          +              .        +           .          +       +       .
 TakeUp                   .          .              .        +           .          .       .       .
@@ -185,7 +197,7 @@ def outcome(sa: IkeSa, event: Event) -> str:
         return "d"
     except TemporaryFailure:
         return "t"
-    except InvalidSyntax:
+    except (InvalidSyntax, StateNotFound):
         return "!"
     if any(report.event == "unexpected" for report in all_of(Report, done)):
         assert done.sa is sa
