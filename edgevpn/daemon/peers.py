@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from ipaddress import IPv4Address, ip_network
 
@@ -12,8 +13,10 @@ from edgevpn.config.keywords import ADDITIONAL, ALGORITHMS, Role
 from edgevpn.config.model import Child, Config, Device, Gateway, Pki, Pool, Site
 from edgevpn.config.model import Childless as ChildlessSetting
 from edgevpn.config.model import Unique as UniqueSetting
+from edgevpn.config.pool import IKE_PROPOSALS as POOL_PROPOSALS
 from edgevpn.config.pool import Login, TunnelMode
-from edgevpn.config.proposals import Proposal
+from edgevpn.config.proposals import Proposal, ike_proposal
+from edgevpn.config.tunnel import IKE_PROPOSALS as SITE_PROPOSALS
 from edgevpn.config.values import Address, Host, Network, Ports
 from edgevpn.daemon.ciphers.choice import UNTRIED, Ciphers, arranged, without_broken
 from edgevpn.frozen import dataclass
@@ -53,6 +56,10 @@ UNIQUE = {
 }
 
 
+AEADS = tuple(ike_proposal(built_in[0]) for built_in in (SITE_PROPOSALS, POOL_PROPOSALS))
+"""The first of the built-in proposals, of sites and of pools."""
+ML_KEM = ("ke1_mlkem768", "ke1_mlkem1024")
+
 Selectors = tuple[tuple[TrafficSelector, ...], tuple[TrafficSelector, ...]]
 
 ANY_PORTS = Ports()
@@ -87,7 +94,7 @@ def site_peer(site: Site, gateway: Gateway, proof: Proof | None, ciphers: Cipher
 
     None if it has no certificate yet, or proposals for IKE that are all beyond this machine.
     """
-    auths, offers = _site_auths(site, proof), _offers(site.ike_proposals)
+    auths, offers = _site_auths(site, proof), _offers(with_ml_kem(site.ike_proposals))
     if auths is None or not offers:
         return None
     children = (_child_policy(child, site.cipher_order, ciphers) for child in site.children)
@@ -183,7 +190,7 @@ def _pool_peer(
         remote_id=None,
         local_auth=auths[0],
         remote_auth=auths[1],
-        offers=_offers(pool.accepted_ike),
+        offers=_offers(with_ml_kem(pool.accepted_ike)),
         children=(child,),
         rekey_after=_or_never(pool.ike_rekey_time),
         life=_or_never(pool.ike_life_time),
@@ -291,6 +298,16 @@ def _offers(proposals: tuple[Proposal, ...]) -> tuple[ike.Offer, ...]:
     """
     offers = (_able(tuple(map(_transform, proposal.keywords))) for proposal in proposals)
     return tuple(ike.Offer(transforms) for transforms in offers if transforms)
+
+
+def with_ml_kem(proposals: tuple[Proposal, ...]) -> tuple[Proposal, ...]:
+    """What is offered and taken for IKE: ML-KEM in front of the built-in proposals; the owner's own stay as they are.
+
+    It stands in a proposal of its own, which a peer that knows no further key exchanges passes over (RFC 9370 §2.2.1).
+    """
+    if not proposals or proposals[0] not in AEADS:
+        return proposals
+    return (replace(proposals[0], additional=ML_KEM), *proposals)
 
 
 def lacking(proposals: tuple[Proposal, ...]) -> tuple[str, ...]:
