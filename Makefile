@@ -58,6 +58,7 @@ soak: venv ## two endpoints through ten thousand operations: a minute, no root
 	$(PYTEST) -q -m soak tests/ike
 
 lab: venv vendor ## tests against a kernel data plane and real peers, as root: make lab K='psk and not openiked'
+	$(if $(filter tests/lab,$(LAB_TESTS)),tests/lab/install newer)
 	$(GUEST) --shards $(SHARDS) -- $(PYTEST) -p no:cacheprovider -m "lab or netns" $(if $(K),-k "$(K)") $(LAB_TESTS)
 
 panel-test: venv ## the panel in a browser, before a real daemon: make panel-test K='device and not japanese'

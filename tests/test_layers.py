@@ -61,6 +61,7 @@ ORDERS = {
     ),
     "ike.exchange": (
         {"ike_sa_init"},
+        {"ike_intermediate"},
         {"ike_auth", "ike_auth_initiator"},
         {"login"},
         {"admission"},
@@ -71,7 +72,7 @@ ORDERS = {
         {"create_child_sa"},
         {"rekey_ike"},
         {"mobike", "redirect"},
-        {"informational", "nat", "reauthentication"},
+        {"ike_followup_ke", "informational", "nat", "reauthentication"},
         {"child_sa"},
     ),
     "daemon": (

@@ -24,10 +24,13 @@ def bench(options: argparse.Namespace) -> int:
     if options.json:
         ciphers = [each.to_json() for each in found.ciphers]
         rates = [asdict(each) for each in found.rates]
-        print(as_json({"ciphers": ciphers, "why_untried": found.why_untried, "rates": rates}))
+        lacks = list(found.lacks)
+        print(as_json({"ciphers": ciphers, "why_untried": found.why_untried, "rates": rates, "lacks": lacks}))
         return GOOD
     if found.why_untried:
         warn([f"no cipher was tried: {found.why_untried}"])
+    if found.lacks:
+        warn([f"the installed cryptography library has no {', '.join(found.lacks)}: no peer gets them"])
     print(bench_text(found))
     return GOOD
 

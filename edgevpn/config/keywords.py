@@ -7,19 +7,31 @@ table: `Keyword(Role.ENCR, "AES_GCM_16", 256)` is ENCR transform AES_GCM_16 with
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import Enum
 
 from edgevpn.frozen import dataclass
 
 
 class Role(Enum):
-    """What a keyword chooses: one of the Transform Types 1 to 5."""
+    """What a keyword chooses: one of the Transform Types 1 to 12."""
 
     ENCR = "cipher"
     PRF = "PRF"
     INTEG = "integrity algorithm"
     KE = "key exchange"
     ESN = "sequence numbers"
+    ADDKE1 = "additional key exchange 1"
+    ADDKE2 = "additional key exchange 2"
+    ADDKE3 = "additional key exchange 3"
+    ADDKE4 = "additional key exchange 4"
+    ADDKE5 = "additional key exchange 5"
+    ADDKE6 = "additional key exchange 6"
+    ADDKE7 = "additional key exchange 7"
+
+
+ADDITIONAL = tuple(role for role in Role if role.name.startswith("ADDKE"))
+"""Key exchanges after the first, in their order (RFC 9370)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +47,7 @@ class Keyword:
 
 _SHA1 = "SHA-1 is at the end of its life; take sha256 as soon as the peer can"
 
-KEYWORDS: Mapping[str, Keyword] = {
+_CIPHERS_AND_HASHES: Mapping[str, Keyword] = {
     "aes128gcm16": Keyword(Role.ENCR, "AES_GCM_16", 128, aead=True),
     "aes192gcm16": Keyword(Role.ENCR, "AES_GCM_16", 192, aead=True),
     "aes256gcm16": Keyword(Role.ENCR, "AES_GCM_16", 256, aead=True),
@@ -61,6 +73,8 @@ KEYWORDS: Mapping[str, Keyword] = {
     "prfsha512": Keyword(Role.PRF, "HMAC_SHA2_512"),
     "prfsha1": Keyword(Role.PRF, "HMAC_SHA1", weak=_SHA1),
     "prfaesxcbc": Keyword(Role.PRF, "AES128_XCBC"),
+}
+_KEY_EXCHANGES: Mapping[str, Keyword] = {
     "x25519": Keyword(Role.KE, "CURVE25519"),
     "ecp256": Keyword(Role.KE, "ECP_256"),
     "ecp384": Keyword(Role.KE, "ECP_384"),
@@ -69,6 +83,20 @@ KEYWORDS: Mapping[str, Keyword] = {
     "modp3072": Keyword(Role.KE, "MODP_3072"),
     "modp4096": Keyword(Role.KE, "MODP_4096"),
     "none": Keyword(Role.KE, "NONE"),
+}
+_ADDITIONAL_ALONE: Mapping[str, Keyword] = {  # too long for the first message, and too new to be the only one
+    "mlkem768": Keyword(Role.KE, "ML_KEM_768"),
+    "mlkem1024": Keyword(Role.KE, "ML_KEM_1024"),
+}
+
+KEYWORDS: Mapping[str, Keyword] = {
+    **_CIPHERS_AND_HASHES,
+    **_KEY_EXCHANGES,
+    **{
+        f"ke{place}_{word}": replace(keyword, role=role)
+        for place, role in enumerate(ADDITIONAL, 1)
+        for word, keyword in {**_KEY_EXCHANGES, **_ADDITIONAL_ALONE}.items()
+    },
     "esn": Keyword(Role.ESN, "ESN"),
     "noesn": Keyword(Role.ESN, "NO_ESN"),
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from edgevpn.config.errors import Refused
-from edgevpn.config.keywords import ALGORITHMS, ALIASES, BROKEN, KEYWORDS, PRF_OF_INTEG, Role
+from edgevpn.config.keywords import ADDITIONAL, ALGORITHMS, ALIASES, BROKEN, KEYWORDS, PRF_OF_INTEG, Role
 from edgevpn.frozen import dataclass
 
 
@@ -15,7 +15,8 @@ class Proposal:
     """Algorithms by keyword (see `keywords.KEYWORDS`), each group in order of preference.
 
     An AEAD cipher leaves `integ` empty. In ESP `prf` is empty, and `ke` is the PFS group: empty for no PFS at all,
-    with "none" among it where the peer may leave it out. In IKE `esn` is empty.
+    with "none" among it where the peer may leave it out. In IKE `esn` is empty. `additional` are key exchanges that
+    come after the first, those of each place in order of preference.
     """
 
     encr: tuple[str, ...]
@@ -23,6 +24,7 @@ class Proposal:
     integ: tuple[str, ...]
     ke: tuple[str, ...]
     esn: tuple[str, ...]
+    additional: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return "-".join(self.keywords)
@@ -30,7 +32,7 @@ class Proposal:
     @property
     def keywords(self) -> tuple[str, ...]:
         """All keywords; joined by hyphens they are read back as the same proposal."""
-        return (*self.encr, *self.integ, *self.prf, *self.ke, *self.esn)
+        return (*self.encr, *self.integ, *self.prf, *self.ke, *self.additional, *self.esn)
 
     @property
     def weaknesses(self) -> tuple[str, ...]:
@@ -44,7 +46,7 @@ LEGACY_ESP = Proposal(("aes256", "aes128"), (), ("sha256", "sha1"), (), ("noesn"
 
 
 def ike_proposal(text: str) -> Proposal:
-    """Read a proposal for IKE: cipher, integrity unless the cipher is an AEAD, PRF, key exchange.
+    """Read a proposal for IKE: cipher, integrity unless the cipher is an AEAD, PRF, key exchange, perhaps further ones.
 
     Raises Refused.
     """
@@ -59,7 +61,7 @@ def ike_proposal(text: str) -> Proposal:
         raise Refused("no PRF is named", 'with an AEAD cipher add one, such as "prfsha256"')
     if not groups[Role.PRF] and _is_aead(groups):
         groups[Role.INTEG] = ()  # strongSwan's short form: "aes256gcm16-sha256-x25519" names only the PRF
-    return Proposal(groups[Role.ENCR], prf, _integ(groups), groups[Role.KE], ())
+    return Proposal(groups[Role.ENCR], prf, _integ(groups), groups[Role.KE], (), _additional(groups))
 
 
 def esp_proposal(text: str) -> Proposal:
@@ -72,7 +74,11 @@ def esp_proposal(text: str) -> Proposal:
         raise Refused("ESP has no PRF", f"take {_quoted(groups[Role.PRF])} out")
     if groups[Role.KE] == ("none",):
         groups[Role.KE] = ()
-    return Proposal(groups[Role.ENCR], (), _integ(groups), groups[Role.KE], groups[Role.ESN] or ("esn", "noesn"))
+    additional = _additional(groups)
+    if additional and (not groups[Role.KE] or "none" in groups[Role.KE]):
+        raise Refused("additional key exchanges come after a first one", 'name one, such as "x25519", and not "none"')
+    esn = groups[Role.ESN] or ("esn", "noesn")
+    return Proposal(groups[Role.ENCR], (), _integ(groups), groups[Role.KE], esn, additional)
 
 
 def cipher(text: str) -> str:
@@ -111,6 +117,10 @@ def _integ(groups: dict[Role, tuple[str, ...]]) -> tuple[str, ...]:
     elif groups[Role.INTEG]:
         raise Refused("an AEAD cipher has its own integrity check", f"take {_quoted(groups[Role.INTEG])} out")
     return groups[Role.INTEG]
+
+
+def _additional(groups: dict[Role, tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(word for role in ADDITIONAL for word in groups[role])
 
 
 def _is_aead(groups: dict[Role, tuple[str, ...]]) -> bool:

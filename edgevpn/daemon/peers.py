@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from ipaddress import IPv4Address, ip_network
 
 from edgevpn.config import credential
 from edgevpn.config.identity import Identity, IdentityKind, address_identity
-from edgevpn.config.keywords import ALGORITHMS, Role
+from edgevpn.config.keywords import ADDITIONAL, ALGORITHMS, Role
 from edgevpn.config.model import Child, Config, Device, Gateway, Pki, Pool, Site
 from edgevpn.config.model import Childless as ChildlessSetting
 from edgevpn.config.model import Unique as UniqueSetting
+from edgevpn.config.pool import IKE_PROPOSALS as POOL_PROPOSALS
 from edgevpn.config.pool import Login, TunnelMode
-from edgevpn.config.proposals import Proposal
+from edgevpn.config.proposals import Proposal, ike_proposal
+from edgevpn.config.tunnel import IKE_PROPOSALS as SITE_PROPOSALS
 from edgevpn.config.values import Address, Host, Network, Ports
 from edgevpn.daemon.ciphers.choice import UNTRIED, Ciphers, arranged, without_broken
 from edgevpn.frozen import dataclass
 from edgevpn.ike import peer as ike
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
+from edgevpn.ike.crypto.suite import is_supported
 from edgevpn.ike.iana import Encr, Esn, IdType, Integ, Ke, Prf, TransformType
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Transform
@@ -37,6 +41,7 @@ REGISTRIES = {
     Role.INTEG: (TransformType.INTEG, Integ),
     Role.KE: (TransformType.KE, Ke),
     Role.ESN: (TransformType.ESN, Esn),
+    **{role: (TransformType[role.name], Ke) for role in ADDITIONAL},
 }
 CHILDLESS = {
     ChildlessSetting.ALLOW: ike.Childless.ALLOW,
@@ -50,6 +55,10 @@ UNIQUE = {
     UniqueSetting.REFUSE: ike.Unique.REFUSE,
 }
 
+
+AEADS = tuple(ike_proposal(built_in[0]) for built_in in (SITE_PROPOSALS, POOL_PROPOSALS))
+"""The first of the built-in proposals, of sites and of pools."""
+ML_KEM = ("ke1_mlkem768", "ke1_mlkem1024")
 
 Selectors = tuple[tuple[TrafficSelector, ...], tuple[TrafficSelector, ...]]
 
@@ -81,18 +90,22 @@ def peers(config: Config, proofs: Proofs, ciphers: Ciphers = UNTRIED) -> tuple[i
 
 
 def site_peer(site: Site, gateway: Gateway, proof: Proof | None, ciphers: Ciphers = UNTRIED) -> ike.Peer | None:
-    """The peer that a site is. A remote that has a name may come from anywhere: its key says who it is."""
-    auths = _site_auths(site, proof)
-    if auths is None:
+    """The peer that a site is. A remote that has a name may come from anywhere: its key says who it is.
+
+    None if it has no certificate yet, or proposals for IKE that are all beyond this machine.
+    """
+    auths, offers = _site_auths(site, proof), _offers(with_ml_kem(site.ike_proposals))
+    if auths is None or not offers:
         return None
+    children = (_child_policy(child, site.cipher_order, ciphers) for child in site.children)
     return ike.Peer(
         name=site.name,
         local_id=identification(site.local_id or gateway.id),
         remote_id=identification(site.remote_id),
         local_auth=auths[0],
         remote_auth=auths[1],
-        offers=_offers(site.ike_proposals),
-        children=tuple(_child_policy(child, site.cipher_order, ciphers) for child in site.children),
+        offers=offers,
+        children=tuple(child for child in children if child.offers),
         local_networks=_hosts((site.local,)) if site.local else (),
         remote_networks=_remote_networks(site),
         rekey_after=_or_never(site.ike_rekey_time),
@@ -177,7 +190,7 @@ def _pool_peer(
         remote_id=None,
         local_auth=auths[0],
         remote_auth=auths[1],
-        offers=_offers(pool.accepted_ike),
+        offers=_offers(with_ml_kem(pool.accepted_ike)),
         children=(child,),
         rekey_after=_or_never(pool.ike_rekey_time),
         life=_or_never(pool.ike_life_time),
@@ -279,8 +292,36 @@ def _identification(identity: Identity) -> Identification:
 
 @lru_cache(KINDS_OF_OFFERS)
 def _offers(proposals: tuple[Proposal, ...]) -> tuple[ike.Offer, ...]:
-    """Peers that are offered the same have the same: the core need not compare what a thousand sites would take."""
-    return tuple(ike.Offer(tuple(map(_transform, proposal.keywords))) for proposal in proposals)
+    """Peers that are offered the same have the same: the core need not compare what a thousand sites would take.
+
+    A proposal that this machine cannot carry out, because its library lacks a key exchange, is left out.
+    """
+    offers = (_able(tuple(map(_transform, proposal.keywords))) for proposal in proposals)
+    return tuple(ike.Offer(transforms) for transforms in offers if transforms)
+
+
+def with_ml_kem(proposals: tuple[Proposal, ...]) -> tuple[Proposal, ...]:
+    """What is offered and taken for IKE: ML-KEM in front of the built-in proposals; the owner's own stay as they are.
+
+    It stands in a proposal of its own, which a peer that knows no further key exchanges passes over (RFC 9370 §2.2.1).
+    """
+    if not proposals or proposals[0] not in AEADS:
+        return proposals
+    return (replace(proposals[0], additional=ML_KEM), *proposals)
+
+
+def lacking(proposals: tuple[Proposal, ...]) -> tuple[str, ...]:
+    """The keywords without which none of these can be carried out here; none if any can."""
+    if not proposals or _offers(proposals):
+        return ()
+    words = dict.fromkeys(word for proposal in proposals for word in proposal.keywords)
+    return tuple(word for word in words if not _able((_transform(word),)))
+
+
+def _able(transforms: tuple[Transform, ...]) -> tuple[Transform, ...]:
+    """Those of a proposal that are supported; none if that leaves a type without any."""
+    left = tuple(t for t in transforms if is_supported(t.transform_type, t.transform_id, t.key_length))
+    return left if {t.transform_type for t in left} == {t.transform_type for t in transforms} else ()
 
 
 def _transform(word: str) -> Transform:

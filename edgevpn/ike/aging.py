@@ -36,6 +36,8 @@ def on_due(sa: Established, env: Env) -> Step:
     for child in (child for child in sa.children if child.due <= now):
         sa, done = _aged(sa, child)
         effects += done
+    if sa.promise is not None and sa.promise.until <= now:
+        sa = replace(sa, promise=None)  # the peer does not go on with it
     if sa.wake <= now:
         sa = replace(sa, wake=NEVER)
     if sa.rekey_at <= now:

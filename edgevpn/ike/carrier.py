@@ -117,7 +117,7 @@ class Carrier:
             case CallOpen(octets, path):
                 return window.call_open(octets, path, env)
             case Secure(secured):
-                return replace(window, seal=Seal.of(secured)), ()
+                return window.sealed_by(secured), ()
             case IkeSaUp() if self._table.get(follows) is not None:
                 return window, (replace(effect, replaces=follows),)
             case IkeSaDown(reason=reason) if follows and not was_up:

@@ -68,7 +68,7 @@ from edgevpn.ike.steps import (
 )
 from edgevpn.ike.table import Slot, Table, Unproven
 from edgevpn.ike.table import WithPeer as WithPeer
-from edgevpn.ike.window import Window
+from edgevpn.ike.window import Message, Window
 from edgevpn.ike.wire.message import COOKIE_CHECK, Header, decode_message, decode_payloads
 
 DEFAULTS = Settings()
@@ -268,7 +268,8 @@ class Endpoint:
         try:
             made = Step(slot.sa)
             if message is not None:
-                request = replace(request, payloads=decode_payloads(*message))
+                octets = _covered(header, message)
+                request = replace(request, payloads=decode_payloads(*message), octets=octets)
                 made = step(slot.sa, request, env)
         except IkeError as error:
             made = refusal(slot.sa, request, error)
@@ -281,7 +282,9 @@ class Endpoint:
         try:
             made = Step(slot.sa)
             if message is not None:
-                made = step(slot.sa, Response(header.exchange, decode_payloads(*message), datagram.path), env)
+                octets = _covered(header, message)
+                response = Response(header.exchange, decode_payloads(*message), datagram.path, octets)
+                made = step(slot.sa, response, env)
         except IkeError as error:
             made = disappointed(slot.sa, error)
         yield from self._carrier.apply(spi, slot, made, env)
@@ -334,3 +337,8 @@ class Endpoint:
 
 def _held(slot: Slot | None) -> int:
     return slot.held if slot else 0
+
+
+def _covered(header: Header, message: Message) -> bytes:
+    """What AUTH will cover of a message that was sealed; kept only where it does."""
+    return message[1] if header.exchange == ExchangeType.IKE_INTERMEDIATE else b""

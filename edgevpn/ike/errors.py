@@ -202,6 +202,12 @@ class TemporaryFailure(IkeError):
     notify = NotifyType.TEMPORARY_FAILURE
 
 
+class StateNotFound(IkeError):
+    """The peer goes on with key exchanges of which we know no beginning (RFC 9370 §2.2.4)."""
+
+    notify = NotifyType.STATE_NOT_FOUND
+
+
 class ChildSaNotFound(IkeError):
     """The CHILD SA to be rekeyed does not exist (RFC 7296 §2.25)."""
 

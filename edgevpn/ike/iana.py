@@ -93,6 +93,11 @@ class TransformType(Open):
     ADDKE6 = 11
     ADDKE7 = 12
 
+    @property
+    def is_additional(self) -> bool:
+        """True for an additional key exchange (RFC 9370 §3.1)."""
+        return TransformType.ADDKE1 <= self <= TransformType.ADDKE7
+
 
 class TransformAttribute(Open):
     """IKEv2 Transform Attribute Types."""
@@ -326,6 +331,7 @@ class NotifyType(Open):
     USE_ASSIGNED_HOA = 42
     TEMPORARY_FAILURE = 43
     CHILD_SA_NOT_FOUND = 44
+    STATE_NOT_FOUND = 47
     INITIAL_CONTACT = 16384
     SET_WINDOW_SIZE = 16385
     ADDITIONAL_TS_POSSIBLE = 16386

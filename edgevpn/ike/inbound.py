@@ -47,17 +47,21 @@ class Payloads:
 
 @dataclass(frozen=True, slots=True)
 class Request(Payloads):
-    """The peer asks something; its ICV was right."""
+    """The peer asks something; its ICV was right. `octets` is what AUTH covers of it: as in `Response`."""
 
     exchange: ExchangeType
     message_id: int
     payloads: tuple[Payload, ...]
     path: Path
+    octets: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Response(Payloads):
-    """The peer answers what we are waiting for. `octets` is the datagram itself, which AUTH covers in IKE_SA_INIT."""
+    """The peer answers what we are waiting for.
+
+    `octets` is what AUTH covers of it: in IKE_SA_INIT the datagram itself, in IKE_INTERMEDIATE the chain of payloads.
+    """
 
     exchange: ExchangeType
     payloads: tuple[Payload, ...]

@@ -42,6 +42,7 @@ def renewed(old: Established, secured: Secured, env: Env) -> Established:
         since=env.now,
         heard=env.now,
         doing=None,
+        promise=None,
         todo=tuple(task for task in old.todo if not isinstance(task, RekeyIke)),
         wake=NEVER,
         refused_since=NEVER,

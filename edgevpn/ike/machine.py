@@ -34,6 +34,7 @@ from edgevpn.ike.exchange import (
     create_child_sa,
     ike_auth,
     ike_auth_initiator,
+    ike_intermediate,
     ike_sa_init,
     informational,
     mobike,
@@ -47,6 +48,7 @@ from edgevpn.ike.exchange.refusal import farewell, given_up, not_followed, too_l
 from edgevpn.ike.iana import ExchangeType, ProtocolId
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.proving import (
+    AddingKeys,
     Answering,
     Calling,
     CheckingResponder,
@@ -69,6 +71,7 @@ from edgevpn.ike.state import (
     CreateChild,
     DeleteChild,
     Established,
+    FollowingUp,
     HalfOpen,
     Initiating,
     Probe,
@@ -77,6 +80,7 @@ from edgevpn.ike.state import (
     RekeyIke,
     RekeyingIke,
     Rival,
+    Task,
     Update,
 )
 from edgevpn.ike.steps import (
@@ -101,6 +105,7 @@ from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import Delete
 
 MAY_WAIT = CreateChild | RekeyChild | RekeyIke  # while the peer says that it has no time for them
+MUST_NOT_WAIT = Probe | Close  # while the peer is at the key exchanges of an SA that it makes
 
 NO_ANSWER = "the peer does not answer"
 
@@ -132,6 +137,8 @@ def _at_the_beginning(sa: IkeSa, event: Event, env: Env) -> Step:
             return ike_auth_initiator.on_response(sa, event, env)
         case ((Initiating() | Authenticating()), Request()):
             raise Discard("the peer asks before we have its answer to IKE_AUTH")
+        case HalfOpen(), Request(exchange=ExchangeType.IKE_INTERMEDIATE):
+            return ike_intermediate.on_request(sa, event, env)
         case HalfOpen(), Request(exchange=ExchangeType.IKE_AUTH):
             return ike_auth.on_request(sa, event, env)
         case HalfOpen(), Due(fragments=fragments):
@@ -162,6 +169,8 @@ def _while_answering(sa: Answering, event: Event, env: Env) -> Step:
 
 def _while_calling(sa: Calling, event: Event, env: Env) -> Step:
     match sa, event:
+        case AddingKeys(), Response(exchange=ExchangeType.IKE_INTERMEDIATE):
+            return ike_intermediate.on_response(sa, event, env)
         case ((EapAnswering() | EapProven()), Response(exchange=ExchangeType.IKE_AUTH)):
             return ike_auth_initiator.on_response(sa, event, env)
         case _, Request():
@@ -182,7 +191,13 @@ def _while_calling(sa: Calling, event: Event, env: Env) -> Step:
 
 def _unheard(sa: Initiating | Authenticating | Calling, cause: Cause) -> IkeSaDown:
     """The peer has not answered, or the world not in time."""
-    asked = ExchangeType.IKE_SA_INIT if isinstance(sa, Initiating) else ExchangeType.IKE_AUTH
+    match sa:
+        case Initiating():
+            asked = ExchangeType.IKE_SA_INIT
+        case AddingKeys():
+            asked = ExchangeType.IKE_INTERMEDIATE
+        case _:
+            asked = ExchangeType.IKE_AUTH
     return IkeSaDown(sa.spi, sa.peer.name, NO_ANSWER, cause=cause, evidence=Silence(asked))
 
 
@@ -194,6 +209,8 @@ def _in_established(sa: Established, event: Event, env: Env) -> Step:
     match event:
         case Request(exchange=ExchangeType.CREATE_CHILD_SA):
             return create_child_sa.on_request(sa, event, env)
+        case Request(exchange=ExchangeType.IKE_FOLLOWUP_KE):
+            return create_child_sa.on_followup(sa, event, env)
         case Request(exchange=ExchangeType.INFORMATIONAL):
             rival = _rival(sa)
             if rival is not None and informational.closes(event):
@@ -204,7 +221,7 @@ def _in_established(sa: Established, event: Event, env: Env) -> Step:
             if sa.mobility is not None and not informational.closes(event):
                 return mobike.on_request(sa, event, env)
             return informational.on_request(sa, event, env)
-        case Response(exchange=ExchangeType.CREATE_CHILD_SA):
+        case Response(exchange=ExchangeType.CREATE_CHILD_SA | ExchangeType.IKE_FOLLOWUP_KE):
             return create_child_sa.on_response(sa, event, env)
         case Response(exchange=ExchangeType.INFORMATIONAL):
             if sa.mobility is not None:
@@ -270,7 +287,7 @@ def _at_the_end(sa: Rekeyed | Closing, event: Event, env: Env) -> Step:
     match sa, event:
         case _, Request(exchange=ExchangeType.INFORMATIONAL):
             return informational.on_request(sa, event, env)
-        case _, Request(exchange=ExchangeType.CREATE_CHILD_SA):
+        case _, Request(exchange=ExchangeType.CREATE_CHILD_SA | ExchangeType.IKE_FOLLOWUP_KE):
             raise TemporaryFailure("this IKE SA is at its end")
         case Closing(), Response():
             return informational.closed(sa)
@@ -300,7 +317,8 @@ def _rival(sa: Established) -> Rival | None:
 
 def _close(sa: Established, close: Close) -> Step:
     """Close it at once; while we are rekeying it, as soon as we know what the peer has made of it."""
-    if isinstance(sa.doing, RekeyingIke):
+    about = sa.doing.about if isinstance(sa.doing, FollowingUp) else sa.doing
+    if isinstance(about, RekeyingIke):
         return Step(replace(sa, todo=(close,)))
     return informational.close(sa, close.reason, asked=close.asked, cause=close.cause)
 
@@ -312,7 +330,7 @@ def take_up(done: Step, env: Env) -> Step:
     """Begin with tasks until one of them has sent a request."""
     sa, effects = done.sa, done.effects
     while isinstance(sa, Established) and sa.doing is None:
-        task = next((task for task in sa.todo if sa.wake == NEVER or not isinstance(task, MAY_WAIT)), None)
+        task = next((task for task in sa.todo if _has_time(sa, task)), None)
         if task is None:
             break
         sa = replace(sa, todo=tuple(other for other in sa.todo if other is not task))
@@ -337,6 +355,12 @@ def take_up(done: Step, env: Env) -> Step:
                 started = informational.close(sa, reason, asked=close.asked, cause=cause)
         sa, effects = started.sa, (*effects, *started.effects)
     return Step(sa, effects)
+
+
+def _has_time(sa: Established, task: Task) -> bool:
+    if sa.promise is not None:
+        return isinstance(task, MUST_NOT_WAIT)
+    return sa.wake == NEVER or not isinstance(task, MAY_WAIT)
 
 
 def _not_installed(sa: Established, spi_in: bytes, reason: str) -> Step:
@@ -384,8 +408,8 @@ def disappointed(sa: IkeSa, error: IkeError) -> Step:
         case Initiating() | PreparingAuth():
             down = IkeSaDown(sa.spi, sa.peer.name, reason, cause=error.cause, evidence=error.evidence)
             return Step(Closed(reason), (told, down))
-        case Authenticating() | CheckingResponder() | EapAnswering() | EapProven():
-            sa = sa if isinstance(sa, Authenticating) else sa.first
+        case AddingKeys() | Authenticating() | CheckingResponder() | EapAnswering() | EapProven():
+            sa = sa if isinstance(sa, AddingKeys | Authenticating) else sa.first
             closing = Closing(sa.secured, sa.peer, sa.path, reason, asked=False, silent=True)
             payloads = (Notify(error.notify, error.data), Delete(ProtocolId.IKE))
             call = Call(ExchangeType.INFORMATIONAL, payloads, sa.path)

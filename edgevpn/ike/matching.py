@@ -10,7 +10,7 @@ from edgevpn.ike.crypto.suite import IkeSuite
 from edgevpn.ike.errors import AuthenticationFailed, Cause, NoProposalChosen
 from edgevpn.ike.evidence import Names, Ways
 from edgevpn.ike.iana import AuthMethod, ProtocolId
-from edgevpn.ike.negotiate import Chosen, acceptable, choose
+from edgevpn.ike.negotiate import Chosen, acceptable, choose, without_additional
 from edgevpn.ike.peer import Certified, IpAddress, KeyRing, Login, Peer, Psk, RemoteAuth
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Proposal
@@ -21,13 +21,18 @@ def near(peers: Iterable[Peer], local: IpAddress, remote: IpAddress) -> tuple[Pe
     return tuple(peer for peer in peers if peer.accepts(local, remote))
 
 
-def agreed(peers: tuple[Peer, ...], remote: IpAddress, asked: tuple[Proposal, ...]) -> Chosen:
-    """What any of the peers that may be there takes of these proposals; NoProposalChosen if none does, or none may."""
+def agreed(
+    peers: tuple[Peer, ...], remote: IpAddress, asked: tuple[Proposal, ...], *, intermediate: bool = True
+) -> Chosen:
+    """What any of the peers that may be there takes of these proposals; NoProposalChosen if none does, or none may.
+
+    `intermediate`: who asks knows of IKE_INTERMEDIATE, without which there is one key exchange (RFC 9370 §2.2.1).
+    """
     if not peers:
         raise NoProposalChosen(f"no peer may come from {remote}", Cause.ADDRESS_UNKNOWN)
     kinds = {id(peer.offers): peer.offers for peer in peers}.values()  # equal ones are mostly the same
     offers = tuple(dict.fromkeys(offer for kind in kinds for offer in kind))
-    return choose(offers, asked, ProtocolId.IKE)
+    return choose(offers if intermediate else without_additional(offers), asked, ProtocolId.IKE)
 
 
 def ways_of(method: AuthMethod | None) -> type[RemoteAuth] | UnionType:

@@ -1,4 +1,4 @@
-"""Which algorithms and which packets both sides can agree on: RFC 7296 §2.7, §2.9, §3.3.6."""
+"""Which algorithms and which packets both sides can agree on: RFC 7296 §2.7, §2.9, §3.3.6, RFC 9370 §2.2.1."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from edgevpn.frozen import dataclass
-from edgevpn.ike.crypto.suite import ChildSuite, IkeSuite
+from edgevpn.ike.crypto.suite import Algorithm, ChildSuite, IkeSuite
 from edgevpn.ike.errors import Cause, NoProposalChosen, TsUnacceptable
 from edgevpn.ike.evidence import Offers, Selectors
 from edgevpn.ike.iana import Encr, Esn, Integ, Ke, Prf, ProtocolId, TransformType
@@ -45,18 +45,30 @@ class Chosen:
         """The key exchange method; NONE where there is none."""
         return Ke(self._id(TransformType.KE, Ke.NONE))
 
+    @property
+    def additional(self) -> tuple[Algorithm, ...]:
+        """The additional key exchanges, in the order in which they are carried out."""
+        found = (t for t in self.transforms if t.transform_type.is_additional and t.transform_id != Ke.NONE)
+        ordered = sorted(found, key=lambda transform: transform.transform_type)
+        return tuple(Algorithm(t.transform_type, Ke(t.transform_id)) for t in ordered)
+
+    @property
+    def additional_methods(self) -> tuple[Ke, ...]:
+        """Their methods."""
+        return tuple(Ke(each.transform_id) for each in self.additional)
+
     def ike_suite(self) -> IkeSuite:
         """The choice as a suite of an IKE SA."""
         encr, key_length = self._encr()
         integ, prf = Integ(self._id(TransformType.INTEG, Integ.NONE)), Prf(self._id(TransformType.PRF, 0))
-        return _ike_suite(encr, key_length, integ, prf, self.ke)
+        return _ike_suite(encr, key_length, integ, prf, self.ke, self.additional)
 
     def child_suite(self) -> ChildSuite:
         """The choice as a suite of a CHILD SA."""
         encr, key_length = self._encr()
         integ = Integ(self._id(TransformType.INTEG, Integ.NONE))
         esn = self._id(TransformType.ESN, Esn.NO_ESN) == Esn.ESN
-        return _child_suite(encr, key_length, integ, esn, self.ke)
+        return _child_suite(encr, key_length, integ, esn, self.ke, self.additional)
 
     def _encr(self) -> tuple[Encr, int]:
         transform = next(t for t in self.transforms if t.transform_type == TransformType.ENCR)
@@ -74,7 +86,29 @@ def proposals(offers: tuple[Offer, ...], protocol: ProtocolId, spi: bytes) -> tu
 
 def without_ke(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
     """The offers of a child that is made within IKE_AUTH, which has no KE payload for it (RFC 7296 §1.2)."""
-    return tuple(Offer(tuple(t for t in o.transforms if t.transform_type != TransformType.KE)) for o in offers)
+    return tuple(Offer(tuple(t for t in o.transforms if not is_key_exchange(t.transform_type))) for o in offers)
+
+
+def is_key_exchange(transform_type: TransformType) -> bool:
+    """Whether a transform of this type is a key exchange method."""
+    return transform_type == TransformType.KE or transform_type.is_additional
+
+
+def without_additional(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    """Of these offers those that do without additional key exchanges, and without them."""
+    able = (offer for offer in offers if not needed(offer))
+    return tuple(Offer(tuple(t for t in o.transforms if not t.transform_type.is_additional)) for o in able)
+
+
+def needed(offer: Offer) -> frozenset[TransformType]:
+    """The additional key exchanges that it does not do without."""
+    every = {t.transform_type for t in offer.transforms if t.transform_type.is_additional}
+    return frozenset(every - {t.transform_type for t in offer.transforms if t.transform_id == Ke.NONE})
+
+
+def offers_additional(offers: tuple[Offer, ...]) -> bool:
+    """Whether any of them has additional key exchanges."""
+    return any(t.transform_type.is_additional for offer in offers for t in offer.transforms)
 
 
 def ke_optional(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
@@ -149,7 +183,12 @@ def acceptable(offers: tuple[Offer, ...], suite: IkeSuite) -> bool:
     }
     if suite.integ != Integ.NONE:
         wanted.add((TransformType.INTEG, suite.integ, None))
-    return any(wanted <= {(t.transform_type, t.transform_id, t.key_length) for t in o.transforms} for o in offers)
+    wanted |= {(each.transform_type, each.transform_id, None) for each in suite.additional}
+    had = {each.transform_type for each in suite.additional}
+    return any(
+        wanted <= {(t.transform_type, t.transform_id, t.key_length) for t in offer.transforms} and needed(offer) <= had
+        for offer in offers
+    )
 
 
 def narrow(asked: tuple[TrafficSelector, ...], allowed: tuple[TrafficSelector, ...]) -> tuple[TrafficSelector, ...]:
@@ -203,7 +242,7 @@ def _common(offer: Offer, proposal: Proposal) -> tuple[Transform, ...] | None:
     picked: list[Transform] = []
     for each in types:
         wanted, asked = ours.get(each, ()), theirs.get(each, ())
-        match = next((t for t in wanted if t in asked), None)
+        match = next((t for t in wanted if t in asked and not _twice(t, picked)), None)
         if match is not None:
             picked.append(match)
         elif not wanted and (none := _none_of(asked)):
@@ -211,6 +250,13 @@ def _common(offer: Offer, proposal: Proposal) -> tuple[Transform, ...] | None:
         elif asked or not _none_of(wanted):
             return None
     return tuple(picked)
+
+
+def _twice(transform: Transform, picked: list[Transform]) -> bool:
+    """Whether a key exchange method has been picked for another of its exchanges (RFC 9370 §2.2.1)."""
+    if not is_key_exchange(transform.transform_type) or transform.transform_id == Ke.NONE:
+        return False
+    return any(is_key_exchange(t.transform_type) and t.transform_id == transform.transform_id for t in picked)
 
 
 def _by_type(transforms: Iterable[Transform]) -> dict[TransformType, list[Transform]]:

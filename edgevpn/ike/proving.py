@@ -5,8 +5,10 @@ record of its own. Which of these it passes depends on how the two sides prove t
 
     responder                                         initiator
 
-    HalfOpen                                          Initiating
-       | IKE_AUTH asked                                  | IKE_SA_INIT answered
+    HalfOpen  <-+  IKE_INTERMEDIATE asked             Initiating
+       |    \\___/                                        | IKE_SA_INIT answered
+       |                                              AddingKeys        (or no more key exchanges)
+       | IKE_AUTH asked                                  | IKE_INTERMEDIATE answered
     FindingKey, CheckingCertificates                  PreparingAuth     we sign
        | (or nothing to wait for)                        | IKE_AUTH sent
     SigningAnswer                                     Authenticating
@@ -27,12 +29,14 @@ from dataclasses import field, replace
 
 from edgevpn.frozen import dataclass
 from edgevpn.ike.clients import Client
+from edgevpn.ike.crypto.dh import KeyPair
 from edgevpn.ike.crypto.signature import SignatureScheme
 from edgevpn.ike.errors import Cause
+from edgevpn.ike.iana import Ke
 from edgevpn.ike.inbound import Request, Response
 from edgevpn.ike.peer import NEVER, Credential, Peer
 from edgevpn.ike.session import Proof
-from edgevpn.ike.state import Authenticating, HalfOpen, Path
+from edgevpn.ike.state import Authenticating, HalfOpen, Initiating, Nat, Opening, Path, Secured
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.mschapv2 import ChallengeResponse
 from edgevpn.ike.wire.payloads import Identification, IdI, IdR
@@ -252,6 +256,36 @@ Waiting = FindingKey | CheckingCertificates | SigningAnswer | EapLookingUp | Lea
 
 
 @dataclass(frozen=True, slots=True)
+class AddingKeys:
+    """Our IKE_INTERMEDIATE request with a key exchange of method `ke` is unanswered; `left` come after it (RFC 9370).
+
+    `asked` and `answer` are of IKE_SA_INIT.
+    """
+
+    asked: Initiating
+    answer: Response
+    secured: Secured
+    nat: Nat
+    path: Path
+    opening: Opening
+    left: tuple[Ke, ...]
+    ke: Ke = Ke.NONE
+    key_pair: KeyPair | None = field(default=None, repr=False)
+
+    @property
+    def spi(self) -> bytes:
+        return self.secured.spi
+
+    @property
+    def peer(self) -> Peer:
+        return self.asked.peer
+
+    @property
+    def due(self) -> float:
+        return NEVER
+
+
+@dataclass(frozen=True, slots=True)
 class _Calling:
     """Of every state but the one in which our first IKE_AUTH request is unanswered; `first` is that."""
 
@@ -319,5 +353,5 @@ class EapProven(_Calling):
     msk: bytes = field(repr=False)
 
 
-Calling = PreparingAuth | CheckingResponder | EapAnswering | EapProven
-"""States of the initiator beside Authenticating."""
+Calling = AddingKeys | PreparingAuth | CheckingResponder | EapAnswering | EapProven
+"""States of the initiator beside Initiating and Authenticating."""

@@ -43,6 +43,7 @@ from edgevpn.ike.sa import Secured as Secured
 from edgevpn.ike.session import BY_KEY, BY_KEYS, Proof, Session
 from edgevpn.ike.tasks import Announce as Announce
 from edgevpn.ike.tasks import Announcing as Announcing
+from edgevpn.ike.tasks import Asking as Asking
 from edgevpn.ike.tasks import CheckingPath as CheckingPath
 from edgevpn.ike.tasks import CheckPath as CheckPath
 from edgevpn.ike.tasks import ChildOffer as ChildOffer
@@ -52,8 +53,10 @@ from edgevpn.ike.tasks import CreatingChild as CreatingChild
 from edgevpn.ike.tasks import DeleteChild as DeleteChild
 from edgevpn.ike.tasks import Deleting as Deleting
 from edgevpn.ike.tasks import Doing as Doing
+from edgevpn.ike.tasks import FollowingUp as FollowingUp
 from edgevpn.ike.tasks import Probe as Probe
 from edgevpn.ike.tasks import Probing as Probing
+from edgevpn.ike.tasks import Promise as Promise
 from edgevpn.ike.tasks import RekeyChild as RekeyChild
 from edgevpn.ike.tasks import RekeyIke as RekeyIke
 from edgevpn.ike.tasks import RekeyingChild as RekeyingChild
@@ -111,12 +114,26 @@ class Initiating:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """The two messages and nonces of IKE_SA_INIT, which AUTH covers (RFC 7296 §2.15)."""
+    """The two messages and nonces of IKE_SA_INIT, which AUTH covers (RFC 7296 §2.15), and what came before IKE_AUTH.
+
+    `intermediate` counts the IKE_INTERMEDIATE exchanges; `int_auth_i` and `int_auth_r` stand for what the initiator and
+    the responder have said in them, all that came before included (RFC 9242 §3.3.2).
+    """
 
     request: bytes = field(repr=False)
     response: bytes = field(repr=False)
     ni: bytes = field(repr=False)
     nr: bytes = field(repr=False)
+    intermediate: int = 0
+    int_auth_i: bytes = field(default=b"", repr=False)
+    int_auth_r: bytes = field(default=b"", repr=False)
+
+    @property
+    def int_auth(self) -> bytes:
+        """IntAuth: both, and the message ID of the first IKE_AUTH request. Empty if there was no such exchange."""
+        if not self.intermediate:
+            return b""
+        return self.int_auth_i + self.int_auth_r + (self.intermediate + 1).to_bytes(4, "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +166,8 @@ class Authenticating:
 class HalfOpen:
     """We answered IKE_SA_INIT; nobody has shown who it is. Given up at `due`.
 
-    `client` is what kind of client it seems to be, `hashes` what it can verify signatures with (RFC 7427 §4).
+    `client` is what kind of client it seems to be, `hashes` what it can verify signatures with (RFC 7427 §4). `left`
+    are the additional key exchanges that come before IKE_AUTH (RFC 9370).
     """
 
     secured: Secured
@@ -159,6 +177,7 @@ class HalfOpen:
     due: float
     client: Client = UNKNOWN
     hashes: tuple[HashAlgorithm, ...] | None = None
+    left: tuple[Ke, ...] = ()
 
     @property
     def spi(self) -> bytes:
@@ -172,7 +191,7 @@ class Established:
     `heard` is when the peer last proved to be there; `wake` when a request refused for now may be tried again, and
     `refused_since` when it was first refused. `began`: we sent the first IKE_SA_INIT, be it before some rekeyings.
     At `reauth_at` we are to show again who we are, until `auth_until` the peer is to. `followed`: that has been done,
-    and another IKE SA will be there when this one goes.
+    and another IKE SA will be there when this one goes. `promise` is what the peer has begun to make here.
     """
 
     secured: Secured
@@ -198,6 +217,7 @@ class Established:
     auth_until: float = NEVER
     idle_at: float = NEVER
     followed: bool = False
+    promise: Promise | None = None
 
     @property
     def spi(self) -> bytes:
@@ -212,6 +232,7 @@ class Established:
     def due(self) -> float:
         children = min((child.due for child in self.children), default=NEVER)
         soonest = min(children, self.probe_at, self.rekey_at, self.wake, self.keepalive_at, self.expire_at)
+        soonest = min(soonest, self.promise.until) if self.promise else soonest
         return min(soonest, self.reauth_at, self.auth_until, self.idle_at)
 
     def child(self, spi_in: bytes) -> ChildSa | None:

@@ -9,7 +9,8 @@ from edgevpn.ike.crypto.dh import KeyPair
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.iana import Ke
 from edgevpn.ike.peer import ChildPolicy
-from edgevpn.ike.sa import Path
+from edgevpn.ike.sa import ChildSa, Path, Secured
+from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.selector import TrafficSelector
 
 # What waits for its turn.
@@ -148,6 +149,25 @@ class RekeyingIke:
     rival: Rival | None = None
 
 
+Asking = CreatingChild | RekeyingChild | RekeyingIke
+"""What CREATE_CHILD_SA is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowingUp:
+    """IKE_FOLLOWUP_KE with a key exchange of method `ke` is unanswered; `left` come after it (RFC 9370 §2.2.4).
+
+    `about` is what CREATE_CHILD_SA was asked for, `answer` what came; `secrets` are those of the exchanges between.
+    """
+
+    about: Asking
+    answer: tuple[Payload, ...] = field(repr=False)
+    ke: Ke
+    key_pair: KeyPair = field(repr=False)
+    left: tuple[Ke, ...]
+    secrets: bytes = field(default=b"", repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Deleting:
     """Delete of the children with these inbound SPIs is unanswered."""
@@ -181,4 +201,25 @@ class Announcing:
     """Our other addresses are on their way."""
 
 
-Doing = CreatingChild | RekeyingChild | RekeyingIke | Deleting | Probing | Updating | CheckingPath | Announcing
+Doing = Asking | FollowingUp | Deleting | Probing | Updating | CheckingPath | Announcing
+
+
+# What we have promised to make for the peer.
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """We have answered CREATE_CHILD_SA, and made nothing yet: the key exchanges of `left` are to come before `until`.
+
+    `what` has keys that lack their secrets. `link` is how the peer names it, `secrets` are those of the exchanges since
+    CREATE_CHILD_SA, whose own are the nonces and the `shared_secret`.
+    """
+
+    what: ChildSa | Secured
+    ni: bytes = field(repr=False)
+    nr: bytes = field(repr=False)
+    shared_secret: bytes = field(repr=False)
+    link: bytes
+    left: tuple[Ke, ...]
+    until: float
+    secrets: bytes = field(default=b"", repr=False)

@@ -87,10 +87,12 @@ class Seal:
 class Window:
     """Where the conversation on one IKE SA stands.
 
+    `before` is the seal of the request that was answered last, if there are new keys since (RFC 9370 §2.2.2).
     `asked` and `told` are what has come of the request and of the response that we wait for, if they are in pieces.
     """
 
     seal: Seal | None = None
+    before: Seal | None = None
     next_id: int = 0
     expected_id: int = 0
     outstanding: Outstanding | None = None
@@ -126,7 +128,8 @@ class Window:
 
     def check_repeat(self, header: Header, datagram: bytes) -> None:
         """Discard unless the peer wants its answer again; of a request in pieces the first does (RFC 7383 §2.6.1)."""
-        seal = self._opener(header)
+        now = self._opener(header)
+        seal = self.before or now
         if header.next_payload != PayloadType.SKF:
             open_message(datagram, header, seal.incoming)
         elif not seal.fragments or open_fragment(datagram, header, seal.incoming).number != 1:
@@ -148,7 +151,7 @@ class Window:
         assert self.seal is not None
         assert self.answering
         seal, answer = self.seal.close(exchange, self.expected_id, Flag.RESPONSE, payloads, path, env)
-        after = replace(self, seal=seal, answer=answer, answering=False, expected_id=self.expected_id + 1)
+        after = replace(self, seal=seal, before=None, answer=answer, answering=False, expected_id=self.expected_id + 1)
         return after, after.answer_again(path)
 
     def answer_again(self, path: Path) -> tuple[Send, ...]:
@@ -219,6 +222,10 @@ class Window:
         return replace(self, outstanding=None)
 
     # --- the seal ---
+
+    def sealed_by(self, secured: Secured) -> Self:
+        """With these keys from now on; what was answered under others may come again under them."""
+        return replace(self, seal=Seal.of(secured), before=self.seal if self.answer else None)
 
     def _opener(self, header: Header) -> Seal:
         if self.seal is None:

@@ -44,6 +44,14 @@ def test_for_programs(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     assert told["rates"][0] == {"kind": "key exchange", "of_what": "x25519", "per_second": 9288.4}
 
 
+def test_key_exchanges_that_the_library_lacks(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    finding(monkeypatch, Findings((CIPHER,), "", RATES, ("mlkem768",)))
+    assert main(["bench"]) == GOOD
+    shown = capsys.readouterr()
+    assert shown.out == TEXT
+    assert "the installed cryptography library has no mlkem768" in shown.err
+
+
 def test_where_no_cipher_can_be_tried(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     finding(monkeypatch, Findings((), "no namespace can be made", RATES))
     assert main(["bench"]) == GOOD

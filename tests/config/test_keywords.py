@@ -1,7 +1,14 @@
-from edgevpn.config.keywords import ALGORITHMS, ALIASES, BROKEN, KEYWORDS, LEGACY, PRF_OF_INTEG, Role
+from edgevpn.config.keywords import ADDITIONAL, ALGORITHMS, ALIASES, BROKEN, KEYWORDS, LEGACY, PRF_OF_INTEG, Role
 from edgevpn.ike import iana
 
-REGISTRY = {Role.ENCR: iana.Encr, Role.PRF: iana.Prf, Role.INTEG: iana.Integ, Role.KE: iana.Ke, Role.ESN: iana.Esn}
+REGISTRY = {
+    Role.ENCR: iana.Encr,
+    Role.PRF: iana.Prf,
+    Role.INTEG: iana.Integ,
+    Role.KE: iana.Ke,
+    Role.ESN: iana.Esn,
+    **dict.fromkeys(ADDITIONAL, iana.Ke),
+}
 
 
 def test_every_keyword_names_a_registered_transform() -> None:
@@ -30,6 +37,15 @@ def test_every_integrity_algorithm_has_its_prf() -> None:
 def test_only_ciphers_are_aead_and_have_key_bits() -> None:
     for keyword in KEYWORDS.values():
         assert keyword.role is Role.ENCR or not (keyword.aead or keyword.key_bits)
+
+
+def test_additional_key_exchanges_are_those_and_ml_kem() -> None:
+    """Written as strongSwan writes them, for each of seven places (RFC 9370)."""
+    first = {word for word, keyword in KEYWORDS.items() if keyword.role is Role.KE}
+    for place, role in enumerate(ADDITIONAL, 1):
+        words = {word for word, keyword in KEYWORDS.items() if keyword.role is role}
+        assert words == {f"ke{place}_{word}" for word in (*first, "mlkem768", "mlkem1024")}
+    assert len(ADDITIONAL) == 7
 
 
 def test_legacy_is_weak_and_apart() -> None:

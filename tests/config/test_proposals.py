@@ -16,6 +16,9 @@ IKE = {
     "aes256-sha256-prfsha512-modp2048": Proposal(("aes256",), ("prfsha512",), ("sha256",), ("modp2048",), ()),
     "aes256gcm16-sha256-ecp256": Proposal(("aes256gcm16",), ("prfsha256",), (), ("ecp256",), ()),
     " AES256GCM128-prfsha256-Curve25519 ": Proposal(("aes256gcm16",), ("prfsha256",), (), ("x25519",), ()),
+    "aes256gcm16-prfsha384-x25519-ke2_ecp384-ke1_mlkem768-ke1_none": Proposal(
+        ("aes256gcm16",), ("prfsha384",), (), ("x25519",), (), ("ke1_mlkem768", "ke1_none", "ke2_ecp384")
+    ),
     "aes256-aes128-sha512-sha256-x25519-ecp384": Proposal(
         ("aes256", "aes128"), ("prfsha512", "prfsha256"), ("sha512", "sha256"), ("x25519", "ecp384"), ()
     ),
@@ -25,6 +28,7 @@ ESP = {
     "aes256gcm16": Proposal(("aes256gcm16",), (), (), (), BOTH),
     "aes256gcm16-x25519-none-noesn": Proposal(("aes256gcm16",), (), (), ("x25519", "none"), ("noesn",)),
     "aes128-sha256-esn": Proposal(("aes128",), (), ("sha256",), (), ("esn",)),
+    "aes256gcm16-x25519-ke1_mlkem768": Proposal(("aes256gcm16",), (), (), ("x25519",), BOTH, ("ke1_mlkem768",)),
     "chacha20poly1305-none": Proposal(("chacha20poly1305",), (), (), (), BOTH),
 }
 
@@ -42,6 +46,8 @@ IKE_REFUSED = {
     "aes256-sha256-x25519-curve25519": '"x25519" stands twice',
     "aes256-sha256-modp1024": '"modp1024" is refused: groups below 2048 bits can be computed by an observer',
     "3des-sha256-modp2048": '"3des" is refused: 3DES has 64-bit blocks that repeat within one busy hour',
+    "aes256gcm16-prfsha384-ke1_mlkem768": "no key exchange is named",
+    "aes256gcm16-prfsha384-mlkem768": '"mlkem768" is no algorithm that we know',
     "aes256-md5-modp2048": '"md5" is refused: MD5 is broken',
 }
 
@@ -50,6 +56,8 @@ ESP_REFUSED = {
     "aes256": "no integrity algorithm is named",
     "aes256gcm16-sha256": "an AEAD cipher has its own integrity check",
     "aes256gcm16-prfsha256": "ESP has no PRF",
+    "aes256gcm16-ke1_mlkem768": "additional key exchanges come after a first one",
+    "aes256gcm16-x25519-none-ke1_mlkem768": "additional key exchanges come after a first one",
     "null-sha256": '"null" is refused: NULL does not encrypt',
     "des-sha256": '"des" is refused: DES keys can be tried out',
 }

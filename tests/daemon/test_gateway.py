@@ -18,6 +18,7 @@ from edgevpn.daemon.sites import surroundings, ways
 from edgevpn.daemon.sites.keeper import NotUp
 from edgevpn.diagnosis.codes import Code
 from edgevpn.diagnosis.entry import Field
+from edgevpn.ike.crypto.mlkem import AVAILABLE
 from edgevpn.kernel.contract import Features
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.events import Acquire, Expire, RouteChanged, SaRemoved
@@ -262,10 +263,11 @@ async def test_closed_by_its_owner(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def test_keys_go_where_they_are_wanted() -> None:
+    """Those of the IKE SA, which ML-KEM changes where the library has it, and those of the child."""
     ports = free_ports()
     async with running(right(), ports), running(left(), ports, export=True) as here:
         await here.until("right", "up")
-        assert [keys.child is not None for keys in here.keys] == [False, True]
+        assert [keys.child is not None for keys in here.keys] == [False, *([False] if AVAILABLE else []), True]
 
 
 LACKS = {

@@ -1,17 +1,30 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 
 import pytest
 
 from edgevpn.config.model import Gateway, Site
-from edgevpn.daemon.peers import Proof, peers, pool_settings, selectors_of, site_peer
+from edgevpn.daemon.peers import (
+    Proof,
+    _offers,
+    _transform,
+    lacking,
+    peers,
+    pool_settings,
+    selectors_of,
+    site_peer,
+    with_ml_kem,
+)
 from edgevpn.ike import peer as ike
+from edgevpn.ike.crypto import mlkem
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
-from edgevpn.ike.iana import Encr, Esn, IdType, Integ, Ke, Prf, TransformType
+from edgevpn.ike.iana import Encr, Esn, IdType, Integ, Ke, Prf, ProtocolId, TransformType
+from edgevpn.ike.negotiate import choose
 from edgevpn.ike.peer import NEVER, Psk, Unique
 from edgevpn.ike.wire.payloads import Identification
-from edgevpn.ike.wire.proposal import Transform
+from edgevpn.ike.wire.proposal import Proposal, Transform
 from edgevpn.ike.wire.selector import TrafficSelector
 from tests.support.configs import OFFICE, config, office
 from tests.support.visitors import PHONE, Table, gateway
@@ -64,6 +77,66 @@ def test_a_site_is_a_peer() -> None:
         Transform(TransformType.INTEG, Integ.HMAC_SHA2_256_128),
         Transform(TransformType.ESN, Esn.NO_ESN),
     )
+
+
+@pytest.fixture
+def without_ml_kem(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As with a library that lacks it."""
+    monkeypatch.setattr(mlkem, "AVAILABLE", frozenset())
+    _offers.cache_clear()
+    yield
+    _offers.cache_clear()
+
+
+HYBRID, CLASSIC = "aes256gcm16-prfsha384-x25519-ke1_mlkem768", "aes256gcm16-prfsha384-x25519"
+
+
+def additional(offer: ike.Offer) -> list[object]:
+    return [t.transform_id for t in offer.transforms if t.transform_type is TransformType.ADDKE1]
+
+
+@pytest.mark.skipif(not mlkem.AVAILABLE, reason="this library has no ML-KEM")
+def test_ml_kem_stands_before_what_is_built_in() -> None:
+    """With all that is in the first proposal; what the owner has written stays as it is."""
+    hybrid, first, _ = peer_of(office()).offers
+    assert additional(hybrid) == [Ke.ML_KEM_768, Ke.ML_KEM_1024]
+    assert set(first.transforms) < set(hybrid.transforms)
+    assert len(peer_of(office(ike_proposals=[CLASSIC])).offers) == 1
+    (pool,) = gateway().pools
+    assert [bool(additional(offer)) for offer in _offers(with_ml_kem(pool.accepted_ike))] == [True, False, False]
+    assert with_ml_kem(()) == ()
+
+
+@pytest.mark.skipif(not mlkem.AVAILABLE, reason="this library has no ML-KEM")
+def test_a_phone_that_insists_on_ml_kem() -> None:
+    """iOS 26 by profile, with the algorithms of ours: one proposal, and no way without (its fallback is off)."""
+    asked = tuple(_transform(word) for word in ("aes256gcm16", "prfsha256", "ecp256", "ke1_mlkem768"))
+    (pool,) = gateway().pools
+    chosen = choose(_offers(with_ml_kem(pool.accepted_ike)), (Proposal(1, ProtocolId.IKE, b"", asked),), ProtocolId.IKE)
+    assert chosen.transforms == asked
+
+
+@pytest.mark.usefixtures("without_ml_kem")
+def test_built_in_proposals_without_ml_kem() -> None:
+    assert [additional(offer) for offer in peer_of(office()).offers] == [[], []]
+
+
+@pytest.mark.usefixtures("without_ml_kem")
+def test_what_the_library_lacks_is_not_offered() -> None:
+    both = office(ike_proposals=[HYBRID, CLASSIC])
+    assert peer_of(both).offers == peer_of(office(ike_proposals=[CLASSIC])).offers
+    optional = peer_of(office(ike_proposals=[f"{HYBRID}-ke1_none"])).offers
+    assert [t.transform_id for t in optional[0].transforms if t.transform_type is TransformType.ADDKE1] == [Ke.NONE]
+    assert lacking(both.ike_proposals) == ()
+
+
+@pytest.mark.usefixtures("without_ml_kem")
+def test_nothing_is_left_to_offer() -> None:
+    """A site is not called then; a child of it that could have no keys is not made."""
+    alone = office(ike_proposals=[HYBRID])
+    assert site_peer(alone, GATEWAY, None) is None
+    assert lacking(alone.ike_proposals) == ("ke1_mlkem768",)
+    assert peer_of(office(esp_proposals=["aes256gcm16-x25519-ke1_mlkem768"])).children == ()
 
 
 def test_who_has_a_name_may_come_from_anywhere() -> None:

@@ -32,7 +32,7 @@ from edgevpn.pki.bundle import read_parts
 from edgevpn.pki.errors import PkiError
 from edgevpn.pki.revocation import read_crl
 from tests.support.certificates import ca
-from tests.support.moments import KEY, LOGIN, MOMENTS, SEALED, Moment, reached, resealed
+from tests.support.moments import KEY, LOGIN, MOMENTS, SEALED, SEVERAL, Moment, keys_of, reached, resealed
 from tests.support.pair import Side
 
 Target = Callable[[bytes], None]
@@ -99,7 +99,7 @@ class Partner:
 def plain(side: Side, octets: bytes) -> bytes:
     """The payloads of a sealed message, behind the type of the first."""
     header = Header.decode(octets)
-    secured = replace(side.pair.secrets[header.spi_i, header.spi_r], initiator=not header.from_initiator)
+    secured = replace(keys_of(side, octets), initiator=not header.from_initiator)
     first, chain = open_message(octets, header, Seal.of(secured).incoming)
     return bytes([first]) + chain
 
@@ -180,7 +180,7 @@ def _pem() -> list[bytes]:
 
 
 HARNESSES: dict[str, Callable[[], tuple[Target, list[bytes]]]] = {
-    "message": lambda: (message, [octets for life in (KEY, LOGIN) for octets in life.lived().sent]),
+    "message": lambda: (message, [octets for life in (KEY, LOGIN, SEVERAL) for octets in life.lived().sent]),
     "stranger": lambda: _core(Stranger, MOMENTS),
     "partner": lambda: _core(Partner, SEALED),
     "configuration": lambda: (configuration, [CONFIGURATION]),

@@ -29,7 +29,7 @@ from edgevpn.ike.wire.message import (
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import Delete
 from edgevpn.ike.wire.protected import open_message, seal_message
-from tests.support.moments import KEY, MOMENTS, SEALED, Life, reached, receiver, resealed
+from tests.support.moments import KEY, MOMENTS, SEALED, Life, keys_of, reached, receiver, resealed
 from tests.support.pair import Side
 from tests.support.strategies import chains, damaged, members
 
@@ -129,7 +129,7 @@ def test_sealed_with_other_keys(data: st.DataObject) -> None:
     def seal(side: Side, octets: bytes) -> None:
         header = Header.decode(octets)
         assume(header.exchange != ExchangeType.IKE_SA_INIT)
-        secured = side.pair.secrets[header.spi_i, header.spi_r]
+        secured = keys_of(side, octets)
         guessed = replace(secured, keys=replace(secured.keys, sk_ei=secured.keys.sk_er, sk_er=secured.keys.sk_ei))
         cipher = Seal.of(replace(guessed, initiator=header.from_initiator)).outgoing
         assert check_untouched(side, seal_message(header, (Delete(ProtocolId.IKE),), cipher, bytes(8)))
@@ -232,7 +232,7 @@ def test_nonsense_of_the_peer(data: st.DataObject) -> None:
     """Nothing is raised, at most one answer goes out, and the kernel holds what the endpoint does."""
     side, octets = reached(*data.draw(st.sampled_from(SEALED)))
     header = Header.decode(octets)
-    right = Seal.of(replace(side.pair.secrets[header.spi_i, header.spi_r], initiator=not header.from_initiator))
+    right = Seal.of(replace(keys_of(side, octets), initiator=not header.from_initiator))
     first, chain = data.draw(nonsense() | nearly_right(*open_message(octets, header, right.incoming)))
     sent = len(side.pair.sent)
 

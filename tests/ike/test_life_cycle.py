@@ -18,14 +18,30 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from edgevpn.ike.contract import ChildExpired, Settings, Terminate
-from edgevpn.ike.peer import NEVER
+from edgevpn.ike.peer import NEVER, Offer, Peer
 from edgevpn.ike.state import ChildSa, CreateChild, DeleteChild, Probe, RekeyChild, RekeyIke, Task
 from tests.support.network import Nat
 from tests.support.pair import DELAY, LEFT, Pair, Side, connected, in_order
-from tests.support.peers import LAN, TO_RIGHT, mirrored, selectors
+from tests.support.peers import (
+    ADDKE1_ECP384,
+    GCM,
+    IKE_OFFER,
+    LAN,
+    NO_ESN,
+    TO_RIGHT,
+    X25519,
+    mirrored,
+    selectors,
+)
 
 DMZ = replace(LAN, name="dmz", ts_local=selectors("10.1.9.0/24"), ts_remote=selectors("10.2.9.0/24"))
 PEER = replace(TO_RIGHT, children=(LAN, DMZ), mobike=True, liveness=30.0, rekey_after=900.0)
+# With further key exchanges, so that whatever is made or rekeyed takes two exchanges (RFC 9370).
+SEVERAL = replace(
+    PEER,
+    offers=(Offer((*IKE_OFFER.transforms, ADDKE1_ECP384)),),
+    children=tuple(replace(c, offers=(Offer((GCM, X25519, ADDKE1_ECP384, NO_ESN)),)) for c in PEER.children),
+)
 OUTSIDE = ip_address("203.0.113.1")
 
 ENDS = st.sampled_from(["left", "right"])
@@ -38,10 +54,10 @@ class LifeCycle(RuleBasedStateMachine):
 
     operations = count()
 
-    @initialize(seed=st.integers(0, 999), hidden=st.booleans())
-    def begin(self, seed: int, hidden: bool) -> None:
+    @initialize(seed=st.integers(0, 999), hidden=st.booleans(), peer=st.sampled_from([PEER, SEVERAL]))
+    def begin(self, seed: int, hidden: bool, peer: Peer) -> None:
         """Left calls, perhaps from behind a NAT."""
-        self.pair = Pair((PEER,), (mirrored(PEER),), Settings(), seed)
+        self.pair = Pair((peer,), (mirrored(peer),), Settings(), seed)
         self.nat = Nat(OUTSIDE, {LEFT})
         if hidden:
             self.pair.network.nats.append(self.nat)

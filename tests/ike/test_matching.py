@@ -9,13 +9,13 @@ import pytest
 
 from edgevpn.ike.errors import AuthenticationFailed, Cause, NoProposalChosen
 from edgevpn.ike.evidence import Names, Offers, Ways
-from edgevpn.ike.iana import AuthMethod, IdType, ProtocolId
+from edgevpn.ike.iana import AuthMethod, IdType, Ke, ProtocolId
 from edgevpn.ike.matching import agreed, asking_for_us, known_as, near, proving_by, ways_of
 from edgevpn.ike.negotiate import proposals
 from edgevpn.ike.peer import Certified, KeyRing, Login, Offer
 from edgevpn.ike.wire.payloads import Identification
 from tests.support.pair import LEFT, RIGHT
-from tests.support.peers import CBC, IKE_OFFER, LEFT_ID, PRF_SHA256, RIGHT_ID, SHA256, TO_LEFT, X25519
+from tests.support.peers import ADDKE1_ECP384, CBC, IKE_OFFER, LEFT_ID, PRF_SHA256, RIGHT_ID, SHA256, TO_LEFT, X25519
 from tests.support.states import CBC_SUITE, IKE_SUITE
 
 STRANGER = Identification(IdType.FQDN, b"who.example")
@@ -39,6 +39,14 @@ def test_algorithms_of_any_of_them() -> None:
     with pytest.raises(NoProposalChosen) as refusal:
         agreed((TO_LEFT,), LEFT, wanted)
     assert isinstance(refusal.value.evidence, Offers)
+
+
+def test_additional_key_exchanges_need_ike_intermediate() -> None:
+    """RFC 9370 §2.2.1."""
+    added = Offer((*CBC_OFFER.transforms, ADDKE1_ECP384))
+    peer, wanted = replace(TO_LEFT, offers=(added, CBC_OFFER)), proposals((added, CBC_OFFER), ProtocolId.IKE, b"")
+    assert agreed((peer,), LEFT, wanted).additional_methods == (Ke.ECP_384,)
+    assert agreed((peer,), LEFT, wanted, intermediate=False).ike_suite() == CBC_SUITE
 
 
 def test_nobody_may_come_from_there() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevpn.ike.crypto.suite import ChildSuite, IkeSuite
+from edgevpn.ike.crypto.suite import Algorithm, ChildSuite, IkeSuite
 from edgevpn.ike.errors import NoProposalChosen, TsUnacceptable
 from edgevpn.ike.iana import Encr, Esn, Integ, Ke, Prf, ProtocolId, TransformType
 from edgevpn.ike.negotiate import (
@@ -20,13 +20,19 @@ from edgevpn.ike.negotiate import (
     methods,
     narrow,
     narrow_policy,
+    offers_additional,
     proposals,
+    without_additional,
     without_ke,
 )
 from edgevpn.ike.peer import Offer
 from edgevpn.ike.wire.proposal import Proposal, Transform
 from edgevpn.ike.wire.selector import TrafficSelector
 from tests.support.peers import (
+    ADDKE1_ECP256,
+    ADDKE1_ECP384,
+    ADDKE1_NONE,
+    ADDKE2_X448,
     CBC,
     ECP256,
     ESP_OFFER,
@@ -97,6 +103,8 @@ def test_answer_repeats_number_and_gives_our_spi() -> None:
 
 CHILD_OFFER = (GCM, X25519, NO_KE, NO_ESN)
 
+ADDED = (GCM, X25519, ADDKE1_ECP384)
+
 PICKED: dict[str, tuple[tuple[Transform, ...], tuple[Transform, ...], tuple[Transform, ...] | None]] = {
     "key exchange may be left out": (CHILD_OFFER, (GCM, NO_ESN), (GCM, NO_ESN)),
     "key exchange is taken if it is there": (CHILD_OFFER, (GCM, X25519, NO_ESN), (GCM, X25519, NO_ESN)),
@@ -110,6 +118,16 @@ PICKED: dict[str, tuple[tuple[Transform, ...], tuple[Transform, ...], tuple[Tran
     "ESN where we want none": ((GCM, NO_ESN), (GCM, ESN), None),
     "another key length": ((GCM,), (GCM_128,), None),
     "additional key exchange": ((GCM, NO_ESN), (GCM, NO_ESN, ADDKE), None),
+    "additional key exchange that both want": (ADDED, (GCM, X25519, ADDKE1_ECP384), (GCM, X25519, ADDKE1_ECP384)),
+    "additional key exchange that is missing": (ADDED, (GCM, X25519), None),
+    "additional key exchange may be left out": ((*ADDED, ADDKE1_NONE), (GCM, X25519), (GCM, X25519)),
+    "additional key exchange by another method": (ADDED, (GCM, X25519, ADDKE1_ECP256), None),
+    "additional key exchange by the same method": ((GCM, ECP256, ADDKE1_ECP256), (GCM, ECP256, ADDKE1_ECP256), None),
+    "additional key exchange by a method that is left": (
+        (GCM, ECP256, ADDKE1_ECP256, ADDKE1_ECP384),
+        (GCM, ECP256, ADDKE1_ECP256, ADDKE1_ECP384),
+        (GCM, ECP256, ADDKE1_ECP384),
+    ),
     "a type that nobody knows": ((GCM, NO_ESN), (GCM, NO_ESN, NEVER_HEARD_OF), None),
 }
 
@@ -166,6 +184,9 @@ def test_answer() -> None:
     assert check_answer(OFFERED, (answer,), ESP) == Chosen(2, (CBC, SHA256, NO_ESN))
 
 
+MORE = (Algorithm(TransformType.ADDKE1, Ke.ECP_384),)
+MORE_SAFE = Offer((GCM, PRF_SHA256, X25519, ADDKE1_ECP384))
+
 SUITES = {
     "the one that is offered": (IKE_OFFER, IKE_SUITE, True),
     "with an integrity algorithm": (Offer((CBC, SHA256, PRF_SHA256, X25519)), CBC_SUITE, True),
@@ -177,12 +198,40 @@ SUITES = {
     "another key length": (IKE_OFFER, replace(IKE_SUITE, key_length=128), False),
     "another prf": (IKE_OFFER, replace(IKE_SUITE, prf=Prf.HMAC_SHA2_512), False),
     "another method": (IKE_OFFER, replace(IKE_SUITE, ke=Ke.MODP_2048), False),
+    "additional key exchange": (MORE_SAFE, replace(IKE_SUITE, additional=MORE), True),
+    "without the additional key exchange": (MORE_SAFE, IKE_SUITE, False),
+    "without one that is optional": (Offer((*MORE_SAFE.transforms, ADDKE1_NONE)), IKE_SUITE, True),
+    "with one that is not wanted": (IKE_OFFER, replace(IKE_SUITE, additional=MORE), False),
 }
 
 
 @pytest.mark.parametrize(("offer", "suite", "accepted"), SUITES.values(), ids=SUITES)
 def test_suite_of_an_unknown_peer(offer: Offer, suite: IkeSuite, accepted: bool) -> None:
     assert acceptable((Offer((GCM_128,)), offer), suite) is accepted
+
+
+# --- additional key exchanges -----------------------------------------------------------------------------------------
+
+
+def test_additional_key_exchanges_go_by_their_types() -> None:
+    """Not by their places in the proposal; one of NONE does not take place (RFC 9370 §2.2.1)."""
+    third = replace(ADDKE2_X448, transform_type=TransformType.ADDKE3)
+    chosen = Chosen(
+        1, (GCM, PRF_SHA256, third, ADDKE1_ECP384, X25519, replace(NO_KE, transform_type=TransformType.ADDKE2))
+    )
+    assert chosen.additional == (
+        Algorithm(TransformType.ADDKE1, Ke.ECP_384),
+        Algorithm(TransformType.ADDKE3, Ke.CURVE448),
+    )
+    assert chosen.additional_methods == (Ke.ECP_384, Ke.CURVE448)
+    assert chosen.ike_suite().additional == chosen.child_suite().additional == chosen.additional
+
+
+def test_offers_without_them() -> None:
+    optional = Offer((*MORE_SAFE.transforms, ADDKE1_NONE))
+    assert without_additional((MORE_SAFE, optional, IKE_OFFER)) == (Offer((GCM, PRF_SHA256, X25519)), IKE_OFFER)
+    assert (offers_additional((IKE_OFFER, optional)), offers_additional((IKE_OFFER,))) == (True, False)
+    assert without_ke((MORE_SAFE,)) == (Offer((GCM, PRF_SHA256)),)
 
 
 # --- packets ---------------------------------------------------------------------------------------------------------

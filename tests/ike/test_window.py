@@ -361,3 +361,26 @@ def test_fragment_without_agreement() -> None:
         hear(right, request[0])
     with pytest.raises(Discard, match="later fragment"):
         replace(right, answer=(b"answer",), expected_id=1).check_repeat(Header.decode(request[0]), request[0])
+
+
+def test_answer_is_wanted_again_after_the_keys_have_changed() -> None:
+    """RFC 9370 §2.2.2: the answer to IKE_INTERMEDIATE is the last under its keys, and may be lost."""
+    left, right = windows()
+    left, [asked] = ask(left)
+    right, _ = hear(right, asked)
+    right, [answered] = answer(right)
+    newer = secured(False, keys=replace(secured().keys, sk_ei=b"n" * 36, sk_er=b"m" * 36))
+    right = right.sealed_by(newer)
+
+    right.check_repeat(Header.decode(asked), asked)
+    assert octets_of(right.answer_again(RIGHT_PATH)) == [answered]
+    with pytest.raises(Discard):
+        right.check_repeat(Header.decode(asked), asked[:-1] + b"?")
+
+    left, _ = get_answer(left, answered)
+    left, [asked] = ask(left.sealed_by(replace(newer, initiator=True)))
+    assert left.before is None
+    right, message = hear(right, asked)
+    assert read(message) == HELLO
+    right, _ = answer(right)
+    assert right.before is None

@@ -61,10 +61,12 @@ class Peers:
         return EdgeVpn(node, *self._places(node), toml, arguments=arguments)
 
     def of_kind(self, kind: str, node: Node, connection: Connection) -> Peer:
-        """A running daemon by its name: "strongswan", "libreswan", "openiked", or "edgevpn", which waits for a call."""
+        """A running daemon by its name: one of those that `install` knows, or "edgevpn", which waits for a call."""
         match kind:
             case "strongswan":
                 return self.strongswan(node, connection)
+            case "strongswan-sid":
+                return self.strongswan(node, connection, release=kind)
             case "libreswan":
                 return self.libreswan(node, connection)
             case "openiked":

@@ -11,8 +11,11 @@ The Notifies of NAT detection are left out.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from edgevpn.ike.errors import Discard
 from edgevpn.ike.iana import ExchangeType, NotifyType, PayloadType
 from edgevpn.ike.state import Secured
 from edgevpn.ike.window import Seal
@@ -35,13 +38,15 @@ class Chart:
     def add(self, from_left: bool, octets: bytes, lost: bool) -> None:
         self._said.append((from_left, octets, lost))
 
-    def text(self, secrets: dict[tuple[bytes, bytes], Secured]) -> str:
+    def text(self, secrets: dict[tuple[bytes, bytes], list[Secured]]) -> str:
         """The lines since the last call."""
         lines = [self._line(from_left, octets, lost, secrets) for from_left, octets, lost in self._said]
         self._said.clear()
         return "\n".join(lines)
 
-    def _line(self, from_left: bool, octets: bytes, lost: bool, secrets: dict[tuple[bytes, bytes], Secured]) -> str:
+    def _line(
+        self, from_left: bool, octets: bytes, lost: bool, secrets: dict[tuple[bytes, bytes], list[Secured]]
+    ) -> str:
         header = Header.decode(octets)
         if header.spi_i not in self._spis:
             self._spis.append(header.spi_i)
@@ -52,7 +57,7 @@ class Chart:
             header.exchange.name,
             "response" if header.is_response else "request",
             f"{header.message_id}:",
-            _content(header, octets, secrets.get((header.spi_i, header.spi_r))),
+            _content(header, octets, secrets.get((header.spi_i, header.spi_r), [])),
             *(["lost"] if lost else []),
         ]
         return " ".join(part for part in parts if part)
@@ -63,17 +68,25 @@ def without_numbers(chart: str) -> str:
     return re.sub(r" \d+:", ":", chart)
 
 
-def _content(header: Header, octets: bytes, secured: Secured | None) -> str:
+def _content(header: Header, octets: bytes, secrets: list[Secured]) -> str:
     if header.exchange == ExchangeType.IKE_SA_INIT:
-        payloads = decode_message(header, octets)
-    else:
-        assert secured is not None
-        seal = Seal.of(secured)
-        cipher = seal.outgoing if header.from_initiator == secured.initiator else seal.incoming
-        if header.next_payload == PayloadType.SKF:
-            fragment = open_fragment(octets, header, cipher)
-            return f"fragment {fragment.number} of {fragment.total}"
-        payloads = decode_payloads(*open_message(octets, header, cipher))
+        return _names(decode_message(header, octets), header)
+    for secured in secrets:
+        with suppress(Discard):
+            return _opened(header, octets, secured)
+    raise AssertionError("sealed with keys that nobody has told")
+
+
+def _opened(header: Header, octets: bytes, secured: Secured) -> str:
+    seal = Seal.of(secured)
+    cipher = seal.outgoing if header.from_initiator == secured.initiator else seal.incoming
+    if header.next_payload == PayloadType.SKF:
+        fragment = open_fragment(octets, header, cipher)
+        return f"fragment {fragment.number} of {fragment.total}"
+    return _names(decode_payloads(*open_message(octets, header, cipher)), header)
+
+
+def _names(payloads: Iterable[Payload], header: Header) -> str:
     names = (_name(payload, header.is_response) for payload in payloads)
     return ", ".join(name for name in names if name)
 

@@ -7,13 +7,16 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from edgevpn.ike.errors import Discard
 from edgevpn.ike.iana import PayloadType
-from edgevpn.ike.state import DeleteChild, RekeyChild, RekeyIke
+from edgevpn.ike.peer import Offer
+from edgevpn.ike.state import DeleteChild, RekeyChild, RekeyIke, Secured
 from edgevpn.ike.window import Seal
 from edgevpn.ike.wire.message import HEADER, PAYLOAD_HEAD, Header
+from edgevpn.ike.wire.protected import open_message
 from tests.support.conversations import client_and_gateway
 from tests.support.pair import DELAY, Pair, Side
-from tests.support.peers import TO_LEFT, TO_RIGHT
+from tests.support.peers import ADDKE1_ECP384, IKE_OFFER, TO_LEFT, TO_RIGHT, mirrored
 
 Hostile = Callable[[Side, bytes], None]
 
@@ -52,6 +55,12 @@ def by_key() -> Pair:
     return Pair((replace(TO_RIGHT, liveness=30.0),), (replace(TO_LEFT, liveness=50.0),))
 
 
+def by_several() -> Pair:
+    """Further key exchanges, in IKE_INTERMEDIATE and IKE_FOLLOWUP_KE (RFC 9370)."""
+    peer = replace(TO_RIGHT, offers=(Offer((*IKE_OFFER.transforms, ADDKE1_ECP384)),))
+    return Pair((peer,), (mirrored(peer),))
+
+
 def by_login() -> Pair:
     return client_and_gateway(TO_RIGHT)
 
@@ -78,6 +87,16 @@ def in_and_out(pair: Pair) -> None:
     pair.run(10)
 
 
+def in_new_and_out(pair: Pair) -> None:
+    pair.left.initiate("right")
+    pair.run(10)
+    pair.left.ask(RekeyIke())
+    pair.run(10)
+    assert pair.agree()
+    pair.left.terminate()
+    pair.run(10)
+
+
 def receiver(pair: Pair, octets: bytes) -> Side:
     """Left began every IKE SA."""
     return pair.right if Header.decode(octets).from_initiator else pair.left
@@ -87,7 +106,8 @@ Moment = tuple[Life, int]
 """Before the datagram of that number arrives."""
 
 KEY, LOGIN = Life("key", by_key, every_exchange), Life("login", by_login, in_and_out)
-MOMENTS: list[Moment] = [(life, at) for life in (KEY, LOGIN) for at in range(len(life.lived().sent))]
+SEVERAL = Life("several", by_several, in_new_and_out)
+MOMENTS: list[Moment] = [(life, at) for life in (KEY, LOGIN, SEVERAL) for at in range(len(life.lived().sent))]
 
 
 class Reached(Exception):  # noqa: N818 - nothing is wrong
@@ -109,11 +129,20 @@ def reached(life: Life, at: int) -> tuple[Side, bytes]:
     return there
 
 
+def keys_of(side: Side, octets: bytes) -> Secured:
+    """The keys that a message is sealed with: IKE_INTERMEDIATE changes them."""
+    header = Header.decode(octets)
+    for secured in side.pair.all_secrets[header.spi_i, header.spi_r]:
+        with suppress(Discard):
+            open_message(octets, header, Seal.of(replace(secured, initiator=not header.from_initiator)).incoming)
+            return secured
+    raise AssertionError("sealed with keys that nobody has told")
+
+
 def resealed(side: Side, octets: bytes, first: PayloadType, chain: bytes) -> bytes:
     """Other payloads in the place of those in a sealed message, with the true keys."""
     header = Header.decode(octets)
-    secured = replace(side.pair.secrets[header.spi_i, header.spi_r], initiator=header.from_initiator)
-    cipher = Seal.of(secured).outgoing
+    cipher = Seal.of(replace(keys_of(side, octets), initiator=header.from_initiator)).outgoing
     length = HEADER.size + PAYLOAD_HEAD.size + cipher.sealed_length(len(chain))
     head = replace(header, length=length).encode() + PAYLOAD_HEAD.pack(first, 0, length - HEADER.size)
     return head + cipher.seal(head, chain, b"\x80" * cipher.iv_length)

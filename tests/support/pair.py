@@ -138,6 +138,7 @@ class Side:
             case KeysDerived(secured, child):
                 if child is None:
                     self.pair.secrets[secured.spi_i, secured.spi_r] = secured
+                    self.pair.all_secrets.setdefault((secured.spi_i, secured.spi_r), []).append(secured)
             case Sign() | VerifyCertificates() | FindPsk() | FindPassword() | Lease():
                 self.open.append(effect)
             case Release():
@@ -248,6 +249,7 @@ class Pair:
         self.fate: Fate = in_order
         self.sent: list[bytes] = []
         self.secrets: dict[tuple[bytes, bytes], Secured] = {}
+        self.all_secrets: dict[tuple[bytes, bytes], list[Secured]] = {}  # with those before IKE_INTERMEDIATE
         self.network: Network[Side] = Network()
         self._chart = Chart()
         self._wire: list[tuple[float, int, Address, Address, bytes]] = []
@@ -336,13 +338,14 @@ class Pair:
         """Keep nothing of what was said and told so far, for a test that counts what else is kept."""
         self.sent.clear()
         self.secrets.clear()
+        self.all_secrets.clear()
         self._chart = Chart()
         for side in self.sides:
             side.told.clear()
 
     def chart(self) -> str:
         """Every message since the last call, a line each; left's go `-->`."""
-        return self._chart.text(self.secrets)
+        return self._chart.text(self.all_secrets)
 
     # --- what holds ---
 

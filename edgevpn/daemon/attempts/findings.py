@@ -43,6 +43,7 @@ TYPES = {
     TransformType.INTEG: "integrity algorithm",
     TransformType.KE: "key exchange (Diffie-Hellman group)",
     TransformType.ESN: "width of sequence numbers (ESN)",
+    **{each: f"further key exchange ({each.name})" for each in TransformType if each.is_additional},
 }
 
 REASONS = {

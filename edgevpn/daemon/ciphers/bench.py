@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from edgevpn.daemon.ciphers.speeds import Impossible, Trial, try_in_process
 from edgevpn.frozen import dataclass
-from edgevpn.ike.crypto.dh import generate
+from edgevpn.ike.crypto.dh import generate, respond
+from edgevpn.ike.crypto.mlkem import AVAILABLE
 from edgevpn.ike.crypto.signature import KeyKind, PrivateKey, schemes, sign
 from edgevpn.ike.iana import HashAlgorithm, Ke
 from edgevpn.kernel.trial_results import Result
@@ -18,7 +19,14 @@ from edgevpn.kernel.trial_results import Result
 LONG_ENOUGH = 0.2
 """Seconds of CPU for each."""
 
-KEY_EXCHANGES = {"x25519": Ke.CURVE25519, "ecp256": Ke.ECP_256, "modp2048": Ke.MODP_2048}
+ML_KEM = {"mlkem768": Ke.ML_KEM_768, "mlkem1024": Ke.ML_KEM_1024}
+KEY_EXCHANGES = {
+    "x25519": Ke.CURVE25519,
+    "ecp256": Ke.ECP_256,
+    "modp2048": Ke.MODP_2048,
+    **{name: ke for name, ke in ML_KEM.items() if ke in AVAILABLE},
+}
+LACKING = tuple(name for name in ML_KEM if name not in KEY_EXCHANGES)
 OCTETS = bytes(64)
 
 
@@ -33,11 +41,15 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All that was measured; `why_untried` says why there are no ciphers, if there are none."""
+    """All that was measured; `why_untried` says why there are no ciphers, if there are none.
+
+    `lacks` are key exchanges that the library has not.
+    """
 
     ciphers: tuple[Result, ...]
     why_untried: str
     rates: tuple[Rate, ...]
+    lacks: tuple[str, ...] = ()
 
 
 async def measure(trial: Trial = try_in_process, seconds: float = LONG_ENOUGH) -> Findings:
@@ -46,7 +58,7 @@ async def measure(trial: Trial = try_in_process, seconds: float = LONG_ENOUGH) -
         ciphers, why = await trial(), ""
     except Impossible as error:
         ciphers, why = (), str(error)
-    return Findings(ciphers, why, (*_exchanges(seconds), *_signatures(seconds)))
+    return Findings(ciphers, why, (*_exchanges(seconds), *_signatures(seconds)), LACKING)
 
 
 def rate(work: Callable[[], object], seconds: float) -> float:
@@ -59,11 +71,11 @@ def rate(work: Callable[[], object], seconds: float) -> float:
 
 
 def _exchanges(seconds: float) -> tuple[Rate, ...]:
-    """A new key pair and the secret that it shares: what one side of a handshake does."""
+    """What the responder of a handshake does; its initiator does much the same."""
 
     def exchange(ke: Ke) -> Callable[[], object]:
         theirs = generate(ke, os.urandom).public
-        return lambda: generate(ke, os.urandom).shared_secret(theirs)
+        return lambda: respond(ke, theirs, os.urandom)
 
     return tuple(Rate("key exchange", name, rate(exchange(ke), seconds)) for name, ke in KEY_EXCHANGES.items())
 

@@ -14,6 +14,7 @@ from typing import Protocol
 from edgevpn.api import SiteStatus
 from edgevpn.api.records import Health
 from edgevpn.config.model import Config
+from edgevpn.config.proposals import Proposal
 from edgevpn.config.values import Address
 from edgevpn.daemon.base.options import Ports
 from edgevpn.daemon.census import Census
@@ -21,7 +22,8 @@ from edgevpn.daemon.ciphers.choice import Ciphers, insisted
 from edgevpn.daemon.ciphers.speeds import Speeds
 from edgevpn.daemon.health.checks import judged
 from edgevpn.daemon.health.facts import Ends, Facts, Firewall, Lookup, Silent
-from edgevpn.daemon.health.hardware import Hardware, Insisted, Stranger
+from edgevpn.daemon.health.hardware import Hardware, Insisted, Lacking, Stranger
+from edgevpn.daemon.peers import lacking
 from edgevpn.daemon.sites.surroundings import Surroundings
 from edgevpn.diagnosis.entry import Language
 from edgevpn.frozen import dataclass
@@ -112,6 +114,7 @@ class Doctor:
             ciphers=speeds.ciphers,
             untried=speeds.why_untried,
             insisted=tuple(_insisted(config, speeds.ciphers)),
+            lacking=tuple(_lacking(config)),
             unmet=self.patient.unmet(),
             strangers=tuple(_strangers(self.patient.ports)),
         )
@@ -153,11 +156,22 @@ class Doctor:
 
 
 def _insisted(config: Config, ciphers: Ciphers) -> Iterable[Insisted]:
-    proposals = [(f"Site {site.name}", child.esp_proposals) for site in config.sites for child in site.children]
-    proposals += [(f"Pool {pool.name}", pool.esp_proposals) for pool in config.pools]
-    for where, own in proposals:
+    for where, own in _esp_proposals(config):
         for cipher in insisted(own, ciphers):
             yield Insisted(where, cipher)
+
+
+def _lacking(config: Config) -> Iterable[Lacking]:
+    of_ike = [(f"Site {site.name}", site.ike_proposals) for site in config.sites]
+    of_ike += [(f"Pool {pool.name}", pool.accepted_ike) for pool in config.pools]
+    for where, own in (*of_ike, *_esp_proposals(config)):
+        if words := lacking(own):
+            yield Lacking(where, words)
+
+
+def _esp_proposals(config: Config) -> list[tuple[str, tuple[Proposal, ...]]]:
+    of_sites = [(f"Site {site.name}", child.esp_proposals) for site in config.sites for child in site.children]
+    return of_sites + [(f"Pool {pool.name}", pool.esp_proposals) for pool in config.pools]
 
 
 def _strangers(ports: Ports) -> Iterable[Stranger]:

@@ -1,4 +1,4 @@
-"""What `health` makes of ciphers, network cards, and other programs at our ports."""
+"""What `health` makes of ciphers, key exchanges, network cards, and other programs at our ports."""
 
 from __future__ import annotations
 
@@ -25,6 +25,14 @@ class Insisted:
 
 
 @dataclass(frozen=True, slots=True)
+class Lacking:
+    """A site or pool of whose proposals none can be carried out, for want of these algorithms."""
+
+    where: str
+    algorithms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Stranger:
     """A program that has one of our ports, on an address that is not ours."""
 
@@ -42,6 +50,7 @@ class Hardware:
     ciphers: Ciphers = UNTRIED
     untried: str = ""
     insisted: tuple[Insisted, ...] = ()
+    lacking: tuple[Lacking, ...] = ()
     unmet: Mapping[str, str] = field(default_factory=dict)
     strangers: tuple[Stranger, ...] = ()
 
@@ -49,6 +58,7 @@ class Hardware:
 def judgements(found: Hardware) -> Iterator[Judgement]:
     """All of them; nothing where nothing is known."""
     yield from _broken(found)
+    yield from _lacking(found)
     yield from _trial(found)
     yield from _cards(found)
     yield from _others(found)
@@ -83,6 +93,23 @@ def _broken(found: Hardware) -> Iterator[Judgement]:
             Text(
                 "Take it out of its esp_proposals, or take that key out altogether.",
                 "その esp_proposals から外すか、esp_proposals 自体を消してください。",
+            ),
+        )
+
+
+def _lacking(found: Hardware) -> Iterator[Judgement]:
+    for each in found.lacking:
+        words = ", ".join(each.algorithms)
+        yield (
+            "ciphers",
+            "bad",
+            Text(
+                f"{each.where} cannot come up: the installed cryptography library has no {words}.",
+                f"{each.where} は接続できません。この機器の暗号ライブラリに {words} がありません。",
+            ),
+            Text(
+                "Add a proposal without it, or install cryptography 47 or later with OpenSSL 3.5 or later.",
+                "それを使わない提案を加えるか、cryptography 47 以降と OpenSSL 3.5 以降を入れてください。",
             ),
         )
 

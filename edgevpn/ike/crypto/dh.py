@@ -1,4 +1,13 @@
-"""Key exchange: ephemeral key pairs and what peers may send us; RFC 3526, RFC 5903, RFC 8031, RFC 6989."""
+"""Key exchange: ephemeral key pairs and what peers may send us; RFC 3526, RFC 5903, RFC 8031, RFC 6989.
+
+    initiator                                     responder
+    key_pair = generate(ke, entropy)
+                      key_pair.public  -->        answer = respond(ke, public, entropy)
+    key_pair.shared_secret(public)    <--         answer.public, answer.shared_secret
+
+With a group of Diffie and Hellman both make a key pair. With a KEM the responder has none: what it answers depends on
+what it was sent.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +30,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edgevpn.frozen import dataclass
+from edgevpn.ike.crypto import mlkem
 from edgevpn.ike.crypto.modp import GENERATOR, MODP_GROUPS, ModpGroup, power
 from edgevpn.ike.crypto.suite import PUBLIC_LENGTHS
 from edgevpn.ike.errors import InvalidSyntax
@@ -48,7 +58,7 @@ BIAS_OCTETS = 8  # more than the order has, so that no private key is noticeably
 
 
 class KeyPair(Protocol):
-    """Our half of one key exchange."""
+    """The half of one key exchange that its initiator makes."""
 
     @property
     def public(self) -> bytes:
@@ -56,6 +66,14 @@ class KeyPair(Protocol):
 
     def shared_secret(self, peer_public: bytes) -> bytes:
         """g^ir of RFC 7296 §2.14 from the peer's Key Exchange Data; InvalidSyntax if that is no valid public value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The responder's Key Exchange Data, and the secret that both share then."""
+
+    public: bytes
+    shared_secret: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +165,18 @@ def generate(ke: Ke, entropy: Callable[[int], bytes]) -> KeyPair:
             return EcpKeyPair.generate(*ECP_GROUPS[ke], entropy)
         case _ if ke in MODP_GROUPS:
             return ModpKeyPair.generate(MODP_GROUPS[ke], entropy)
+        case _ if ke in mlkem.AVAILABLE:
+            return mlkem.MlKemKeyPair.generate(ke, entropy)
         case _:
             raise ValueError(f"key exchange method {ke.name} is not supported")
+
+
+def respond(ke: Ke, peer_public: bytes, entropy: Callable[[int], bytes]) -> Answer:
+    """What the responder answers to the initiator's Key Exchange Data; InvalidSyntax if that is not valid."""
+    if ke in mlkem.AVAILABLE:
+        return Answer(*mlkem.encapsulate(ke, peer_public))
+    key_pair = generate(ke, entropy)
+    return Answer(key_pair.public, key_pair.shared_secret(peer_public))
 
 
 def _check_length(peer_public: bytes, ours: bytes) -> None:

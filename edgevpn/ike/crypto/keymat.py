@@ -72,27 +72,51 @@ def derive_rekeyed_ike_keys(
     shared_secret: bytes,
     spi_i: bytes,
     spi_r: bytes,
+    additional: bytes = b"",
 ) -> IkeKeys:
-    """The keys of an IKE SA that replaces an older one, RFC 7296 §2.18; `suite` and SPIs are those of the new one."""
-    skeyseed = prf(old_prf, old_sk_d, shared_secret + ni + nr)
+    """The keys of an IKE SA that replaces an older one, RFC 7296 §2.18; `suite` and SPIs are those of the new one.
+
+    `additional` are the secrets of further key exchanges, one after the other (RFC 9370 §2.2.4).
+    """
+    skeyseed = prf(old_prf, old_sk_d, shared_secret + ni + nr + additional)
+    return _expand_ike_keys(suite, skeyseed, ni, nr, spi_i, spi_r)
+
+
+def derive_updated_ike_keys(
+    suite: IkeSuite, sk_d: bytes, ni: bytes, nr: bytes, shared_secret: bytes, spi_i: bytes, spi_r: bytes
+) -> IkeKeys:
+    """The keys of an IKE SA after one more key exchange, RFC 9370 §2.2.2; `sk_d` is the one before it."""
+    skeyseed = prf(suite.prf, sk_d, shared_secret + ni + nr)
     return _expand_ike_keys(suite, skeyseed, ni, nr, spi_i, spi_r)
 
 
 def derive_child_keys(
-    suite: ChildSuite, prf_id: Prf, sk_d: bytes, ni: bytes, nr: bytes, shared_secret: bytes = b""
+    suite: ChildSuite,
+    prf_id: Prf,
+    sk_d: bytes,
+    ni: bytes,
+    nr: bytes,
+    shared_secret: bytes = b"",
+    additional: bytes = b"",
 ) -> ChildKeys:
-    """The keys of a CHILD SA, RFC 7296 §2.17; `prf_id` and `sk_d` of its IKE SA, `shared_secret` if there is PFS."""
+    """The keys of a CHILD SA, RFC 7296 §2.17; `prf_id` and `sk_d` of its IKE SA, `shared_secret` if there is PFS.
+
+    `additional` is as in `derive_rekeyed_ike_keys`.
+    """
     encr, integ = suite.encr_key_length, suite.integ_key_length
-    keymat = prf_plus(prf_id, sk_d, shared_secret + ni + nr, 2 * (encr + integ))
+    keymat = prf_plus(prf_id, sk_d, shared_secret + ni + nr + additional, 2 * (encr + integ))
     return ChildKeys(*_cut(keymat, encr, integ, encr, integ))
 
 
-def signed_octets(message: bytes, peer_nonce: bytes, prf_id: Prf, sk_p: bytes, id_payload_body: bytes) -> bytes:
+def signed_octets(
+    message: bytes, peer_nonce: bytes, prf_id: Prf, sk_p: bytes, id_payload_body: bytes, int_auth: bytes = b""
+) -> bytes:
     """What AUTH covers, RFC 7296 §2.15: our first message, the other side's nonce, and our identity under SK_p.
 
-    `message` is without non-ESP marker; `id_payload_body` is the ID payload without its generic header.
+    `message` is without non-ESP marker; `id_payload_body` is the ID payload without its generic header; `int_auth` is
+    what stands for the IKE_INTERMEDIATE exchanges, if there were any (RFC 9242 §3.3.2).
     """
-    return message + peer_nonce + prf(prf_id, sk_p, id_payload_body)
+    return message + peer_nonce + prf(prf_id, sk_p, id_payload_body) + int_auth
 
 
 def psk_auth(prf_id: Prf, psk: bytes, octets: bytes) -> bytes:

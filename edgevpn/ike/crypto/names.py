@@ -12,6 +12,30 @@ from edgevpn.ike.iana import Encr, Esn, Integ, Ke, Prf, TransformType
 # Our own bound: thousands of sessions have few suites among them.
 SUITES = 64
 
+KE_WORDS: Mapping[int, str] = {
+    Ke.CURVE25519: "x25519",
+    Ke.CURVE448: "x448",
+    Ke.ECP_192: "ecp192",
+    Ke.ECP_224: "ecp224",
+    Ke.ECP_256: "ecp256",
+    Ke.ECP_384: "ecp384",
+    Ke.ECP_521: "ecp521",
+    Ke.MODP_768: "modp768",
+    Ke.MODP_1024: "modp1024",
+    Ke.MODP_1024_160: "modp1024s160",
+    Ke.MODP_1536: "modp1536",
+    Ke.MODP_2048: "modp2048",
+    Ke.MODP_2048_224: "modp2048s224",
+    Ke.MODP_2048_256: "modp2048s256",
+    Ke.MODP_3072: "modp3072",
+    Ke.MODP_4096: "modp4096",
+    Ke.MODP_6144: "modp6144",
+    Ke.MODP_8192: "modp8192",
+    Ke.ML_KEM_512: "mlkem512",
+    Ke.ML_KEM_768: "mlkem768",
+    Ke.ML_KEM_1024: "mlkem1024",
+    Ke.NONE: "none",
+}
 # "{}" is the place of the Key Length attribute, in bits.
 WORDS: Mapping[TransformType, Mapping[int, str]] = {
     TransformType.ENCR: {
@@ -50,28 +74,12 @@ WORDS: Mapping[TransformType, Mapping[int, str]] = {
         Prf.AES128_CMAC: "prfaescmac",
         Prf.HMAC_MD5: "prfmd5",
     },
-    TransformType.KE: {
-        Ke.CURVE25519: "x25519",
-        Ke.CURVE448: "x448",
-        Ke.ECP_192: "ecp192",
-        Ke.ECP_224: "ecp224",
-        Ke.ECP_256: "ecp256",
-        Ke.ECP_384: "ecp384",
-        Ke.ECP_521: "ecp521",
-        Ke.MODP_768: "modp768",
-        Ke.MODP_1024: "modp1024",
-        Ke.MODP_1024_160: "modp1024s160",
-        Ke.MODP_1536: "modp1536",
-        Ke.MODP_2048: "modp2048",
-        Ke.MODP_2048_224: "modp2048s224",
-        Ke.MODP_2048_256: "modp2048s256",
-        Ke.MODP_3072: "modp3072",
-        Ke.MODP_4096: "modp4096",
-        Ke.MODP_6144: "modp6144",
-        Ke.MODP_8192: "modp8192",
-        Ke.NONE: "none",
-    },
+    TransformType.KE: KE_WORDS,
     TransformType.ESN: {Esn.ESN: "esn", Esn.NO_ESN: "noesn"},
+    **{
+        kind: {number: f"ke{place}_{word}" for number, word in KE_WORDS.items()}
+        for place, kind in enumerate((kind for kind in TransformType if kind.is_additional), 1)
+    },
 }
 
 

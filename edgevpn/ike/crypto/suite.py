@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from edgevpn.frozen import dataclass
+from edgevpn.ike.crypto import mlkem
 from edgevpn.ike.iana import Encr, Esn, Integ, Ke, Prf, TransformType
 
 TransformId = Encr | Prf | Integ | Ke | Esn
@@ -99,7 +100,7 @@ PUBLIC_LENGTHS: Mapping[Ke, int] = {
     Ke.CURVE25519: 32,  # RFC 8031 §3.1
     Ke.CURVE448: 56,
 }
-"""Octets of Key Exchange Data."""
+"""Octets of Key Exchange Data; of ML-KEM, which differs by side, see `mlkem`."""
 
 _SMALL_BLOCKS = "its 64-bit blocks repeat within one busy hour"
 _SMALL_GROUP = "an observer with means can compute groups below 2048 bits"
@@ -138,6 +139,7 @@ class Algorithm:
 class IkeSuite:
     """What protects an IKE SA. `key_length` is the Key Length attribute in bits, 0 if the cipher has none.
 
+    `additional` are the key exchanges after that of `ke`, in the order of their types (RFC 9370 §2.2.1).
     ValueError if an algorithm is not supported, or if an AEAD has an integrity algorithm or another cipher has none.
     """
 
@@ -146,6 +148,7 @@ class IkeSuite:
     integ: Integ
     prf: Prf
     ke: Ke
+    additional: tuple[Algorithm, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self.algorithms, self.encr, self.integ)
@@ -160,6 +163,7 @@ class IkeSuite:
             Algorithm(TransformType.INTEG, self.integ),
             Algorithm(TransformType.PRF, self.prf),
             Algorithm(TransformType.KE, self.ke),
+            *self.additional,
         )
 
     @property
@@ -175,7 +179,7 @@ class IkeSuite:
 
 @dataclass(frozen=True, slots=True)
 class ChildSuite:
-    """What protects a CHILD SA. `key_length` is as in IkeSuite; `ke` is NONE without PFS.
+    """What protects a CHILD SA. `key_length` and `additional` are as in IkeSuite; `ke` is NONE without PFS.
 
     ValueError if an algorithm is not supported, or if an AEAD has an integrity algorithm or another cipher has none.
     """
@@ -185,6 +189,7 @@ class ChildSuite:
     integ: Integ
     esn: bool
     ke: Ke = Ke.NONE
+    additional: tuple[Algorithm, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self.algorithms, self.encr, self.integ)
@@ -196,6 +201,7 @@ class ChildSuite:
             Algorithm(TransformType.ENCR, self.encr, self.key_length),
             Algorithm(TransformType.INTEG, self.integ),
             Algorithm(TransformType.KE, self.ke),
+            *self.additional,
             Algorithm(TransformType.ESN, Esn(self.esn)),
         )
 
@@ -220,8 +226,8 @@ def is_supported(transform_type: TransformType, transform_id: int, key_length: i
             known = transform_id in PRF_KEY_LENGTHS
         case TransformType.INTEG:
             known = transform_id in INTEGRITIES
-        case TransformType.KE:
-            known = transform_id in PUBLIC_LENGTHS or transform_id == Ke.NONE
+        case kind if kind == TransformType.KE or kind.is_additional:
+            known = transform_id in PUBLIC_LENGTHS or transform_id in mlkem.AVAILABLE or transform_id == Ke.NONE
         case TransformType.ESN:
             known = transform_id in (Esn.NO_ESN, Esn.ESN)
         case _:

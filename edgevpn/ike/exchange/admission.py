@@ -137,7 +137,8 @@ def _first_child(up: Established, claim: Claim, env: Env) -> tuple[ChildSa, tupl
             raise FailedCpRequired("the peer asks for no address")
         raise InternalAddressFailure("there is no address for the peer")
     nonces = Nonces(claim.half_open.opening.ni, claim.half_open.opening.nr)
-    return answer_offer(up.secured, up.peer.children, claim.asked, nonces, True, env)
+    made = answer_offer(up.secured, up.peer.children, claim.asked, nonces, True, env)
+    return made.child, made.payloads
 
 
 def _check_shape(asked: Request) -> None:

@@ -8,7 +8,8 @@ from edgevpn.frozen import dataclass
 from edgevpn.ike.contract import Effect, Endpoints, Env, KeysDerived, Request, Response
 from edgevpn.ike.crypto import dh
 from edgevpn.ike.crypto.dh import KeyPair
-from edgevpn.ike.crypto.keymat import derive_child_keys
+from edgevpn.ike.crypto.keymat import ChildKeys, derive_child_keys
+from edgevpn.ike.crypto.suite import ChildSuite
 from edgevpn.ike.errors import InvalidKePayload, InvalidSyntax
 from edgevpn.ike.iana import Ke, NotifyType, ProtocolId
 from edgevpn.ike.negotiate import (
@@ -22,7 +23,7 @@ from edgevpn.ike.negotiate import (
     without_ke,
 )
 from edgevpn.ike.peer import NEVER, ChildPolicy, Mode
-from edgevpn.ike.state import ChildOffer, ChildSa, Established, Secured
+from edgevpn.ike.state import ChildOffer, ChildSa, Established, Promise, Secured
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import KeyExchange, Nonce, SecurityAssociation, TrafficSelectorsI, TrafficSelectorsR
@@ -72,9 +73,18 @@ class Nonces:
 
 
 def accept_answer(
-    secured: Secured, offer: ChildOffer, response: Response, nr: bytes, in_ike_auth: bool, env: Env
+    secured: Secured,
+    offer: ChildOffer,
+    response: Response,
+    nr: bytes,
+    in_ike_auth: bool,
+    env: Env,
+    additional: bytes = b"",
 ) -> ChildSa:
-    """The child that the peer's answer makes of our offer; IkeError if the answer does not fit it."""
+    """The child that the peer's answer makes of our offer; IkeError if the answer does not fit it.
+
+    `additional` are the secrets of further key exchanges.
+    """
     policy = offer.policy
     offers = without_ke(policy.offers) if in_ike_auth else policy.offers
     answer = response.need(SecurityAssociation).proposals
@@ -84,7 +94,16 @@ def accept_answer(
     ts_remote = narrow(response.need(TrafficSelectorsR).selectors, policy.ts_remote)
     narrowed = replace(policy, ts_local=ts_local, ts_remote=ts_remote, mode=_mode(response, policy))
     agreed = Agreed(narrowed, chosen, offer.spi_in, answer[0].spi, initiator=True)
-    return _child(secured, agreed, Nonces(offer.ni, nr), shared_secret, env)
+    return _child(secured, agreed, Nonces(offer.ni, nr), shared_secret, env, additional)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A child, the payloads that tell the peer so, and the secret of the key exchange that is in its keys."""
+
+    child: ChildSa
+    payloads: tuple[Payload, ...]
+    shared_secret: bytes = field(repr=False)
 
 
 def answer_offer(
@@ -94,7 +113,7 @@ def answer_offer(
     nonces: Nonces,
     in_ike_auth: bool,
     env: Env,
-) -> tuple[ChildSa, tuple[Payload, ...]]:
+) -> Answered:
     """The child that the peer's request may have of these policies, and the payloads that say so; IkeError if none."""
     asked = request.need(SecurityAssociation).proposals
     tsi, tsr = request.need(TrafficSelectorsI).selectors, request.need(TrafficSelectorsR).selectors
@@ -105,7 +124,7 @@ def answer_offer(
     agreed = Agreed(narrowed, chosen, new_spi(env), _spi_of(asked, chosen), initiator=False)
     child = _child(secured, agreed, nonces, shared_secret, env)
     transport = (Notify(NotifyType.USE_TRANSPORT_MODE),) if child.mode is Mode.TRANSPORT else ()
-    return child, (
+    payloads = (
         *transport,
         SecurityAssociation(chosen.answer(ProtocolId.ESP, child.spi_in)),
         *(() if in_ike_auth else (Nonce(nonces.nr),)),
@@ -113,6 +132,7 @@ def answer_offer(
         TrafficSelectorsI(child.ts_remote),
         TrafficSelectorsR(child.ts_local),
     )
+    return Answered(child, payloads, shared_secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +146,29 @@ class Agreed:
     initiator: bool
 
 
-def _child(secured: Secured, agreed: Agreed, nonces: Nonces, shared_secret: bytes, env: Env) -> ChildSa:
+def kept_promise(secured: Secured, promise: Promise) -> ChildSa:
+    """The child that was promised, with the secrets of all its key exchanges in its keys (RFC 9370 §2.2.4)."""
+    child, nonces = promise.what, Nonces(promise.ni, promise.nr)
+    assert isinstance(child, ChildSa)
+    return replace(child, keys=_keys(secured, child.suite, nonces, promise.shared_secret, promise.secrets))
+
+
+def _keys(secured: Secured, suite: ChildSuite, nonces: Nonces, shared_secret: bytes, additional: bytes) -> ChildKeys:
+    prf_id, sk_d = secured.suite.prf, secured.keys.sk_d
+    return derive_child_keys(suite, prf_id, sk_d, nonces.ni, nonces.nr, shared_secret, additional)
+
+
+def _child(
+    secured: Secured, agreed: Agreed, nonces: Nonces, shared_secret: bytes, env: Env, additional: bytes = b""
+) -> ChildSa:
     policy, suite = agreed.policy, agreed.chosen.child_suite()
-    keys = derive_child_keys(suite, secured.suite.prf, secured.keys.sk_d, nonces.ni, nonces.nr, shared_secret)
     rekey_at = NEVER if policy.rekey_after == NEVER else env.soon(policy.rekey_after)
     return ChildSa(
         name=policy.name,
         spi_in=agreed.spi_in,
         spi_out=agreed.spi_out,
         suite=suite,
-        keys=keys,
+        keys=_keys(secured, suite, nonces, shared_secret, additional),
         initiator=agreed.initiator,
         ts_local=policy.ts_local,
         ts_remote=policy.ts_remote,
@@ -169,8 +202,8 @@ def _their_secret(chosen: Chosen, request: Request, env: Env) -> tuple[tuple[Pay
     ke = request.first(KeyExchange)
     if ke is None or ke.method != chosen.ke:
         raise InvalidKePayload(chosen.ke)
-    key_pair = dh.generate(chosen.ke, env.entropy)
-    return (KeyExchange(chosen.ke, key_pair.public),), key_pair.shared_secret(ke.data)
+    answer = dh.respond(chosen.ke, ke.data, env.entropy)
+    return (KeyExchange(chosen.ke, answer.public),), answer.shared_secret
 
 
 def ends(sa: Established) -> Endpoints:

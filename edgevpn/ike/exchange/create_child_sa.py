@@ -10,7 +10,9 @@ it sure that the initiator has it. Where both rekey the same child, or both make
 lowest of the four nonces loses, and who asked for it deletes it (§2.8.1). Whoever should delete a pair and does not is
 helped after a while, so that no pair stays that nobody wants.
 
-Perfect forward secrecy is agreed anew each time. A peer that wants another method, or none, is asked once more.
+Perfect forward secrecy is agreed anew each time. A peer that wants another method, or none, is asked once more. Where
+further key exchanges are agreed on, IKE_FOLLOWUP_KE carries them out first (RFC 9370 §2.2.4). While we ask for such,
+the peer has to wait with what it wants, so that the two do not meet in the middle.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from edgevpn.ike.contract import (
 )
 from edgevpn.ike.errors import Cause, ChildSaNotFound, InvalidSyntax, NoAdditionalSas, TemporaryFailure
 from edgevpn.ike.evidence import Refusal
-from edgevpn.ike.exchange import informational, rekey_ike
+from edgevpn.ike.exchange import ike_followup_ke, informational, rekey_ike
 from edgevpn.ike.exchange.child_sa import (
     NONCE_SIZE,
     Nonces,
@@ -41,25 +43,29 @@ from edgevpn.ike.exchange.child_sa import (
     answer_offer,
     ends,
     exported,
+    kept_promise,
     make_offer,
     offer_payloads,
 )
 from edgevpn.ike.iana import ExchangeType, Ke, NotifyType, ProtocolId
-from edgevpn.ike.negotiate import methods
+from edgevpn.ike.negotiate import check_answer, methods, offers_additional
 from edgevpn.ike.peer import NEVER, Offer
 from edgevpn.ike.state import (
+    Asking,
     ChildSa,
     CreateChild,
     CreatingChild,
     DeleteChild,
     Doing,
     Established,
+    FollowingUp,
     Phase,
     RekeyChild,
     RekeyIke,
     RekeyingChild,
     RekeyingIke,
     Rival,
+    Secured,
 )
 from edgevpn.ike.steps import Call, Directive, Respond, Step
 from edgevpn.ike.wire.message import Payload
@@ -132,17 +138,42 @@ def on_request(sa: Established, request: Request, env: Env) -> Step:
     asked = request.need(SecurityAssociation).proposals
     if asked[0].protocol is ProtocolId.IKE:
         return rekey_ike.on_request(sa, request, env)
-    if isinstance(sa.doing, RekeyingIke):
-        raise TemporaryFailure("this IKE SA is being rekeyed")
+    if isinstance(sa.doing, RekeyingIke | FollowingUp) or _may_follow_up(sa.doing):
+        raise TemporaryFailure("this IKE SA is being rekeyed, or a child needs several exchanges")
     if (rekeys := request.notify(NotifyType.REKEY_SA)) is not None:
         return _answer_rekeying(sa, request, rekeys, env)
     if len(sa.children) >= env.settings.children_limit + len(sa.peer.children):
         raise NoAdditionalSas(f"{len(sa.children)} children are enough", Cause.TOO_MANY_SAS)
     nonces = Nonces(request.need(Nonce).data, env.entropy(NONCE_SIZE))
-    child, payloads = answer_offer(sa.secured, sa.peer.children, request, nonces, False, env)
+    made = answer_offer(sa.secured, sa.peer.children, request, nonces, False, env)
+    answer = Respond(request, made.payloads)
+    if made.child.suite.additional:
+        return ike_followup_ke.promise(sa, made.child, (nonces.ni, nonces.nr), made.shared_secret, answer, env)
+    return _created(sa, made.child, nonces, answer, env)
+
+
+def on_followup(sa: Established, request: Request, env: Env) -> Step:
+    """One more key exchange for what the peer has asked for; after the last it has it (RFC 9370 §2.2.4)."""
+    promised, answer = ike_followup_ke.take_part(sa.promise, request, env)
+    if promised.left:
+        return Step(replace(sa, promise=promised), (answer,))
+    sa = replace(sa, promise=None)
+    if isinstance(promised.what, Secured):
+        return rekey_ike.keep_promise(sa, promised, answer, env)
+    child, nonces = kept_promise(sa.secured, promised), Nonces(promised.ni, promised.nr)
+    if child.replaces is None:
+        return _created(sa, child, nonces, answer, env)
+    old = sa.child(child.replaces)
+    if old is None or not old.lives:
+        raise TemporaryFailure("what was to be rekeyed is gone, or going")
+    return _rekeyed(sa, old, child, nonces, answer, env)
+
+
+def _created(sa: Established, child: ChildSa, nonces: Nonces, answer: Respond, env: Env) -> Step:
+    """A new child stands."""
     if isinstance(sa.doing, CreatingChild) and sa.doing.offer.policy.name == child.name:
         sa = replace(sa, doing=replace(sa.doing, rival=_rival(child, nonces)))
-    effects = (InstallInbound(child, ends(sa)), Respond(request, payloads), InstallOutbound(child, ends(sa)))
+    effects = (InstallInbound(child, ends(sa)), answer, InstallOutbound(child, ends(sa)))
     return Step(sa.with_child(child), (*effects, *exported(sa.secured, child, env)))
 
 
@@ -158,16 +189,29 @@ def _answer_rekeying(sa: Established, request: Request, rekeys: Notify, env: Env
         raise TemporaryFailure("the child has been rekeyed, and is yet to be deleted")
     policies = tuple(p for p in sa.peer.children if p.name == old.name)
     nonces = Nonces(request.need(Nonce).data, env.entropy(NONCE_SIZE))
-    made, payloads = answer_offer(sa.secured, policies, request, nonces, False, env)
+    made = answer_offer(sa.secured, policies, request, nonces, False, env)
+    child, answer = replace(made.child, replaces=old.spi_in), Respond(request, made.payloads)
+    if child.suite.additional:
+        return ike_followup_ke.promise(sa, child, (nonces.ni, nonces.nr), made.shared_secret, answer, env)
+    return _rekeyed(sa, old, child, nonces, answer, env)
+
+
+def _rekeyed(sa: Established, old: ChildSa, new: ChildSa, nonces: Nonces, answer: Respond, env: Env) -> Step:
+    """A child stands in the place of an old one."""
     if isinstance(sa.doing, RekeyingChild) and sa.doing.task.spi_in == old.spi_in:
-        sa = replace(sa, doing=replace(sa.doing, rival=_rival(made, nonces)))
+        sa = replace(sa, doing=replace(sa.doing, rival=_rival(new, nonces)))
     switch: Effects = ()
     if old.phase is Phase.INBOUND:  # it is surely there if the peer wants it rekeyed
         switch = (InstallOutbound(old, ends(sa)),)
-    child = replace(made.turned(Phase.INBOUND, env.now + env.settings.switch_after), replaces=old.spi_in)
+    child = new.turned(Phase.INBOUND, env.now + env.settings.switch_after)
     sa = _replaced(sa, old, env).with_child(child)
-    effects = (*switch, InstallInbound(child, ends(sa)), Respond(request, payloads))
+    effects = (*switch, InstallInbound(child, ends(sa)), answer)
     return Step(sa, (*effects, *exported(sa.secured, child, env)))
+
+
+def _may_follow_up(doing: Doing | None) -> bool:
+    """Whether what we ask for may need further key exchanges."""
+    return isinstance(doing, CreatingChild | RekeyingChild) and offers_additional(doing.offer.policy.offers)
 
 
 def _rival(child: ChildSa, nonces: Nonces) -> Rival:
@@ -178,24 +222,47 @@ def _rival(child: ChildSa, nonces: Nonces) -> Rival:
 
 
 def on_response(sa: Established, response: Response, env: Env) -> Step:
-    """What became of the request that we made."""
+    """What became of the request that we made, or of the last one that it has led to."""
     doing, sa = sa.doing, replace(sa, doing=None)
+    about = doing.about if isinstance(doing, FollowingUp) else doing
     if (error := response.error()) is not None:
-        return _refused(sa, doing, error, env)
+        return _refused(sa, about, error, env)
     sa = replace(sa, refused_since=NEVER)
     match doing:
-        case CreatingChild() | RekeyingChild():
-            return _made(sa, doing, response, env)
-        case RekeyingIke():
-            return rekey_ike.on_response(sa, doing, response, env)
+        case CreatingChild() | RekeyingChild() | RekeyingIke():
+            if methods := _further(sa, doing, response):
+                return ike_followup_ke.begin(sa, doing, response, methods, env)
+            return _done(sa, doing, response, b"", env)
+        case FollowingUp(about=about, answer=answer, left=left):
+            doing = ike_followup_ke.answered(doing, response)
+            if left:
+                return ike_followup_ke.go_on(sa, doing, response, env)
+            return _done(sa, about, replace(response, payloads=answer), doing.secrets, env)
         case _:
             raise InvalidSyntax("an answer to CREATE_CHILD_SA that was not asked")
 
 
-def _made(sa: Established, doing: CreatingChild | RekeyingChild, response: Response, env: Env) -> Step:
+def _further(sa: Established, doing: Asking, response: Response) -> tuple[Ke, ...]:
+    """The key exchanges that the peer has chosen beside the first; nearly always none."""
+    answer = response.need(SecurityAssociation).proposals
+    if not any(transform.transform_type.is_additional for transform in answer[0].transforms):
+        return ()
+    if isinstance(doing, RekeyingIke):
+        return rekey_ike.chosen_of(sa, response).additional_methods
+    return check_answer(doing.offer.policy.offers, answer, ProtocolId.ESP).additional_methods
+
+
+def _done(sa: Established, doing: Asking, response: Response, more: bytes, env: Env) -> Step:
+    """It is made, with the secrets of these further key exchanges."""
+    if isinstance(doing, RekeyingIke):
+        return rekey_ike.on_response(sa, doing, response, env, more)
+    return _made(sa, doing, response, more, env)
+
+
+def _made(sa: Established, doing: CreatingChild | RekeyingChild, response: Response, more: bytes, env: Env) -> Step:
     """The new pair is there; what it makes superfluous goes, unless that is the new pair itself."""
     nr = response.need(Nonce).data
-    child = accept_answer(sa.secured, doing.offer, response, nr, False, env)
+    child = accept_answer(sa.secured, doing.offer, response, nr, False, env, more)
     if child.spi_out in doing.gone:
         return _unmade(sa, doing, env)
     rival = sa.child(doing.rival.spi) if doing.rival else None
@@ -246,7 +313,7 @@ def _refused(sa: Established, doing: Doing | None, error: Notify, env: Env) -> S
         case _:
             return Step(sa, (told,))
     match error.notify_type:
-        case NotifyType.TEMPORARY_FAILURE:
+        case NotifyType.TEMPORARY_FAILURE | NotifyType.STATE_NOT_FOUND:
             return _postponed(sa, replace(task, ke=None), told, env)
         case NotifyType.CHILD_SA_NOT_FOUND if isinstance(task, RekeyChild):
             return _child_lost(sa, task.spi_in, told)

@@ -1,6 +1,7 @@
 """What both sides tell each other that they can do beyond RFC 7296, and what of it then holds.
 
 IKE_SA_INIT   N(IKEV2_FRAGMENTATION_SUPPORTED)                                  RFC 7383
+              N(INTERMEDIATE_EXCHANGE_SUPPORTED), if there is a use for it      RFC 9242
 IKE_AUTH      N(MOBIKE_SUPPORTED), N(ADDITIONAL_*_ADDRESS), beside the SA        RFC 4555
 """
 
@@ -13,6 +14,7 @@ from edgevpn.ike.contract import Env, Request, Response
 from edgevpn.ike.errors import Cause, InvalidSyntax, NoAdditionalSas, NoProposalChosen
 from edgevpn.ike.exchange import mobike, reauthentication, redirect
 from edgevpn.ike.iana import NotifyType
+from edgevpn.ike.negotiate import Chosen, offers_additional
 from edgevpn.ike.peer import Childless, IpAddress, Peer
 from edgevpn.ike.state import Established, Path
 from edgevpn.ike.wire.message import Payload
@@ -21,6 +23,7 @@ from edgevpn.ike.wire.payloads import SecurityAssociation
 
 CHILDLESS = Notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED)
 FRAGMENTATION = Notify(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED)
+INTERMEDIATE = Notify(NotifyType.INTERMEDIATE_EXCHANGE_SUPPORTED)
 
 
 # --- IKE_SA_INIT ---------------------------------------------------------------------------------------------------
@@ -28,14 +31,17 @@ FRAGMENTATION = Notify(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED)
 
 def in_init_request(peer: Peer, came_from: IpAddress | None) -> tuple[Notify, ...]:
     """What the initiator says; `came_from` is who has sent it to this peer."""
-    return (*((FRAGMENTATION,) if peer.fragmentation else ()), *redirect.announced(peer, came_from))
+    fragmentation = (FRAGMENTATION,) if peer.fragmentation else ()
+    intermediate = (INTERMEDIATE,) if offers_additional(peer.offers) else ()
+    return (*fragmentation, *intermediate, *redirect.announced(peer, came_from))
 
 
-def in_init_response(peers: Sequence[Peer], request: Request) -> tuple[Payload, ...]:
+def in_init_response(peers: Sequence[Peer], request: Request, chosen: Chosen) -> tuple[Payload, ...]:
     """What the responder says; it does not know yet which of these peers it is that asks."""
     fragmentation = (FRAGMENTATION,) if fragments_of_any(peers, request) else ()
     childless = (CHILDLESS,) if any(peer.childless is not Childless.NEVER for peer in peers) else ()
-    return (*fragmentation, *childless)
+    intermediate = (INTERMEDIATE,) if chosen.additional else ()
+    return (*fragmentation, *intermediate, *childless)
 
 
 def fragments(peer: Peer, response: Response) -> bool:
@@ -46,6 +52,12 @@ def fragments(peer: Peer, response: Response) -> bool:
 def fragments_of_any(peers: Sequence[Peer], request: Request) -> bool:
     """The same, as the responder sees it."""
     return any(peer.fragmentation for peer in peers) and _says(request, NotifyType.IKEV2_FRAGMENTATION_SUPPORTED)
+
+
+def check_intermediate(chosen: Chosen, response: Response) -> None:
+    """NoProposalChosen if the peer wants further key exchanges and does not say that it knows how (RFC 9370 §2.2.1)."""
+    if chosen.additional and not _says(response, NotifyType.INTERMEDIATE_EXCHANGE_SUPPORTED):
+        raise NoProposalChosen("the answer has additional key exchanges, without IKE_INTERMEDIATE")
 
 
 def begins_childless(peer: Peer, response: Response) -> bool:

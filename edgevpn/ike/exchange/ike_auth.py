@@ -25,7 +25,7 @@ from dataclasses import replace
 from edgevpn.ike.clients import recognise_auth
 from edgevpn.ike.contract import Env, Level, Request, report
 from edgevpn.ike.crypto.signature import KeyKind, SignatureScheme
-from edgevpn.ike.errors import AuthenticationFailed, Cause, IkeError
+from edgevpn.ike.errors import AuthenticationFailed, Cause, IkeError, InvalidSyntax
 from edgevpn.ike.evidence import Names, Verdict
 from edgevpn.ike.exchange.admission import admit, on_leased
 from edgevpn.ike.exchange.login import begin_login, on_bound, on_eap, on_password
@@ -118,6 +118,8 @@ def on_answer(sa: Waiting, answer: Answer, env: Env) -> Step:
 
 def _on_claim(sa: HalfOpen, request: Request, env: Env) -> Step:
     """Find out who that may be, and begin to see whether it is."""
+    if sa.left:
+        raise InvalidSyntax(f"{len(sa.left)} key exchanges that were agreed on are to come first (RFC 9370 §2.2.2)")
     shown = request.first(Authentication)
     if shown is None:
         return _before_login(_claim(sa, request, None, env), env)

@@ -4,7 +4,7 @@ Its messages are in clear and AUTH covers their octets, so these handlers write 
 
     Initiator                          Responder
     HDR, SAi1, KEi, Ni, N+  -->
-                            <--  HDR, SAr1, KEr, Nr, N+            keys are agreed
+                            <--  HDR, SAr1, KEr, Nr, N+            keys are agreed; IKE_INTERMEDIATE or IKE_AUTH
                         or  <--  HDR, N(COOKIE)                    ask again and show the cookie
                         or  <--  HDR, N(INVALID_KE_PAYLOAD)        ask again with that method
                         or  <--  HDR, N(NO_PROPOSAL_CHOSEN)
@@ -34,12 +34,13 @@ from edgevpn.ike.crypto.signature import OFFERED_HASHES
 from edgevpn.ike.errors import Cause, IkeError, InvalidKePayload, InvalidSyntax
 from edgevpn.ike.evidence import OtherMethod, Refusal
 from edgevpn.ike.exchange import extensions, nat, redirect
-from edgevpn.ike.exchange.ike_auth_initiator import ask_ike_auth
+from edgevpn.ike.exchange.ike_intermediate import ask_next
 from edgevpn.ike.exchange.proof import certificate_request, hashes_of
 from edgevpn.ike.iana import ExchangeType, Flag, HashAlgorithm, Ke, NotifyType, ProtocolId
 from edgevpn.ike.matching import agreed, near
 from edgevpn.ike.negotiate import check_answer, methods, proposals
 from edgevpn.ike.peer import Offer, Peer
+from edgevpn.ike.proving import AddingKeys
 from edgevpn.ike.state import Closed, HalfOpen, Initiating, Opening, Secured
 from edgevpn.ike.steps import CallOpen, Directive, Secure, Step
 from edgevpn.ike.wire.message import Header, encode_message
@@ -187,6 +188,7 @@ def _agreed(sa: Initiating, response: Response, env: Env) -> Step:
     ke, nr = response.need(KeyExchange), response.need(Nonce).data
     if not chosen.ke == ke.method == sa.ke:
         raise InvalidSyntax(f"KE payload of method {ke.method.name}, chosen is {chosen.ke.name}")
+    extensions.check_intermediate(chosen, response)
     suite = chosen.ike_suite()
     shared_secret = sa.key_pair.shared_secret(ke.data)
     keys = derive_ike_keys(suite, sa.ni, nr, shared_secret, sa.spi_i, header.spi_r)
@@ -194,7 +196,8 @@ def _agreed(sa: Initiating, response: Response, env: Env) -> Step:
     found = nat.detected(response, (sa.spi_i, header.spi_r), sa.path, sa.peer.force_encapsulation)
     floats = found or (sa.peer.mobike and found.supported)  # RFC 4555 §3.3
     path = nat.floated(sa.path, env.settings) if floats else sa.path
-    step = ask_ike_auth(sa, secured, found, path, Opening(sa.request, response.octets, sa.ni, nr), response, env)
+    opening = Opening(sa.request, response.octets, sa.ni, nr)
+    step = ask_next(AddingKeys(sa, response, secured, found, path, opening, chosen.additional_methods), env)
     return Step(step.sa, (Secure(secured), *_exported(secured, env), *step.effects))
 
 
@@ -205,21 +208,22 @@ def on_request(request: Request, header: Header, octets: bytes, env: Env) -> Ste
     """Agree with somebody unknown; IkeError says why not, and is answered without keeping anything."""
     remote = request.path.remote.host
     peers = near(env.peers, request.path.local.host, remote)
-    chosen = agreed(peers, remote, request.need(SecurityAssociation).proposals)
+    intermediate = request.notify(NotifyType.INTERMEDIATE_EXCHANGE_SUPPORTED) is not None
+    chosen = agreed(peers, remote, request.need(SecurityAssociation).proposals, intermediate=intermediate)
     ke, ni = request.need(KeyExchange), request.need(Nonce).data
     if ke.method != chosen.ke:
         raise InvalidKePayload(chosen.ke)
-    key_pair = dh.generate(chosen.ke, env.entropy)
+    key_exchange = dh.respond(chosen.ke, ke.data, env.entropy)
     spi_i, spi_r, nr = header.spi_i, env.entropy(8), env.entropy(NONCE_SIZE)
     suite = chosen.ike_suite()
-    keys = derive_ike_keys(suite, ni, nr, key_pair.shared_secret(ke.data), spi_i, spi_r)
+    keys = derive_ike_keys(suite, ni, nr, key_exchange.shared_secret, spi_i, spi_r)
     force, hashes = all(peer.force_encapsulation for peer in peers), hashes_of(request)
     payloads = (
         SecurityAssociation(chosen.answer(ProtocolId.IKE, b"")),
-        KeyExchange(chosen.ke, key_pair.public),
+        KeyExchange(chosen.ke, key_exchange.public),
         Nonce(nr),
         *nat.detection((spi_i, spi_r), request.path, force),
-        *extensions.in_init_response(peers, request),
+        *extensions.in_init_response(peers, request, chosen),
         *_hashes(OFFERED_HASHES if hashes is not None else None),
         *certificate_request(peers),
     )
@@ -228,7 +232,8 @@ def on_request(request: Request, header: Header, octets: bytes, env: Env) -> Ste
     found = nat.detected(request, (spi_i, NO_SPI), request.path, force)
     due = env.now + env.settings.half_open_timeout
     client = recognise_init(request.payloads)
-    sa = HalfOpen(secured, request.path, found, Opening(octets, answer, ni, nr), due, client, hashes)
+    opening = Opening(octets, answer, ni, nr)
+    sa = HalfOpen(secured, request.path, found, opening, due, client, hashes, chosen.additional_methods)
     return Step(sa, (Secure(secured), *_exported(secured, env), Send(request.path, answer)))
 
 

@@ -33,6 +33,7 @@ from edgevpn.ike.state import (
     DeleteChild,
     Deleting,
     Established,
+    FollowingUp,
     Phase,
     Probing,
     Rekeyed,
@@ -113,10 +114,15 @@ def on_request(sa: Established | Rekeyed | Closing, request: Request, env: Env) 
 
 def _without_unknown(sa: Established, spis: set[bytes]) -> Established:
     """A child whose making is not known here yet may be deleted already: its answer was lost, or comes later."""
-    if not isinstance(sa.doing, CreatingChild | RekeyingChild):
+    doing = sa.doing
+    about = doing.about if isinstance(doing, FollowingUp) else doing
+    if not isinstance(about, CreatingChild | RekeyingChild):
         return sa
-    gone = sa.doing.gone | (spis - {child.spi_out for child in sa.children})
-    return replace(sa, doing=replace(sa.doing, gone=gone)) if len(gone) <= MAX_UNKNOWN else sa
+    gone = about.gone | (spis - {child.spi_out for child in sa.children})
+    if len(gone) > MAX_UNKNOWN:
+        return sa
+    about = replace(about, gone=gone)
+    return replace(sa, doing=replace(doing, about=about) if isinstance(doing, FollowingUp) else about)
 
 
 def _closed_by_peer(sa: Established | Rekeyed | Closing, request: Request) -> Step:

@@ -41,13 +41,13 @@ MAX_CERTIFICATE = 8192  # octets; one with many names has some 4,000
 def our_octets(secured: Secured, opening: Opening, identity: Identification) -> bytes:
     """What our AUTH covers."""
     message, nonce = (opening.request, opening.nr) if secured.initiator else (opening.response, opening.ni)
-    return signed_octets(message, nonce, secured.suite.prf, secured.sk_p_local, identity.encode())
+    return signed_octets(message, nonce, secured.suite.prf, secured.sk_p_local, identity.encode(), opening.int_auth)
 
 
 def their_octets(secured: Secured, opening: Opening, identity: Identification) -> bytes:
     """What the peer's AUTH covers."""
     message, nonce = (opening.response, opening.ni) if secured.initiator else (opening.request, opening.nr)
-    return signed_octets(message, nonce, secured.suite.prf, secured.sk_p_remote, identity.encode())
+    return signed_octets(message, nonce, secured.suite.prf, secured.sk_p_remote, identity.encode(), opening.int_auth)
 
 
 # --- by key --------------------------------------------------------------------------------------------------------

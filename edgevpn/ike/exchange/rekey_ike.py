@@ -28,15 +28,18 @@ from edgevpn.ike.crypto import dh
 from edgevpn.ike.crypto.keymat import derive_rekeyed_ike_keys
 from edgevpn.ike.crypto.suite import IkeSuite
 from edgevpn.ike.errors import InvalidKePayload, InvalidSyntax, TemporaryFailure
+from edgevpn.ike.exchange import ike_followup_ke
 from edgevpn.ike.exchange.child_sa import NONCE_SIZE, Nonces
 from edgevpn.ike.iana import ExchangeType, ProtocolId
 from edgevpn.ike.lifetime import renewed
-from edgevpn.ike.negotiate import check_answer, choose, proposals
+from edgevpn.ike.negotiate import Chosen, check_answer, choose, proposals, without_additional
+from edgevpn.ike.peer import Offer
 from edgevpn.ike.state import (
     Closed,
     Contending,
     Established,
     Probing,
+    Promise,
     Rekeyed,
     RekeyIke,
     RekeyingIke,
@@ -67,7 +70,7 @@ def rekey_ike(sa: Established, task: RekeyIke, env: Env) -> Step:
     ke = task.ke or rekey_method(sa.session.client, sa.peer.offers, sa.secured.suite.ke)
     key_pair, ni, spi = dh.generate(ke, env.entropy), env.entropy(NONCE_SIZE), env.entropy(8)
     payloads = (
-        SecurityAssociation(proposals(sa.peer.offers, ProtocolId.IKE, spi)),
+        SecurityAssociation(proposals(_offers(sa), ProtocolId.IKE, spi)),
         Nonce(ni),
         KeyExchange(ke, key_pair.public),
     )
@@ -83,43 +86,59 @@ def on_request(sa: Established, request: Request, env: Env) -> Step:
     doing = sa.doing
     if doing is not None and not isinstance(doing, RekeyingIke | Probing):
         raise TemporaryFailure("another exchange is under way")
-    if isinstance(doing, RekeyingIke) and doing.rival is not None:
-        raise TemporaryFailure("this IKE SA has been rekeyed")
+    if isinstance(doing, RekeyingIke) and (doing.rival is not None or sa.secured.suite.additional):
+        raise TemporaryFailure("this IKE SA has been rekeyed, or will be after further key exchanges")
     asked = request.need(SecurityAssociation).proposals
-    chosen = choose(sa.peer.offers, asked, ProtocolId.IKE)
+    chosen = choose(_offers(sa) if isinstance(doing, RekeyingIke) else sa.peer.offers, asked, ProtocolId.IKE)
     ke, ni = request.need(KeyExchange), request.need(Nonce).data
     if ke.method != chosen.ke:
         raise InvalidKePayload(chosen.ke)
-    key_pair, nr, spi_r = dh.generate(chosen.ke, env.entropy), env.entropy(NONCE_SIZE), env.entropy(8)
+    key_exchange, nr, spi_r = dh.respond(chosen.ke, ke.data, env.entropy), env.entropy(NONCE_SIZE), env.entropy(8)
     spi_i = next(proposal.spi for proposal in asked if proposal.number == chosen.number)
-    shared_secret = key_pair.shared_secret(ke.data)
-    secured = _secured(sa, chosen.ike_suite(), Nonces(ni, nr), shared_secret, (spi_i, spi_r), initiator=False)
+    secured = _secured(
+        sa, chosen.ike_suite(), Nonces(ni, nr), key_exchange.shared_secret, (spi_i, spi_r), initiator=False
+    )
     payloads = (
         SecurityAssociation(chosen.answer(ProtocolId.IKE, spi_r)),
         Nonce(nr),
-        KeyExchange(chosen.ke, key_pair.public),
+        KeyExchange(chosen.ke, key_exchange.public),
     )
     answer = Respond(request, payloads)
+    if chosen.additional:
+        return ike_followup_ke.promise(sa, secured, (ni, nr), key_exchange.shared_secret, answer, env)
     if isinstance(doing, RekeyingIke):
         contending = Contending(secured, sa.peer, sa.path, replaces=sa.spi)
         waiting = replace(sa, doing=replace(doing, rival=Rival(spi_r, min(ni, nr))))
         return Step(waiting, (*_exported(secured, env), Spawn(contending, secured), answer))
-    busy = isinstance(doing, Probing)
+    return _made(sa, secured, answer, env)
+
+
+def keep_promise(sa: Established, promised: Promise, answer: Respond, env: Env) -> Step:
+    """After the last of its key exchanges the IKE SA that the peer wanted stands (RFC 9370 §2.2.4)."""
+    new, nonces = promised.what, Nonces(promised.ni, promised.nr)
+    assert isinstance(new, Secured)
+    spis = new.spi_i, new.spi_r
+    secured = _secured(sa, new.suite, nonces, promised.shared_secret, spis, initiator=False, more=promised.secrets)
+    return _made(sa, secured, answer, env)
+
+
+def _made(sa: Established, secured: Secured, answer: Respond, env: Env) -> Step:
+    busy = isinstance(sa.doing, Probing)
     return Step(replace(_replaced(sa, env), busy=busy), (answer, *_succeeded(sa, secured, env)))
 
 
 # --- being answered ------------------------------------------------------------------------------------------------
 
 
-def on_response(sa: Established, doing: RekeyingIke, response: Response, env: Env) -> Step:
-    """The new IKE SA stands, unless the peer's own does."""
+def on_response(sa: Established, doing: RekeyingIke, response: Response, env: Env, more: bytes = b"") -> Step:
+    """The new IKE SA stands, unless the peer's own does. `more` are the secrets of further key exchanges."""
     answer, nr = response.need(SecurityAssociation).proposals, response.need(Nonce).data
-    chosen, ke = check_answer(sa.peer.offers, answer, ProtocolId.IKE), response.need(KeyExchange)
+    chosen, ke = chosen_of(sa, response), response.need(KeyExchange)
     if not chosen.ke == ke.method == doing.ke:
         raise InvalidSyntax(f"KE payload of method {ke.method.name}, chosen is {chosen.ke.name}")
     shared_secret = doing.key_pair.shared_secret(ke.data)
     spis = (doing.spi, answer[0].spi)
-    secured = _secured(sa, chosen.ike_suite(), Nonces(doing.ni, nr), shared_secret, spis, initiator=True)
+    secured = _secured(sa, chosen.ike_suite(), Nonces(doing.ni, nr), shared_secret, spis, initiator=True, more=more)
     rival = doing.rival
     if rival is not None and min(doing.ni, nr) < rival.lowest:
         superfluous = Rekeyed(secured, sa.peer, sa.path, env.now + env.settings.replaced_timeout)
@@ -164,6 +183,16 @@ def given_up(sa: Contending, request: Request) -> Step:
 # --- both ----------------------------------------------------------------------------------------------------------
 
 
+def chosen_of(sa: Established, response: Response) -> Chosen:
+    """What the peer has chosen of what we asked for."""
+    return check_answer(_offers(sa), response.need(SecurityAssociation).proposals, ProtocolId.IKE)
+
+
+def _offers(sa: Established) -> tuple[Offer, ...]:
+    """What we ask for: further key exchanges where there were some before, so that the peer surely knows of them."""
+    return sa.peer.offers if sa.secured.suite.additional else without_additional(sa.peer.offers)
+
+
 def _secured(
     sa: Established,
     suite: IkeSuite,
@@ -171,10 +200,11 @@ def _secured(
     shared_secret: bytes,
     spis: tuple[bytes, bytes],
     initiator: bool,
+    more: bytes = b"",
 ) -> Secured:
-    old = sa.secured
-    keys = derive_rekeyed_ike_keys(suite, old.suite.prf, old.keys.sk_d, nonces.ni, nonces.nr, shared_secret, *spis)
-    return Secured(*spis, initiator, suite, keys, old.fragments)
+    prf_id, sk_d = sa.secured.suite.prf, sa.secured.keys.sk_d
+    keys = derive_rekeyed_ike_keys(suite, prf_id, sk_d, nonces.ni, nonces.nr, shared_secret, *spis, more)
+    return Secured(*spis, initiator, suite, keys, sa.secured.fragments)
 
 
 def _succeeded(sa: Established, secured: Secured, env: Env) -> Effects:

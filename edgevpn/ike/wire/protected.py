@@ -83,6 +83,13 @@ def seal_fragments(
     return tuple(fragments)
 
 
+def unsealed(header: Header, first: PayloadType, chain: bytes) -> bytes:
+    """The message as if its Encrypted payload had the payloads and nothing else, for IntAuth (RFC 9242 §3.3.2)."""
+    length = PAYLOAD_HEAD.size + len(chain)
+    head = replace(header, next_payload=PayloadType.SK, length=HEADER.size + length).encode()
+    return head + PAYLOAD_HEAD.pack(first, 0, length) + chain
+
+
 def open_message(datagram: bytes, header: Header, protection: Protection) -> tuple[PayloadType, bytes]:
     """Type of the first inner payload and the chain of all; Discard unless the ICV is right."""
     first, body = _split(datagram, header, PayloadType.SK, 0, protection)

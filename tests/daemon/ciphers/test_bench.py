@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgevpn.daemon.ciphers.bench import KEY_EXCHANGES, measure, rate
+from edgevpn.daemon.ciphers.bench import KEY_EXCHANGES, ML_KEM, measure, rate
 from edgevpn.daemon.ciphers.speeds import Impossible
 from edgevpn.kernel.trial_results import Result, Verdict
 
@@ -22,6 +22,7 @@ async def test_all_is_measured() -> None:
     assert (found.ciphers, found.why_untried) == ((WORKS,), "")
     assert {each.of_what for each in found.rates} == {*KEY_EXCHANGES, "rsa2048", "ecdsa256"}
     assert all(each.per_second > 0 for each in found.rates)
+    assert {*ML_KEM} == {*found.lacks} | ({*ML_KEM} & {*KEY_EXCHANGES})
 
 
 async def test_without_a_trial() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgevpn.daemon.ciphers.choice import Ciphers
-from edgevpn.daemon.health.hardware import Hardware, Insisted, Stranger, judgements
+from edgevpn.daemon.health.hardware import Hardware, Insisted, Lacking, Stranger, judgements
 from edgevpn.diagnosis.entry import Language
 from edgevpn.kernel.trial_results import Result, Verdict
 
@@ -15,6 +15,7 @@ BROKEN = Result("aes256gcm16", Verdict.DROPS, "a packet of 64 octets did not arr
 SAID: dict[str, tuple[Hardware, str, str, str]] = {
     "broken cipher": (Hardware(Ciphers({"a": BROKEN, "b": WORKS})), "ciphers", "warning", "eip93-gcm"),
     "wanted all the same": (Hardware(insisted=(Insisted("Site x", "aes256"),)), "ciphers", "bad", "aes256"),
+    "lacking": (Hardware(lacking=(Lacking("Site x", ("ke1_mlkem768",)),)), "ciphers", "bad", "ke1_mlkem768"),
     "none works": (Hardware(Ciphers({"a": BROKEN})), "ciphers", "warning", "veth"),
     "untried": (Hardware(untried="crypto.self_test is off"), "ciphers", "good", "crypto.self_test is off"),
     "all work": (Hardware(Ciphers({"b": WORKS})), "ciphers", "good", ""),

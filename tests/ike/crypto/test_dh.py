@@ -7,7 +7,8 @@ from random import Random
 
 import pytest
 
-from edgevpn.ike.crypto.dh import BIAS_OCTETS, ECP_GROUPS, ModpKeyPair, generate
+from edgevpn.ike.crypto.dh import BIAS_OCTETS, ECP_GROUPS, ModpKeyPair, generate, respond
+from edgevpn.ike.crypto.mlkem import AVAILABLE
 from edgevpn.ike.crypto.modp import GENERATOR, MODP_GROUPS
 from edgevpn.ike.crypto.suite import PUBLIC_LENGTHS
 from edgevpn.ike.errors import InvalidSyntax
@@ -123,10 +124,21 @@ def test_key_pair_follows_from_its_entropy(ke: Ke) -> None:
     assert generate(ke, Random(1).randbytes).public != generate(ke, Random(2).randbytes).public
 
 
-@pytest.mark.parametrize("ke", [Ke.NONE, Ke.MODP_768, Ke.MODP_2048_256, Ke.ECP_192, Ke.ML_KEM_768, Ke(4711)])
+@pytest.mark.parametrize("ke", [Ke.NONE, Ke.MODP_768, Ke.MODP_2048_256, Ke.ECP_192, Ke.ML_KEM_512, Ke(4711)])
 def test_unsupported_method(ke: Ke) -> None:
     with pytest.raises(ValueError, match=f"{ke.name} is not supported"):
         generate(ke, Random(1).randbytes)
+
+
+@pytest.mark.parametrize("ke", [*PUBLIC_LENGTHS, *sorted(AVAILABLE)], ids=lambda ke: ke.name)
+def test_respond(ke: Ke) -> None:
+    """Both sides have the same secret, whether the responder has a key pair or not."""
+    key_pair = generate(ke, Random(1).randbytes)
+    answer = respond(ke, key_pair.public, Random(2).randbytes)
+    assert key_pair.shared_secret(answer.public) == answer.shared_secret
+    assert "secret" not in repr(answer)
+    with pytest.raises(InvalidSyntax, match="octets"):
+        respond(ke, key_pair.public[1:], Random(2).randbytes)
 
 
 @METHODS

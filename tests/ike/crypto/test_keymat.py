@@ -18,6 +18,7 @@ from edgevpn.ike.crypto.keymat import (
     derive_child_keys,
     derive_ike_keys,
     derive_rekeyed_ike_keys,
+    derive_updated_ike_keys,
     nat_detection_hash,
     prf,
     prf_plus,
@@ -31,6 +32,9 @@ from tests.support.vectors import Vector, each_vector, vectors
 
 NONCES = {"ni": bytes(range(32)), "nr": bytes(range(100, 132))}
 SPIS = {"spi_i": b"initiatr", "spi_r": b"respondr"}
+
+
+PRF_256 = Prf.HMAC_SHA2_256
 
 
 def suite(prf_id: Prf) -> IkeSuite:
@@ -79,6 +83,26 @@ def test_keys_of_a_rekeyed_ike_sa(vector: Vector) -> None:
     keys = derive_rekeyed_ike_keys(suite(prf_id), prf_id, sk_d, ni, nr, vector.octets("secret_new"), **SPIS)
     seed = ni + nr + SPIS["spi_i"] + SPIS["spi_r"]
     assert joined(keys) == prf_plus(prf_id, vector.octets("skeyseed_new"), seed, len(joined(keys)))
+
+
+@each_vector("keymat", having="secret_new")
+def test_keys_after_one_more_key_exchange(vector: Vector) -> None:
+    """SKEYSEED(n) = prf(SK_d(n-1), SK(n) | Ni | Nr), which is how NIST's vectors rekey; RFC 9370 §2.2.2."""
+    prf_id, ni, nr = Prf[vector["prf"]], vector.octets("ni"), vector.octets("nr")
+    sk_d = vector.octets("dkm")[: PRF_KEY_LENGTHS[prf_id]]
+    keys = derive_updated_ike_keys(suite(prf_id), sk_d, ni, nr, vector.octets("secret_new"), **SPIS)
+    assert keys == derive_rekeyed_ike_keys(suite(prf_id), prf_id, sk_d, ni, nr, vector.octets("secret_new"), **SPIS)
+
+
+def test_secrets_of_later_key_exchanges_come_last() -> None:
+    """SKEYSEED = prf(SK_d, SK(0) | Ni | Nr | SK(1) | ...), KEYMAT alike; RFC 9370 §2.2.4."""
+    old, first, more = b"old sk_d", b"SK(0)", b"SK(1)SK(2)"
+    keys = derive_rekeyed_ike_keys(suite(PRF_256), PRF_256, old, b"ni", b"nr", first, **SPIS, additional=more)
+    skeyseed = hmac_sha256(old, b"SK(0)ninrSK(1)SK(2)")
+    assert joined(keys) == prf_plus(PRF_256, skeyseed, b"ninr" + SPIS["spi_i"] + SPIS["spi_r"], len(joined(keys)))
+    child = ChildSuite(Encr.AES_GCM_16, 128, Integ.NONE, esn=True)
+    made = derive_child_keys(child, PRF_256, old, b"ni", b"nr", first, more)
+    assert joined_child(made) == prf_plus(PRF_256, old, b"SK(0)ninrSK(1)SK(2)", 40)
 
 
 @each_vector("keymat", having="child")
@@ -140,6 +164,8 @@ def test_auth_by_shared_key() -> None:
     """AUTH = prf(prf(Shared Secret, "Key Pad for IKEv2"), RealMessage1 | NonceRData | prf(SK_pi, RestOfIDPayload))."""
     octets = b"message 1" + b"nonce of r" + hmac_sha256(b"sk_pi", b"\x02\0\0\0vpn.example")
     assert signed_octets(b"message 1", b"nonce of r", Prf.HMAC_SHA2_256, b"sk_pi", b"\x02\0\0\0vpn.example") == octets
+    intermediate = signed_octets(b"1", b"n", Prf.HMAC_SHA2_256, b"sk_pi", b"id", b"IntAuth")
+    assert intermediate == b"1n" + hmac_sha256(b"sk_pi", b"id") + b"IntAuth"
     pad = bytes.fromhex("4b65792050616420666f7220494b457632")  # the 17 ASCII characters, no NUL
     assert psk_auth(Prf.HMAC_SHA2_256, b"secret", octets) == hmac_sha256(hmac_sha256(b"secret", pad), octets)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from edgevpn.config.keywords import KEYWORDS, Role
+from edgevpn.config.keywords import ADDITIONAL, KEYWORDS, Role
 from edgevpn.config.proposals import esp_proposal, ike_proposal
 from edgevpn.ike import iana
 from edgevpn.ike.crypto.names import algorithm_name, suite_name, weak_points
-from edgevpn.ike.crypto.suite import CIPHERS, ChildSuite, IkeSuite, TransformId
+from edgevpn.ike.crypto.suite import CIPHERS, Algorithm, ChildSuite, IkeSuite, TransformId
 from edgevpn.ike.iana import Encr, Integ, Ke, Prf, TransformType
 
 REGISTRY: dict[Role, type[TransformId]] = {
@@ -17,6 +19,7 @@ REGISTRY: dict[Role, type[TransformId]] = {
     Role.INTEG: iana.Integ,
     Role.KE: iana.Ke,
     Role.ESN: iana.Esn,
+    **dict.fromkeys(ADDITIONAL, iana.Ke),
 }
 
 
@@ -34,7 +37,9 @@ NAMES: dict[str, tuple[TransformType, TransformId | int, int | None]] = {
     "ENCR AES_CBC": (TransformType.ENCR, Encr.AES_CBC, None),
     "ENCR CHACHA20_POLY1305 256": (TransformType.ENCR, Encr.CHACHA20_POLY1305, 256),
     "ENCR UNKNOWN_77 128": (TransformType.ENCR, Encr(77), 128),
-    "KE ML_KEM_768": (TransformType.KE, Ke.ML_KEM_768, None),
+    "mlkem768": (TransformType.KE, Ke.ML_KEM_768, None),
+    "ke1_mlkem512": (TransformType.ADDKE1, Ke.ML_KEM_512, None),
+    "KE UNKNOWN_38": (TransformType.KE, Ke(38), None),
     "INTEG NONE": (TransformType.INTEG, Integ.NONE, None),
     "UNKNOWN_99 5": (TransformType(99), 5, None),
 }
@@ -54,6 +59,9 @@ def test_no_two_algorithms_share_a_name() -> None:
 def test_suite_of_ike() -> None:
     aead = IkeSuite(Encr.AES_GCM_16, 256, Integ.NONE, Prf.HMAC_SHA2_384, Ke.CURVE25519)
     assert suite_name(aead) == str(ike_proposal(suite_name(aead))) == "aes256gcm16-prfsha384-x25519"
+    more = (Algorithm(TransformType.ADDKE1, Ke.ECP_384), Algorithm(TransformType.ADDKE7, Ke.CURVE448))
+    assert suite_name(replace(aead, additional=more)) == "aes256gcm16-prfsha384-x25519-ke1_ecp384-ke7_x448"
+    assert str(ike_proposal("aes256gcm16-prfsha384-x25519-ke1_ecp384")) == "aes256gcm16-prfsha384-x25519-ke1_ecp384"
     cbc = IkeSuite(Encr.AES_CBC, 128, Integ.HMAC_SHA1_96, Prf.HMAC_SHA1, Ke.MODP_2048)
     assert suite_name(cbc) == str(ike_proposal(suite_name(cbc))) == "aes128-sha1-prfsha1-modp2048"
 

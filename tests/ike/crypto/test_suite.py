@@ -6,6 +6,7 @@ import pytest
 
 from edgevpn.config.keywords import KEYWORDS, Role
 from edgevpn.ike.crypto.dh import ECP_GROUPS
+from edgevpn.ike.crypto.mlkem import AVAILABLE
 from edgevpn.ike.crypto.modp import MODP_GROUPS
 from edgevpn.ike.crypto.suite import (
     CIPHERS,
@@ -59,6 +60,14 @@ def test_ike_suite() -> None:
         Algorithm(KE, Ke.ECP_521),
     )
     assert (suite.encr_key_length, suite.integ_key_length) == (28, 0)
+
+
+def test_suites_with_additional_key_exchanges() -> None:
+    more = (Algorithm(TransformType.ADDKE1, Ke.ECP_384), Algorithm(TransformType.ADDKE3, Ke.CURVE448))
+    ike = IkeSuite(Encr.AES_GCM_16, 192, Integ.NONE, Prf.HMAC_SHA2_512, Ke.ECP_521, more)
+    child = ChildSuite(Encr.AES_GCM_16, 192, Integ.NONE, esn=False, ke=Ke.ECP_521, additional=more)
+    assert ike.algorithms[-3:] == (Algorithm(KE, Ke.ECP_521), *more)
+    assert child.algorithms[-4:-1] == (Algorithm(KE, Ke.ECP_521), *more)
 
 
 def test_child_suite() -> None:
@@ -118,7 +127,11 @@ SUPPORT = [
     (KE, Ke.MODP_2048_256, None, False),
     (ESN, Esn.ESN, None, True),
     (ESN, 2, None, False),
-    (TransformType.ADDKE1, Ke.ML_KEM_768, None, False),
+    (KE, Ke.ML_KEM_768, None, Ke.ML_KEM_768 in AVAILABLE),
+    (TransformType.ADDKE1, Ke.ML_KEM_768, None, Ke.ML_KEM_768 in AVAILABLE),
+    (TransformType.ADDKE7, Ke.ECP_384, None, True),
+    (TransformType.ADDKE1, Ke.NONE, None, True),
+    (TransformType.ADDKE1, Ke.ML_KEM_512, None, False),
     (TransformType(99), 1, None, False),
 ]
 
@@ -129,11 +142,13 @@ def test_support(transform_type: TransformType, transform_id: int, key_length: i
 
 
 def test_what_may_be_configured_is_supported() -> None:
-    """The registry names of the keywords are ours."""
-    registries = {Role.ENCR: (ENCR, Encr), Role.PRF: (PRF, Prf), Role.INTEG: (INTEG, Integ), Role.KE: (KE, Ke)}
+    """The registry names of the keywords are ours; ML-KEM alone depends on the library."""
+    registries = {Role.ENCR: (ENCR, Encr), Role.PRF: (PRF, Prf), Role.INTEG: (INTEG, Integ), Role.ESN: (ESN, Esn)}
     for keyword in KEYWORDS.values():
-        transform_type, registry = registries.get(keyword.role, (ESN, Esn))
-        assert is_supported(transform_type, registry[keyword.registry_name], keyword.key_bits)
+        transform_type, registry = registries.get(keyword.role, (TransformType[keyword.role.name], Ke))
+        number = registry[keyword.registry_name]
+        there = not number.name.startswith("ML_KEM") or number in AVAILABLE
+        assert is_supported(transform_type, number, keyword.key_bits) is there
 
 
 def test_every_method_can_be_carried_out() -> None:

@@ -43,7 +43,8 @@ def asked(policy: ChildPolicy, ke: Ke | None, *more: Payload, in_ike_auth: bool 
 def answered(request: Request, *policies: ChildPolicy, in_ike_auth: bool = False) -> tuple[ChildSa, Response]:
     """Right's child, and its answer as left gets it."""
     right = secured(initiator=False)
-    child, payloads = answer_offer(right, policies, request, Nonces(NI, NR), in_ike_auth, an_env(seed=2))
+    made = answer_offer(right, policies, request, Nonces(NI, NR), in_ike_auth, an_env(seed=2))
+    child, payloads = made.child, made.payloads
     return child, Response(ExchangeType.CREATE_CHILD_SA, payloads, LEFT_PATH)
 
 

@@ -11,18 +11,31 @@ from edgevpn.ike.contract import Request, Response, Settings
 from edgevpn.ike.errors import InvalidSyntax, NoAdditionalSas, NoProposalChosen
 from edgevpn.ike.exchange import extensions
 from edgevpn.ike.iana import ExchangeType, NotifyType
-from edgevpn.ike.peer import Childless, Peer
+from edgevpn.ike.negotiate import Chosen
+from edgevpn.ike.peer import Childless, Offer, Peer
 from edgevpn.ike.state import CreateChild, Mobility, Phase, RekeyChild, RekeyIke
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
 from tests.support.chart import without_numbers
 from tests.support.handshake import LEFT_PATH, RIGHT_PATH, an_env, open_sa
 from tests.support.pair import Pair, connected, in_order
-from tests.support.peers import LAN, TO_LEFT, TO_RIGHT, mirrored, selectors
+from tests.support.peers import (
+    ADDKE1_ECP384,
+    GCM,
+    LAN,
+    PRF_SHA256,
+    TO_LEFT,
+    TO_RIGHT,
+    X25519,
+    mirrored,
+    selectors,
+)
 from tests.support.states import an_sa
 
 FRAGMENTS = Notify(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED)
 CHILDLESS = Notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED)
+INTERMEDIATE = Notify(NotifyType.INTERMEDIATE_EXCHANGE_SUPPORTED)
+PLAIN, ADDED = Chosen(1, (GCM, PRF_SHA256, X25519)), Chosen(1, (GCM, PRF_SHA256, X25519, ADDKE1_ECP384))
 CUTS = replace(TO_RIGHT, fragmentation=True)
 NEVER, ALLOW, PREFER, FORCE = (
     replace(TO_RIGHT, childless=how) for how in (Childless.NEVER, Childless.ALLOW, Childless.PREFER, Childless.FORCE)
@@ -44,9 +57,9 @@ def test_fragments_if_both_can() -> None:
     """§2.3: the responder says so only to who has said so."""
     assert extensions.in_init_request(CUTS, None) == (FRAGMENTS,)
     assert extensions.in_init_request(TO_RIGHT, None) == ()
-    assert FRAGMENTS in extensions.in_init_response([TO_LEFT, CUTS], asks(FRAGMENTS))
-    assert FRAGMENTS not in extensions.in_init_response([TO_LEFT, CUTS], asks())
-    assert FRAGMENTS not in extensions.in_init_response([TO_LEFT], asks(FRAGMENTS))
+    assert FRAGMENTS in extensions.in_init_response([TO_LEFT, CUTS], asks(FRAGMENTS), PLAIN)
+    assert FRAGMENTS not in extensions.in_init_response([TO_LEFT, CUTS], asks(), PLAIN)
+    assert FRAGMENTS not in extensions.in_init_response([TO_LEFT], asks(FRAGMENTS), PLAIN)
     assert [extensions.fragments(peer, answers(FRAGMENTS)) for peer in (CUTS, TO_RIGHT)] == [True, False]
     assert not extensions.fragments(CUTS, answers())
 
@@ -131,12 +144,27 @@ def test_rekeyed_ike_sa_cuts_as_well() -> None:
     assert pair.agree()
 
 
+# --- further key exchanges (RFC 9242, RFC 9370) ----------------------------------------------------------------------
+
+
+def test_ike_intermediate_where_there_is_a_use_for_it() -> None:
+    wants = replace(TO_RIGHT, offers=(Offer(ADDED.transforms),))
+    assert INTERMEDIATE in extensions.in_init_request(wants, None)
+    assert INTERMEDIATE not in extensions.in_init_request(TO_RIGHT, None)
+    assert INTERMEDIATE in extensions.in_init_response([TO_LEFT], asks(INTERMEDIATE), ADDED)
+    assert INTERMEDIATE not in extensions.in_init_response([TO_LEFT], asks(INTERMEDIATE), PLAIN)
+    extensions.check_intermediate(ADDED, answers(INTERMEDIATE))
+    extensions.check_intermediate(PLAIN, answers())
+    with pytest.raises(NoProposalChosen):
+        extensions.check_intermediate(ADDED, answers())
+
+
 # --- without a child (RFC 6023) --------------------------------------------------------------------------------------
 
 
 def test_responder_says_that_it_can() -> None:
-    assert CHILDLESS in extensions.in_init_response([NEVER, ALLOW], asks())
-    assert CHILDLESS not in extensions.in_init_response([NEVER], asks())
+    assert CHILDLESS in extensions.in_init_response([NEVER, ALLOW], asks(), PLAIN)
+    assert CHILDLESS not in extensions.in_init_response([NEVER], asks(), PLAIN)
 
 
 @pytest.mark.parametrize(("peer", "begins"), [(NEVER, False), (ALLOW, False), (PREFER, True), (FORCE, True)])

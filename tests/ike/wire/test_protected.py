@@ -21,6 +21,7 @@ from edgevpn.ike.wire.protected import (
     open_message,
     seal_fragments,
     seal_message,
+    unsealed,
 )
 from tests.support.strategies import chains, damaged
 
@@ -253,3 +254,14 @@ def test_faults_inside_show_after_the_icv_only() -> None:
 
 def test_fragment_content_stays_out_of_logs() -> None:
     assert "secret" not in repr(Fragment(1, 2, PayloadType.EAP, b"secret"))
+
+
+def test_message_as_auth_covers_it() -> None:
+    """Header and Encrypted payload as if nothing but the payloads were in it; RFC 9242 §3.3.2."""
+    first, chain = encode_payloads((VendorId(b"abc"), VendorId(b"d")))
+    header = Header(b"initiatr", b"respondr", ExchangeType.IKE_INTERMEDIATE, Flag.INITIATOR, 1)
+    assert unsealed(header, first, chain) == bytes.fromhex(
+        "696e697469617472 726573706f6e6472 2e 20 2b 08 00000001 0000002c"  # an SK payload, 28 + 4 + 12 octets
+        "2b 00 0010"  # a Vendor ID payload is the first in it, 4 + 12 octets
+        "2b 00 0007 616263 00 00 0005 64"
+    )
