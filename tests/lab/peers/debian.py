@@ -84,7 +84,8 @@ class Debian(EdgeVpn):
         """Wait until a unit is up; `after`: with another process than that one."""
 
         def is_up() -> bool:
-            return self.shown("ActiveState", unit) == "active" and self.shown("MainPID", unit) != after
+            found = self.do("systemctl", "show", "--property=ActiveState,MainPID", unit).splitlines()
+            return "ActiveState=active" in found and f"MainPID={after}" not in found
 
         eventually(is_up, within=60, what=f"{unit} is active")
 
