@@ -57,8 +57,12 @@ check: venv vendor ## format, lint, types and the fast tests: no root, no guest
 soak: venv ## two endpoints through ten thousand operations: a minute, no root
 	$(PYTEST) -q -m soak tests/ike
 
+# Tests that need more than the guest has: a Debian with systemd.
+DEBIAN_TESTS = $(filter tests/lab tests/lab/test_systemd.py,$(LAB_TESTS))
+
 lab: venv vendor ## tests against a kernel data plane and real peers, as root: make lab K='psk and not openiked'
 	$(if $(filter tests/lab,$(LAB_TESTS)),tests/lab/install newer)
+	$(if $(DEBIAN_TESTS),tests/lab/install debian)
 	$(GUEST) --shards $(SHARDS) -- $(PYTEST) -p no:cacheprovider -m "lab or netns" $(if $(K),-k "$(K)") $(LAB_TESTS)
 
 panel-test: venv ## the panel in a browser, before a real daemon: make panel-test K='device and not japanese'

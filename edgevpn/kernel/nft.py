@@ -84,6 +84,8 @@ class Nft:
             raise KernelError(operation, errno.ETIMEDOUT, "nft does not come to an end") from error
         except OSError as error:
             raise KernelError(operation, error.errno or errno.EIO, "the program nft cannot be run") from error
+        if done.returncode < 0:
+            raise KernelError(operation, errno.EINTR, f"the program nft was ended by signal {-done.returncode}")
         if done.returncode:
             raise refusal(operation, done.stderr)
         return done.stdout

@@ -2,13 +2,15 @@
 
 A tunnel is an interface, a route, two SAs and three policies. All come at once, from nothing; then nothing is to do;
 then one more comes; then all go. `netlink` is the running kernel in a namespace of its own, which takes root and a
-kernel with ESP and XFRM interfaces; where it has none, the guest of the lab does (`make bench-guest`). Nothing here
-fails: figures of one run are to be compared with each other.
+kernel with ESP and XFRM interfaces; where it has none, the guest of the lab does (`make bench-guest`). There the same
+is made by `ip -batch`, too: what grows with the number for both is the kernel's. Nothing here fails: figures of one run
+are to be compared with each other.
 """
 
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +22,7 @@ from typing import Any, TypeVar
 from tabulate import tabulate
 
 from edgevpn.kernel.contract import Kernel
+from edgevpn.kernel.ip_words import ip_words
 from edgevpn.kernel.memory import MemoryKernel
 from edgevpn.kernel.namespaces import enter_new_network
 from edgevpn.kernel.netlink import open_socket
@@ -32,6 +35,8 @@ from tests.support.kernel import GCM, HERE
 
 SIZES = (100, 1_000, 5_000)
 SINGLES = 50
+UPLINK = ("link add uplink type dummy", f"address add {HERE}/24 dev uplink", "link set dev uplink up")
+"""As every gateway has one. Where no interface has an address, the kernel looks at each of them for every route."""
 ANYWHERE = ip_address("0.0.0.0")  # noqa: S104 - of a template: whoever sends
 
 T = TypeVar("T")
@@ -124,6 +129,17 @@ class Run:
         self._timed("one more, and away", self._singly, SINGLES)
         self._timed("away", self._kernel.flush_ours)
 
+    def measure_ip(self) -> None:
+        """The same made by ip(8), but for SAs; each tunnel that is there is gone at the end."""
+        names = [each.link.name for each in self._tunnels]
+        silent = [f"link set dev {name} addrgenmode none up" for name in names]
+        links = [f"link add {each.link.name} type xfrm if_id {each.link.if_id}" for each in self._tunnels]
+        self._timed("interfaces, by ip(8)", lambda: ip_batch([*links, *silent]))
+        self._timed("routes, by ip(8)", lambda: ip_batch([words(Add(each.route)) for each in self._tunnels]))
+        policies = [words(Add(policy)) for each in self._tunnels for policy in each.policies]
+        self._timed("policies, by ip(8)", lambda: ip_batch(policies))
+        self._kernel.flush_ours()
+
     def _timed(self, what: str, work: Callable[[], T], count: int = 0) -> T:
         calls, began = self._calls.count, time.perf_counter()
         done = work()
@@ -152,16 +168,27 @@ class Run:
                 kernel.delete_sa(sa.key)
 
 
+def words(operation: Operation) -> str:
+    return ip_words(operation).removeprefix("ip ")
+
+
+def ip_batch(commands: Sequence[str]) -> None:
+    subprocess.run(["ip", "-batch", "-"], input="\n".join(commands) + "\n", text=True, check=True)  # noqa: S607
+
+
 def main(kinds: list[str]) -> None:
     for kind in kinds or ["memory"]:
         calls = Calls()
         if kind == "netlink":
             enter_new_network()
+            ip_batch(UPLINK)
         rows = []
         for size in SIZES:
             kernel: Kernel = NetlinkKernel(calls.open) if kind == "netlink" else MemoryKernel()
             run = Run(kernel, calls, size)
             run.measure()
+            if kind == "netlink":
+                run.measure_ip()
             kernel.close()
             rows += [(f"{size} tunnels", *row) for row in run.rows]
             print(f"{kind}: {size} tunnels measured", flush=True)

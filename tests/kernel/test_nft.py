@@ -113,3 +113,10 @@ def test_nft_cannot_be_run(program: Callable[[str], str], tmp_path: Path) -> Non
 def test_nft_does_not_end(program: Callable[[str], str]) -> None:
     with pytest.raises(KernelError, match="nft does not come to an end"):
         Nft(program("exec tail -f /dev/null"), limit=0.2).present()
+
+
+def test_somebody_ends_nft(program: Callable[[str], str]) -> None:
+    """It says nothing then, so we do."""
+    with pytest.raises(KernelError, match="the program nft was ended by signal 15") as caught:
+        Nft(program("kill -TERM $$")).present()
+    assert caught.value.code == errno.EINTR

@@ -13,6 +13,7 @@ import pytest
 from tests.lab.leaks import leaked_by_files
 from tests.lab.network import Network, Node, home_network
 from tests.lab.peers.connection import Connection
+from tests.lab.peers.debian import Debian
 from tests.lab.peers.edgevpn import EdgeVpn, site_table
 from tests.lab.peers.libreswan import Libreswan
 from tests.lab.peers.openiked import OpenIked
@@ -59,6 +60,10 @@ class Peers:
     def edgevpn_at_rest(self, node: Node, toml: str, *arguments: str) -> EdgeVpn:
         """An edgevpn that is still to be started."""
         return EdgeVpn(node, *self._places(node), toml, arguments=arguments)
+
+    def debian(self, node: Node) -> Debian:
+        """A running machine with systemd, still without our packages."""
+        return self.start(Debian(node, *self._places(node)))
 
     def of_kind(self, kind: str, node: Node, connection: Connection) -> Peer:
         """A running daemon by its name: one of those that `install` knows, or "edgevpn", which waits for a call."""

@@ -4,7 +4,7 @@ Tunnels between two gateways, each in a network of its own, all up at the same t
 SAs of edgevpn as ip(8) makes them, with interfaces and without. The same amount goes through each of them in turn, in
 slices so short that whatever else the machine does troubles all alike, and each slice is compared with that of the same
 round through the tunnel made by hand. What costs something by itself is beside what has it too: an XFRM interface, and
-the firewall with its connection tracking, which is edgevpn's alone. Nothing here fails.
+the firewall, which made by hand has the same rules. Nothing here fails.
 """
 
 import os
@@ -22,6 +22,11 @@ from typing import Protocol
 
 from tabulate import tabulate
 
+from edgevpn.config.services import Firewall
+from edgevpn.kernel.firewall import FirewallSpec, Tunnel, Zone, table
+from edgevpn.kernel.firewall import Flow as Forwarding
+from edgevpn.kernel.nft import Nft
+from edgevpn.kernel.nftables import difference
 from tests.lab.conftest import Peers
 from tests.lab.network import UPLINKS, Network, Node
 from tests.lab.peers.connection import Connection
@@ -42,6 +47,16 @@ PORT = 7
 IF_ID, MTU = 42, 1438
 NODES = ("gateway_a", "gateway_b", "host_a", "host_b")
 KEYS = ("11" * 20, "22" * 20)
+FIREWALL = FirewallSpec(
+    tunnels=(Tunnel("evpn-hand", MTU),),
+    zones=(
+        Zone("lan", frozenset({"lan"})),
+        Zone("wan", frozenset({"wan"})),
+        Zone("pool", frozenset()),
+        Zone("site", frozenset({"evpn-hand"})),
+    ),
+    flows=tuple(Forwarding(*flow.value.split("-")) for flow in Firewall().forward),
+)
 NO_FIREWALL = '[firewall]\nmanage = "off"\n'
 
 
@@ -157,6 +172,13 @@ def by_hand(network: Network, _: Peers) -> None:
     _by_hand(network, interface=True)
 
 
+def by_hand_walled(network: Network, peers: Peers) -> None:
+    """The same with the rules of edgevpn's firewall between two sites."""
+    by_hand(network, peers)
+    for name in ("gateway_a", "gateway_b"):
+        network[name].call(Nft().change, difference(table(FIREWALL), None))
+
+
 def by_hand_bare(network: Network, _: Peers) -> None:
     """The least that ESP takes: SAs and policies."""
     _by_hand(network, interface=False)
@@ -195,6 +217,7 @@ def _interface(there: Node) -> Iterator[str]:
 
 WAYS: Mapping[str, Callable[[Network, Peers], None]] = {
     "by hand": by_hand,
+    "by hand, the same firewall": by_hand_walled,
     "edgevpn": edgevpn,
     "edgevpn, no firewall": edgevpn_alone,
     "strongSwan": strongswan,

@@ -89,6 +89,7 @@ def test_supervised(debs: dict[str, Path]) -> None:
     assert found["Service"]["Restart"] == "on-failure"
     assert found["Service"]["RestartPreventExitStatus"] == "2"
     assert found["Unit"]["StartLimitIntervalSec"] == "0"
+    assert found["Service"]["KillMode"] == "mixed"  # else nft is ended, too, that takes our rules away
     assert found["Service"]["ExecReload"] == "/usr/bin/edgevpn reload"
 
 
