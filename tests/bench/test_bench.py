@@ -9,7 +9,9 @@ import pytest
 
 from tests.bench import anchor
 from tests.bench.__main__ import main
-from tests.bench.rows import KINDS, Kind, Row
+from tests.bench.callers import OPERATIONS, calling
+from tests.bench.row import Row
+from tests.bench.rows import KINDS, PSK, Kind
 from tests.bench.showing import BEGIN, END, markdown, update
 
 WANTED = {
@@ -17,6 +19,14 @@ WANTED = {
     "handshake_psk_modp2048_cpu_vs_crypto",
     "handshake_ecdsa_cpu_vs_crypto",
     "handshake_rsa2048_cpu_vs_crypto",
+    "handshake_latency_ms",
+    "rekey_child_cpu_vs_crypto",
+    "rekey_ike_cpu_vs_crypto",
+    "dpd_cpu_vs_crypto",
+    "repeat_cpu_vs_crypto",
+    "handshake_cpu_20_vs_10",
+    "parser_messages_per_s",
+    "parser_mb_per_s",
     "rss_idle_mb",
     "start_to_listen_s",
 }
@@ -61,6 +71,19 @@ def test_table_of_the_readme(tmp_path: Path) -> None:
 @pytest.mark.skipif(bool(anchor.missing()), reason=anchor.missing())
 @pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
 def test_beside_strongswan(tmp_path: Path, kind: Kind) -> None:
-    with anchor.pair(tmp_path, kind.login, kind.ke, kind.key_type, 20) as pair:
-        assert min(pair.round(9)) > 0
-        assert pair.theirs.version.startswith("strongSwan ")
+    with anchor.match(tmp_path, kind.login, kind.ke, kind.key_type, 20) as match:
+        for each in match.all:
+            assert each.handshakes(9) > 0
+        assert [each.version.split(".")[0] for each in match.theirs] == ["strongSwan 5", "strongSwan 6"]
+
+
+@pytest.mark.netns
+@pytest.mark.skipif(bool(anchor.missing()), reason=anchor.missing())
+def test_sessions_beside_strongswan(tmp_path: Path) -> None:
+    """Every responder answers all that a device can ask for."""
+    with anchor.match(tmp_path, *PSK, "ecdsa256", 20) as match:
+        for each in match.all:
+            costs = each.operations(calling(each.ports, match.papers, *PSK, 0), 3)
+            assert costs.keys() == OPERATIONS.keys()
+            assert min(costs.values()) > 0
+            assert each.latency(3) > 0

@@ -7,7 +7,6 @@ import json
 import struct
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 
 from cryptography import x509
 
@@ -24,9 +23,7 @@ from edgevpn.ike.endpoint import Endpoint
 from edgevpn.ike.errors import Discard, IkeError
 from edgevpn.ike.iana import PayloadType
 from edgevpn.ike.table import Table
-from edgevpn.ike.window import Seal
 from edgevpn.ike.wire.message import HEADER, Header, decode_message
-from edgevpn.ike.wire.protected import open_message
 from edgevpn.kernel.nftables import read_listing
 from edgevpn.pki.bundle import read_parts
 from edgevpn.pki.certificate import pem_of
@@ -36,8 +33,7 @@ from edgevpn.pki.revocation import read_crl
 from edgevpn.pki.rules import Purpose
 from edgevpn.pki.validate import Trust, verify
 from tests.support.certificates import NOW, ca, crl, leaf
-from tests.support.moments import KEY, LOGIN, MOMENTS, SEALED, Moment, reached, resealed
-from tests.support.pair import Side
+from tests.support.moments import KEY, LOGIN, MOMENTS, SEALED, Moment, plain, reached, resealed
 
 Target = Callable[[bytes], None]
 Harness = tuple[Target, list[bytes]]
@@ -100,14 +96,6 @@ class Partner:
         side, expected = self._moments[octets[0] % len(self._moments)]
         datagram = resealed(side, expected, PayloadType(octets[1]), octets[2:])
         twin_of(side.endpoint).handle(Datagram(side.path(), datagram), side.pair.now)
-
-
-def plain(side: Side, octets: bytes) -> bytes:
-    """The payloads of a sealed message, behind the type of the first."""
-    header = Header.decode(octets)
-    secured = replace(side.pair.secrets[header.spi_i, header.spi_r], initiator=not header.from_initiator)
-    first, chain = open_message(octets, header, Seal.of(secured).incoming)
-    return bytes([first]) + chain
 
 
 def twin_of(endpoint: Endpoint) -> Endpoint:

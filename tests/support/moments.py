@@ -11,6 +11,7 @@ from edgevpn.ike.iana import PayloadType
 from edgevpn.ike.state import DeleteChild, RekeyChild, RekeyIke
 from edgevpn.ike.window import Seal
 from edgevpn.ike.wire.message import HEADER, PAYLOAD_HEAD, Header
+from edgevpn.ike.wire.protected import open_message
 from tests.support.conversations import client_and_gateway
 from tests.support.pair import DELAY, Pair, Side
 from tests.support.peers import TO_LEFT, TO_RIGHT
@@ -117,6 +118,14 @@ def resealed(side: Side, octets: bytes, first: PayloadType, chain: bytes) -> byt
     length = HEADER.size + PAYLOAD_HEAD.size + cipher.sealed_length(len(chain))
     head = replace(header, length=length).encode() + PAYLOAD_HEAD.pack(first, 0, length - HEADER.size)
     return head + cipher.seal(head, chain, b"\x80" * cipher.iv_length)
+
+
+def plain(side: Side, octets: bytes) -> bytes:
+    """The payloads of a sealed message, behind the type of the first."""
+    header = Header.decode(octets)
+    secured = replace(side.pair.secrets[header.spi_i, header.spi_r], initiator=not header.from_initiator)
+    first, chain = open_message(octets, header, Seal.of(secured).incoming)
+    return bytes([first]) + chain
 
 
 def is_sealed(octets: bytes) -> bool:

@@ -56,7 +56,8 @@ charon-systemd {{
 class StrongSwan(Peer):
     """One charon.
 
-    `options` are lines for strongswan.conf, `connection_options` and `child_options` for swanctl.conf's sections.
+    `options` are lines for strongswan.conf, `connection_options` and `child_options` for swanctl.conf's sections;
+    `packages` names the tree that it is from.
     """
 
     def __init__(
@@ -68,8 +69,9 @@ class StrongSwan(Peer):
         options: str = "",
         connection_options: Mapping[str, str] | None = None,
         child_options: Mapping[str, str] | None = None,
+        packages: str = "strongswan",
     ) -> None:
-        super().__init__(node, Sandbox(node, state, tree("strongswan")), state, log)
+        super().__init__(node, Sandbox(node, state, tree(packages)), state, log)
         self.connections = connections
         self.connection_options, self.child_options = connection_options or {}, child_options or {}
         self.socket = state / "charon.vici"
