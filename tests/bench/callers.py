@@ -1,4 +1,4 @@
-"""Devices that call a daemon, log in, and leave without a word: each leaves a session behind."""
+"""Devices that call a daemon and log in. Most leave without a word, and so a session behind."""
 
 from __future__ import annotations
 
