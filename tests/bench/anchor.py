@@ -34,7 +34,7 @@ from tests.support.memory import resident
 from tests.support.visitors import PSK
 
 MAKES = {"charon": "strongswan", "charon_sid": "strongswan-sid"}
-"""As they are called in the names of figures, and the trees that they are from."""
+"""As they are called in the names of figures, and the trees that they are from. The first is needed to call all."""
 PLUGIN = "usr/lib/ipsec/plugins/libstrongswan-load-tester.so"
 LOOPBACK, NOWHERE = "127.0.0.1", "203.0.113.1"
 KE = {Ke.CURVE25519: "x25519", Ke.MODP_2048: "modp2048"}
@@ -69,12 +69,12 @@ charon-systemd {{
 """
 
 
-def missing() -> str:
-    """What there has to be for the comparison and is not; "" where nothing is missing."""
+def lacking() -> dict[str, str]:
+    """Why we cannot be compared with them, by name; empty where nothing is in the way."""
     if os.geteuid():
-        return "it needs root, for namespaces"
-    lacking = [packages for packages in MAKES.values() if not (tree(packages) / PLUGIN).exists()]
-    return f"no load tester of {' and '.join(lacking)}: run tests/lab/install anchor" if lacking else ""
+        return dict.fromkeys(MAKES, "it needs root, for namespaces")
+    why = "its load tester is not built: run tests/lab/install anchor"
+    return {name: why for name, packages in MAKES.items() if not (tree(packages) / PLUGIN).exists()}
 
 
 class Charon(StrongSwan):
@@ -230,7 +230,7 @@ def match(folder: Path, login: Login, ke: Ke, key_type: str, tablets: int) -> It
 
         calls_us = started(Caller(node, to_us, caller, ike))
         ours = Responder("edgevpn", "edgevpn", node, daemon.ports, daemon, calls_us, AT_ONCE_TO_US)
-        yield Match(ours, tuple(map(rival, MAKES)), papers)
+        yield Match(ours, tuple(rival(name) for name in MAKES if name not in lacking()), papers)
 
 
 def _places(folder: Path, name: str) -> tuple[Path, Path]:

@@ -72,10 +72,10 @@ def rows(size: Size) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as (daemon, _):
         yield single("rss_idle_mb", daemon.resident(), "MiB", 36.0)
         yield from of_datagrams(daemon, size)
-    why = anchor.missing() if size.beside else ""
-    if why:
-        print(f"no comparison with strongSwan: {why}", file=sys.stderr)
-    beside = size.beside and not why
+    lacking = anchor.lacking() if size.beside else {}
+    for name, why in lacking.items():
+        print(f"no comparison with {name}: {why}", file=sys.stderr)
+    beside = size.beside and "charon" not in lacking
     for kind in KINDS:
         yield from handshakes_beside(kind, size) if beside else handshakes_alone(kind, size)
     yield from operations_beside(size) if beside else operations_alone(size)

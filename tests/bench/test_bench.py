@@ -32,6 +32,9 @@ WANTED = {
 }
 
 
+LACKING = "; ".join(f"{name}: {why}" for name, why in anchor.lacking().items())
+
+
 def test_smoke(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output, readme = tmp_path / "build" / "bench.json", tmp_path / "README.md"
     main(["--smoke", "--output", str(output)])
@@ -68,7 +71,7 @@ def test_table_of_the_readme(tmp_path: Path) -> None:
 
 
 @pytest.mark.netns
-@pytest.mark.skipif(bool(anchor.missing()), reason=anchor.missing())
+@pytest.mark.skipif(bool(LACKING), reason=LACKING)
 @pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
 def test_beside_strongswan(tmp_path: Path, kind: Kind) -> None:
     with anchor.match(tmp_path, kind.login, kind.ke, kind.key_type, 20) as match:
@@ -78,7 +81,7 @@ def test_beside_strongswan(tmp_path: Path, kind: Kind) -> None:
 
 
 @pytest.mark.netns
-@pytest.mark.skipif(bool(anchor.missing()), reason=anchor.missing())
+@pytest.mark.skipif(bool(LACKING), reason=LACKING)
 def test_sessions_beside_strongswan(tmp_path: Path) -> None:
     """Every responder answers all that a device can ask for."""
     with anchor.match(tmp_path, *PSK, "ecdsa256", 20) as match:
