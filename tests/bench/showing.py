@@ -121,12 +121,18 @@ def _compared(known: dict[str, Row], name: str, measure: str, words: str) -> Ite
     for row in [row for row in known.values() if row.name.startswith(beside)]:
         other = row.name.removeprefix(beside)
         theirs = known[f"{name}_{other}_{measure}_ms"].value
-        yield _cells(row, f"... beside {ALONE.get(other, row.anchor)}, {theirs:.2g} ms")
+        took = f"{theirs:.2f}" if theirs >= 0.1 else f"{theirs:.2g}"
+        yield _cells(row, f"... beside {ALONE.get(other, row.anchor)}, {took} ms")
 
 
 def _cells(row: Row, words: str) -> tuple[str, ...]:
     """A line of the table: whether a goal is reached is said, whichever it is."""
     reached = "" if row.goal is None else "yes" if row.value <= row.goal else "no"
     goal = "" if row.goal is None else f"{row.goal:g} {row.unit}"
-    spread = f"{row.spread:.2g}" if row.runs > 1 else ""
-    return words, f"{row.value:.3g} {row.unit}", spread, goal, reached
+    spread = _number(row.spread, 2) if row.runs > 1 else ""
+    return words, f"{_number(row.value, 3)} {row.unit}", spread, goal, reached
+
+
+def _number(value: float, digits: int) -> str:
+    """So many digits, and more of them before the point where there are."""
+    return f"{value:,.0f}" if value >= 10**digits else f"{value:.{digits}g}"

@@ -57,12 +57,18 @@ def test_table_of_the_readme(tmp_path: Path) -> None:
     rows += [Row(f"{name}_cpu_vs_crypto", 4.0, "x", 0.5, 7, "", 3.0 if "2048" in name else None) for name in names]
     rows += [Row("handshake_psk_charon_cpu_ms", 0.5, "ms", 0.1, 7)]
     rows += [Row("handshake_psk_cpu_vs_charon", 0.5, "x", 0.1, 7, "strongSwan 5.9.8", 1.0)]
+    rows += [Row("dpd_cpu_ms", 0.5, "ms", 0.1, 7), Row("dpd_crypto_cpu_ms", 0.004, "ms", 0.1, 7)]
+    rows += [Row("dpd_cpu_vs_crypto", 125.0, "x", 3.0, 7), Row("parser_messages_per_s", 54321.0, "1/s", 1234.5, 7)]
+    rows += [Row("parser_cpu_vs_hmac", 9.0, "x", 0.5, 7, "HMAC")]
     text = markdown(rows, "a machine", "2026-01-01")
     assert "`make bench`, 2026-01-01, a machine" in text
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
     lines = {cell[0]: cell[1:] for cell in cells}
     assert lines["... beside strongSwan 5.9.8, 0.50 ms"] == ["0.5 x", "0.1", "1 x", "yes"]
     assert lines["... beside its cryptography alone, 0.25 ms"] == ["4 x", "0.5", "3 x", "no"]
+    assert lines["... beside its cryptography alone, 0.004 ms"] == ["125 x", "3", "", ""]
+    assert lines["messages that one CPU decodes"] == ["54,321 1/s", "1,234", "", ""]
+    assert lines["... CPU for it beside HMAC"] == ["9 x", "0.5", "", ""]
 
     file = tmp_path / "README.md"
     file.write_text(f"# edgevpn\n{BEGIN}\nold\n{END}\nmore\n")
