@@ -239,13 +239,14 @@ def of_sessions(size: Size) -> Iterator[Row]:
 def of_growth(most: Served, papers: Papers, words: str, size: Size) -> Iterator[Row]:
     """What an operation costs with so many sessions, beside what it costs with next to none; by turns."""
     taken: dict[Served, Taken] = {most: defaultdict(list)}
+    times = max(size.handshakes // 2, 1)
     with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as (few, their_papers):
         handshakes(few, their_papers, *PSK, FEW)
         taken[few] = defaultdict(list)
         for _ in range(size.rounds):
             for daemon, theirs in ((few, their_papers), (most, papers)):
-                _note(taken[daemon], operations(calling(daemon.ports, theirs, *PSK, 0), size.handshakes, daemon.cpu))
-                taken[daemon]["handshake"].append(visits(daemon, theirs, size.handshakes))
+                _note(taken[daemon], operations(calling(daemon.ports, theirs, *PSK, 0), times, daemon.cpu))
+                taken[daemon]["handshake"].append(visits(daemon, theirs, times))
     for name in ("handshake", *OPERATIONS):
         growth = ratios(taken[most][name], taken[few][name])
         yield many(f"{name}_cpu_{words}_vs_{FEW}", growth, "x", f"{FEW} sessions")
