@@ -77,7 +77,7 @@ soak-lab: venv ## fifty tunnels, each with new keys every 20 seconds, in the gue
 	EDGEVPN_SOAK_MINUTES=$(MINUTES) $(GUEST) --results build/soak -- $(PYTEST) -p no:cacheprovider -m lab tests/lab/test_soak.py
 	tail -n +1 build/soak/test_soak/*/figures.json
 
-fuzz: venv ## coverage-guided fuzzing of all that reads octets: make fuzz TIME=1800 K='stranger partner'
+fuzz: venv ## coverage-guided fuzzing of all that reads octets, so many seconds of CPU each: make fuzz TIME=1800 K='stranger partner'
 	$(PYTHON) -m pip install --quiet --quiet --group fuzz
 	$(PYTHON) -m tests.fuzz $(K) --time $(TIME)
 

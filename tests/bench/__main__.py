@@ -14,7 +14,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench.rows import FULL, SMOKE, Row, rows
+from tests.bench.row import Row
+from tests.bench.rows import FULL, SMOKE, rows
 from tests.bench.showing import markdown, picture, table, update
 
 RESULT = Path("build/bench.json")

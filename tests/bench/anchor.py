@@ -1,26 +1,30 @@
 """What we are compared with: strongSwan's charon as responder, and its load tester as the caller of it and of us.
 
-Both responders have a namespace to themselves, with a caller beside them on its loopback interface, and no ESP below:
+Each responder has a namespace to itself, with a caller beside them on its loopback interface, and no ESP below:
 ours keeps its kernel in memory, charon has the load tester's, which agrees to everything. All of charon but that plugin
-is Debian's package, the plugin is as Debian has its source. Charon is set up as it is fastest: no log, a large
-table of IKE SAs, no cookies, many calls at once. We get as many at once as we take from one address without a cookie.
+is Debian's package, the plugin is as Debian has its source: once of the Debian that runs here, once of sid, on sid's
+libraries. Charon is set up as it is fastest: no log, a large table of IKE SAs, no cookies, many calls at once. We get
+as many at once as we take from one address without a cookie. All are called by the load tester of the Debian here.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from edgevpn.daemon.base.options import Ports
 from edgevpn.ike.contract import Settings
 from edgevpn.ike.iana import Ke
 from edgevpn.pki.bundle import Bundle
 from edgevpn.pki.certificate import pem_of
 from edgevpn.pki.keys import pkcs8
-from tests.bench.callers import Login
+from tests.bench.callers import Device, Login, operations
 from tests.bench.served import LAPTOP, POOL, SERVER, Papers, Served, cpu, served
 from tests.lab.network import Node
 from tests.lab.peers.connection import Auth, Certificate, Connection, Psk
@@ -29,13 +33,17 @@ from tests.lab.peers.strongswan import StrongSwan
 from tests.support.memory import resident
 from tests.support.visitors import PSK
 
-PLUGIN = tree("strongswan") / "usr/lib/ipsec/plugins/libstrongswan-load-tester.so"
+MAKES = {"charon": "strongswan", "charon_sid": "strongswan-sid"}
+"""As they are called in the names of figures, and the trees that they are from. The first is needed to call all."""
+PLUGIN = "usr/lib/ipsec/plugins/libstrongswan-load-tester.so"
 LOOPBACK, NOWHERE = "127.0.0.1", "203.0.113.1"
 KE = {Ke.CURVE25519: "x25519", Ke.MODP_2048: "modp2048"}
 PATIENCE = 60.0
 """Seconds for some calls at once; a call that is lost is repeated after four."""
 SHARED = {"preshared_key": f'"{PSK}"'}
 AT_ONCE, AT_ONCE_TO_US = 32, Settings().half_open_per_address - 1
+
+C = TypeVar("C", bound="Charon")
 
 SETTINGS = """\
 charon-systemd {{
@@ -61,22 +69,27 @@ charon-systemd {{
 """
 
 
-def missing() -> str:
-    """What there has to be for the comparison and is not; "" where nothing is missing."""
+def lacking() -> dict[str, str]:
+    """Why we cannot be compared with them, by name; empty where nothing is in the way."""
     if os.geteuid():
-        return "it needs root, for namespaces"
-    if not PLUGIN.exists():
-        return "the load tester is not built: run tests/lab/install anchor"
-    return ""
+        return dict.fromkeys(MAKES, "it needs root, for namespaces")
+    why = "its load tester is not built: run tests/lab/install anchor"
+    return {name: why for name, release in MAKES.items() if not (tree(release) / PLUGIN).exists()}
 
 
 class Charon(StrongSwan):
     """A charon with the load tester in it; `settings` are the plugin's, `ports` charon's own lines about them."""
 
     def __init__(
-        self, node: Node, state: Path, connection: Connection, settings: dict[str, str], ports: str = ""
+        self,
+        node: Node,
+        state: Path,
+        connection: Connection,
+        settings: dict[str, str],
+        ports: str = "",
+        release: str = MAKES["charon"],
     ) -> None:
-        super().__init__(node, state, state / "log", connection)
+        super().__init__(node, state, state / "log", connection, release=release)
         lines = "\n            ".join(f"{key} = {value}" for key, value in settings.items())
         with (state / "strongswan.conf").open("a") as file:
             file.write(SETTINGS.format(settings=lines, ports=ports))
@@ -150,41 +163,82 @@ class Caller(Charon):
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """The two responders, and a caller for each."""
+class Responder:
+    """One of those that are compared, in its namespace; `name` is part of the names of figures."""
 
-    ours: Served
-    theirs: Charon
-    to_us: Caller
-    to_them: Caller
+    name: str
+    version: str
+    node: Node
+    ports: Ports
+    daemon: Served | Charon
+    caller: Caller
+    at_once: int
 
-    def round(self, times: int) -> tuple[float, float]:
-        """Seconds of CPU for one of so many handshakes: ours, then charon's."""
-        before = self.ours.cpu()
-        self.to_us.call(times, AT_ONCE_TO_US)
-        ours, before = (self.ours.cpu() - before) / times, self.theirs.cpu()
-        self.to_them.call(times, AT_ONCE)
-        return ours, (self.theirs.cpu() - before) / times
+    def handshakes(self, times: int) -> float:
+        """Seconds of CPU for one of so many handshakes."""
+        before = self.daemon.cpu()
+        self.caller.call(times, self.at_once)
+        return (self.daemon.cpu() - before) / times
+
+    def latency(self, times: int) -> float:
+        """Seconds until a handshake is done, for the one who calls; the mean of so many, one after the other."""
+        begun = time.perf_counter()
+        self.caller.call(times, 1)
+        return (time.perf_counter() - begun) / times
+
+    def operations(self, device: Device, times: int) -> dict[str, float]:
+        """Seconds of CPU for each of the operations."""
+        return self.node.call(operations, device, times, self.daemon.cpu)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Ours, and those that it is compared with."""
+
+    ours: Responder
+    theirs: tuple[Responder, ...]
+    papers: Papers
+
+    @property
+    def all(self) -> tuple[Responder, ...]:
+        """Ours first."""
+        return self.ours, *self.theirs
 
 
 @contextmanager
-def pair(folder: Path, login: Login, ke: Ke, key_type: str, tablets: int) -> Iterator[Pair]:
-    """Both responders, which so many tablets may call, or the laptop as often as it likes."""
+def match(folder: Path, login: Login, ke: Ke, key_type: str, tablets: int) -> Iterator[Match]:
+    """All responders, which so many tablets may call, or the laptop as often as it likes."""
     ike = f"aes128gcm16-prfsha256-{KE[ke]}"
-    places = [folder / name for name in ("edgevpn", "charon", "to-us", "to-them")]
-    for place in places:
-        place.mkdir()
     with ExitStack() as stack:
-        here, there = (stack.enter_context(closing(Node(name))) for name in ("edgevpn", "charon"))
-        ours, papers = stack.enter_context(served(places[0], key_type, tablets, here))
+        node = stack.enter_context(closing(Node("edgevpn")))
+        served_in, to_us = _places(folder, "edgevpn")
+        daemon, papers = stack.enter_context(served(served_in, key_type, tablets, node))
         gateway = _gateway(folder, login, papers, ike)
         caller = gateway.mirrored(auth=_proof(folder, "laptop", login, papers.laptop), pools=())
-        theirs = Charon(there, places[1], gateway, {"responder": NOWHERE, **SHARED})  # else its own would fit, too
-        to_us, to_them = Caller(here, places[2], caller, ike), Caller(there, places[3], caller, ike)
-        for daemon in (theirs, to_us, to_them):
-            stack.callback(daemon.close)
-            daemon.start()
-        yield Pair(ours, theirs, to_us, to_them)
+
+        def started(charon: C) -> C:
+            stack.callback(charon.close)
+            return charon.start()
+
+        def rival(name: str) -> Responder:
+            there = stack.enter_context(closing(Node(name)))
+            state, to_them = _places(folder, name)
+            settings = {"responder": NOWHERE, **SHARED}  # else its own connection would fit, too
+            charon = started(Charon(there, state, gateway, settings, release=MAKES[name]))
+            calling = started(Caller(there, to_them, caller, ike))
+            return Responder(name, charon.version, there, Ports(), charon, calling, AT_ONCE)
+
+        calls_us = started(Caller(node, to_us, caller, ike))
+        ours = Responder("edgevpn", "edgevpn", node, daemon.ports, daemon, calls_us, AT_ONCE_TO_US)
+        yield Match(ours, tuple(rival(name) for name in MAKES if name not in lacking()), papers)
+
+
+def _places(folder: Path, name: str) -> tuple[Path, Path]:
+    """Folders for a responder and for who calls it."""
+    places = folder / name, folder / f"to-{name}"
+    for place in places:
+        place.mkdir()
+    return places
 
 
 def _gateway(folder: Path, login: Login, papers: Papers, ike: str) -> Connection:

@@ -1,4 +1,4 @@
-"""The bare cost of a handshake's cryptography, for one side: what no implementation can do without."""
+"""The bare cost of the cryptography, for one side: what no implementation can do without."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hmac
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -18,36 +19,68 @@ from tests.support.keys import private_key, public_key
 PRFS = 1 + 6 + 2 + 2
 """SKEYSEED, SK_* (seven keys in as many blocks), KEYMAT of a child, and AUTH twice with its inner key."""
 
+Cost = Callable[[int], float]
+"""Measures the seconds of CPU of one, as the mean of so many."""
 
-def cost(ke: Ke, kind: KeyKind | None) -> Callable[[int], float]:
-    """Measures the seconds of CPU for one handshake, as the mean of so many."""
-    theirs = generate(ke, os.urandom).public
-    messages = _messages()
-    prove = _proof(kind)
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What an operation needs: messages to open, and to seal; HMACs; and a key exchange."""
+
+    opened: int = 1
+    sealed: int = 1
+    prfs: int = 0
+    ke: Ke | None = None
+
+
+OPERATIONS = {
+    "rekey_child": Needs(2, 2, prfs=2),
+    "rekey_ike": Needs(2, 2, prfs=1 + 6, ke=Ke.CURVE25519),
+    "dpd": Needs(),
+    "repeat": Needs(sealed=0),
+}
+"""With the Delete of what is old; the answer to a request that comes again has been sealed already."""
+
+
+def handshake(ke: Ke, kind: KeyKind | None) -> Cost:
+    """IKE_SA_INIT and IKE_AUTH, with a signature by such a key, or a pre-shared one."""
+    return _cost(Needs(prfs=PRFS, ke=ke), _proof(kind))
+
+
+def operation(name: str) -> Cost:
+    """One of OPERATIONS."""
+    return _cost(OPERATIONS[name])
+
+
+def _cost(needs: Needs, prove: Callable[[], None] = lambda: None) -> Cost:
+    theirs = generate(needs.ke, os.urandom).public if needs.ke else b""
+    open_one, seal_one = _messages()
 
     def measured(times: int) -> float:
         begun = time.thread_time()
         for _ in range(times):
-            generate(ke, os.urandom).shared_secret(theirs)
-            for _ in range(PRFS):
+            if needs.ke:
+                generate(needs.ke, os.urandom).shared_secret(theirs)
+            for _ in range(needs.prfs):
                 hmac.digest(b"k" * 32, b"s" * 64, hashlib.sha256)
-            messages()
+            for _ in range(needs.opened):
+                open_one()
+            for _ in range(needs.sealed):
+                seal_one()
             prove()
         return (time.thread_time() - begun) / times
 
     return measured
 
 
-def _messages() -> Callable[[], None]:
-    """IKE_AUTH, opened and sealed."""
-    cipher, nonce = AESGCM(b"k" * 16), b"n" * 12
-    sealed = cipher.encrypt(nonce, bytes(400), b"header")
-
-    def both() -> None:
-        AESGCM(b"k" * 16).decrypt(nonce, sealed, b"header")
-        AESGCM(b"k" * 16).encrypt(nonce, bytes(300), b"header")
-
-    return both
+def _messages() -> tuple[Callable[[], object], Callable[[], object]]:
+    """Opens a message of the size of IKE_AUTH, and seals one."""
+    nonce = b"n" * 12
+    sealed = AESGCM(b"k" * 16).encrypt(nonce, bytes(400), b"header")
+    return (
+        lambda: AESGCM(b"k" * 16).decrypt(nonce, sealed, b"header"),
+        lambda: AESGCM(b"k" * 16).encrypt(nonce, bytes(300), b"header"),
+    )
 
 
 def _proof(kind: KeyKind | None) -> Callable[[], None]:

@@ -88,20 +88,33 @@ def served(
 
     In a namespace, `place`, it has the ports of IKE; else such as are free.
     """
+    papers = prepared(folder, key_type, tablets)
+    with running(folder, place) as daemon:
+        yield daemon, papers
+
+
+def prepared(folder: Path, key_type: str = "ecdsa256", tablets: int = 100) -> Papers:
+    """All that such a daemon needs in a folder, and its program compiled, as a router has it after its first start."""
     papers = _papers(folder, key_type)
     certificates = b"".join(map(pem_of, (papers.server.certificate, *papers.server.chain)))
     _write(folder / "server.crt", certificates)
     _write(folder / "server.key", pkcs8(papers.server.key))
     _write(folder / "edgevpn.toml", tomlkit.dumps(_document(folder, key_type, tablets)).encode())
+    compileall.compile_dir(Path(edgevpn.__file__).parent, quiet=1)
+    return papers
+
+
+@contextmanager
+def running(folder: Path, place: Inhabited | None = None) -> Iterator[Served]:
+    """The daemon of a folder, from its start until it is ended."""
     ports, control = Ports() if place else free_ports(), folder / "control.sock"
     command = [str(PROGRAM), "run", "-c", str(folder / "edgevpn.toml"), "--socket", str(control)]
     command += ["--kernel", "memory", "--ports", f"{ports.ike},{ports.nat}"]
-    compileall.compile_dir(Path(edgevpn.__file__).parent, quiet=1)  # as a router has it after its first start
     begun = time.monotonic()
     with place.call(subprocess.Popen, command) if place else subprocess.Popen(command) as process:
         try:
             _wait(control, process)
-            yield Served(process, ports, control, folder, time.monotonic() - begun), papers
+            yield Served(process, ports, control, folder, time.monotonic() - begun)
         finally:
             process.terminate()
 

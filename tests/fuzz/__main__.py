@@ -6,9 +6,16 @@ A finding ends the run: its octets are in build/fuzz/NAME/, and become a test be
 from __future__ import annotations
 
 import argparse
+import os
+import resource
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
+
+from tests.fuzz.figures import Figures, figures, table
 
 PLACE = Path("build/fuzz")
 LONGEST = 4096
@@ -25,19 +32,31 @@ def main(words: list[str] | None = None) -> int:
         return fuzz(options.inside, options.time)
     from tests.fuzz.targets import HARNESSES  # here, and not above: inside they are imported for the fuzzer to watch
 
+    done: list[Figures] = []
+    status = 0
     for name in options.names or HARNESSES:
         print(f"{name}: {options.time} seconds", flush=True)
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.fuzz", "--inside", name, "--time", str(options.time)], check=False
-        )
-        if done.returncode:
+        status, found = run(name, options.time)
+        done.append(found)
+        if status:
             print(f"{name}: a finding; see {PLACE / name}")
-            return 1
-    return 0
+            break
+    print(table(done))
+    return min(status, 1)
+
+
+def run(name: str, seconds: int) -> tuple[int, Figures]:
+    """Fuzz in a process of its own; its status, and what it did."""
+    command = [sys.executable, "-m", "tests.fuzz", "--inside", name, "--time", str(seconds)]
+    before = _cpu_of_children()
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace") as process:
+        assert process.stderr is not None
+        lines = list(_shown(process.stderr))
+    return process.returncode, figures(name, _cpu_of_children() - before, lines)
 
 
 def fuzz(name: str, seconds: int) -> int:
-    """Never returns: libFuzzer ends the process."""
+    """Never returns: libFuzzer ends the process, after so many seconds of CPU, as the machine may be busy."""
     import atheris  # type: ignore[import-untyped]  # in a group of its own: it has no wheel for every machine
 
     with atheris.instrument_imports(include=["edgevpn"], enable_loader_override=False):
@@ -49,16 +68,30 @@ def fuzz(name: str, seconds: int) -> int:
     corpus.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(seeds):
         (corpus / f"seed{number}").write_bytes(seed)
-    limits = [f"-max_total_time={seconds}", f"-timeout={SLOW}", f"-rss_limit_mb={MEMORY}", f"-max_len={LONGEST}"]
+    limits = [f"-timeout={SLOW}", f"-rss_limit_mb={MEMORY}", f"-max_len={LONGEST}"]
     atheris.Setup([name, *limits, "-print_final_stats=1", f"-artifact_prefix={folder}/", str(corpus)], target)
+    signal.signal(signal.SIGPROF, lambda *_: os.kill(os.getpid(), signal.SIGUSR1))  # at which libFuzzer ends in order
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     atheris.Fuzz()
     return 0
+
+
+def _shown(stream: IO[str]) -> Iterator[str]:
+    for line in stream:
+        print(line, end="", file=sys.stderr, flush=True)
+        yield line
+
+
+def _cpu_of_children() -> float:
+    """Seconds, of those that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Coverage-guided fuzzing.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="such as stranger; else all")
-    parser.add_argument("--time", type=int, default=60, metavar="SECONDS", help="for each harness; else 60")
+    parser.add_argument("--time", type=int, default=60, metavar="SECONDS", help="of CPU for each harness; else 60")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     return parser
 

@@ -7,9 +7,8 @@ import json
 import struct
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography import x509
 
 from edgevpn.api import RpcError
 from edgevpn.config.errors import ConfigError
@@ -24,18 +23,21 @@ from edgevpn.ike.endpoint import Endpoint
 from edgevpn.ike.errors import Discard, IkeError
 from edgevpn.ike.iana import PayloadType
 from edgevpn.ike.table import Table
-from edgevpn.ike.window import Seal
 from edgevpn.ike.wire.message import HEADER, Header, decode_message
-from edgevpn.ike.wire.protected import open_message
 from edgevpn.kernel.nftables import read_listing
 from edgevpn.pki.bundle import read_parts
+from edgevpn.pki.certificate import pem_of
 from edgevpn.pki.errors import PkiError
+from edgevpn.pki.keys import pkcs8
 from edgevpn.pki.revocation import read_crl
-from tests.support.certificates import ca
-from tests.support.moments import KEY, LOGIN, MOMENTS, SEALED, SEVERAL, Moment, keys_of, reached, resealed
-from tests.support.pair import Side
+from edgevpn.pki.rules import Purpose
+from edgevpn.pki.validate import Trust, verify
+from tests.support.certificates import NOW, ca, crl, leaf
+from tests.support.moments import KEY, LOGIN, MOMENTS, SEALED, SEVERAL, Moment, plain, reached, resealed
 
 Target = Callable[[bytes], None]
+Harness = tuple[Target, list[bytes]]
+"""What octets go into, and some that should."""
 
 
 # --- the core, as strangers and peers see it ----------------------------------------------------------------------
@@ -96,14 +98,6 @@ class Partner:
         twin_of(side.endpoint).handle(Datagram(side.path(), datagram), side.pair.now)
 
 
-def plain(side: Side, octets: bytes) -> bytes:
-    """The payloads of a sealed message, behind the type of the first."""
-    header = Header.decode(octets)
-    secured = replace(keys_of(side, octets), initiator=not header.from_initiator)
-    first, chain = open_message(octets, header, Seal.of(secured).incoming)
-    return bytes([first]) + chain
-
-
 def twin_of(endpoint: Endpoint) -> Endpoint:
     """An endpoint in the same state, which can be spoiled."""
     twin, table = copy.copy(endpoint), Table()
@@ -113,7 +107,24 @@ def twin_of(endpoint: Endpoint) -> Endpoint:
     return twin
 
 
-# --- what owners and their programs bring ----------------------------------------------------------------------------
+# --- decoders by themselves: of what visitors bring, of what owners and their programs do ----------------------------
+
+
+class Choice:
+    """Several decoders of what the same people bring. The first octet chooses."""
+
+    def __init__(self, *parts: Harness) -> None:
+        self._parts = parts
+
+    @property
+    def seeds(self) -> list[bytes]:
+        """What should go into each."""
+        return [bytes([number]) + octets for number, (_, known) in enumerate(self._parts) for octets in known]
+
+    def __call__(self, octets: bytes) -> None:
+        if octets:
+            target, _ = self._parts[octets[0] % len(self._parts)]
+            target(octets[1:])
 
 
 def configuration(octets: bytes) -> None:
@@ -124,6 +135,12 @@ def configuration(octets: bytes) -> None:
 def request(octets: bytes) -> None:
     with suppress(RpcError):
         parse_request(octets)
+
+
+def chain(octets: bytes) -> None:
+    """Of a peer's CERT payloads, with a mark between."""
+    with suppress(PkiError):
+        verify(octets.split(MARK), TRUST, NOW, Purpose.DEVICE)
 
 
 def certificate(octets: bytes) -> None:
@@ -166,29 +183,39 @@ LISTING = {"nftables": [{"chain": {"family": "inet", "table": "edgevpn", "name":
 INFORM = struct.pack(
     ">BBBBIHH4s4s4s4s16s64s128s", 1, 1, 6, 0, 7, 0, 0, *([bytes(4)] * 4), bytes(16), bytes(64), bytes(128)
 )
+MARK = b"----"
+ROOT = ca("root")
+MIDDLE = ca("middle", ROOT)
+PHONE = leaf("phone", MIDDLE, x509.DNSName("phone.example.org"))
+TRUST = Trust((ROOT.certificate,), crls=(read_crl(crl(ROOT)),))
 BACKUP = b'{"kdf": "scrypt", "ln": 10, "r": 8, "p": 1, "cipher": "aes256gcm", "salt": "AA==", "nonce": "AA=="}'
 
 
-def _core(kind: type[Stranger | Partner], moments: list[Moment]) -> tuple[Target, list[bytes]]:
+def _core(kind: type[Stranger | Partner], moments: list[Moment]) -> Harness:
     made = kind(moments)
     return made, made.seeds
 
 
-def _pem() -> list[bytes]:
-    made = ca("fuzz").certificate
-    return [made.public_bytes(Encoding.PEM), made.public_bytes(Encoding.DER)]
+def _choice(*parts: Harness) -> Harness:
+    made = Choice(*parts)
+    return made, made.seeds
 
 
-HARNESSES: dict[str, Callable[[], tuple[Target, list[bytes]]]] = {
-    "message": lambda: (message, [octets for life in (KEY, LOGIN, SEVERAL) for octets in life.lived().sent]),
+HARNESSES: dict[str, Callable[[], Harness]] = {
     "stranger": lambda: _core(Stranger, MOMENTS),
     "partner": lambda: _core(Partner, SEALED),
-    "configuration": lambda: (configuration, [CONFIGURATION]),
-    "request": lambda: (request, [json.dumps(REQUEST).encode()]),
-    "certificate": lambda: (certificate, _pem()),
-    "revocation": lambda: (revocation, _pem()),
-    "dhcp": lambda: (dhcp, [INFORM + b"\x63\x82\x53\x63\x35\x01\x08\x37\x01\xf9\xff"]),
-    "backup": lambda: (backup, [b"edgevpn backup 1\n" + BACKUP + b"\n" + bytes(64)]),
-    "listing": lambda: (listing, [json.dumps(LISTING).encode()]),
+    "visitor": lambda: _choice(
+        (message, [octets for life in (KEY, LOGIN, SEVERAL) for octets in life.lived().sent]),
+        (chain, [PHONE.der + MARK + MIDDLE.der, PHONE.der]),
+        (revocation, [crl(ROOT, MIDDLE)]),
+        (dhcp, [INFORM + b"\x63\x82\x53\x63\x35\x01\x08\x37\x01\xf9\xff"]),
+    ),
+    "owner": lambda: _choice(
+        (configuration, [CONFIGURATION]),
+        (certificate, [pem_of(ROOT.certificate) + pkcs8(ROOT.key), ROOT.der]),
+        (request, [json.dumps(REQUEST).encode()]),
+        (backup, [b"edgevpn backup 1\n" + BACKUP + b"\n" + bytes(64)]),
+        (listing, [json.dumps(LISTING).encode()]),
+    ),
 }
 """By name: what makes a target, and what goes into it where all is well, for the fuzzer to begin with."""

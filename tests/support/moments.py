@@ -148,6 +148,14 @@ def resealed(side: Side, octets: bytes, first: PayloadType, chain: bytes) -> byt
     return head + cipher.seal(head, chain, b"\x80" * cipher.iv_length)
 
 
+def plain(side: Side, octets: bytes) -> bytes:
+    """The payloads of a sealed message, behind the type of the first."""
+    header = Header.decode(octets)
+    secured = replace(keys_of(side, octets), initiator=not header.from_initiator)
+    first, chain = open_message(octets, header, Seal.of(secured).incoming)
+    return bytes([first]) + chain
+
+
 def is_sealed(octets: bytes) -> bool:
     return Header.decode(octets).next_payload == PayloadType.SK
 
