@@ -12,6 +12,28 @@ import pytest
 
 from edgevpn.cli import main
 from edgevpn.cli.output import BAD_CONFIG, FAILED, GOOD
+from edgevpn.config.nouns import NAME, paths
+from edgevpn.config.setting import Setting, as_toml
+from edgevpn.config.values import (
+    ADDRESS,
+    DOMAIN,
+    EXPIRY,
+    FILE,
+    HOST,
+    HOST_ADDRESS,
+    IDENTITY,
+    INTERFACE,
+    NETWORK,
+    ORDER,
+    OWN_ADDRESS,
+    PEER_IDENTITY,
+    REMOTES,
+    V4,
+    V4_RANGE,
+    V6,
+    V6_RANGE,
+)
+from edgevpn.config.words import takes, value_of
 from tests.support.daemon import control_server
 from tests.support.stand_in import StandIn, device
 
@@ -72,6 +94,59 @@ def test_words_are_a_method(daemon: StandIn, capsys: Output, words: str) -> None
 def test_words_for_programs(daemon: StandIn, capsys: Output, words: str) -> None:
     assert main([*words.split(), "--json"]) == GOOD
     json.loads(capsys.readouterr().out)
+
+
+# A value for each kind of key that has no value by default.
+EXAMPLES: dict[str, list[str]] = {
+    ADDRESS.allowed: ["192.0.2.1"],
+    OWN_ADDRESS.allowed: ["192.0.2.1"],
+    HOST_ADDRESS.allowed: ["fd00::1"],
+    V4.allowed: ["10.9.0.7"],
+    V6.allowed: ["fd09::7"],
+    HOST.allowed: ["vpn.example.org", "192.0.2.1"],
+    REMOTES.allowed: ["any"],
+    NETWORK.allowed: ["10.1.0.0/24", "fd01::/64"],
+    V4_RANGE.allowed: ["192.168.1.200-192.168.1.230"],
+    V6_RANGE.allowed: ["fd09::/64"],
+    DOMAIN.allowed: ["example.org"],
+    INTERFACE.allowed: ["br-lan"],
+    IDENTITY.allowed: ["keyid:office"],
+    PEER_IDENTITY.allowed: ["office@example.org"],
+    FILE.allowed: ["/etc/edgevpn/key.pem"],
+    EXPIRY.allowed: ["2099-12-31"],
+    ORDER.allowed: ["aes128gcm16", "chacha20poly1305"],
+}
+
+
+def example(setting: Setting) -> list[str]:
+    """What may be typed for a key."""
+    allowed = setting.kind.allowed.removeprefix("one or more of: ")
+    if setting.written is not None:
+        return setting.written if isinstance(setting.written, list) else [as_toml(setting.written)]
+    candidates = (["a"], ["1400"], ["0"], ["evpn-x"], [allowed.partition(" | ")[0].strip('"')])
+    return EXAMPLES.get(allowed) or next(words for words in candidates if takes(setting, value_of(setting, words)))
+
+
+def test_every_key_travels(daemon: StandIn, capsys: Output) -> None:
+    """What arrives is what the file would get."""
+    for noun, key, setting in paths():
+        if not setting.secret:
+            path = ".".join([*("x" if part == NAME else part for part in noun.path), key])
+            words = example(setting)
+            assert main(["config", "set", path, *words]) == GOOD
+            arrived = daemon.asked[-1][1]["values"][path]
+            assert setting.kind.read(arrived) == setting.kind.read(value_of(setting, words))
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("date", ["2099-12-31", "2099-12-31T06:30:00", "2099-12-31T06:30:00.5Z"])
+def test_dates_travel_as_text(daemon: StandIn, capsys: Output, date: str) -> None:
+    for words in (["device", "add", "tablet"], ["device", "set", "phone"]):
+        assert main([*words, f"expires={date}"]) == GOOD
+        assert EXPIRY.read(daemon.asked[-1][1]["settings"]["expires"]) == EXPIRY.read(date.replace("Z", "+00:00"))
+    assert main(["config", "set", "gateway.log_level", "06:30:00"]) == GOOD  # no key takes one: the daemon says so
+    assert daemon.asked[-1][1]["values"] == {"gateway.log_level": "06:30:00"}
+    capsys.readouterr()
 
 
 def test_devices_for_people(daemon: StandIn, capsys: Output) -> None:
