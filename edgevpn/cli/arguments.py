@@ -76,14 +76,15 @@ def _add_daemon(verbs: Verbs) -> None:
     )
     rekey.add_argument("site", metavar="SITE")
     rekey.add_argument("--ike", action="store_true", help="the IKE SA instead")
-    diagnose = verbs.add_parser(
-        "diagnose", parents=[daemon, _file(), _json()], help="say why somebody could not connect"
-    )
+    diagnose = verbs.add_parser("diagnose", parents=[daemon, _json()], help="say why somebody could not connect")
     diagnose.add_argument(
         "peer", nargs="?", metavar="PEER", help="a site, pool, identity or address; last for whoever came last"
     )
     diagnose.add_argument("--language", choices=("en", "ja"), help="instead of that of the environment")
     diagnose.add_argument("--bundle", action="store_true", help="print all that helps to help, without secrets")
+    diagnose.add_argument(
+        "-c", "--config", type=Path, metavar="FILE", help="with this configuration in the bundle; else the daemon's"
+    )
     replay = verbs.add_parser(
         "replay", parents=[_file(), _json()], help="say whether those in a bundle could connect with another file"
     )
