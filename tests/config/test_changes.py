@@ -208,6 +208,17 @@ def test_one_key() -> None:
     )
 
 
+def test_a_secret_that_nobody_asks_for_is_not_kept() -> None:
+    path = ("device", "anna", "psk")
+    assert refused(lambda: set_key(START, path, "a long and random text")) == (
+        'device.anna.psk: is of no use with login = "password";'
+        " change both: edgevpn device set anna login=psk --secret -"
+    )
+    assert "is of no use" in refused(lambda: set_device(START, "anna", {}, {"psk": "a long and random text"}, NOW))
+    both = set_device(START, "anna", {"login": "psk"}, {"psk": "a long and random text"}, NOW)
+    assert "psk" in both.secrets
+
+
 def test_one_secret() -> None:
     """It goes to the store, unless its owner has it in the file."""
     made = set_key(START, ("device", "anna", "password"), "battery staple")

@@ -80,6 +80,16 @@ async def test_set(served: Served) -> None:
         assert refusal.value.code == ErrorCode.CONFIG_INVALID
 
 
+async def test_a_secret_comes_after_what_needs_it(served: Served) -> None:
+    """Whatever the order in which both are named."""
+    with pytest.raises(RpcError, match='device.phone.psk: is of no use with login = "password"'):
+        await served.ask("config.set", values={"device.phone.psk": PSK})
+    await served.ask(
+        "config.set", values={"device.phone.password": None, "device.phone.psk": PSK, "device.phone.login": "psk"}
+    )
+    assert PSK in served.path.with_name("secrets.toml").read_text()
+
+
 async def test_to_be_confirmed(served: Served) -> None:
     applied = await served.ask("config.set", values={"gateway.log_level": "debug"}, confirm=60)
     assert applied["confirm_before"] is not None
