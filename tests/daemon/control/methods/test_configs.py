@@ -82,7 +82,7 @@ async def test_set(served: Served) -> None:
 
 async def test_a_secret_comes_after_what_needs_it(served: Served) -> None:
     """Whatever the order in which both are named."""
-    with pytest.raises(RpcError, match='device.phone.psk: is of no use with login = "password"'):
+    with pytest.raises(RpcError, match=r'device\.phone\.psk: is of no use with login = "password"'):
         await served.ask("config.set", values={"device.phone.psk": PSK})
     await served.ask(
         "config.set", values={"device.phone.password": None, "device.phone.psk": PSK, "device.phone.login": "psk"}
