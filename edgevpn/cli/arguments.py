@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     _add_daemon(verbs)
     check = verbs.add_parser("check", parents=[_json()], help="say all that is wrong with a configuration file")
     check.add_argument("file", type=Path, nargs="?", default=DEFAULT_FILE, metavar="FILE", help=f"else {DEFAULT_FILE}")
+    check.add_argument("-c", "--config", dest="instead", type=Path, metavar="FILE", help="the same, as elsewhere")
     _add_config(verbs)
     _add_device(verbs)
     _add_site(verbs)

@@ -105,7 +105,7 @@ def test_devices_that_are_refused(name: str, keys: Keys, fault: str) -> None:
 
 def test_a_secret_that_is_refused_is_not_told() -> None:
     assert refused(lambda: add_device(START, "ben", {}, {"nt_hash": "hunter2"}, NOW)) == (
-        "device.ben.nt_hash: does not look like that; allowed: 32 hexadecimal digits"
+        "device.ben.nt_hash: is of another form; allowed: 32 hexadecimal digits"
     )
 
 

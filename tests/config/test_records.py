@@ -37,7 +37,7 @@ def phone(**keys: Any) -> list[str]:
         ),
         (
             {"nt_hash": "hunter2"},
-            "device.phone.nt_hash = ***: does not look like that; allowed: 32 hexadecimal digits",
+            "device.phone.nt_hash = ***: is of another form; allowed: 32 hexadecimal digits",
         ),
     ],
 )
@@ -109,7 +109,7 @@ def test_one_hash_of_the_panel() -> None:
 
 def test_a_wrong_hash_of_the_panel_is_not_shown() -> None:
     (fault,) = faults_of(document(web={"password_hash": "hunter2"}))
-    assert fault.startswith("web.password_hash = ***: does not look like that; allowed: a scrypt hash")
+    assert fault.startswith("web.password_hash = ***: is of another form; allowed: a scrypt hash")
 
 
 def test_a_stored_secret_that_is_of_no_use() -> None:
