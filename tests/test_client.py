@@ -28,7 +28,7 @@ from tests.support.shapes import misfits
 from tests.support.statuses import OFFICE, STATUS
 
 SUBSCRIBED = b'{"jsonrpc":"2.0","id":1,"result":{"topics":["site"]}}\n'
-RELOADED = {"added": ["new"], "changed": [], "removed": [], "unchanged": ["office"], "warnings": []}
+RELOADED = {"added": ["new"], "changed": [], "removed": [], "unchanged": ["office"], "others": [], "warnings": []}
 
 
 async def site_up(params: Params) -> object:

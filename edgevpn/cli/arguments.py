@@ -161,7 +161,7 @@ def _add_site(verbs: Verbs) -> None:
     site = verbs.add_parser("site", help="tunnels to other gateways")
     actions = site.add_subparsers(dest="action", metavar="ACTION", required=True)
     _add_listing(actions, "site")
-    for action, words in (("add", "add one, and print the secret made for it"), ("set", "change one")):
+    for action, words in (("add", "add one, with a new pre-shared key unless it has one"), ("set", "change one")):
         change = actions.add_parser(action, parents=_either(), help=words)
         change.add_argument("name", metavar="NAME")
         change.add_argument("keys", nargs="*", metavar="KEY=VALUE", help=KEYS.format("site"))

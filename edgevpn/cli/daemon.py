@@ -145,7 +145,8 @@ def _reload(options: argparse.Namespace) -> int:
         reloaded = client.reload()
     warn(reloaded["warnings"])
     parts = (("added", reloaded["added"]), ("changed", reloaded["changed"]), ("removed", reloaded["removed"]))
-    print("; ".join(f"{what}: {', '.join(names)}" for what, names in parts if names) or "nothing has changed")
+    sites = [f"{what}: {', '.join(names)}" for what, names in parts if names]
+    print("; ".join([*sites, *reloaded["others"]]) or "nothing has changed")
     return GOOD
 
 

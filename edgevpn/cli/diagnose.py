@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from edgevpn.api.records import Attempt, Health, Repair
 from edgevpn.cli.output import FAILED, GOOD, as_json, bad_config, fail
+from edgevpn.cli.status import age
 from edgevpn.client import Client, socket_path
 
 LAST = "last"
 WHERE = {"ours": "here", "theirs": "at the peer", "both": "here or at the peer", "path": "between the two"}
 GRAVITY = {"bad": 0, "warning": 1, "good": 2}
+NO_FIREWALL = "there is no table of ours: without a kernel no firewall is managed, and no traffic flows"
+OTHER_FIREWALL = "there is no table of ours: the firewall is somebody else's (OpenWrt: its zone evpn)"
 EVERYTHING: frozenset[str] = frozenset()
 REACHING = frozenset({"ports", "firewall", "wan", "name"})
 """Checks that tell whether callers reach us."""
@@ -56,10 +59,11 @@ def firewall(options: argparse.Namespace) -> int:
         return doctor(options, REACHING)
     with Client(socket_path(options.socket, os.environ)) as client:
         table: str = client.call("firewall.show", LOOKING)
+        in_memory = not table and client.status()["kernel"] == "memory"
     if options.json:
         print(as_json({"table": table}))
     else:
-        print(table.rstrip() or "there is no table of ours: the firewall is somebody else's (OpenWrt: its zone evpn)")
+        print(table.rstrip() or (NO_FIREWALL if in_memory else OTHER_FIREWALL))
     return GOOD
 
 
@@ -112,11 +116,11 @@ def attempt_text(attempt: Attempt, now: float) -> str:
     known = [
         f"peer {attempt['peer']}" if attempt["peer"] and attempt["peer"] != who else "",
         who,
-        f"from {attempt['remote']}" if attempt["remote"] else "",
+        f"{'called at' if attempt['called'] else 'from'} {attempt['remote']}" if attempt["remote"] else "",
         f"looks like {attempt['client']}" if attempt["client"] not in ("", "unknown") else "",
         f"came as far as {attempt['stage']}",
         f"{attempt['tries']} times" if attempt["tries"] > 1 else "",
-        f"{max(0, int(now - attempt['at']))} seconds ago",
+        f"{age(now - attempt['at'])} ago",
     ]
     what = attempt["sentence"] or f"{who or attempt['remote']} has connected; nothing is wrong."
     lines = [

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 from collections.abc import Callable
 
-from edgevpn.cli.output import GOOD, fail
+from edgevpn.cli.output import GOOD, fail, warn
 from edgevpn.client import Client, socket_path
+
+ANSWERING = 1.0
+"""Seconds in which whoever listens on this machine takes a connection."""
 
 
 def _web(options: argparse.Namespace) -> int:
@@ -26,7 +30,18 @@ def _setup_token(options: argparse.Namespace) -> int:
     for address in settings["listen"]:
         host = f"[{address}]" if ":" in address else address
         print(f"{scheme}://{host}:{made['port']}/#ticket={made['ticket']}")
+    if not any(_is_served(address, made["port"]) for address in settings["listen"]):
+        warn([f"nobody serves the panel at port {made['port']} now; start it with: edgevpn web"])
     return GOOD
+
+
+def _is_served(address: str, port: int) -> bool:
+    """Whether somebody listens at an address of this machine."""
+    try:
+        socket.create_connection((address, port), ANSWERING).close()
+    except OSError:
+        return False
+    return True
 
 
 VERBS: dict[str, Callable[[argparse.Namespace], int]] = {"web": _web, "setup-token": _setup_token}

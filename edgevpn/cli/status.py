@@ -23,6 +23,8 @@ def status_text(status: Status, now: float) -> str:
     parts = [head]
     if status["sites"]:
         parts.append(table((row for site in status["sites"] for row in _rows(site, now)), TITLES))
+        if hindered := [f"{site['name']}: {site['why']}" for site in status["sites"] if _is_hindered(site)]:
+            parts.append("\n".join(hindered))
     if inside := [row for device in status["devices"] for row in _sessions(device, now)]:
         parts.append(table(inside, SESSIONS))
     return "\n\n".join(parts)
@@ -45,6 +47,10 @@ def _sessions(device: DeviceStatus, now: float) -> Iterator[tuple[str, ...]]:
             octets(each["bytes_out"]),
             _cipher(each),
         )
+
+
+def _is_hindered(site: SiteStatus) -> bool:
+    return bool(site["why"]) and site["state"] != "up"
 
 
 def _cipher(session: SessionStatus) -> str:

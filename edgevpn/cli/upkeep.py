@@ -39,18 +39,24 @@ def _apply(client: Client | None, options: argparse.Namespace) -> int:
     if client is None:
         return _apply_to_file(text, options)
     if options.dry_run:
-        plan: records.Plan = client.call("config.plan", SLOW, text=text)
+        plan: records.Plan = client.call("config.plan", SLOW, text=text, name=_called(options.file))
         print(as_json(plan) if options.json else "\n".join(plan_lines(plan)))
         warn(() if options.json else plan["warnings"])
         return GOOD
-    return told_live(client.call("config.apply", SLOW, text=text, confirm=options.confirm), options)
+    applied = client.call("config.apply", SLOW, text=text, confirm=options.confirm, name=_called(options.file))
+    return told_live(applied, options)
+
+
+def _called(file: Path) -> str:
+    """How faults name a file."""
+    return "(standard input)" if file == Path("-") else str(file)
 
 
 def _apply_to_file(text: str, options: argparse.Namespace) -> int:
     if options.confirm:
         raise Refused("nobody would undo it: the daemon does not run", "leave --confirm out, or start the daemon")
     store = Store(options.config)
-    prepared = store.prepare(lambda old: replace(old, config=text), now(), anew=True)
+    prepared = store.prepare(lambda old: replace(old, config=text), now(), anew=True, name=_called(options.file))
     if not options.dry_run:
         store.commit(prepared)
     return told(prepared.saved, options)

@@ -28,7 +28,16 @@ METHODS: dict[str, Method] = {
     "site.up": up,
     "site.down": answering(None),
     "site.rekey": answering(OFFICE),
-    "reload": answering({"added": ["a", "b"], "changed": [], "removed": ["c"], "unchanged": [], "warnings": ["odd"]}),
+    "reload": answering(
+        {
+            "added": ["a", "b"],
+            "changed": [],
+            "removed": ["c"],
+            "unchanged": [],
+            "others": ["device.anna: added"],
+            "warnings": ["odd"],
+        }
+    ),
 }
 
 
@@ -74,11 +83,11 @@ def test_up(socket: Path, capsys: Output) -> None:
 def test_reload(socket: Path, capsys: Output) -> None:
     with control_server(socket, METHODS):
         assert main(["reload"]) == GOOD
-    assert capsys.readouterr() == ("added: a, b; removed: c\n", "warning: odd\n")
+    assert capsys.readouterr() == ("added: a, b; removed: c; device.anna: added\n", "warning: odd\n")
 
 
 def test_reload_without_a_difference(socket: Path, capsys: Output) -> None:
-    same = {"added": [], "changed": [], "removed": [], "unchanged": ["office"], "warnings": []}
+    same = {"added": [], "changed": [], "removed": [], "unchanged": ["office"], "others": [], "warnings": []}
     with control_server(socket, {"reload": answering(same)}):
         assert main(["reload"]) == GOOD
     assert capsys.readouterr().out == "nothing has changed\n"

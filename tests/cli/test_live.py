@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from edgevpn.cli import main
+from edgevpn.cli.live import plan_lines
 from edgevpn.cli.output import BAD_CONFIG, FAILED, GOOD
 from edgevpn.config.nouns import NAME, paths
 from edgevpn.config.setting import Setting, as_toml
@@ -183,6 +184,50 @@ def test_export_writes_a_file_for_its_owner_alone(daemon: StandIn, tmp_path: Pat
     assert capsys.readouterr().out == "phone.mobileconfig\n"
     assert made.stat().st_mode & 0o777 == 0o600
     assert made.read_text() == "profile of phone with "
+
+
+DEMANDS = {
+    "--for p12 --on-demand always": "a profile for p12 cannot switch itself on",
+    "--for card --network Home": "a profile for card cannot switch itself on",
+    "--for mobileconfig --on-demand domains": "--on-demand domains needs a domain; give --domain DOMAIN",
+    "--for mobileconfig --network Home": "--network is of no use with --on-demand off; write --on-demand always",
+    "--for mobileconfig --on-demand always --domain a.example": "--domain is of no use with --on-demand always",
+}
+
+
+@pytest.mark.parametrize("words", DEMANDS)
+def test_what_a_profile_could_not_hold_is_refused(daemon: StandIn, capsys: Output, words: str) -> None:
+    """Rather than left out without a word."""
+    assert main(["device", "export", "phone", *words.split()]) == FAILED
+    assert DEMANDS[words] in capsys.readouterr().err
+    assert daemon.asked == []
+
+
+def test_snippets_for_several_peers_stand_beside_each_other(
+    daemon: StandIn, tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = {"name": "vm.zip", "media_type": "application/zip", "base64": True, "content": "UEs="}
+    monkeypatch.setattr(daemon, "site_snippet", lambda name, form: archive)
+    with control_server(tmp_path / "other.sock", daemon.methods()):
+        for form in ("strongswan", "routeros"):
+            words = ["site", "snippet", "office", "--for", form, "--socket", str(tmp_path / "other.sock")]
+            assert main(words) == GOOD
+    assert capsys.readouterr().out == "office-strongswan.zip\noffice-routeros.zip\n"
+
+
+def test_a_plan_is_told_in_words(daemon: StandIn, capsys: Output) -> None:
+    change = {"path": "site.office.psk", "before": "***", "after": "***", "effect": "reconnect"}
+    assert plan_lines({"changes": [change], "drops": ["office"], "warnings": []}) == [  # type: ignore[list-item]
+        "site.office.psk: *** -> *** (at once; the tunnels that it concerns drop)",
+        "tunnels that drop: office",
+    ]
+
+
+def test_details_are_for_people(daemon: StandIn, capsys: Output) -> None:
+    assert main(["device", "show", "phone"]) == GOOD
+    assert "device." not in capsys.readouterr().out
+    assert main(["site", "show", "office"]) == GOOD
+    assert capsys.readouterr().out.split("\n")[1].split() == ["state", "up"]
 
 
 def test_a_snippet_is_printed(daemon: StandIn, capsys: Output) -> None:

@@ -202,6 +202,9 @@ def test_one_key() -> None:
         refused(lambda: set_key(START, ("gateway", "log_levl"), "debug"))
         == "gateway.log_levl is not a key; did you mean log_level?"
     )
+    assert refused(lambda: set_key(START, ("crypto", "zzz"), 1)) == (
+        "crypto.zzz is not a key; known here: order, offload, self_test"
+    )
     assert refused(lambda: unset_key(START, ("gateway", "log_level"))) == "gateway.log_level is not set"
     assert refused(lambda: set_key(START, ("gateway", "listen"), ["192.0.2.1", "here"])) == (
         'gateway.listen = "here": is not an IP address; allowed: one or more of: an IPv4 or IPv6 address'

@@ -80,7 +80,7 @@ def test_a_bad_change_writes_nothing(store: Store) -> None:
     with pytest.raises(ConfigError) as error:
         store.change(lambda old: set_key(old, ("device", "anna", "v4"), "10.8.0.7"), NOW)
     assert str(error.value) == (
-        f'{store.path}:10: device.anna.v4 = "10.8.0.7": is not in pool home; allowed: 10.9.0.0/24'
+        f'{store.path}:8: device.anna.v4 = "10.8.0.7": is not in pool home; allowed: 10.9.0.0/24'
     )
     with pytest.raises(Refused):
         store.change(log_level("loud"), NOW)

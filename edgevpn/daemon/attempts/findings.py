@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from shlex import quote
 
 from edgevpn.daemon.figures.status import selector_text
 from edgevpn.daemon.login.devices import Refusal as DeviceRefusal
@@ -215,6 +216,7 @@ def _found(code: Code, key: str, about: About, more: Mapping[Field, str] | None 
         Field.PEER: about.peers[0] if about.peers else about.remote,
         Field.REMOTE: about.remote,
         Field.IDENTITY: about.identity,
+        Field.DEVICE: quote(about.device) if about.device else "NAME",
         Field.DETAIL: about.why,
     }
     return Finding(code, fields | dict(more or {}))

@@ -62,11 +62,11 @@ class ConfigMethods:
     async def text(self) -> str:
         return self._configuration.text()
 
-    async def plan(self, text: str) -> Plan:
-        return await self._configuration.plan(_whole(text), anew=True)
+    async def plan(self, text: str, name: str = "") -> Plan:
+        return await self._configuration.plan(_whole(text), anew=True, name=name)
 
-    async def apply(self, text: str, confirm: int = 0) -> Applied:
-        return await self._configuration.change(_whole(text), within(confirm), anew=True)
+    async def apply(self, text: str, confirm: int = 0, name: str = "") -> Applied:
+        return await self._configuration.change(_whole(text), within(confirm), anew=True, name=name)
 
     async def set(self, values: Mapping[str, Any], confirm: int = 0) -> Applied:
         return await self._configuration.change(lambda old: _with(old, values), within(confirm))
