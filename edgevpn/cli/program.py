@@ -115,6 +115,7 @@ def _keep_up(client: Client | None, options: argparse.Namespace) -> int:
 
 
 def _refused(error: RpcError) -> int:
-    if error.code == ErrorCode.CONFIG_INVALID and isinstance(error.data, list):
+    """As it would be without the daemon: what was typed is refused in one sentence, a bad file fault by fault."""
+    if error.code == ErrorCode.CONFIG_INVALID and isinstance(error.data, list) and error.data != [error.message]:
         return bad_config(error.data)
     return fail(error.message)

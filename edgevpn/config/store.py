@@ -16,7 +16,7 @@ from pathlib import Path
 from edgevpn.config.changes import Documents
 from edgevpn.config.diff import Difference, difference
 from edgevpn.config.edit import set_value
-from edgevpn.config.errors import ConfigError, Problem
+from edgevpn.config.errors import ConfigError, Problem, Refused
 from edgevpn.config.migrate import migrate_text
 from edgevpn.config.model import Config
 from edgevpn.config.reader import parse
@@ -134,16 +134,15 @@ class Store:
         )
 
     def version(self, number: int) -> Documents:
-        """The texts of a version. Raises ConfigError if it is not kept."""
+        """The texts of a version. Raises Refused if it is not kept."""
         version = next((each for each in self.versions() if each.number == number), None)
         if version is None:
             count = len(self.versions())
-            allowed = f"1 to {count}" if count else "nothing: no version is kept"
-            raise _problem(self.path, f"has no version {number}", allowed=allowed)
+            raise Refused(f"there is no version {number}", f"there are 1 to {count}" if count else "none is kept")
         return Documents(_text(version.folder / self.path.name), _text(version.folder / self._secrets.name))
 
     def rollback(self, number: int, now: datetime) -> Saved:
-        """Go back to a version; what is now becomes the last one. Raises ConfigError."""
+        """Go back to a version; what is now becomes the last one. Raises Refused, and ConfigError."""
         old = self.version(number)
         return self.change(lambda _: old, now, anew=True)
 
