@@ -67,13 +67,13 @@ def _add_daemon(verbs: Verbs) -> None:
     log = verbs.add_parser("log", parents=[daemon, _json()], help="show the last lines of the daemon's log")
     log.add_argument("-f", "--follow", action="store_true", help="and those to come, until interrupted")
     log.add_argument("-n", "--lines", type=int, default=50, metavar="COUNT", help="how many of the last; else 50")
-    verbs.add_parser("metrics", parents=[daemon], help="print counters as Prometheus reads them")
-    up = verbs.add_parser("up", parents=[daemon], help="bring a site up and wait for it")
+    verbs.add_parser("metrics", parents=[daemon, _json()], help="print counters as Prometheus reads them")
+    up = verbs.add_parser("up", parents=[daemon, _json()], help="bring a site up and wait for it")
     up.add_argument("site", metavar="SITE")
-    down = verbs.add_parser("down", parents=[daemon], help="close a site")
+    down = verbs.add_parser("down", parents=[daemon, _json()], help="close a site")
     down.add_argument("site", metavar="SITE")
     rekey = verbs.add_parser(
-        "rekey", parents=[daemon], help="give a site's children new keys, and wait until they are in use"
+        "rekey", parents=[daemon, _json()], help="give a site's children new keys, and wait until they are in use"
     )
     rekey.add_argument("site", metavar="SITE")
     rekey.add_argument("--ike", action="store_true", help="the IKE SA instead")
@@ -104,10 +104,12 @@ def _add_daemon(verbs: Verbs) -> None:
     repair.add_argument("--dry-run", action="store_true", help="only say what would be done")
     verbs.add_parser("bench", parents=[_json()], help="measure what this machine can do: some seconds, as root")
     verbs.add_parser("offload", parents=[daemon, _json()], help="show who ciphers, how fast, and what each SA uses")
-    verbs.add_parser("reload", parents=[daemon], help="have the daemon read its file again")
+    verbs.add_parser("reload", parents=[daemon, _json()], help="have the daemon read its file again")
     web = verbs.add_parser("web", parents=[daemon], help="serve the panel, in the foreground")
     web.add_argument("--port", type=_port, metavar="PORT", help="TCP port, instead of the file's")
-    verbs.add_parser("setup-token", parents=[daemon], help="print where to open the panel without its password, once")
+    verbs.add_parser(
+        "setup-token", parents=[daemon, _json()], help="print where to open the panel without its password, once"
+    )
 
 
 def _add_config(verbs: Verbs) -> None:
@@ -180,7 +182,7 @@ def _add_site(verbs: Verbs) -> None:
 
 
 def _add_simulate(verbs: Verbs) -> None:
-    simulate = verbs.add_parser("simulate", help="play a phone or laptop, and tell how far it comes")
+    simulate = verbs.add_parser("simulate", parents=[_json()], help="play a phone or laptop, and tell how far it comes")
     simulate.add_argument("client", choices=SIMULATED)
     simulate.add_argument("--server", required=True, metavar="NAME", help="what its user types as the server")
     simulate.add_argument(
@@ -210,7 +212,7 @@ def _add_upkeep(verbs: Verbs) -> None:
     apply.add_argument("file", type=Path, metavar="FILE", help="- for standard input")
     apply.add_argument("--dry-run", action="store_true", help="only say what would change, and which tunnels drop")
     apply.add_argument("--confirm", type=int, default=0, metavar="SECONDS", help=CONFIRM)
-    verbs.add_parser("confirm", parents=[_socket()], help="let what was applied stand")
+    verbs.add_parser("confirm", parents=[_socket(), _json()], help="let what was applied stand")
     pki = verbs.add_parser("pki", help="the certificate authority, and the gateway's certificates")
     actions = pki.add_subparsers(dest="action", metavar="ACTION", required=True)
     init = actions.add_parser("init", parents=_either(), help="make the CA; a public name does so by itself")

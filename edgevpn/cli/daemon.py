@@ -115,34 +115,43 @@ def _offload(options: argparse.Namespace) -> int:
 
 def _metrics(options: argparse.Namespace) -> int:
     with _client(options) as client:
-        print(client.call("metrics"), end="")
+        text: str = client.call("metrics")
+    if options.json:
+        from edgevpn.cli.samples import samples
+
+        print(as_json(list(samples(text))))
+    else:
+        print(text, end="")
     return GOOD
 
 
 def _up(options: argparse.Namespace) -> int:
     with _client(options) as client:
         site = client.site_up(options.site)
-    print(f"{site['name']}: {site['state']}, peer {site['remote']}")
+    print(as_json(site) if options.json else f"{site['name']}: {site['state']}, peer {site['remote']}")
     return GOOD
 
 
 def _down(options: argparse.Namespace) -> int:
     with _client(options) as client:
         client.site_down(options.site)
-    print(f"{options.site}: down")
+    print(as_json({}) if options.json else f"{options.site}: down")
     return GOOD
 
 
 def _rekey(options: argparse.Namespace) -> int:
     with _client(options) as client:
-        client.site_rekey(options.site, "ike" if options.ike else "child")
-    print(f"{options.site}: has new keys")
+        site = client.site_rekey(options.site, "ike" if options.ike else "child")
+    print(as_json(site) if options.json else f"{options.site}: has new keys")
     return GOOD
 
 
 def _reload(options: argparse.Namespace) -> int:
     with _client(options) as client:
         reloaded = client.reload()
+    if options.json:
+        print(as_json(reloaded))
+        return GOOD
     warn(reloaded["warnings"])
     parts = (("added", reloaded["added"]), ("changed", reloaded["changed"]), ("removed", reloaded["removed"]))
     sites = [f"{what}: {', '.join(names)}" for what, names in parts if names]

@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Callable
 
-from edgevpn.cli.output import GOOD, fail, warn
+from edgevpn.cli.output import GOOD, as_json, fail, warn
 from edgevpn.client import Client, socket_path
 
 ANSWERING = 1.0
@@ -26,11 +26,12 @@ def _setup_token(options: argparse.Namespace) -> int:
     with Client(socket_path(options.socket, os.environ)) as client:
         settings = client.call("web.settings")
         made = client.call("web.ticket")
+    hosts = [f"[{address}]" if ":" in address else address for address in settings["listen"]]
     scheme = "https" if settings["https"] else "http"
-    for address in settings["listen"]:
-        host = f"[{address}]" if ":" in address else address
-        print(f"{scheme}://{host}:{made['port']}/#ticket={made['ticket']}")
-    if not any(_is_served(address, made["port"]) for address in settings["listen"]):
+    links = [f"{scheme}://{host}:{made['port']}/#ticket={made['ticket']}" for host in hosts]
+    served = any(_is_served(address, made["port"]) for address in settings["listen"])
+    print(as_json({"links": links, "served": served}) if options.json else "\n".join(links))
+    if not served:
         warn([f"nobody serves the panel at port {made['port']} now; start it with: edgevpn web"])
     return GOOD
 

@@ -64,7 +64,7 @@ def _apply_to_file(text: str, options: argparse.Namespace) -> int:
 
 def _confirm(client: Client | None, options: argparse.Namespace) -> int:
     running(client).call("config.confirm")
-    print("it stands")
+    print(as_json({}) if options.json else "it stands")
     return GOOD
 
 

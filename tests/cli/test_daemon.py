@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -86,6 +87,25 @@ def test_reload(socket: Path, capsys: Output) -> None:
     assert capsys.readouterr() == ("added: a, b; removed: c; device.anna: added\n", "warning: odd\n")
 
 
+FOR_PROGRAMS = {
+    "up office": "site.up",
+    "down office": None,
+    "rekey office": "site.rekey",
+    "reload": "reload",
+}
+
+
+@pytest.mark.parametrize("words", FOR_PROGRAMS)
+async def test_what_is_done_for_programs(socket: Path, capsys: Output, words: str) -> None:
+    """What the daemon has answered, and nothing beside it."""
+    with control_server(socket, METHODS):
+        assert await asyncio.to_thread(main, [*words.split(), "--json"]) == GOOD
+    method = FOR_PROGRAMS[words]
+    out, err = capsys.readouterr()
+    assert json.loads(out) == (await METHODS[method]({"name": "office"}) if method else {})
+    assert err == ""
+
+
 def test_reload_without_a_difference(socket: Path, capsys: Output) -> None:
     same = {"added": [], "changed": [], "removed": [], "unchanged": ["office"], "others": [], "warnings": []}
     with control_server(socket, {"reload": answering(same)}):
@@ -168,5 +188,7 @@ def test_log(socket: Path, capsys: Output) -> None:
 
 def test_metrics(socket: Path, capsys: Output) -> None:
     with control_server(socket, {"metrics": answering("edgevpn_build_info 1\n")}):
+        assert main(["metrics", "--json"]) == GOOD
+        assert json.loads(capsys.readouterr().out) == [{"name": "edgevpn_build_info", "labels": {}, "value": 1.0}]
         assert main(["metrics"]) == GOOD
     assert capsys.readouterr().out == "edgevpn_build_info 1\n"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 
@@ -35,4 +36,6 @@ def test_setup_token_where_the_panel_is_served(tmp_path: Path, capsys: pytest.Ca
         }
         with control_server(path, methods):
             assert main(["setup-token", "--socket", str(path)]) == GOOD
+            assert main(["setup-token", "--socket", str(path), "--json"]) == GOOD
+            assert json.loads(capsys.readouterr().out.split("\n", 1)[1])["served"] is True
     assert capsys.readouterr().err == ""

@@ -64,6 +64,8 @@ def test_apply(daemon: StandIn, given: Path, capsys: Output) -> None:
     assert main(["apply", str(given), "--confirm", "60"]) == GOOD
     assert daemon.asked[-1] == ("config.apply", {"text": TEXT, "confirm": 60, "name": str(given)})
     assert "unless it is confirmed by then: edgevpn confirm" in capsys.readouterr().out
+    assert main(["confirm", "--json"]) == GOOD
+    assert capsys.readouterr().out == "{}\n"
     assert main(["confirm"]) == GOOD
     assert daemon.asked[-1] == ("config.confirm", {})
 
