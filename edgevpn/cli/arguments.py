@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from edgevpn.api import DEFAULT_SOCKET, SOCKET_VARIABLE
+from edgevpn.cli.manual import ALIKE, DESCRIPTIONS
 
 DEFAULT_FILE = Path("/etc/edgevpn/edgevpn.toml")
 
@@ -30,7 +32,7 @@ KEYS = "KEY=VALUE ...; lists with commas, KEY= takes a key out; edgevpn config e
 
 def parser() -> argparse.ArgumentParser:
     """All verbs with their options."""
-    top = argparse.ArgumentParser(prog="edgevpn", description="IKEv2 gateway: native clients and sites.")
+    top = argparse.ArgumentParser(prog="edgevpn")
     verbs = top.add_subparsers(dest="verb", metavar="COMMAND", required=True)
     _add_daemon(verbs)
     check = verbs.add_parser("check", parents=[_json()], help="say all that is wrong with a configuration file")
@@ -42,7 +44,30 @@ def parser() -> argparse.ArgumentParser:
     _add_upkeep(verbs)
     _add_simulate(verbs)
     verbs.add_parser("version", help="print the version")
+    _describe(top, "")
     return top
+
+
+class _Help(argparse.HelpFormatter):
+    """Wraps what is text, and leaves what holds for all in its columns."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if text == ALIKE else super()._fill_text(text, width, indent)
+
+
+def _describe(command: argparse.ArgumentParser, words: str) -> None:
+    """Say what a command and those below it do, and below each what holds for all."""
+    command.formatter_class = _Help
+    command.description, command.epilog = DESCRIPTIONS[words], ALIKE
+    for word, below in subcommands(command):
+        _describe(below, f"{words} {word}".lstrip())
+
+
+def subcommands(command: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """The verbs of a parser, or the actions of a verb."""
+    for action in command._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            yield from action.choices.items()
 
 
 def _add_daemon(verbs: Verbs) -> None:
