@@ -24,6 +24,7 @@ SIMULATED = ("windows11", "ios", "macos", "android11", "android12")
 Verbs = Any  # what argparse returns has a private name
 
 CONFIRM = "undo it after so long, unless it is confirmed by then: edgevpn confirm"
+SHELLS = ("bash", "zsh")
 FORMS = ("mobileconfig", "powershell", "sswan", "networkmanager", "swanctl", "p12", "card")
 PEERS = ("edgevpn", "strongswan", "routeros", "card")
 
@@ -43,6 +44,8 @@ def parser() -> argparse.ArgumentParser:
     _add_site(verbs)
     _add_upkeep(verbs)
     _add_simulate(verbs)
+    completion = verbs.add_parser("completion", help="print what a shell completes commands by")
+    completion.add_argument("shell", choices=SHELLS)
     verbs.add_parser("version", help="print the version")
     _describe(top, "")
     return top

@@ -6,14 +6,14 @@ It holds addresses and identities, as the status does; it holds no key, no passw
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 from pathlib import Path
 from typing import Any
 
 from edgevpn.cli.editing import tables_of
 from edgevpn.cli.output import GOOD, as_json
-from edgevpn.client import Client, socket_path
+from edgevpn.cli.patience import connect
+from edgevpn.client import Client
 from edgevpn.config.show import masked_tables
 
 LOOKING = 60.0
@@ -22,7 +22,7 @@ LOOKING = 60.0
 
 def print_bundle(options: argparse.Namespace) -> int:
     """The bundle, on stdout. Raises ConfigError if a file was named that is not TOML."""
-    with Client(socket_path(options.socket, os.environ)) as client:
+    with connect(options) as client:
         print(as_json(bundle(client, options.config)))
     return GOOD
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgevpn.api import SiteStatus
 from edgevpn.api.records import Amount, CertificateStatus, DeviceDetail, SessionStatus
 from edgevpn.cli.listing import cell
+from edgevpn.cli.output import painted
 from edgevpn.cli.status import age, carriers, moment, octets
 
 Row = tuple[str, str]
@@ -12,7 +13,7 @@ Row = tuple[str, str]
 
 def site_rows(site: SiteStatus, now: float) -> list[Row]:
     """How a site stands: why it is not up if it is not, its IKE SAs and their children. `now` is a Unix time."""
-    rows = [("state", site["state"]), ("why", cell(site["why"] or None))]
+    rows = [("state", painted(site["state"])), ("why", cell(site["why"] or None))]
     for ike in site["ike"]:
         rows.append(("ike", f"{ike['local']} - {ike['remote']}, for {age(now - ike['established'])}, {ike['suite']}"))
         rows += [

@@ -13,7 +13,7 @@ from edgevpn.cli.details import device_rows, site_rows
 from edgevpn.cli.editing import given_value, keys_of, read_secret
 from edgevpn.cli.files import write_artifact
 from edgevpn.cli.listing import cell, rows_of
-from edgevpn.cli.output import GOOD, as_json, table, warn
+from edgevpn.cli.output import GOOD, as_json, painted, table, warn
 from edgevpn.cli.status import moment, octets
 from edgevpn.client import UP_TIMEOUT, Client
 from edgevpn.config.diff import ABSENT
@@ -72,7 +72,14 @@ def _device_cells(device: records.DeviceStatus) -> tuple[str, ...]:
     addresses = [address for session in sessions for address in session["addresses"]]
     today = octets(device["today"]["received"] + device["today"]["sent"])
     seen = moment(device["seen"]) if device["seen"] else "never"
-    cells = (device["owner"] or None, device["login"], device["pool"], state, addresses, device["place"] or None)
+    cells = (
+        device["owner"] or None,
+        device["login"],
+        device["pool"],
+        painted(state),
+        addresses,
+        device["place"] or None,
+    )
     return (device["name"], *map(cell, cells), today, seen)
 
 
@@ -170,7 +177,7 @@ def _sites(client: Client, options: argparse.Namespace) -> int:
     if options.json:
         print(as_json(sites))
     else:
-        rows = [(site["name"], site["state"], site["remote"], site["why"]) for site in sites]
+        rows = [(site["name"], painted(site["state"]), site["remote"], site["why"]) for site in sites]
         print(table(rows, SITES) if rows else "no site is configured")
     return GOOD
 

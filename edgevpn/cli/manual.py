@@ -31,8 +31,8 @@ _BY_DAEMON = (
 DESCRIPTIONS: Mapping[str, str] = {
     "": "IKEv2 gateway for OpenWrt and Linux: sites, and phones and laptops by the clients that they have.",
     "run": "Run the gateway in the foreground until SIGTERM; SIGHUP has it read its file again. The log goes to"
-    " standard error. It needs root, or CAP_NET_ADMIN and CAP_NET_BIND_SERVICE. A bad file ends it with status 2 at the start,"
-    " and changes nothing later.",
+    " standard error. It needs root, or CAP_NET_ADMIN and CAP_NET_BIND_SERVICE. A bad file ends it with status"
+    " 2 at the start, and changes nothing later.",
     "status": "Show each site with its tunnels, their networks, ciphers and bytes, and each device that is in. Below"
     " the sites it says why those that are not up are not.",
     "log": "Show the last lines of the daemon's log, which it keeps whatever becomes of its standard error.",
@@ -108,6 +108,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "pki export-ca": "Write the CA's certificate, for whoever has to trust it. Its key never leaves the gateway.",
     "backup": "Write configuration, secrets, keys, certificates and leases into one file, encrypted by a password.",
     "restore": f"Put everything back as a backup holds it, or nothing. {_BY_DAEMON}",
+    "completion": "Print what a shell completes commands and options by. Debian's package has it where shells look;"
+    " elsewhere write it there: bash reads /usr/share/bash-completion/completions/edgevpn, zsh _edgevpn in its fpath.",
     "version": "Print the version.",
 }
 """What each command does, by its words."""

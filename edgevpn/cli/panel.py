@@ -8,7 +8,8 @@ import socket
 from collections.abc import Callable
 
 from edgevpn.cli.output import GOOD, as_json, fail, warn
-from edgevpn.client import Client, socket_path
+from edgevpn.cli.patience import connect
+from edgevpn.client import socket_path
 
 ANSWERING = 1.0
 """Seconds in which whoever listens on this machine takes a connection."""
@@ -23,7 +24,7 @@ def _web(options: argparse.Namespace) -> int:
 
 
 def _setup_token(options: argparse.Namespace) -> int:
-    with Client(socket_path(options.socket, os.environ)) as client:
+    with connect(options) as client:
         settings = client.call("web.settings")
         made = client.call("web.ticket")
     hosts = [f"[{address}]" if ":" in address else address for address in settings["listen"]]

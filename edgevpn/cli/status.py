@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from edgevpn.api import ChildStatus, SiteStatus, Status
 from edgevpn.api.records import DeviceStatus, SessionStatus
-from edgevpn.cli.output import table
+from edgevpn.cli.output import painted, table
 
 TITLES = ("SITE", "STATE", "PEER", "FOR", "CHILD", "HERE", "THERE", "IN", "OUT", "CIPHER", "BY")
 SESSIONS = ("DEVICE", "FROM", "FOR", "ADDRESSES", "IN", "OUT", "CIPHER")
@@ -61,9 +61,9 @@ def _cipher(session: SessionStatus) -> str:
 
 def _rows(site: SiteStatus, now: float) -> Iterator[tuple[str, ...]]:
     if not site["ike"]:
-        yield site["name"], site["state"], site["remote"]
+        yield site["name"], painted(site["state"]), site["remote"]
     for ike in site["ike"]:
-        head = (site["name"], site["state"], ike["remote"], age(now - ike["established"]))
+        head = (site["name"], painted(site["state"]), ike["remote"], age(now - ike["established"]))
         yield from ((*head, *_child_cells(child)) for child in ike["children"])
         if not ike["children"]:
             yield head

@@ -20,6 +20,7 @@ from edgevpn.cli.files import read_octets, read_text, write_artifact, write_priv
 from edgevpn.cli.live import SLOW, plan_lines
 from edgevpn.cli.live import told as told_live
 from edgevpn.cli.output import GOOD, as_json, table, warn
+from edgevpn.cli.patience import telling
 from edgevpn.cli.status import moment
 from edgevpn.client import Client
 from edgevpn.config.errors import Refused
@@ -82,7 +83,8 @@ def _pki_init(client: Client | None, options: argparse.Namespace) -> int:
     from edgevpn.pki.keys import KeyKind
 
     office = _office(options)
-    office.init(options.name or f"edgevpn CA of {socket.gethostname()}"[:64], KeyKind.RSA_3072, now())
+    with telling("making keys"):
+        office.init(options.name or f"edgevpn CA of {socket.gethostname()}"[:64], KeyKind.RSA_3072, now())
     return _certificates(_standing(office), options)
 
 

@@ -48,6 +48,7 @@ def test_every_verb_is_carried_out_by_somebody() -> None:
         "simulate",
         "bench",
         "replay",
+        "completion",
         *FILE_VERBS,
         *UPKEEP_VERBS,
         *daemon.VERBS,

@@ -30,7 +30,7 @@ def test_help_is_all_there_is_to_know(words: str, capsys: pytest.CaptureFixture[
         main([*words.split(), "--help"])
     assert end.value.code == 0
     out = capsys.readouterr().out
-    assert DESCRIPTIONS[words] in " ".join(out.split())
+    assert "".join(DESCRIPTIONS[words].split()) in "".join(out.split())
     assert out.rstrip().endswith(ALIKE)
 
 
