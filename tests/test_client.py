@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from tests.support.shapes import misfits
 from tests.support.statuses import OFFICE, STATUS
 
 SUBSCRIBED = b'{"jsonrpc":"2.0","id":1,"result":{"topics":["site"]}}\n'
-RELOADED = {"added": ["new"], "changed": [], "removed": [], "unchanged": ["office"], "warnings": []}
+RELOADED = {"added": ["new"], "changed": [], "removed": [], "unchanged": ["office"], "others": [], "warnings": []}
 
 
 async def site_up(params: Params) -> object:
@@ -227,6 +228,9 @@ def test_lines() -> None:
         b'{"jsonrpc":"2.0","id":7,"method":"site.up","params":{"name":"\\u00e9\\n"}}\n'
     )
     assert result_of(b'{"jsonrpc":"2.0","id":7,"result":null}\n', 7) is None
+    assert b'{"at":"2099-12-31"}' in encode_request(7, "site.up", {"at": date(2099, 12, 31)})
+    with pytest.raises(TypeError, match="set is nothing that can be sent"):
+        encode_request(7, "site.up", {"name": {"office"}})
 
 
 def test_who_may_not_is_told_who_may() -> None:

@@ -206,7 +206,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "daemon": {"sdnotify", "cryptography"},
     "diagnosis": set(),
     "web": {"aiohttp", "segno"},
-    "cli": {"tabulate"},
+    "cli": {"shtab", "tabulate"},
 }
 
 # The standard library for the pure core: values and arithmetic; nothing that waits, asks the machine, or logs.

@@ -123,8 +123,13 @@ METHODS: Mapping[str, MethodSpec] = {
     ),
     "config.schema": MethodSpec("The JSON Schema of the configuration file.", dict[str, Any]),
     "config.text": MethodSpec("The configuration file as it is written.", str),
-    "config.plan": MethodSpec("What another text of the file would change.", Plan, {"text": str}),
-    "config.apply": MethodSpec("Make this the text of the file.", Applied, {"text": str}, CONFIRM),
+    "config.plan": MethodSpec(
+        "What another text of the file would change; what is wrong with it is told of a file of this name.",
+        Plan,
+        {"text": str},
+        {"name": str},
+    ),
+    "config.apply": MethodSpec("Make this the text of the file.", Applied, {"text": str}, CONFIRM | {"name": str}),
     "config.set": MethodSpec(
         "Change keys by their dotted paths, None to take one out; comments and order stay.",
         Applied,

@@ -30,7 +30,10 @@ class ErrorCode(IntEnum):
 
 
 class RpcError(Exception):
-    """A request that was not carried out. `data` of CONFIG_INVALID is the list of problems, one text each."""
+    """A request that was not carried out. `data` of CONFIG_INVALID is the list of problems, one text each.
+
+    Where the message is the only one of them, the request itself was refused; else the file would have been bad.
+    """
 
     def __init__(self, code: int, message: str, data: object = None) -> None:
         super().__init__(message)

@@ -280,12 +280,13 @@ class Status(TypedDict):
 
 
 class Reloaded(TypedDict):
-    """Names of sites by what happened to them, and warnings about the file."""
+    """Names of sites by what happened to them, what happened to other tables, and warnings about the file."""
 
     added: list[str]
     changed: list[str]
     removed: list[str]
     unchanged: list[str]
+    others: list[str]
     warnings: list[str]
 
 
@@ -359,7 +360,8 @@ class Attempt(TypedDict):
     """How somebody tried to connect, and how far it came; `cause` is for programs, sentence and cure are for people.
 
     `side` is where the cure is to be applied, `fact` what the sentence rests on; all of these are "" for a success.
-    `tries` counts attempts that came to the same. `asked` is None where nothing was seen that could be judged again.
+    `tries` counts attempts that came to the same; `called`: it was we who called. `asked` is None where nothing was
+    seen that could be judged again.
     """
 
     at: float
@@ -374,6 +376,7 @@ class Attempt(TypedDict):
     side: Literal["ours", "theirs", "both", "path", ""]
     fact: str
     tries: int
+    called: bool
     asked: Asked | None
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from edgevpn.api import DEFAULT_SOCKET, SOCKET_VARIABLE
+from edgevpn.cli.manual import ALIKE, DESCRIPTIONS
 
 DEFAULT_FILE = Path("/etc/edgevpn/edgevpn.toml")
 
@@ -22,6 +24,7 @@ SIMULATED = ("windows11", "ios", "macos", "android11", "android12")
 Verbs = Any  # what argparse returns has a private name
 
 CONFIRM = "undo it after so long, unless it is confirmed by then: edgevpn confirm"
+SHELLS = ("bash", "zsh")
 FORMS = ("mobileconfig", "powershell", "sswan", "networkmanager", "swanctl", "p12", "card")
 PEERS = ("edgevpn", "strongswan", "routeros", "card")
 
@@ -30,18 +33,44 @@ KEYS = "KEY=VALUE ...; lists with commas, KEY= takes a key out; edgevpn config e
 
 def parser() -> argparse.ArgumentParser:
     """All verbs with their options."""
-    top = argparse.ArgumentParser(prog="edgevpn", description="IKEv2 gateway: native clients and sites.")
+    top = argparse.ArgumentParser(prog="edgevpn")
     verbs = top.add_subparsers(dest="verb", metavar="COMMAND", required=True)
     _add_daemon(verbs)
     check = verbs.add_parser("check", parents=[_json()], help="say all that is wrong with a configuration file")
     check.add_argument("file", type=Path, nargs="?", default=DEFAULT_FILE, metavar="FILE", help=f"else {DEFAULT_FILE}")
+    check.add_argument("-c", "--config", dest="instead", type=Path, metavar="FILE", help="the same, as elsewhere")
     _add_config(verbs)
     _add_device(verbs)
     _add_site(verbs)
     _add_upkeep(verbs)
     _add_simulate(verbs)
+    completion = verbs.add_parser("completion", help="print what a shell completes commands by")
+    completion.add_argument("shell", choices=SHELLS)
     verbs.add_parser("version", help="print the version")
+    _describe(top, "")
     return top
+
+
+class _Help(argparse.HelpFormatter):
+    """Wraps what is text, and leaves what holds for all in its columns."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if text == ALIKE else super()._fill_text(text, width, indent)
+
+
+def _describe(command: argparse.ArgumentParser, words: str) -> None:
+    """Say what a command and those below it do, and below each what holds for all."""
+    command.formatter_class = _Help
+    command.description, command.epilog = DESCRIPTIONS[words], ALIKE
+    for word, below in subcommands(command):
+        _describe(below, f"{words} {word}".lstrip())
+
+
+def subcommands(command: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """The verbs of a parser, or the actions of a verb."""
+    for action in command._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            yield from action.choices.items()
 
 
 def _add_daemon(verbs: Verbs) -> None:
@@ -66,24 +95,25 @@ def _add_daemon(verbs: Verbs) -> None:
     log = verbs.add_parser("log", parents=[daemon, _json()], help="show the last lines of the daemon's log")
     log.add_argument("-f", "--follow", action="store_true", help="and those to come, until interrupted")
     log.add_argument("-n", "--lines", type=int, default=50, metavar="COUNT", help="how many of the last; else 50")
-    verbs.add_parser("metrics", parents=[daemon], help="print counters as Prometheus reads them")
-    up = verbs.add_parser("up", parents=[daemon], help="bring a site up and wait for it")
+    verbs.add_parser("metrics", parents=[daemon, _json()], help="print counters as Prometheus reads them")
+    up = verbs.add_parser("up", parents=[daemon, _json()], help="bring a site up and wait for it")
     up.add_argument("site", metavar="SITE")
-    down = verbs.add_parser("down", parents=[daemon], help="close a site")
+    down = verbs.add_parser("down", parents=[daemon, _json()], help="close a site")
     down.add_argument("site", metavar="SITE")
     rekey = verbs.add_parser(
-        "rekey", parents=[daemon], help="give a site's children new keys, and wait until they are in use"
+        "rekey", parents=[daemon, _json()], help="give a site's children new keys, and wait until they are in use"
     )
     rekey.add_argument("site", metavar="SITE")
     rekey.add_argument("--ike", action="store_true", help="the IKE SA instead")
-    diagnose = verbs.add_parser(
-        "diagnose", parents=[daemon, _file(), _json()], help="say why somebody could not connect"
-    )
+    diagnose = verbs.add_parser("diagnose", parents=[daemon, _json()], help="say why somebody could not connect")
     diagnose.add_argument(
         "peer", nargs="?", metavar="PEER", help="a site, pool, identity or address; last for whoever came last"
     )
     diagnose.add_argument("--language", choices=("en", "ja"), help="instead of that of the environment")
     diagnose.add_argument("--bundle", action="store_true", help="print all that helps to help, without secrets")
+    diagnose.add_argument(
+        "-c", "--config", type=Path, metavar="FILE", help="with this configuration in the bundle; else the daemon's"
+    )
     replay = verbs.add_parser(
         "replay", parents=[_file(), _json()], help="say whether those in a bundle could connect with another file"
     )
@@ -102,10 +132,12 @@ def _add_daemon(verbs: Verbs) -> None:
     repair.add_argument("--dry-run", action="store_true", help="only say what would be done")
     verbs.add_parser("bench", parents=[_json()], help="measure what this machine can do: some seconds, as root")
     verbs.add_parser("offload", parents=[daemon, _json()], help="show who ciphers, how fast, and what each SA uses")
-    verbs.add_parser("reload", parents=[daemon], help="have the daemon read its file again")
+    verbs.add_parser("reload", parents=[daemon, _json()], help="have the daemon read its file again")
     web = verbs.add_parser("web", parents=[daemon], help="serve the panel, in the foreground")
     web.add_argument("--port", type=_port, metavar="PORT", help="TCP port, instead of the file's")
-    verbs.add_parser("setup-token", parents=[daemon], help="print where to open the panel without its password, once")
+    verbs.add_parser(
+        "setup-token", parents=[daemon, _json()], help="print where to open the panel without its password, once"
+    )
 
 
 def _add_config(verbs: Verbs) -> None:
@@ -159,7 +191,7 @@ def _add_site(verbs: Verbs) -> None:
     site = verbs.add_parser("site", help="tunnels to other gateways")
     actions = site.add_subparsers(dest="action", metavar="ACTION", required=True)
     _add_listing(actions, "site")
-    for action, words in (("add", "add one, and print the secret made for it"), ("set", "change one")):
+    for action, words in (("add", "add one, with a new pre-shared key unless it has one"), ("set", "change one")):
         change = actions.add_parser(action, parents=_either(), help=words)
         change.add_argument("name", metavar="NAME")
         change.add_argument("keys", nargs="*", metavar="KEY=VALUE", help=KEYS.format("site"))
@@ -178,7 +210,7 @@ def _add_site(verbs: Verbs) -> None:
 
 
 def _add_simulate(verbs: Verbs) -> None:
-    simulate = verbs.add_parser("simulate", help="play a phone or laptop, and tell how far it comes")
+    simulate = verbs.add_parser("simulate", parents=[_json()], help="play a phone or laptop, and tell how far it comes")
     simulate.add_argument("client", choices=SIMULATED)
     simulate.add_argument("--server", required=True, metavar="NAME", help="what its user types as the server")
     simulate.add_argument(
@@ -208,7 +240,7 @@ def _add_upkeep(verbs: Verbs) -> None:
     apply.add_argument("file", type=Path, metavar="FILE", help="- for standard input")
     apply.add_argument("--dry-run", action="store_true", help="only say what would change, and which tunnels drop")
     apply.add_argument("--confirm", type=int, default=0, metavar="SECONDS", help=CONFIRM)
-    verbs.add_parser("confirm", parents=[_socket()], help="let what was applied stand")
+    verbs.add_parser("confirm", parents=[_socket(), _json()], help="let what was applied stand")
     pki = verbs.add_parser("pki", help="the certificate authority, and the gateway's certificates")
     actions = pki.add_subparsers(dest="action", metavar="ACTION", required=True)
     init = actions.add_parser("init", parents=_either(), help="make the CA; a public name does so by itself")

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from edgevpn.cli.output import GOOD, as_json, table, warn
+from edgevpn.cli.patience import telling
 
 if TYPE_CHECKING:
     from edgevpn.daemon.ciphers.bench import Findings
@@ -20,7 +21,8 @@ def bench(options: argparse.Namespace) -> int:
     """Ciphers in the kernel, key exchanges and signatures, as tables or as JSON."""
     from edgevpn.daemon.ciphers.bench import measure
 
-    found = asyncio.run(measure())
+    with telling("measuring ciphers, key exchanges and signatures"):
+        found = asyncio.run(measure())
     if options.json:
         ciphers = [each.to_json() for each in found.ciphers]
         rates = [asdict(each) for each in found.rates]

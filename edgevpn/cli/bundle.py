@@ -6,14 +6,14 @@ It holds addresses and identities, as the status does; it holds no key, no passw
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 from pathlib import Path
 from typing import Any
 
 from edgevpn.cli.editing import tables_of
 from edgevpn.cli.output import GOOD, as_json
-from edgevpn.client import Client, socket_path
+from edgevpn.cli.patience import connect
+from edgevpn.client import Client
 from edgevpn.config.show import masked_tables
 
 LOOKING = 60.0
@@ -21,14 +21,17 @@ LOOKING = 60.0
 
 
 def print_bundle(options: argparse.Namespace) -> int:
-    """The bundle, on stdout. Raises ConfigError if the file is not good."""
-    with Client(socket_path(options.socket, os.environ)) as client:
+    """The bundle, on stdout. Raises ConfigError if a file was named that is not TOML."""
+    with connect(options) as client:
         print(as_json(bundle(client, options.config)))
     return GOOD
 
 
-def bundle(client: Client, file: Path) -> dict[str, Any]:
-    """Versions, configuration without its secrets, what is up, how we are, the attempts and the log."""
+def bundle(client: Client, file: Path | None) -> dict[str, Any]:
+    """Versions, configuration without its secrets, what is up, how we are, the attempts and the log.
+
+    The configuration is the daemon's, wherever its file is, or that of another file.
+    """
     machine = platform.uname()
     return {
         "edgevpn": client.version(),
@@ -38,7 +41,7 @@ def bundle(client: Client, file: Path) -> dict[str, Any]:
             "architecture": machine.machine,
             "python": platform.python_version(),
         },
-        "configuration": masked_tables(tables_of(file)),
+        "configuration": masked_tables(tables_of(file)) if file else client.call("config.show"),
         "status": client.status(),
         "health": client.call("health", LOOKING),
         "attempts": client.call("attempts"),

@@ -18,7 +18,8 @@ from edgevpn.config.words import path_of
 
 
 def check(options: argparse.Namespace) -> int:
-    """`check`: all that is wrong with a file."""
+    """`check`: all that is wrong with a file, however it is named."""
+    options.file = options.instead or options.file
     if options.json:
         return _check_for_programs(options)
     config = load(options.file, now=now())

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from edgevpn import __version__
 from edgevpn.api.records import LogLine, OffloadReport
-from edgevpn.cli.output import GOOD, as_json, bad_config, fail, warn
+from edgevpn.cli.output import GOOD, as_json, bad_config, fail, painted, warn
+from edgevpn.cli.patience import connect
 from edgevpn.cli.status import moment, status_text
 from edgevpn.client import Client, socket_path
 
@@ -72,10 +73,10 @@ def _daemon() -> Run:
 
 def _status(options: argparse.Namespace) -> int:
     if not options.watch:
-        with _client(options) as client:
+        with connect(options) as client:
             _print_status(client, options)
         return GOOD
-    with _client(options) as client, _client(options) as listener:
+    with connect(options) as client, connect(options) as listener:
         listener.call("subscribe", topics=[*WATCHED])  # before the first look, so that no change is missed
         _print_status(client, options)
         for _ in listener.events(*WATCHED):
@@ -92,7 +93,7 @@ def _print_status(client: Client, options: argparse.Namespace) -> None:
 
 def _log(options: argparse.Namespace) -> int:
     """With --follow, listening begins before the last lines are asked for: one may come twice, none is lost."""
-    with _client(options) as client, _client(options) as listener:
+    with connect(options) as client, connect(options) as listener:
         if options.follow:
             listener.call("subscribe", topics=["log"])
         for line in client.call("log.recent", limit=max(0, min(options.lines, MOST_LINES))):
@@ -104,12 +105,12 @@ def _log(options: argparse.Namespace) -> int:
 
 
 def _print_line(line: LogLine, options: argparse.Namespace) -> None:
-    text = json.dumps(line) if options.json else f"{moment(line['at'])} {line['level'].upper()} {line['text']}"
+    text = json.dumps(line) if options.json else f"{moment(line['at'])} {painted(line['level'].upper())} {line['text']}"
     print(text, flush=True)
 
 
 def _offload(options: argparse.Namespace) -> int:
-    with _client(options) as client:
+    with connect(options) as client:
         report: OffloadReport = client.call("offload")
     if options.json:
         print(as_json(report))
@@ -121,48 +122,54 @@ def _offload(options: argparse.Namespace) -> int:
 
 
 def _metrics(options: argparse.Namespace) -> int:
-    with _client(options) as client:
-        print(client.call("metrics"), end="")
+    with connect(options) as client:
+        text: str = client.call("metrics")
+    if options.json:
+        from edgevpn.cli.samples import samples
+
+        print(as_json(list(samples(text))))
+    else:
+        print(text, end="")
     return GOOD
 
 
 def _up(options: argparse.Namespace) -> int:
-    with _client(options) as client:
+    with connect(options) as client:
         site = client.site_up(options.site)
-    print(f"{site['name']}: {site['state']}, peer {site['remote']}")
+    print(as_json(site) if options.json else f"{site['name']}: {site['state']}, peer {site['remote']}")
     return GOOD
 
 
 def _down(options: argparse.Namespace) -> int:
-    with _client(options) as client:
+    with connect(options) as client:
         client.site_down(options.site)
-    print(f"{options.site}: down")
+    print(as_json({}) if options.json else f"{options.site}: down")
     return GOOD
 
 
 def _rekey(options: argparse.Namespace) -> int:
-    with _client(options) as client:
-        client.site_rekey(options.site, "ike" if options.ike else "child")
-    print(f"{options.site}: has new keys")
+    with connect(options) as client:
+        site = client.site_rekey(options.site, "ike" if options.ike else "child")
+    print(as_json(site) if options.json else f"{options.site}: has new keys")
     return GOOD
 
 
 def _reload(options: argparse.Namespace) -> int:
-    with _client(options) as client:
+    with connect(options) as client:
         reloaded = client.reload()
+    if options.json:
+        print(as_json(reloaded))
+        return GOOD
     warn(reloaded["warnings"])
     parts = (("added", reloaded["added"]), ("changed", reloaded["changed"]), ("removed", reloaded["removed"]))
-    print("; ".join(f"{what}: {', '.join(names)}" for what, names in parts if names) or "nothing has changed")
+    sites = [f"{what}: {', '.join(names)}" for what, names in parts if names]
+    print("; ".join([*sites, *reloaded["others"]]) or "nothing has changed")
     return GOOD
 
 
 def _version(_: argparse.Namespace) -> int:
     print(f"edgevpn {__version__}")
     return GOOD
-
-
-def _client(options: argparse.Namespace) -> Client:
-    return Client(socket_path(options.socket, os.environ))
 
 
 VERBS: dict[str, Callable[[argparse.Namespace], int]] = {

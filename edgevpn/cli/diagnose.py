@@ -8,12 +8,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from edgevpn.api.records import Attempt, Health, Repair
-from edgevpn.cli.output import FAILED, GOOD, as_json, bad_config, fail
-from edgevpn.client import Client, socket_path
+from edgevpn.cli.output import FAILED, GOOD, as_json, bad_config, fail, painted
+from edgevpn.cli.patience import connect
+from edgevpn.cli.status import age
+from edgevpn.client import Client
 
 LAST = "last"
 WHERE = {"ours": "here", "theirs": "at the peer", "both": "here or at the peer", "path": "between the two"}
 GRAVITY = {"bad": 0, "warning": 1, "good": 2}
+NO_FIREWALL = "there is no table of ours: without a kernel no firewall is managed, and no traffic flows"
+OTHER_FIREWALL = "there is no table of ours: the firewall is somebody else's (OpenWrt: its zone evpn)"
 EVERYTHING: frozenset[str] = frozenset()
 REACHING = frozenset({"ports", "firewall", "wan", "name"})
 """Checks that tell whether callers reach us."""
@@ -25,7 +29,7 @@ def diagnose(options: argparse.Namespace) -> int:
     """The last attempt of everybody, of one peer, or of whoever came last; the first line names the setting."""
     if options.bundle:
         return _bundle(options)
-    with Client(socket_path(options.socket, os.environ)) as client:
+    with connect(options) as client:
         attempts = _attempts(client, options.peer, options.language or language_of(os.environ))
     if options.peer == LAST:
         attempts = attempts[:1]
@@ -54,18 +58,19 @@ def firewall(options: argparse.Namespace) -> int:
     """Our rules; or, of the gateway's health, what decides whether callers reach it."""
     if options.action == "check":
         return doctor(options, REACHING)
-    with Client(socket_path(options.socket, os.environ)) as client:
+    with connect(options) as client:
         table: str = client.call("firewall.show", LOOKING)
+        in_memory = not table and client.status()["kernel"] == "memory"
     if options.json:
         print(as_json({"table": table}))
     else:
-        print(table.rstrip() or "there is no table of ours: the firewall is somebody else's (OpenWrt: its zone evpn)")
+        print(table.rstrip() or (NO_FIREWALL if in_memory else OTHER_FIREWALL))
     return GOOD
 
 
 def doctor(options: argparse.Namespace, wanted: frozenset[str] = EVERYTHING) -> int:
     """The gateway's own health: what is wrong first. Fails if anything is bad."""
-    with Client(socket_path(options.socket, os.environ)) as client:
+    with connect(options) as client:
         found: list[Health] = client.call("health", LOOKING)
     checks = [check for check in found if not wanted or check["id"] in wanted]
     if options.json:
@@ -77,7 +82,7 @@ def doctor(options: argparse.Namespace, wanted: frozenset[str] = EVERYTHING) -> 
 
 def repair(options: argparse.Namespace) -> int:
     """What was not as it should be, a command for each. Fails if something could not be done."""
-    with Client(socket_path(options.socket, os.environ)) as client:
+    with connect(options) as client:
         found: Repair = client.call("repair", LOOKING, dry_run=options.dry_run)
     print(as_json(found) if options.json else repair_text(found, options.dry_run))
     return FAILED if any(step["fault"] for step in found["steps"]) else GOOD
@@ -97,7 +102,7 @@ def repair_text(found: Repair, dry_run: bool) -> str:
 def check_text(check: Health) -> str:
     """What was found, and what helps."""
     cure = f"\n  What helps: {check['cure']}" if check["cure"] else ""
-    return f"{check['level']:7}  {check['message']}{cure}"
+    return f"{painted(format(check['level'], '7'))}  {check['message']}{cure}"
 
 
 def language_of(environ: Mapping[str, str]) -> str:
@@ -112,11 +117,11 @@ def attempt_text(attempt: Attempt, now: float) -> str:
     known = [
         f"peer {attempt['peer']}" if attempt["peer"] and attempt["peer"] != who else "",
         who,
-        f"from {attempt['remote']}" if attempt["remote"] else "",
+        f"{'called at' if attempt['called'] else 'from'} {attempt['remote']}" if attempt["remote"] else "",
         f"looks like {attempt['client']}" if attempt["client"] not in ("", "unknown") else "",
         f"came as far as {attempt['stage']}",
         f"{attempt['tries']} times" if attempt["tries"] > 1 else "",
-        f"{max(0, int(now - attempt['at']))} seconds ago",
+        f"{age(now - attempt['at'])} ago",
     ]
     what = attempt["sentence"] or f"{who or attempt['remote']} has connected; nothing is wrong."
     lines = [

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from edgevpn.api import records
+from edgevpn.cli.details import device_rows, site_rows
 from edgevpn.cli.editing import given_value, keys_of, read_secret
 from edgevpn.cli.files import write_artifact
 from edgevpn.cli.listing import cell, rows_of
-from edgevpn.cli.output import GOOD, as_json, table, warn
+from edgevpn.cli.output import GOOD, as_json, painted, table, warn
 from edgevpn.cli.status import moment, octets
 from edgevpn.client import UP_TIMEOUT, Client
+from edgevpn.config.diff import ABSENT
 from edgevpn.config.errors import Refused
 from edgevpn.config.nouns import setting_at
+from edgevpn.config.setting import Effect
 from edgevpn.config.words import path_of
 
 SLOW = 60.0
 """Seconds for what makes keys."""
 DEVICES = ("NAME", "OWNER", "LOGIN", "POOL", "STATE", "ADDRESSES", "FROM", "TODAY", "SEEN")
 SITES = ("NAME", "STATE", "PEER", "WHY")
+
+EFFECTS = {"live": Effect.LIVE, "next": Effect.NEXT, "reconnect": Effect.DROP, "restart": Effect.RESTART}
 
 Verb = Callable[[Client, argparse.Namespace], int]
 
@@ -40,7 +47,7 @@ def told(applied: records.Applied, options: argparse.Namespace) -> int:
 def plan_lines(plan: records.Plan) -> list[str]:
     """What changes, and which tunnels drop."""
     lines = [
-        f"{each['path']}: {each['before'] or '(nothing)'} -> {each['after'] or '(nothing)'} ({each['effect']})"
+        f"{each['path']}: {each['before'] or ABSENT} -> {each['after'] or ABSENT} ({EFFECTS[each['effect']].value})"
         for each in plan["changes"]
     ]
     dropped = [f"tunnels that drop: {', '.join(plan['drops'])}"] if plan["drops"] else []
@@ -65,12 +72,21 @@ def _device_cells(device: records.DeviceStatus) -> tuple[str, ...]:
     addresses = [address for session in sessions for address in session["addresses"]]
     today = octets(device["today"]["received"] + device["today"]["sent"])
     seen = moment(device["seen"]) if device["seen"] else "never"
-    cells = (device["owner"] or None, device["login"], device["pool"], state, addresses, device["place"] or None)
+    cells = (
+        device["owner"] or None,
+        device["login"],
+        device["pool"],
+        painted(state),
+        addresses,
+        device["place"] or None,
+    )
     return (device["name"], *map(cell, cells), today, seen)
 
 
 def _device(client: Client, options: argparse.Namespace) -> int:
-    return _shown(client.call("device.show", name=options.name), options)
+    found: records.DeviceDetail = client.call("device.show", name=options.name)
+    print(as_json(found) if options.json else table(device_rows(found, time.time()), ("KEY", "VALUE")))
+    return GOOD
 
 
 def _add_device(client: Client, options: argparse.Namespace) -> int:
@@ -116,11 +132,26 @@ def _revoke(client: Client, options: argparse.Namespace) -> int:
 
 
 def _export(client: Client, options: argparse.Namespace) -> int:
+    _check_demand(options)
     asked: dict[str, object] = {"form": options.form, "on_demand": options.on_demand}
     asked |= {"networks": options.network, "domains": options.domain}
     secret = {"secret": read_secret()} if options.secret else {}
     artifact = client.call("device.export", SLOW, name=options.name, **asked, **secret)
     return write_artifact(artifact, options, options.output)
+
+
+def _check_demand(options: argparse.Namespace) -> None:
+    """Refuse what would be left out of the profile without a word."""
+    if options.form != "mobileconfig" and (options.on_demand != "off" or options.network or options.domain):
+        raise Refused(
+            f"a profile for {options.form} cannot switch itself on",
+            "leave --on-demand out, or write --for mobileconfig",
+        )
+    if options.on_demand == "domains" and not options.domain:
+        raise Refused("--on-demand domains needs a domain", "give --domain DOMAIN")
+    for given, option, kind in ((options.network, "--network", "always"), (options.domain, "--domain", "domains")):
+        if given and options.on_demand != kind:
+            raise Refused(f"{option} is of no use with --on-demand {options.on_demand}", f"write --on-demand {kind}")
 
 
 def _made(made: records.DeviceMade, options: argparse.Namespace) -> int:
@@ -146,7 +177,7 @@ def _sites(client: Client, options: argparse.Namespace) -> int:
     if options.json:
         print(as_json(sites))
     else:
-        rows = [(site["name"], site["state"], site["remote"], site["why"]) for site in sites]
+        rows = [(site["name"], painted(site["state"]), site["remote"], site["why"]) for site in sites]
         print(table(rows, SITES) if rows else "no site is configured")
     return GOOD
 
@@ -156,7 +187,12 @@ def _site(client: Client, options: argparse.Namespace) -> int:
     if found is None:
         raise Refused(f"there is no site {options.name}")
     status = next((site for site in client.status()["sites"] if site["name"] == options.name), None)
-    return _shown({"name": options.name, "status": status, **found} if options.json else found, options)
+    if options.json:
+        print(as_json({"name": options.name, "status": status, **found}))
+    else:
+        standing = site_rows(status, time.time()) if status else []
+        print(table([*standing, *rows_of(found, "")], ("KEY", "VALUE")))
+    return GOOD
 
 
 def _add_site(client: Client, options: argparse.Namespace) -> int:
@@ -196,7 +232,9 @@ def _rekey(client: Client, options: argparse.Namespace) -> int:
 
 
 def _snippet(client: Client, options: argparse.Namespace) -> int:
-    artifact = client.call("site.snippet", SLOW, name=options.name, form=options.form)
+    artifact: records.Artifact = client.call("site.snippet", SLOW, name=options.name, form=options.form)
+    if artifact["base64"]:  # by its own name it is named after this gateway alone, whichever site it is for
+        artifact["name"] = f"{options.name}-{options.form}{PurePath(artifact['name']).suffix}"
     return write_artifact(artifact, options, options.output, to_terminal=True)
 
 
@@ -248,11 +286,6 @@ def _with_secret(keys: Mapping[str, Any], by: str, options: argparse.Namespace) 
         return dict(keys)
     kind = "psk" if keys.get(by, "psk" if by == "auth" else "password") == "psk" else "password"
     return {**keys, kind: read_secret()}
-
-
-def _shown(found: Any, options: argparse.Namespace) -> int:
-    print(as_json(found) if options.json else table(rows_of(found, ""), ("KEY", "VALUE")))
-    return GOOD
 
 
 def _done(sentence: str, options: argparse.Namespace) -> int:

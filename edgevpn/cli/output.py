@@ -5,10 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TextIO
 
 GOOD, FAILED, BAD_CONFIG = 0, 1, 2
 """Exit status: done, not done, and not done because of what the configuration says."""
+
+
+RED, GREEN, YELLOW = 31, 32, 33
+COLOURS: Mapping[str, int] = {
+    **dict.fromkeys(("up", "in", "good", "works"), GREEN),
+    **dict.fromkeys(("connecting", "warning"), YELLOW),
+    **dict.fromkeys(("down", "bad", "error"), RED),
+}
+"""How states and levels are shown on a terminal, by their first word."""
 
 
 def table(rows: Iterable[Sequence[str]], titles: Sequence[str]) -> str:
@@ -29,10 +39,19 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def painted(text: str) -> str:
+    """A state or level in its colour, where standard output is a terminal and NO_COLOR is not set."""
+    return _in_colour(text, COLOURS.get(text.strip().lower().partition(" ")[0]), sys.stdout)
+
+
+def _in_colour(text: str, colour: int | None, stream: TextIO) -> str:
+    plain = colour is None or not stream.isatty() or os.environ.get("NO_COLOR")
+    return text if plain else f"\x1b[{colour}m{text}\x1b[0m"
+
+
 def warn(warnings: Iterable[object]) -> None:
-    """Say what is odd and hinders nothing; in red on a terminal, unless NO_COLOR is set."""
-    red = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    head = "\x1b[31mwarning:\x1b[0m" if red else "warning:"
+    """Say what is odd and hinders nothing."""
+    head = _in_colour("warning:", RED, sys.stderr)
     for warning in warnings:
         print(f"{head} {warning}", file=sys.stderr)
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from edgevpn.api import ErrorCode, RpcError
 from edgevpn.cli.arguments import DEFAULT_FILE, FILE_VERBS, UPKEEP_VERBS, parser
 from edgevpn.cli.output import FAILED, bad_config, fail
-from edgevpn.client import Client, DaemonAbsent, DaemonUnreachable, socket_path
+from edgevpn.cli.patience import connect
+from edgevpn.client import Client, DaemonAbsent, DaemonUnreachable
 
 if TYPE_CHECKING:
     from edgevpn.cli.daemon import Run
@@ -52,6 +53,10 @@ def _carry_out(options: argparse.Namespace, run: Run | None) -> int:
         from edgevpn.cli.bench import bench
 
         return bench(options)
+    if options.verb == "completion":
+        from edgevpn.cli.completion import completion
+
+        return completion(options)
     from edgevpn.cli import daemon, diagnose, panel
 
     if options.verb in diagnose.VERBS:
@@ -81,7 +86,7 @@ def _daemon(options: argparse.Namespace) -> Client | None:
     if not asked:
         return None
     try:
-        return Client(socket_path(options.socket, os.environ))
+        return connect(options)
     except DaemonAbsent:
         if not hasattr(options, "config") and options.verb in FILE_VERBS:
             raise  # only the daemon can do it
@@ -115,6 +120,7 @@ def _keep_up(client: Client | None, options: argparse.Namespace) -> int:
 
 
 def _refused(error: RpcError) -> int:
-    if error.code == ErrorCode.CONFIG_INVALID and isinstance(error.data, list):
+    """As it would be without the daemon: what was typed is refused in one sentence, a bad file fault by fault."""
+    if error.code == ErrorCode.CONFIG_INVALID and isinstance(error.data, list) and error.data != [error.message]:
         return bad_config(error.data)
     return fail(error.message)

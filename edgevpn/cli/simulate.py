@@ -9,7 +9,7 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
-from edgevpn.cli.output import GOOD, fail
+from edgevpn.cli.output import FAILED, GOOD, as_json, fail
 from edgevpn.pki.bundle import bundle_of, read_parts
 from edgevpn.pki.errors import PkiError
 from edgevpn.simulate.clients import CLIENTS
@@ -19,12 +19,17 @@ from edgevpn.simulate.user import ByCertificate, ByPassword, ByPsk, Secret, Type
 
 def simulate(options: argparse.Namespace) -> int:
     """0 when the client was connected and has gone again; else 1, with the reason in one sentence."""
+    steps: list[str] = []
+    why = ""
     try:
         plan = plan_of(options)
-        asyncio.run(run(plan, _tell))
-    except (Unable, PkiError) as why:
-        return fail(str(why))
-    return GOOD
+        asyncio.run(run(plan, steps.append if options.json else _tell))
+    except (Unable, PkiError) as failure:
+        why = str(failure)
+    if options.json:
+        print(as_json({"connected": not why, "why": why, "steps": steps}))
+        return FAILED if why else GOOD
+    return fail(why) if why else GOOD
 
 
 def plan_of(options: argparse.Namespace) -> Plan:

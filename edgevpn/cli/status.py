@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from edgevpn.api import ChildStatus, SiteStatus, Status
 from edgevpn.api.records import DeviceStatus, SessionStatus
-from edgevpn.cli.output import table
+from edgevpn.cli.output import painted, table
 
 TITLES = ("SITE", "STATE", "PEER", "FOR", "CHILD", "HERE", "THERE", "IN", "OUT", "CIPHER", "BY")
 SESSIONS = ("DEVICE", "FROM", "FOR", "ADDRESSES", "IN", "OUT", "CIPHER")
@@ -23,6 +23,8 @@ def status_text(status: Status, now: float) -> str:
     parts = [head]
     if status["sites"]:
         parts.append(table((row for site in status["sites"] for row in _rows(site, now)), TITLES))
+        if hindered := [f"{site['name']}: {site['why']}" for site in status["sites"] if _is_hindered(site)]:
+            parts.append("\n".join(hindered))
     if inside := [row for device in status["devices"] for row in _sessions(device, now)]:
         parts.append(table(inside, SESSIONS))
     return "\n\n".join(parts)
@@ -47,6 +49,10 @@ def _sessions(device: DeviceStatus, now: float) -> Iterator[tuple[str, ...]]:
         )
 
 
+def _is_hindered(site: SiteStatus) -> bool:
+    return bool(site["why"]) and site["state"] != "up"
+
+
 def _cipher(session: SessionStatus) -> str:
     """The suite, and below it what is weak in it."""
     names = ", ".join(each.partition(":")[0] for each in session["weak"])
@@ -55,9 +61,9 @@ def _cipher(session: SessionStatus) -> str:
 
 def _rows(site: SiteStatus, now: float) -> Iterator[tuple[str, ...]]:
     if not site["ike"]:
-        yield site["name"], site["state"], site["remote"]
+        yield site["name"], painted(site["state"]), site["remote"]
     for ike in site["ike"]:
-        head = (site["name"], site["state"], ike["remote"], age(now - ike["established"]))
+        head = (site["name"], painted(site["state"]), ike["remote"], age(now - ike["established"]))
         yield from ((*head, *_child_cells(child)) for child in ike["children"])
         if not ike["children"]:
             yield head

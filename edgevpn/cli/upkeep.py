@@ -20,6 +20,7 @@ from edgevpn.cli.files import read_octets, read_text, write_artifact, write_priv
 from edgevpn.cli.live import SLOW, plan_lines
 from edgevpn.cli.live import told as told_live
 from edgevpn.cli.output import GOOD, as_json, table, warn
+from edgevpn.cli.patience import telling
 from edgevpn.cli.status import moment
 from edgevpn.client import Client
 from edgevpn.config.errors import Refused
@@ -39,18 +40,24 @@ def _apply(client: Client | None, options: argparse.Namespace) -> int:
     if client is None:
         return _apply_to_file(text, options)
     if options.dry_run:
-        plan: records.Plan = client.call("config.plan", SLOW, text=text)
+        plan: records.Plan = client.call("config.plan", SLOW, text=text, name=_called(options.file))
         print(as_json(plan) if options.json else "\n".join(plan_lines(plan)))
         warn(() if options.json else plan["warnings"])
         return GOOD
-    return told_live(client.call("config.apply", SLOW, text=text, confirm=options.confirm), options)
+    applied = client.call("config.apply", SLOW, text=text, confirm=options.confirm, name=_called(options.file))
+    return told_live(applied, options)
+
+
+def _called(file: Path) -> str:
+    """How faults name a file."""
+    return "(standard input)" if file == Path("-") else str(file)
 
 
 def _apply_to_file(text: str, options: argparse.Namespace) -> int:
     if options.confirm:
         raise Refused("nobody would undo it: the daemon does not run", "leave --confirm out, or start the daemon")
     store = Store(options.config)
-    prepared = store.prepare(lambda old: replace(old, config=text), now(), anew=True)
+    prepared = store.prepare(lambda old: replace(old, config=text), now(), anew=True, name=_called(options.file))
     if not options.dry_run:
         store.commit(prepared)
     return told(prepared.saved, options)
@@ -58,7 +65,7 @@ def _apply_to_file(text: str, options: argparse.Namespace) -> int:
 
 def _confirm(client: Client | None, options: argparse.Namespace) -> int:
     running(client).call("config.confirm")
-    print("it stands")
+    print(as_json({}) if options.json else "it stands")
     return GOOD
 
 
@@ -76,7 +83,8 @@ def _pki_init(client: Client | None, options: argparse.Namespace) -> int:
     from edgevpn.pki.keys import KeyKind
 
     office = _office(options)
-    office.init(options.name or f"edgevpn CA of {socket.gethostname()}"[:64], KeyKind.RSA_3072, now())
+    with telling("making keys"):
+        office.init(options.name or f"edgevpn CA of {socket.gethostname()}"[:64], KeyKind.RSA_3072, now())
     return _certificates(_standing(office), options)
 
 

@@ -10,6 +10,8 @@ from edgevpn.config.model import Config, Device, Pool
 from edgevpn.config.ranges import Address, AddressRange, Network
 from edgevpn.frozen import dataclass
 
+RANGES = ("v4", "v6")
+"""The keys of a pool that say which addresses it gives."""
 Realm = tuple[int, str]
 """Addresses that can be compared: those of an IP version, or those below one interface's prefix."""
 
@@ -32,13 +34,14 @@ class Claim:
 
 def check_addresses(config: Config, findings: Findings) -> None:
     """Note addresses that are claimed twice, and fixed ones that cannot be given."""
+    unsound = {pool.name for pool in config.pools if any(findings.blames(("pool", pool.name, key)) for key in RANGES)}
     for inner, outer in overlapping(_claims(config)):
         _judge(inner, outer, findings)
-    pools = {pool.name: pool for pool in config.pools}
+    pools = {pool.name: pool for pool in config.pools if pool.name not in unsound}
     fixed: dict[tuple[Realm, Address], Device] = {}
     for device in config.devices:
         for key, address in (("v4", device.v4), ("v6", device.v6)):
-            if address is not None:
+            if address is not None and device.pool in pools:
                 _check_fixed(device, (("device", device.name, key), address), pools[device.pool], fixed, findings)
     _check_room(config, findings)
 
@@ -82,7 +85,8 @@ def _judge(inner: Claim, outer: Claim, findings: Findings) -> None:
     if inner.network and outer.network and not same:
         if outer.network.prefixlen:
             narrow, wide = inner.owner[1], outer.owner[1]
-            findings.warn(path, f"{inner.shown} goes to {narrow} though it lies in {outer.shown} of {wide}")
+            cure = "if that is not meant, make one of them smaller"
+            findings.warn(path, f"{inner.shown} goes to {narrow} though it lies in {outer.shown} of {wide}", cure=cure)
     elif inner.network and outer.network:
         findings.refuse(
             path,
@@ -91,7 +95,9 @@ def _judge(inner: Claim, outer: Claim, findings: Findings) -> None:
         )
     elif outer.network and not same:
         if outer.network.prefixlen:
-            findings.warn(path, f"{inner.shown} of {inner.owner[1]} lies in {outer.shown} of {outer.owner[1]}")
+            cure = "if hosts there have these addresses, give the pool others"
+            fault = f"{inner.shown} of {inner.owner[1]} lies in {outer.shown} of {outer.owner[1]}"
+            findings.warn(path, fault, cure=cure)
     else:
         findings.refuse(path, f"{later.shown} overlaps {earlier.shown} of {other}", cure="give each its own addresses")
 

@@ -8,13 +8,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field, replace
 from datetime import datetime
+from shlex import quote
+from typing import Any
 
 from edgevpn.config.edit import add_table, set_value, unset
 from edgevpn.config.errors import Path, Refused, RefusedItems, dotted, shown
 from edgevpn.config.nouns import DEVICE, SITE, Noun, noun_at, setting_at
+from edgevpn.config.records import PROOFS, SITE_PROOFS, useless
+from edgevpn.config.secret import Slot
 from edgevpn.config.source import toml
 from edgevpn.config.values import EXPIRY
 from edgevpn.frozen import dataclass
+
+WAYS: Mapping[str, tuple[str, Mapping[Any, tuple[Slot[Any], ...]]]] = {
+    "device": ("login", PROOFS),
+    "site": ("auth", SITE_PROOFS),
+}
+"""The key that says how one logs in, and which secrets each way needs."""
 
 Keys = Mapping[str, object]
 """Keys with values as TOML has them; None takes a key out."""
@@ -32,6 +42,8 @@ def set_key(documents: Documents, path: Path, value: object) -> Documents:
     """Give a key a value. A secret goes to secrets.toml, unless it is written in the file already."""
     setting = setting_at(path)
     _check(path, value)
+    if setting.secret:
+        _check_use(documents.config, path)
     if setting.secret and not _has(documents.config, path):
         return replace(documents, secrets=set_value(documents.secrets, path, value))
     return replace(documents, config=set_value(documents.config, path, value))
@@ -158,6 +170,7 @@ def _keep(documents: Documents, path: Path, secrets: Mapping[str, str]) -> Docum
     text = documents.secrets
     for key, value in secrets.items():
         _check((*path, key), value)
+        _check_use(documents.config, (*path, key))
         text = set_value(text, (*path, key), value)
     return replace(documents, secrets=text)
 
@@ -189,6 +202,18 @@ def _explained(refusal: Refused, path: Path, value: object, secret: bool, allowe
     return Refused(
         f"{dotted(path)}{written}: {refusal.fault}", "; ".join(filter(None, (f"allowed: {allowed}", refusal.cure)))
     )
+
+
+def _check_use(document: str, path: Path) -> None:
+    """Refuse a secret that the way to log in of its table has no use for: it would be kept and mean nothing."""
+    if (ways := WAYS.get(path[0])) is None or not _has(document, path[:-1]):
+        return
+    by, slots = ways
+    noun = DEVICE if path[0] == "device" else SITE
+    chosen = next((way for way in slots if way.value == _value(document, noun, path[:-1], by)), None)
+    if chosen is not None and (other := useless(chosen, slots).get(path[-1])) is not None:
+        key, command = dotted(path), f"edgevpn {path[0]} set {quote(path[1])} {by}={other.value} --secret -"
+        raise Refused(f'{key}: is of no use with {by} = "{chosen.value}"', f"change both: {command}")
 
 
 def _check_expiry(path: Path, keys: Keys, now: datetime) -> None:

@@ -65,17 +65,20 @@ class PasswordKeys:
     """The three ways to write a password."""
 
     password: str | None = optional(
-        _LINE, "The password itself.", "another key of the password is set, or none is needed", secret=True
+        _LINE,
+        "The password itself.",
+        "password_file, password_env or, of a device, nt_hash is set, or no password is needed",
+        secret=True,
     )
     password_file: Path | None = optional(
         FILE,
         "A file that holds the password and that only root can read.",
-        "another key of the password is set, or none is needed",
+        "password, password_env or, of a device, nt_hash is set, or no password is needed",
     )
     password_env: str | None = optional(
         _VARIABLE,
         "An environment variable that holds the password.",
-        "another key of the password is set, or none is needed",
+        "password, password_file or, of a device, nt_hash is set, or no password is needed",
     )
 
 
@@ -86,7 +89,7 @@ class NtHashKeys:
     nt_hash: str | None = optional(
         text("32 hexadecimal digits", r"[0-9A-Fa-f]{32}"),
         "The NT hash of the password. Who has it can log in with it: guard it like the password.",
-        "another key of the password is set, or none is needed",
+        "password, password_file or password_env is set, or no password is needed",
         secret=True,
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
 
+from edgevpn.config.credential import Psk
 from edgevpn.config.errors import MASKED, Path, dotted, shown
 from edgevpn.config.model import Config, Device, Site
 from edgevpn.config.setting import Effect, Setting, settings_of
@@ -169,9 +170,18 @@ def _keys(old: Any, new: Any) -> Iterator[KeyChange]:
         before, after = getattr(old, key), getattr(new, key)
         if before != after:
             yield KeyChange(key, _text(setting, before), _text(setting, after), setting.effect)
-    for key, effect in SECRETS.items():
-        if hasattr(old, key) and getattr(old, key) != getattr(new, key):
-            yield KeyChange(key, _masked(getattr(old, key)), _masked(getattr(new, key)), effect)
+    for field, effect in SECRETS.items():
+        before, after = getattr(old, field, None), getattr(new, field, None)
+        if before != after:
+            keys = (_key_of(field, each) for each in (before, after) if each is not None)
+            for key in dict.fromkeys(keys):  # two where another kind of secret takes the place of the old one
+                was, becomes = (each if each and _key_of(field, each) == key else None for each in (before, after))
+                yield KeyChange(key, _masked(was), _masked(becomes), effect)
+
+
+def _key_of(field: str, secret: object) -> str:
+    """What the owner calls a secret."""
+    return field if field != "credential" else "psk" if isinstance(secret, Psk) else "password"
 
 
 def _drops(keys: tuple[KeyChange, ...]) -> bool:

@@ -102,6 +102,10 @@ class Findings:
         """True if no more errors are noted: somebody has given us the wrong file."""
         return len(self.errors) >= MOST
 
+    def blames(self, path: Path) -> bool:
+        """Whether an error is noted of this key, or of a key in this table."""
+        return any(problem.path[: len(path)] == path for problem in self.errors)
+
     def refuse(self, path: Path, fault: str, *, value: str = "", allowed: str = "", cure: str = "") -> None:
         """Note an error."""
         if not self.is_full:

@@ -51,7 +51,7 @@ def text(allowed: str, pattern: str) -> Kind[str]:
 
     def read(value: object) -> str:
         if not shape.fullmatch(written := string(value)):
-            raise Refused("does not look like that")
+            raise Refused("is of another form")
         return written
 
     return Kind(allowed, read, str, string_schema(pattern=f"^(?:{pattern})$"))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
 from edgevpn.config.credential import NtHashKeys, PasswordKeys, PskKeys, WebKeys
-from edgevpn.config.errors import Path, Refused, dotted, shown
+from edgevpn.config.errors import Path, Refused, dotted
 from edgevpn.config.model import Child, Crypto, Device, Firewall, Gateway, Head, Pki, Pool, Site, Web
 from edgevpn.config.setting import Setting, settings_of
 from edgevpn.frozen import dataclass
@@ -82,7 +82,7 @@ def setting_at(path: Path) -> Setting:
     word = path[-1] if noun is not None and noun.path else path[0] if path else ""
     near = get_close_matches(word, known, n=1)
     raise Refused(
-        f"{dotted(path)} is not a key", f"did you mean {near[0]}?" if near else f"known here: {shown(', '.join(known))}"
+        f"{dotted(path)} is not a key", f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
     )
 
 

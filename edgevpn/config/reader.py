@@ -14,10 +14,10 @@ from edgevpn.config import records
 from edgevpn.config.address_plan import check_addresses
 from edgevpn.config.errors import ConfigError, Findings, Problem, Refused
 from edgevpn.config.migrate import migrate
-from edgevpn.config.model import Config, Crypto, Device, Firewall, Gateway, Pki, Pool, Site
+from edgevpn.config.model import Config, Crypto, Device, Firewall, Gateway, Pki, Pool, Site, Web
 from edgevpn.config.nouns import CRYPTO, FIREWALL, GATEWAY, HEAD, PKI, TABLES
 from edgevpn.config.records import Reading
-from edgevpn.config.rules import check_sites
+from edgevpn.config.rules import check_gateway, check_interfaces
 from edgevpn.config.secret import NT_HASH, PASSWORD, PSK, STORE, TOTP_SECRET, Sources, Stored
 from edgevpn.config.service_rules import check_devices, check_services
 from edgevpn.config.source import LARGEST_FILE, contents, located, toml, unreadable
@@ -103,19 +103,21 @@ def _config(document: Table, findings: Findings, sources: Sources, now: datetime
     devices = _named("device", records.device, document, reading)
     sites = _named("site", records.site, document, reading)
     _warn_of_leftovers(document, sources.stored, findings)
-    if findings.errors or not (gateway and pki and crypto and firewall and web):
-        return None
     config = Config(
-        gateway=gateway,
+        gateway=gateway or Gateway(),
         sites=sites,
         pools=pools,
         devices=devices,
-        pki=pki,
-        crypto=crypto,
-        firewall=firewall,
-        web=web,
+        pki=pki or Pki(),
+        crypto=crypto or Crypto(),
+        firewall=firewall or Firewall(),
+        web=web or Web(),
     )
-    check_sites(config, findings)
+    # Rules between tables judge what could be read. The defaults keep each of them, so nothing is held against a table
+    # that could not be read but for [gateway]: other keys of sites follow from it.
+    if gateway:
+        check_gateway(config, findings)
+    check_interfaces(config, findings)
     check_devices(config, findings, now)
     check_services(config, findings)
     check_addresses(config, findings)

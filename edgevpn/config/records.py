@@ -6,12 +6,23 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from edgevpn.config.credential import NtHash, Psk, Secret
-from edgevpn.config.errors import Findings, Path, shown
+from edgevpn.config.errors import Findings, Path, dotted, shown
 from edgevpn.config.model import Auth, Child, Crypto, Device, Firewall, Gateway, Pki, Pool, Site, Web
 from edgevpn.config.nouns import CHILD, DEVICE, POOL, SHORT, SITE, WEB, Naming, Noun
 from edgevpn.config.pool import Login
 from edgevpn.config.rules import check_child, check_device, check_pool, check_site
-from edgevpn.config.secret import NT_HASH, PASSWORD, PASSWORD_HASH, PSK, TOTP_SECRET, Slot, Sources, credential, one_of
+from edgevpn.config.secret import (
+    NT_HASH,
+    PASSWORD,
+    PASSWORD_HASH,
+    PSK,
+    STORE,
+    TOTP_SECRET,
+    Slot,
+    Sources,
+    credential,
+    one_of,
+)
 from edgevpn.config.tables import Table, Values, check_name, filled, read, refuse_missing, subtable
 from edgevpn.config.values import PEER_IDENTITY
 from edgevpn.frozen import dataclass
@@ -163,18 +174,29 @@ def _proof(
 ) -> Made | None:
     """The secret that the chosen way to log in needs, if it needs one; keys of the other ways are noted."""
     findings, before = reading.findings, reading.faults
+    stored = reading.sources.stored.get(path, {})
     wanted = slots[chosen]
     keys = [each for slot in wanted for each in slot.keys]
-    for other, theirs in slots.items():
-        for each in (each for slot in theirs for each in slot.keys if each in table and each not in keys):
-            cure = f'take it out, or write {key} = "{other.value}"'
-            findings.refuse((*path, each), f'is of no use with {key} = "{chosen.value}"', cure=cure)
+    for each, other in useless(chosen, slots).items():
+        fault = f'is of no use with {key} = "{chosen.value}"'
+        if each in table:
+            findings.refuse((*path, each), fault, cure=f'take it out, or write {key} = "{other.value}"')
+        elif each in stored:
+            cure = f"forget it: edgevpn config unset {dotted((*path, each))}"
+            findings.warn((*path, each), f"is in {STORE} and {fault}", cure=cure)
     if any(_is_bad(each, table, given) for each in keys):
         return None
     found = credential(wanted, given, reading.sources, path, findings)
     if found is None and wanted and reading.faults == before:
         findings.refuse((*path, wanted[0].key), "is missing", allowed=one_of(wanted))
     return found
+
+
+def useless(chosen: Any, slots: Mapping[Any, tuple[Slot[Any], ...]]) -> dict[str, Any]:
+    """The keys of secrets that a way to log in has no use for, each with a way that has."""
+    used = {each for slot in slots[chosen] for each in slot.keys}
+    keys = {each: other for other, theirs in slots.items() for slot in theirs for each in slot.keys}
+    return {each: other for each, other in keys.items() if each not in used}
 
 
 def _is_bad(key: str, table: Table, given: Values) -> bool:

@@ -33,7 +33,8 @@ def check_child(child: Child, path: Path, findings: Findings) -> None:
         findings.warn((*path, "remote_networks"), f"only one end has {lonely} networks, so no {lonely} will pass")
     for network in set(child.local_networks) & set(child.remote_networks):
         if network.prefixlen:
-            findings.refuse((*path, "remote_networks"), f"{network} is in local_networks too")
+            cure = "keep it where it is; what both ends have cannot be routed"
+            findings.refuse((*path, "remote_networks"), f"{network} is in local_networks too", cure=cure)
     for weakness in dict.fromkeys(weak for proposal in child.esp_proposals for weak in proposal.weaknesses):
         findings.warn((*path, "esp_proposals"), weakness)
 
@@ -91,7 +92,7 @@ def check_device(device: Device, pool: Pool, path: Path, findings: Findings) -> 
         allowed = " | ".join(f'"{login.value}"' for login in pool.logins)
         value = f'"{device.login.value}"'
         findings.refuse((*path, "login"), f"is not taken by pool {pool.name}", value=value, allowed=allowed)
-    if device.mode is TunnelMode.SPLIT and not device.networks:
+    if device.mode is TunnelMode.SPLIT and not device.networks and not findings.blames(("pool", pool.name, "networks")):
         findings.refuse(
             (*path, "networks"),
             f'is missing, and needed with mode = "split", as pool {pool.name} has none either',
@@ -99,21 +100,40 @@ def check_device(device: Device, pool: Pool, path: Path, findings: Findings) -> 
         )
 
 
-def check_sites(config: Config, findings: Findings) -> None:
-    """Note what two sites may not have in common."""
+def check_gateway(config: Config, findings: Findings) -> None:
+    """Note addresses that cannot be served, and sites that [gateway] makes what they may not be."""
+    all_of = {address.version for address in config.gateway.listen if address.is_unspecified}
+    for address in config.gateway.listen:
+        if not address.is_unspecified and address.version in all_of:
+            fault = f"{address} is served already, as all addresses of IPv{address.version} are"
+            findings.refuse(("gateway", "listen"), fault, cure="take one of the two out")
     if not config.sites and not config.pools:
         findings.warn((), "no site is configured", cure="write a table such as [site.office]")
     for site in config.sites:
         if site.local and not _listens(config.gateway, site.local):
             listen = ", ".join(map(str, config.gateway.listen))
             findings.refuse(("site", site.name, "local"), "is not served", allowed=f"what gateway.listen has: {listen}")
-    _check_interfaces(config, findings)
     for one, other in _alike(config.sites):
         findings.refuse(
             ("site", other.name, "remote_id"),
             f"a peer that calls could be this site or {one.name}: same identities, addresses that overlap",
             cure="give the two different remote_id or local_id",
         )
+
+
+def check_interfaces(config: Config, findings: Findings) -> None:
+    """Each site and each pool has an interface of its own."""
+    taken: dict[str, str] = {}
+    tables: list[tuple[str, Site | Pool]] = [
+        *(("pool", pool) for pool in config.pools),
+        *(("site", site) for site in config.sites),
+    ]
+    for noun, each in tables:
+        owner = taken.setdefault(each.interface, f"{noun} {each.name}")
+        if owner != f"{noun} {each.name}":
+            findings.refuse(
+                (noun, each.name, "interface"), f"{each.interface} belongs to {owner}", cure="give it a name of its own"
+            )
 
 
 def _check_prefix(pool: Pool, path: Path, findings: Findings) -> None:
@@ -141,21 +161,6 @@ def _check_names(pool: Pool, path: Path, findings: Findings) -> None:
         findings.warn((*path, "dns"), "is missing, so that devices with a full tunnel find no names")
     if pool.domains and not pool.dns:
         findings.warn((*path, "domains"), "says which domains to ask about, and dns does not say whom")
-
-
-def _check_interfaces(config: Config, findings: Findings) -> None:
-    """Each site and each pool has an interface of its own."""
-    taken: dict[str, str] = {}
-    tables: list[tuple[str, Site | Pool]] = [
-        *(("pool", pool) for pool in config.pools),
-        *(("site", site) for site in config.sites),
-    ]
-    for noun, each in tables:
-        owner = taken.setdefault(each.interface, f"{noun} {each.name}")
-        if owner != f"{noun} {each.name}":
-            findings.refuse(
-                (noun, each.name, "interface"), f"{each.interface} belongs to {owner}", cure="give it a name of its own"
-            )
 
 
 def check_lifetime(rekey: int, life: int, rekey_key: str, path: Path, findings: Findings) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from datetime import datetime
+from pathlib import Path as FilePath
 
-from edgevpn.config.errors import Findings, Path
+from edgevpn.config.errors import Findings, Path, shown
 from edgevpn.config.model import Auth, Config
 from edgevpn.config.pool import Login, TunnelMode
 from edgevpn.config.services import Manage
@@ -30,6 +34,7 @@ def check_services(config: Config, findings: Findings) -> None:
     _check_certificates(config, findings)
     _check_firewall(config, findings)
     _check_panel(config, findings)
+    _check_files(config, findings)
 
 
 def _check_pair(certificate: object, key: object, path: Path, findings: Findings) -> None:
@@ -61,6 +66,30 @@ def _check_certificates(config: Config, findings: Findings) -> None:
     for site in config.sites:
         if site.auth is not Auth.PSK and not site.ca:
             findings.refuse(("site", site.name, "ca"), "is missing, and no other CA vouches for the peer", cure=cure)
+
+
+def _check_files(config: Config, findings: Findings) -> None:
+    """Warn of files that cannot be read: they are read again whenever they change, so they may be still to come."""
+    for path, record, keys in (
+        (("pki",), config.pki, ("certificate", "certificate_key", "trust", "crl_files")),
+        (("web",), config.web, ("certificate", "certificate_key")),
+        *((("site", site.name), site, ("cert", "key", "ca")) for site in config.sites),
+    ):
+        for key in keys:
+            named = getattr(record, key) or ()
+            for file in named if isinstance(named, tuple) else (named,):
+                if fault := _unreadable(file):
+                    findings.warn((*path, key), fault, value=shown(str(file)), cure="it is read as soon as it can be")
+
+
+def _unreadable(file: FilePath) -> str:
+    """Why a file cannot be read, in words; "" where it can."""
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            return "is no regular file"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return "" if os.access(file, os.R_OK) else f"cannot be read: {os.strerror(errno.EACCES)}"
 
 
 def _check_firewall(config: Config, findings: Findings) -> None:

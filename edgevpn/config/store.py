@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,11 +16,11 @@ from pathlib import Path
 from edgevpn.config.changes import Documents
 from edgevpn.config.diff import Difference, difference
 from edgevpn.config.edit import set_value
-from edgevpn.config.errors import ConfigError, Problem
+from edgevpn.config.errors import ConfigError, Problem, Refused
 from edgevpn.config.migrate import migrate_text
 from edgevpn.config.model import Config
 from edgevpn.config.reader import parse
-from edgevpn.config.source import contents, toml
+from edgevpn.config.source import contents, located, toml
 from edgevpn.config.stored import parse_stored, store_of
 from edgevpn.files import replace_file
 from edgevpn.frozen import dataclass
@@ -87,8 +87,8 @@ class Store:
             self._write(prepared.old, prepared.new)
         return prepared.saved
 
-    def prepare(self, change: Change, now: datetime, *, anew: bool = False) -> Prepared:
-        """What `change` would write, and what it would come to."""
+    def prepare(self, change: Change, now: datetime, *, anew: bool = False, name: str = "") -> Prepared:
+        """What `change` would write, and what it would come to. Faults name the file as `name` says, if it does."""
         old = self.read()
         begun = old
         if not anew:
@@ -96,13 +96,26 @@ class Store:
             toml(old.secrets, str(self._secrets))
             begun = replace(old, config=migrate_text(old.config))
         new = change(begun)
-        before, after = self._judged(old, now), self._judged(new, now)
+        before, after = self._judged(old, now), self._judged(new, now, name)
         if isinstance(after, ConfigError):
-            if anew or len(after.problems) > _faults(before):
+            if anew:
                 raise after
+            if len(after.problems) > _faults(before):
+                raise self.refusal(after.problems, old)
             return Prepared(old, new, Saved(None, after.problems, None))
         changed = difference(before, after) if isinstance(before, Config) else None
         return Prepared(old, new, Saved(after, after.warnings, changed))
+
+    def refusal(self, problems: Sequence[Problem], documents: Documents) -> ConfigError:
+        """The problems of a change that is not written, with the lines that these documents, which stay, have."""
+        texts = {str(self.path): documents.config, str(self._secrets): documents.secrets}
+        return ConfigError(
+            tuple(
+                placed
+                for file, text in texts.items()
+                for placed in located([each for each in problems if each.file == file], text, file)
+            )
+        )
 
     def commit(self, prepared: Prepared) -> None:
         """Write what was prepared. Raises ConfigError if it cannot be written, or somebody was faster."""
@@ -121,23 +134,22 @@ class Store:
         )
 
     def version(self, number: int) -> Documents:
-        """The texts of a version. Raises ConfigError if it is not kept."""
+        """The texts of a version. Raises Refused if it is not kept."""
         version = next((each for each in self.versions() if each.number == number), None)
         if version is None:
             count = len(self.versions())
-            allowed = f"1 to {count}" if count else "nothing: no version is kept"
-            raise _problem(self.path, f"has no version {number}", allowed=allowed)
+            raise Refused(f"there is no version {number}", f"there are 1 to {count}" if count else "none is kept")
         return Documents(_text(version.folder / self.path.name), _text(version.folder / self._secrets.name))
 
     def rollback(self, number: int, now: datetime) -> Saved:
-        """Go back to a version; what is now becomes the last one. Raises ConfigError."""
+        """Go back to a version; what is now becomes the last one. Raises Refused, and ConfigError."""
         old = self.version(number)
         return self.change(lambda _: old, now, anew=True)
 
-    def _judged(self, documents: Documents, now: datetime) -> Config | ConfigError:
+    def _judged(self, documents: Documents, now: datetime, name: str = "") -> Config | ConfigError:
         try:
             stored = parse_stored(documents.secrets, str(self._secrets))
-            return parse(documents.config, str(self.path), self._environ, stored, now)
+            return parse(documents.config, name or str(self.path), self._environ, stored, now)
         except ConfigError as error:
             return error
 

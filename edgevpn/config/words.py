@@ -14,7 +14,7 @@ def path_of(text: str) -> Path:
     """The path that a dotted key names: site.office.mtu, device."Anna's phone".owner. Raises Refused."""
     try:
         found: object = tomli.loads(f"{text} = 0")
-    except tomli.TOMLDecodeError:
+    except (ValueError, RecursionError):
         raise Refused(
             "is not a key", 'write it as in the file: site.office.mtu, device."Anna\'s phone".owner'
         ) from None

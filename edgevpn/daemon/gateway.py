@@ -460,7 +460,7 @@ class Gateway:
 
     def _not_called(self, site: str, why: NotCalled) -> None:
         """A site's peer cannot be called."""
-        self._witness.not_called(site, why.hindrance, why.where)
+        self._witness.not_called(site, why.hindrance, why.where, why.local)
 
     def _count(self, owner: Owner, amount: Amount) -> None:
         if owner.device:

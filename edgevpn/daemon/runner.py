@@ -245,7 +245,9 @@ class Runner:
         try:
             self._sender.send(path, octets)
         except OSError as error:  # as a lost datagram: it will be sent again
-            self._tell(report(Level.INFO, "not_sent", remote=path.remote.host, why=error.strerror or error))
+            unsent = report(Level.INFO, "not_sent", remote=path.remote.host, why=error.strerror or error)
+            self._tell(unsent)
+            self._observe(unsent)
 
     def _tell(self, told: Report) -> None:
         """Log it; what may be one of very many, now and then."""

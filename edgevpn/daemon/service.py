@@ -258,7 +258,7 @@ class Service:
     def _on_configuration(self, reloaded: Any) -> None:
         """Another configuration is in force."""
         self._logbook.apply(self._configuration.running.gateway)
-        note(log, logging.INFO, "reloaded", **reloaded)
+        note(log, logging.INFO, "reloaded", **{what: names for what, names in reloaded.items() if names})
         self._telling.config(reloaded)
 
     async def _reload(self) -> None:

@@ -114,20 +114,37 @@ class Transport:
         self._returning: deque[Arrived] = deque()  # who shows a cookie has waited once already
 
     def listen(self, addresses: Iterable[IpAddress]) -> None:
-        """Serve these addresses and no others; what is served already stays. Raises StartFailed, changing nothing."""
+        """Serve these addresses and no others; what is served already stays. Raises StartFailed, changing nothing.
+
+        An address cannot be bound beside all of its family, so where one takes the place of the other, that goes first.
+        """
         wanted = dict.fromkeys(addresses)
+        new, gone = wanted.keys() - self._bound.keys(), self._bound.keys() - wanted.keys()
+        in_the_way = {old for old in gone if any(_overlap(old, address) for address in new)}
+        self._leave(in_the_way)
+        try:
+            self._bound |= self._opened(new)
+        except StartFailed:
+            self._bound |= self._opened(in_the_way)
+            raise
+        self._leave(gone - in_the_way)
+
+    def _opened(self, addresses: Iterable[IpAddress]) -> dict[IpAddress, tuple[Bound, ...]]:
+        """Sockets for all of these, being read. Raises StartFailed, and leaves none open then."""
         opened: dict[IpAddress, tuple[Bound, ...]] = {}
         try:
-            for address in wanted.keys() - self._bound.keys():
+            for address in addresses:
                 opened[address] = self._open(address)
         except StartFailed:
             _close(opened)
             raise
-        _close({address: self._bound.pop(address) for address in self._bound.keys() - wanted.keys()})
-        self._bound |= opened
         loop = asyncio.get_running_loop()
         for bound in (each for pair in opened.values() for each in pair):
             loop.add_reader(bound.sock, self._read, bound)
+        return opened
+
+    def _leave(self, addresses: Iterable[IpAddress]) -> None:
+        _close({address: self._bound.pop(address) for address in addresses})
 
     def served(self, hosts: Iterable[IpAddress]) -> tuple[IpAddress, ...]:
         """Which of these addresses of ours can be spoken to; those that are bound by themselves besides."""
@@ -239,6 +256,11 @@ def _udp_socket(address: IpAddress, buffer: int) -> socket.socket:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         sock.setsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_DONT)
     return sock
+
+
+def _overlap(one: IpAddress, other: IpAddress) -> bool:
+    """Whether one of the two stands for all addresses of the family that both are of."""
+    return one.version == other.version and (one.is_unspecified or other.is_unspecified)
 
 
 def _family(address: IpAddress) -> socket.AddressFamily:

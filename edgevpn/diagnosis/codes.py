@@ -69,6 +69,8 @@ class Code(Enum):
     # Does the other side hear us?
     NAME_NOT_FOUND = "name-not-found"
     NO_WAY = "no-way"
+    NOT_SERVED = "not-served"
+    NOT_SENT = "not-sent"
     NO_ANSWER = "no-answer"
     NO_ANSWER_TO_AUTH = "no-answer-to-auth"
     NOTHING_ON_4500 = "nothing-on-4500"

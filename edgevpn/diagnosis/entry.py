@@ -54,6 +54,7 @@ class Field(Enum):
     PEER = "peer"  # our name for who it is: a site, a pool, a device
     REMOTE = "remote"  # its address
     IDENTITY = "identity"  # who it says to be
+    DEVICE = "device"  # the device that it is, as a shell takes its name; NAME if nobody knows
     EXPECTED = "expected"
     OURS = "ours"
     THEIRS = "theirs"

@@ -109,7 +109,7 @@ ENTRIES = (
         Side.BOTH,
         Severity.ERROR,
         Text(
-            "{setting}: nobody with a password is called {identity}.",
+            "{setting}: no device that logs in by password is called {identity}.",
             "{setting}: {identity} というパスワード利用者はいません。",
         ),
         Text(
@@ -127,8 +127,8 @@ ENTRIES = (
             "{setting}: {identity} のパスワードが違います。",
         ),
         Text(
-            "Type the password again, or make a new one with `edgevpn device set NAME --new-secret`.",
-            "パスワードを入力し直すか、`edgevpn device set NAME --new-secret` で作り直してください。",
+            "Type the password again, or make a new one with `edgevpn device set {device} --new-secret`.",
+            "パスワードを入力し直すか、`edgevpn device set {device} --new-secret` で作り直してください。",
         ),
         "RFC 2759 §6: error 691",
     ),

@@ -35,6 +35,34 @@ ENTRIES = (
         "our routing table",
     ),
     Entry(
+        Code.NOT_SERVED,
+        Side.OURS,
+        Severity.ERROR,
+        Text(
+            "{setting}: packets to {remote} leave from {ours}, which is not served, so nobody is called.",
+            "{setting}: {remote} へのパケットの送信元 {ours} が含まれていないため、接続を始められません。",
+        ),
+        Text(
+            "Add {ours} to {setting}, or name in {detail} an address that it has.",
+            "{setting} に {ours} を加えるか、{setting} にあるアドレスを {detail} に指定してください。",
+        ),
+        "our configuration and routing table",
+    ),
+    Entry(
+        Code.NOT_SENT,
+        Side.OURS,
+        Severity.ERROR,
+        Text(
+            "{setting}: packets to {remote} do not leave this machine: {detail}.",
+            "{setting}: {remote} へのパケットをこの機器から送信できません: {detail}。",
+        ),
+        Text(
+            "See whether a firewall here drops what goes out to UDP 500 and 4500, and whether the WAN is up.",
+            "この機器で UDP 500/4500 の送信が拒否されていないか、WAN が接続されているか確認してください。",
+        ),
+        "the kernel's answer",
+    ),
+    Entry(
         Code.NO_ANSWER,
         Side.PATH,
         Severity.ERROR,

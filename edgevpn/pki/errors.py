@@ -38,6 +38,7 @@ class Reason(Enum):
     MISSING = "is missing"
     MISMATCH = "does not belong together"
     NOT_ALLOWED = "is not allowed"
+    THERE_ALREADY = "is there already"
 
     # Files.
     DAMAGED = "is damaged"

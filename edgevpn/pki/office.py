@@ -120,7 +120,8 @@ class Office:
     def init(self, name: str, kind: KeyKind, at: datetime) -> Authority:
         """Make the CA. Raises PkiError where there is one: every device trusts it."""
         if self._authority is not None:
-            raise PkiError(Reason.NOT_ALLOWED, subject_of(self._authority.certificate), detail="there is a CA already")
+            called = subject_of(self._authority.certificate)
+            raise PkiError(Reason.THERE_ALREADY, "a CA", detail=called, cure="look at it with: edgevpn pki show")
         at = self._now(at)
         return self._set_authority(create_authority(name, self._make_key(kind), at, self._lifetimes.ca), at)
 

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import shtab
-
-from edgevpn.cli.arguments import parser
+from edgevpn.cli.completion import script
 from openwrt.builder.archive import PROGRAM, Entry, File, ar, compressed, tar
 from openwrt.builder.packages import HOME, MAINTAINER, ROOT, panel, program, upstream_version
 
@@ -56,7 +54,7 @@ def edgevpn(store: Path) -> Deb:
             File(f"{HOME}/start.py", _openwrt("start.py")),
             File("usr/share/edgevpn/edgevpn.toml", _openwrt("edgevpn.toml")),
             File("usr/share/doc/edgevpn/copyright", (ROOT / "LICENSE").read_bytes()),
-            *(File(place, shtab.complete(parser(), shell).encode()) for shell, place in COMPLETIONS.items()),
+            *(File(place, script(shell).encode()) for shell, place in COMPLETIONS.items()),
             *program(store),
         ),
     )

@@ -41,6 +41,9 @@ LEFT_OUT = (
     "pyroute2/config/test_platform.py",
     "pyroute2/netlink/rtnl/tcmsg/",
     "segno/cli.py",
+    "shtab/__main__.py",
+    "shtab/click.py",
+    "shtab/main.py",
 )
 
 
@@ -111,7 +114,7 @@ def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
 
 def _is_licence(path: str) -> bool:
     inside = PurePosixPath(path)
-    return inside.name.upper().startswith(("LICENSE", "NOTICE")) and "vendor" not in inside.parts
+    return inside.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE")) and "vendor" not in inside.parts
 
 
 def _is_module(library: Library, path: str) -> bool:

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from edgevpn.api import METHODS
 from edgevpn.cli import config, daemon, device, diagnose, live, main, panel, site, upkeep
-from edgevpn.cli.arguments import DEFAULT_FILE, FILE_VERBS, FORMS, PEERS, UPKEEP_VERBS, parser
+from edgevpn.cli.arguments import DEFAULT_FILE, FILE_VERBS, FORMS, PEERS, UPKEEP_VERBS, parser, subcommands
 
 Output = pytest.CaptureFixture[str]
 
@@ -43,20 +41,14 @@ def test_every_verb_has_its_help(capsys: Output) -> None:
     assert all(verb in out for verb in ("run", "check", "status", "up", "down", "reload", "version"))
 
 
-def choices(of: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """The verbs of a parser, or the actions of a verb."""
-    for action in of._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            yield from action.choices.items()
-
-
 def test_every_verb_is_carried_out_by_somebody() -> None:
-    verbs = dict(choices(parser()))
+    verbs = dict(subcommands(parser()))
     assert verbs.keys() == {
         "run",
         "simulate",
         "bench",
         "replay",
+        "completion",
         *FILE_VERBS,
         *UPKEEP_VERBS,
         *daemon.VERBS,
@@ -64,9 +56,9 @@ def test_every_verb_is_carried_out_by_somebody() -> None:
         *panel.VERBS,
     }
     assert {*upkeep.VERBS, "pki"} == {*UPKEEP_VERBS}
-    assert dict(choices(verbs["pki"])).keys() == upkeep.PKI.keys()
+    assert dict(subcommands(verbs["pki"])).keys() == upkeep.PKI.keys()
     for verb, group in (("config", config.VERBS), ("device", device.VERBS), ("site", site.VERBS)):
-        assert dict(choices(verbs[verb])).keys() == group.keys() | live.VERBS[verb].keys()
+        assert dict(subcommands(verbs[verb])).keys() == group.keys() | live.VERBS[verb].keys()
 
 
 def test_who_names_a_file_means_it() -> None:
@@ -81,7 +73,7 @@ def test_who_names_a_file_means_it() -> None:
 def test_every_action_of_a_noun_goes_somewhere() -> None:
     """With a daemon as without: what only one of the two can do is named."""
     for verb, group in (("config", config.VERBS), ("device", device.VERBS), ("site", site.VERBS)):
-        for action, words in choices(dict(choices(parser()))[verb]):
+        for action, words in subcommands(dict(subcommands(parser()))[verb]):
             takes = {option for each in words._actions for option in each.option_strings}
             assert (action in group) == ("--socket" not in takes or "--config" in takes)
             assert (action in live.VERBS[verb]) == ("--socket" in takes)

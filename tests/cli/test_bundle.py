@@ -55,6 +55,14 @@ def test_all_but_secrets(tmp_path: Path, socket: Path, capsys: Output) -> None:
         assert secret not in text
 
 
+def test_the_configuration_is_the_daemons(socket: Path, capsys: Output) -> None:
+    """Wherever its file is."""
+    tables = {"gateway": {"listen": "127.0.0.1"}, "site": {"office": {"psk": "***"}}}
+    with control_server(socket, {**METHODS, "config.show": answering(tables)}):
+        assert main(["diagnose", "--bundle"]) == GOOD
+    assert json.loads(capsys.readouterr().out)["configuration"] == tables
+
+
 def test_bad_file(tmp_path: Path, socket: Path) -> None:
     """What is wrong with it is said, and nothing of it is shown."""
     file = written(tmp_path, "[site.office]\npsk = 'half a line")

@@ -44,6 +44,11 @@ def test_check_of_a_good_file(tmp_path: Path, capsys: Output) -> None:
     assert err.startswith(f"warning: {path}:5: site.office.psk = ***: the key has fewer than 16 octets")
 
 
+def test_check_takes_a_file_as_other_verbs_do(file: Path, capsys: Output) -> None:
+    assert main(["check", "-c", str(file)]) == GOOD
+    assert capsys.readouterr().out == f"{file}: good, 1 site\n"
+
+
 def test_check_of_a_bad_file(tmp_path: Path, capsys: Output) -> None:
     """File, line, key, value, what is allowed: a line for each fault."""
     path = tmp_path / "edgevpn.toml"
@@ -155,7 +160,8 @@ def test_set_a_list(file: Path) -> None:
         (
             ["site.office.remote_networks", "10.1.0.0/24"],
             BAD_CONFIG,
-            "{file}:6: site.office.remote_networks: 10.1.0.0/24 is in local_networks too\n",
+            "{file}:6: site.office.remote_networks: 10.1.0.0/24 is in local_networks too;"
+            " keep it where it is; what both ends have cannot be routed\n",
         ),
     ],
 )

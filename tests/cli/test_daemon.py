@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -28,7 +29,16 @@ METHODS: dict[str, Method] = {
     "site.up": up,
     "site.down": answering(None),
     "site.rekey": answering(OFFICE),
-    "reload": answering({"added": ["a", "b"], "changed": [], "removed": ["c"], "unchanged": [], "warnings": ["odd"]}),
+    "reload": answering(
+        {
+            "added": ["a", "b"],
+            "changed": [],
+            "removed": ["c"],
+            "unchanged": [],
+            "others": ["device.anna: added"],
+            "warnings": ["odd"],
+        }
+    ),
 }
 
 
@@ -74,11 +84,30 @@ def test_up(socket: Path, capsys: Output) -> None:
 def test_reload(socket: Path, capsys: Output) -> None:
     with control_server(socket, METHODS):
         assert main(["reload"]) == GOOD
-    assert capsys.readouterr() == ("added: a, b; removed: c\n", "warning: odd\n")
+    assert capsys.readouterr() == ("added: a, b; removed: c; device.anna: added\n", "warning: odd\n")
+
+
+FOR_PROGRAMS = {
+    "up office": "site.up",
+    "down office": None,
+    "rekey office": "site.rekey",
+    "reload": "reload",
+}
+
+
+@pytest.mark.parametrize("words", FOR_PROGRAMS)
+async def test_what_is_done_for_programs(socket: Path, capsys: Output, words: str) -> None:
+    """What the daemon has answered, and nothing beside it."""
+    with control_server(socket, METHODS):
+        assert await asyncio.to_thread(main, [*words.split(), "--json"]) == GOOD
+    method = FOR_PROGRAMS[words]
+    out, err = capsys.readouterr()
+    assert json.loads(out) == (await METHODS[method]({"name": "office"}) if method else {})
+    assert err == ""
 
 
 def test_reload_without_a_difference(socket: Path, capsys: Output) -> None:
-    same = {"added": [], "changed": [], "removed": [], "unchanged": ["office"], "warnings": []}
+    same = {"added": [], "changed": [], "removed": [], "unchanged": ["office"], "others": [], "warnings": []}
     with control_server(socket, {"reload": answering(same)}):
         assert main(["reload"]) == GOOD
     assert capsys.readouterr().out == "nothing has changed\n"
@@ -159,5 +188,7 @@ def test_log(socket: Path, capsys: Output) -> None:
 
 def test_metrics(socket: Path, capsys: Output) -> None:
     with control_server(socket, {"metrics": answering("edgevpn_build_info 1\n")}):
+        assert main(["metrics", "--json"]) == GOOD
+        assert json.loads(capsys.readouterr().out) == [{"name": "edgevpn_build_info", "labels": {}, "value": 1.0}]
         assert main(["metrics"]) == GOOD
     assert capsys.readouterr().out == "edgevpn_build_info 1\n"

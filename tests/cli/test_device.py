@@ -97,7 +97,7 @@ def test_add_with_a_secret_that_is_elsewhere(file: Path, tmp_path: Path) -> None
         (
             ["ben", "v4=10.8.0.7"],
             BAD_CONFIG,
-            '{file}:9: device.ben.v4 = "10.8.0.7": is not in pool home; allowed: 10.9.0.0/24\n',
+            '{file}: device.ben.v4 = "10.8.0.7": is not in pool home; allowed: 10.9.0.0/24\n',
         ),
         (
             ["ben", "v4=tomorrow"],

@@ -14,8 +14,9 @@ from edgevpn.cli.output import FAILED, GOOD
 from edgevpn.daemon.attempts.book import attempt_record
 from edgevpn.daemon.control.server import Method, Params
 from tests.support import hostile
-from tests.support.daemon import control_server
+from tests.support.daemon import answering, control_server
 from tests.support.provocations import Watched
+from tests.support.statuses import STATUS
 
 WRONG_KEY: Attempt = {
     "at": 100.0,
@@ -30,9 +31,10 @@ WRONG_KEY: Attempt = {
     "side": "both",
     "fact": "RFC 7296 §2.15",
     "tries": 3,
+    "called": False,
     "asked": None,
 }
-NOTHING: Any = {"cause": "", "sentence": "", "cure": "", "side": "", "fact": "", "tries": 1}
+NOTHING: Any = {"cause": "", "sentence": "", "cure": "", "side": "", "fact": "", "tries": 1, "called": False}
 UP: Attempt = {**WRONG_KEY, "at": 50.0, "peer": "branch", "stage": "up", **NOTHING}
 BEFORE: Attempt = {**WRONG_KEY, "at": 20.0, "sentence": "something else"}
 
@@ -61,11 +63,19 @@ TEXT = """\
 site.office.psk: b.example is known, but its pre-shared key is another one than ours.
   What helps: Write the same key on both sides.
   Where: here or at the peer (RFC 7296 §2.15)
-  peer office, b.example, from 198.51.100.7, looks like strongSwan, came as far as ike_auth, 3 times, 5 seconds ago"""
+  peer office, b.example, from 198.51.100.7, looks like strongSwan, came as far as ike_auth, 3 times, 5s ago"""
 
 
 def test_setting_comes_first() -> None:
     assert attempt_text(WRONG_KEY, 105.0) == TEXT
+
+
+def test_times_are_told_in_large_units() -> None:
+    """And whoever has not come is not said to have."""
+    called: Attempt = {**WRONG_KEY, "called": True, "remote": "office.example.org"}
+    last = attempt_text(called, 100.0 + 90061).split("\n")[-1]
+    assert "called at office.example.org" in last
+    assert last.endswith(", 1d 1h ago")
 
 
 def test_success_is_said() -> None:
@@ -162,9 +172,11 @@ def test_firewall_is_shown(socket: Path, capsys: Output) -> None:
 
 
 def test_no_firewall_of_ours(socket: Path, capsys: Output) -> None:
-    with control_server(socket, {"firewall.show": no_table}):
-        assert main(["firewall", "show"]) == GOOD
-    assert "somebody else's" in capsys.readouterr().out
+    for kernel, said in (("netlink", "somebody else's"), ("memory", "no firewall is managed, and no traffic flows")):
+        status = answering({**STATUS, "kernel": kernel})
+        with control_server(socket, {"firewall.show": no_table, "status": status}):
+            assert main(["firewall", "show"]) == GOOD
+        assert said in capsys.readouterr().out
 
 
 def test_firewall_is_checked(socket: Path, capsys: Output) -> None:

@@ -11,7 +11,30 @@ from typing import Any
 import pytest
 
 from edgevpn.cli import main
+from edgevpn.cli.live import plan_lines
 from edgevpn.cli.output import BAD_CONFIG, FAILED, GOOD
+from edgevpn.config.nouns import NAME, paths
+from edgevpn.config.setting import Setting, as_toml
+from edgevpn.config.values import (
+    ADDRESS,
+    DOMAIN,
+    EXPIRY,
+    FILE,
+    HOST,
+    HOST_ADDRESS,
+    IDENTITY,
+    INTERFACE,
+    NETWORK,
+    ORDER,
+    OWN_ADDRESS,
+    PEER_IDENTITY,
+    REMOTES,
+    V4,
+    V4_RANGE,
+    V6,
+    V6_RANGE,
+)
+from edgevpn.config.words import takes, value_of
 from tests.support.daemon import control_server
 from tests.support.stand_in import StandIn, device
 
@@ -74,6 +97,59 @@ def test_words_for_programs(daemon: StandIn, capsys: Output, words: str) -> None
     json.loads(capsys.readouterr().out)
 
 
+# A value for each kind of key that has no value by default.
+EXAMPLES: dict[str, list[str]] = {
+    ADDRESS.allowed: ["192.0.2.1"],
+    OWN_ADDRESS.allowed: ["192.0.2.1"],
+    HOST_ADDRESS.allowed: ["fd00::1"],
+    V4.allowed: ["10.9.0.7"],
+    V6.allowed: ["fd09::7"],
+    HOST.allowed: ["vpn.example.org", "192.0.2.1"],
+    REMOTES.allowed: ["any"],
+    NETWORK.allowed: ["10.1.0.0/24", "fd01::/64"],
+    V4_RANGE.allowed: ["192.168.1.200-192.168.1.230"],
+    V6_RANGE.allowed: ["fd09::/64"],
+    DOMAIN.allowed: ["example.org"],
+    INTERFACE.allowed: ["br-lan"],
+    IDENTITY.allowed: ["keyid:office"],
+    PEER_IDENTITY.allowed: ["office@example.org"],
+    FILE.allowed: ["/etc/edgevpn/key.pem"],
+    EXPIRY.allowed: ["2099-12-31"],
+    ORDER.allowed: ["aes128gcm16", "chacha20poly1305"],
+}
+
+
+def example(setting: Setting) -> list[str]:
+    """What may be typed for a key."""
+    allowed = setting.kind.allowed.removeprefix("one or more of: ")
+    if setting.written is not None:
+        return setting.written if isinstance(setting.written, list) else [as_toml(setting.written)]
+    candidates = (["a"], ["1400"], ["0"], ["evpn-x"], [allowed.partition(" | ")[0].strip('"')])
+    return EXAMPLES.get(allowed) or next(words for words in candidates if takes(setting, value_of(setting, words)))
+
+
+def test_every_key_travels(daemon: StandIn, capsys: Output) -> None:
+    """What arrives is what the file would get."""
+    for noun, key, setting in paths():
+        if not setting.secret:
+            path = ".".join([*("x" if part == NAME else part for part in noun.path), key])
+            words = example(setting)
+            assert main(["config", "set", path, *words]) == GOOD
+            arrived = daemon.asked[-1][1]["values"][path]
+            assert setting.kind.read(arrived) == setting.kind.read(value_of(setting, words))
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("date", ["2099-12-31", "2099-12-31T06:30:00", "2099-12-31T06:30:00.5Z"])
+def test_dates_travel_as_text(daemon: StandIn, capsys: Output, date: str) -> None:
+    for words in (["device", "add", "tablet"], ["device", "set", "phone"]):
+        assert main([*words, f"expires={date}"]) == GOOD
+        assert EXPIRY.read(daemon.asked[-1][1]["settings"]["expires"]) == EXPIRY.read(date.replace("Z", "+00:00"))
+    assert main(["config", "set", "gateway.log_level", "06:30:00"]) == GOOD  # no key takes one: the daemon says so
+    assert daemon.asked[-1][1]["values"] == {"gateway.log_level": "06:30:00"}
+    capsys.readouterr()
+
+
 def test_devices_for_people(daemon: StandIn, capsys: Output) -> None:
     daemon.devices["old"] = device("old", refused="the device is disabled")
     assert main(["device", "list"]) == GOOD
@@ -108,6 +184,50 @@ def test_export_writes_a_file_for_its_owner_alone(daemon: StandIn, tmp_path: Pat
     assert capsys.readouterr().out == "phone.mobileconfig\n"
     assert made.stat().st_mode & 0o777 == 0o600
     assert made.read_text() == "profile of phone with "
+
+
+DEMANDS = {
+    "--for p12 --on-demand always": "a profile for p12 cannot switch itself on",
+    "--for card --network Home": "a profile for card cannot switch itself on",
+    "--for mobileconfig --on-demand domains": "--on-demand domains needs a domain; give --domain DOMAIN",
+    "--for mobileconfig --network Home": "--network is of no use with --on-demand off; write --on-demand always",
+    "--for mobileconfig --on-demand always --domain a.example": "--domain is of no use with --on-demand always",
+}
+
+
+@pytest.mark.parametrize("words", DEMANDS)
+def test_what_a_profile_could_not_hold_is_refused(daemon: StandIn, capsys: Output, words: str) -> None:
+    """Rather than left out without a word."""
+    assert main(["device", "export", "phone", *words.split()]) == FAILED
+    assert DEMANDS[words] in capsys.readouterr().err
+    assert daemon.asked == []
+
+
+def test_snippets_for_several_peers_stand_beside_each_other(
+    daemon: StandIn, tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = {"name": "vm.zip", "media_type": "application/zip", "base64": True, "content": "UEs="}
+    monkeypatch.setattr(daemon, "site_snippet", lambda name, form: archive)
+    with control_server(tmp_path / "other.sock", daemon.methods()):
+        for form in ("strongswan", "routeros"):
+            words = ["site", "snippet", "office", "--for", form, "--socket", str(tmp_path / "other.sock")]
+            assert main(words) == GOOD
+    assert capsys.readouterr().out == "office-strongswan.zip\noffice-routeros.zip\n"
+
+
+def test_a_plan_is_told_in_words(daemon: StandIn, capsys: Output) -> None:
+    change = {"path": "site.office.psk", "before": "***", "after": "***", "effect": "reconnect"}
+    assert plan_lines({"changes": [change], "drops": ["office"], "warnings": []}) == [  # type: ignore[list-item]
+        "site.office.psk: *** -> *** (at once; the tunnels that it concerns drop)",
+        "tunnels that drop: office",
+    ]
+
+
+def test_details_are_for_people(daemon: StandIn, capsys: Output) -> None:
+    assert main(["device", "show", "phone"]) == GOOD
+    assert "device." not in capsys.readouterr().out
+    assert main(["site", "show", "office"]) == GOOD
+    assert capsys.readouterr().out.split("\n")[1].split() == ["state", "up"]
 
 
 def test_a_snippet_is_printed(daemon: StandIn, capsys: Output) -> None:

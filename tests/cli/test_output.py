@@ -1,10 +1,11 @@
 import io
 import json
+import re
 from datetime import date
 
 import pytest
 
-from edgevpn.cli.output import BAD_CONFIG, FAILED, as_json, bad_config, counted, fail, table, warn
+from edgevpn.cli.output import BAD_CONFIG, FAILED, as_json, bad_config, counted, fail, painted, table, warn
 
 Output = pytest.CaptureFixture[str]
 
@@ -36,6 +37,24 @@ def test_warnings_are_red_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("NO_COLOR", "1")
     warn(["odd"])
     assert terminal.getvalue() == "\x1b[31mwarning:\x1b[0m odd\nwarning: odd\n"
+
+
+def test_states_have_colours_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    """By their first word; blanks that fill a column stay."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert painted("up") == "up"
+    monkeypatch.setattr("sys.stdout", Terminal())
+    for colour, words in (
+        (32, ("up", "in (2)", "good   ")),
+        (33, ("connecting", "WARNING")),
+        (31, ("down", "bad    ")),
+    ):
+        assert [painted(word) for word in words] == [f"\x1b[{colour}m{word}\x1b[0m" for word in words]
+    assert [painted(word) for word in ("out", "the device is disabled")] == ["out", "the device is disabled"]
+    rows = table([(painted("up"), "x"), ("connecting", "x")], ("A", "B")).split("\n")[1:]
+    assert [re.sub(r"\x1b\[\d+m", "", row) for row in rows] == ["up          x", "connecting  x"]
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert painted("up") == "up"
 
 
 def test_what_goes_wrong_is_not_mixed_with_the_answer(capsys: Output) -> None:

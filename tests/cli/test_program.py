@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from edgevpn.cli import main
 from edgevpn.cli.output import BAD_CONFIG, FAILED, GOOD
+from edgevpn.daemon.control.server import ControlServer, listen
+from tests.support.daemon import Faults, everybody
+from tests.support.services import HOME, Served, serving
 
 Output = pytest.CaptureFixture[str]
 
@@ -73,3 +79,51 @@ def test_what_the_daemon_does_without() -> None:
 
 def test_good_is_zero() -> None:
     assert (GOOD, FAILED, BAD_CONFIG) == (0, 1, 2)
+
+
+# What is refused, and with which status: the same sentence, whoever refuses it.
+REFUSED = {
+    "config unset gateway.id": FAILED,
+    "config set gateway.idd x.example": FAILED,
+    "config set web.port 0": FAILED,
+    "config set web.port http": FAILED,
+    "config set site.office.local 192.0.2.77": BAD_CONFIG,
+    "config rollback 9": FAILED,
+    "device add ben expires=2020-01-01": FAILED,
+    "device add ben pool=nowhere": BAD_CONFIG,
+    "device add a/b": FAILED,
+    "device add phone": FAILED,
+    "device set phone v4=10.77.0.1": BAD_CONFIG,
+    "device set nobody owner=Ben": FAILED,
+    "device remove nobody": FAILED,
+    "site add office remote=192.0.2.7": FAILED,
+    "site add shop remote=192.0.2.7 local_networks=10.1.0.0/24 remote_networks=10.2.0.0/24": BAD_CONFIG,
+    "site set office mtu=1": FAILED,
+    "site show nobody": FAILED,
+    "apply /nowhere/edgevpn.toml": FAILED,
+}
+
+
+@asynccontextmanager
+async def listening(served: Served, path: Path) -> AsyncIterator[None]:
+    """The methods of a gateway, on a socket."""
+    server = ControlServer(served.methods, frozenset({"site"}), everybody, Faults())
+    task = asyncio.create_task(server.serve(listen(path)))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_a_daemon_refuses_as_a_file_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    """With the same exit status, and a sentence of the same kind: of our own, or with the place in the file."""
+    monkeypatch.setenv("EDGEVPN_SOCKET", str(tmp_path / "control.sock"))
+    async with serving(tmp_path) as served, listening(served, tmp_path / "control.sock"):
+        for words, status in REFUSED.items():
+            for options in ([], ["-c", str(served.path)]):
+                assert await asyncio.to_thread(main, [*words.split(), *options]) == status, (words, options)
+                out, err = capsys.readouterr()
+                assert (out, err.count("\n")) == ("", 1), (words, err)
+                assert err.startswith("edgevpn: ") is (status == FAILED), (words, err)
+        assert served.path.read_text() == HOME

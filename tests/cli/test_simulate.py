@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,20 @@ async def test_password(tmp_path: Path, capsys: Output) -> None:
     assert said[0] == "an iPhone or iPad calls vpn.example.org at 127.0.0.1"
     assert "connected, with 10.9.0.2 and fd09::2" in said
     assert said[-1] == "disconnects"
+
+
+async def test_for_programs(tmp_path: Path, capsys: Output) -> None:
+    """How far it came, step by step, and why no further."""
+    async with home(tmp_path, free_ports()) as at:
+        login = ("--user", "phone", "--ca", str(at.ca), "--json", "--password-file")
+        for password, connected in ((PASSWORD, True), ("wrong", False)):
+            secret = written(tmp_path / "password", f"{password}\n")
+            status = await asyncio.to_thread(main, words(at, *login, secret))
+            out, err = capsys.readouterr()
+            told = json.loads(out)
+            assert (status, told["connected"], err) == (GOOD if connected else FAILED, connected, "")
+            assert bool(told["why"]) is not connected
+            assert told["steps"][0] == "an iPhone or iPad calls vpn.example.org at 127.0.0.1"
 
 
 @pytest.mark.parametrize("allowed", [False, True])

@@ -34,6 +34,13 @@ def test_status_without_sites() -> None:
     assert status_text(status, STARTED + 2 * 86400) == "edgevpn 0.1.0, running for 2d 0h; no site is configured"
 
 
+def test_why_a_site_is_not_up() -> None:
+    """That of one that is up by now is past."""
+    sites: Any = [{**OFFICE, "why": "it was past"}, {**BRANCH, "why": "no way leads to 192.0.2.7"}]
+    assert status_text({**STATUS, "sites": sites}, STARTED + 120).endswith("\n\nbranch: no way leads to 192.0.2.7")
+    assert "past" not in status_text({**STATUS, "sites": sites}, STARTED + 120)
+
+
 def test_who_ciphers_may_differ_by_direction() -> None:
     assert carriers("cpu", "cpu") == "cpu"
     assert carriers("cpu", "crypto(wan)") == "in cpu, out crypto(wan)"

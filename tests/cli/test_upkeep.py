@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,10 +60,12 @@ def password(tmp_path: Path) -> str:
 
 def test_apply(daemon: StandIn, given: Path, capsys: Output) -> None:
     assert main(["apply", str(given), "--dry-run"]) == GOOD
-    assert daemon.asked[-1] == ("config.plan", {"text": TEXT})
+    assert daemon.asked[-1] == ("config.plan", {"text": TEXT, "name": str(given)})
     assert main(["apply", str(given), "--confirm", "60"]) == GOOD
-    assert daemon.asked[-1] == ("config.apply", {"text": TEXT, "confirm": 60})
+    assert daemon.asked[-1] == ("config.apply", {"text": TEXT, "confirm": 60, "name": str(given)})
     assert "unless it is confirmed by then: edgevpn confirm" in capsys.readouterr().out
+    assert main(["confirm", "--json"]) == GOOD
+    assert capsys.readouterr().out == "{}\n"
     assert main(["confirm"]) == GOOD
     assert daemon.asked[-1] == ("config.confirm", {})
 
@@ -96,6 +99,18 @@ def test_backup_and_restore(daemon: StandIn, tmp_path: Path, password: str, caps
 # --- without
 
 
+def test_faults_of_a_file_are_told_of_it(
+    file: Path, given: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    """Not of the one that it was to replace."""
+    given.write_text("[pond]\n")
+    assert main(["apply", str(given), "-c", str(file)]) == BAD_CONFIG
+    assert capsys.readouterr().err == f"{given}:1: pond: is not a key here\n"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"[pond]")))
+    assert main(["apply", "-", "-c", str(file)]) == BAD_CONFIG
+    assert capsys.readouterr().err == "(standard input):1: pond: is not a key here\n"
+
+
 def test_apply_to_a_file(file: Path, given: Path, capsys: Output) -> None:
     assert main(["apply", str(given), "-c", str(file), "--dry-run"]) == GOOD
     assert file.read_text() == "# before\n"
@@ -122,7 +137,7 @@ def test_certificates_of_files(file: Path, tmp_path: Path, capsys: Output) -> No
     assert main(["pki", "export-ca", "-c", str(file)]) == GOOD
     assert capsys.readouterr().out.encode() == pem_of(theirs.certificate)
     assert main(["pki", "init", "-c", str(file)]) == FAILED
-    assert "there is a CA already" in capsys.readouterr().err
+    assert "a CA is there already" in capsys.readouterr().err
 
 
 def test_backup_and_restore_of_files(file: Path, given: Path, tmp_path: Path, password: str, capsys: Output) -> None:

@@ -55,7 +55,8 @@ def test_pool_and_site() -> None:
         "site.office.remote_networks: 10.2.0.128/25 overlaps 10.2.0.0/24 of pool staff; give each its own addresses"
     ]
     assert warnings_of(pools({"office": OFFICE | {"remote_networks": "10.2.0.0/16"}}, **own)) == [
-        "site.office.remote_networks: 10.2.0.0/24 of staff lies in 10.2.0.0/16 of office"
+        "site.office.remote_networks: 10.2.0.0/24 of staff lies in 10.2.0.0/16 of office;"
+        " if hosts there have these addresses, give the pool others"
     ]
     assert warnings_of(pools({"office": OFFICE | {"remote_networks": "0.0.0.0/0"}}, **own)) == []
     assert warnings_of(pools({"office": OFFICE | {"routes": False}}, **own)) == []
@@ -71,9 +72,12 @@ def test_a_network_between_those_of_another_site() -> None:
     office = OFFICE | {"remote_networks": ["10.0.0.0/8", "10.2.0.0/16"]}
     branch = BRANCH | {"remote_networks": ["10.2.3.0/24", "10.2.3.4/32", "10.3.0.0/24"]}
     assert warnings_of(document(site={"office": office, "branch": branch})) == [
-        "site.branch.remote_networks: 10.2.3.0/24 goes to branch though it lies in 10.2.0.0/16 of office",
-        "site.branch.remote_networks: 10.2.3.4/32 goes to branch though it lies in 10.2.0.0/16 of office",
-        "site.branch.remote_networks: 10.3.0.0/24 goes to branch though it lies in 10.0.0.0/8 of office",
+        "site.branch.remote_networks: 10.2.3.0/24 goes to branch though it lies in 10.2.0.0/16 of office;"
+        " if that is not meant, make one of them smaller",
+        "site.branch.remote_networks: 10.2.3.4/32 goes to branch though it lies in 10.2.0.0/16 of office;"
+        " if that is not meant, make one of them smaller",
+        "site.branch.remote_networks: 10.3.0.0/24 goes to branch though it lies in 10.0.0.0/8 of office;"
+        " if that is not meant, make one of them smaller",
     ]
 
 

@@ -105,7 +105,7 @@ def test_devices_that_are_refused(name: str, keys: Keys, fault: str) -> None:
 
 def test_a_secret_that_is_refused_is_not_told() -> None:
     assert refused(lambda: add_device(START, "ben", {}, {"nt_hash": "hunter2"}, NOW)) == (
-        "device.ben.nt_hash: does not look like that; allowed: 32 hexadecimal digits"
+        "device.ben.nt_hash: is of another form; allowed: 32 hexadecimal digits"
     )
 
 
@@ -202,10 +202,24 @@ def test_one_key() -> None:
         refused(lambda: set_key(START, ("gateway", "log_levl"), "debug"))
         == "gateway.log_levl is not a key; did you mean log_level?"
     )
+    assert refused(lambda: set_key(START, ("crypto", "zzz"), 1)) == (
+        "crypto.zzz is not a key; known here: order, offload, self_test"
+    )
     assert refused(lambda: unset_key(START, ("gateway", "log_level"))) == "gateway.log_level is not set"
     assert refused(lambda: set_key(START, ("gateway", "listen"), ["192.0.2.1", "here"])) == (
         'gateway.listen = "here": is not an IP address; allowed: one or more of: an IPv4 or IPv6 address'
     )
+
+
+def test_a_secret_that_nobody_asks_for_is_not_kept() -> None:
+    path = ("device", "anna", "psk")
+    assert refused(lambda: set_key(START, path, "a long and random text")) == (
+        'device.anna.psk: is of no use with login = "password";'
+        " change both: edgevpn device set anna login=psk --secret -"
+    )
+    assert "is of no use" in refused(lambda: set_device(START, "anna", {}, {"psk": "a long and random text"}, NOW))
+    both = set_device(START, "anna", {"login": "psk"}, {"psk": "a long and random text"}, NOW)
+    assert "psk" in both.secrets
 
 
 def test_one_secret() -> None:

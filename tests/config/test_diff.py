@@ -93,12 +93,20 @@ def test_secrets_are_not_told() -> None:
         "  totp_secret: (nothing) -> *** (at once; nothing drops)",
         "device.phone: changed",
         '  login: "password" -> "certificate" (at once; the tunnels that it concerns drop)',
-        "  credential: *** -> (nothing) (at once; the tunnels that it concerns drop)",
+        "  password: *** -> (nothing) (at once; the tunnels that it concerns drop)",
         "site.branch: changed",
-        "  credential: *** -> *** (at once; the tunnels that it concerns drop)",
+        "  psk: *** -> *** (at once; the tunnels that it concerns drop)",
     ]
     assert found.drops == (("device", "phone"), ("site", "branch"))
     assert "another long" not in repr(found)
+
+
+def test_another_kind_of_secret_is_told_by_both_its_keys() -> None:
+    found = changed(device={"phone": {"login": "psk", "password": None, "psk": "a long and random text"}})
+    assert [line for line in lines(found) if "***" in line] == [
+        "  password: *** -> (nothing) (at once; the tunnels that it concerns drop)",
+        "  psk: (nothing) -> *** (at once; the tunnels that it concerns drop)",
+    ]
 
 
 def test_what_follows_from_another_table_changes_with_it() -> None:

@@ -18,7 +18,20 @@ from edgevpn.config.proposals import esp_proposal, ike_proposal
 from edgevpn.config.reader import LARGEST_FILE, load, parse
 from edgevpn.config.setting import settings_of
 from edgevpn.config.values import IP_PROTOCOLS, Ports
-from tests.support.configs import BRANCH, OFFICE, PHONE, STAFF, config, document, faults, problems, toml
+from tests.support.configs import (
+    BRANCH,
+    OFFICE,
+    PHONE,
+    PUBLIC,
+    STAFF,
+    bare,
+    config,
+    document,
+    faults,
+    faults_of,
+    problems,
+    toml,
+)
 
 GOLDEN = Path(__file__).parent.parent / "vectors" / "config" / "v1.toml"
 
@@ -153,12 +166,12 @@ def test_child_that_is_no_table() -> None:
     ("document", "fault"),
     [
         ("[gateway", "test.toml:1: is not TOML: Expected"),
-        ("\n\na = \x00", "test.toml:3: is not TOML: "),
+        ("\n\na = \x00", "test.toml:3: a: is not TOML: "),
         ("a = 1\nb = [1,\n", "test.toml:3: is not TOML: "),
-        ("a = 1\na = 1\n", "test.toml:2: is not TOML: "),
-        ("a = " + "[" * 9999, "test.toml:1: is not TOML: a value is out of all bounds"),
-        ("a = " + "1" * 9999, "test.toml:1: is not TOML: a value is out of all bounds"),
-        ("a = 2025-13-01", "test.toml:1: is not TOML: "),
+        ("a = 1\na = 1\n", "test.toml:2: a: is not TOML: "),
+        ("a = " + "[" * 9999, "test.toml:1: a: is not TOML: a value is out of all bounds"),
+        ("a = " + "1" * 9999, "test.toml:1: a: is not TOML: a value is out of all bounds"),
+        ("a = 2025-13-01", "test.toml:1: a: is not TOML: "),
     ],
 )
 def test_what_is_not_toml(document: str, fault: str) -> None:
@@ -186,7 +199,7 @@ def test_load(tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     missing = tmp_path / "none.toml"
-    assert refusal(missing) == f"{missing}: cannot be read: No such file or directory; name another with -c FILE"
+    assert refusal(missing) == f"{missing}: cannot be read: No such file or directory; write it, or name another file"
     assert "cannot be read: Is a directory" in refusal(tmp_path)
     path = written(tmp_path, b"a = 1\nb = '\xff'\n")
     assert refusal(path) == f"{path}:2: is not UTF-8 text"
@@ -401,3 +414,58 @@ def test_a_file_that_is_another_thing_is_refused_with_measure(text: str) -> None
 def test_ports_of_a_child() -> None:
     (site,) = config(office=OFFICE | {"protocol": "tcp", "remote_ports": "8000-8010"}).sites
     assert (site.children[0].local_ports, site.children[0].remote_ports) == (Ports(), Ports(8000, 8010))
+
+
+def test_rules_between_tables_do_not_wait_for_the_last_table_to_be_good() -> None:
+    """Whatever could be read is judged, and what could not is not held against anybody."""
+    text = document(
+        gateway={"log_level": "loud"},
+        pki=PUBLIC,
+        web={"listen": "8.8.8.8"},
+        pool={"staff": {"v4": "10.9.0.0/24"}, "guests": {"v4": "10.9.0.128/25"}},
+    )
+    assert [bare(problem) for problem in problems(text)] == [
+        'gateway.log_level = "loud": is none of the choices; allowed: "debug" | "info" | "warning" | "error"',
+        "web.listen: 8.8.8.8 is open to the Internet; allowed: private addresses;"
+        " if this is meant, write allow_listen_on_public_addresses = true",
+        "pool.guests.v4: 10.9.0.128/25 overlaps 10.9.0.0/24 of pool staff; give each its own addresses",
+    ]
+
+
+NO_LISTEN = {"listen": "192.0.2.256"}
+LOCAL = OFFICE | {"local": "192.0.2.1"}
+FOLLOW_UPS: dict[str, tuple[str, int]] = {
+    "an address that nobody knows to be served": (document(gateway=NO_LISTEN, site={"office": LOCAL}), 1),
+    "identities that nobody knows": (
+        document(
+            gateway={"id": "a b"},
+            site={"one": OFFICE | {"local_id": "x.example"}, "two": OFFICE | {"remote_networks": "10.4.0.0/24"}},
+        ),
+        1,
+    ),
+    "certificates while nobody knows who vouches": (
+        document(
+            pki=PUBLIC | {"local_ca": False, "trust": "ca.pem", "certificate": "/a.pem", "certificate_key": "/b.pem"},
+            pool={"staff": STAFF},
+            device={"laptop": {"login": "certificate"}},
+        ),
+        1,
+    ),
+    "a device of a pool that is bad": (
+        document(pki=PUBLIC, pool={"staff": {"v4": "10.9.0.0/33"}}, device={"phone": PHONE | {"v4": "10.9.0.7"}}),
+        1,
+    ),
+    "a device of a pool without addresses and networks": (
+        document(pki=PUBLIC, pool={"staff": {"mode": "split"}}, device={"phone": PHONE | {"v4": "10.9.0.7"}}),
+        2,
+    ),
+    "a device of a pool with half addresses": (
+        document(pki=PUBLIC, pool={"staff": {"v6": "::9:0:0:0/80"}}, device={"phone": PHONE | {"v6": "fd00::9:0:0:7"}}),
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "count"), FOLLOW_UPS.values(), ids=FOLLOW_UPS)
+def test_what_follows_from_a_fault_is_none(text: str, count: int) -> None:
+    assert len(faults_of(text)) == count, faults_of(text)

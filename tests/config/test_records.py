@@ -2,6 +2,8 @@ from typing import Any
 
 import pytest
 
+from edgevpn.config.reader import parse
+from edgevpn.config.secret import Stored
 from tests.support.configs import OFFICE, PHONE, PUBLIC, STAFF, document, faults_of, staff, toml
 
 BARE = {key: value for key, value in OFFICE.items() if key != "psk"}
@@ -35,7 +37,7 @@ def phone(**keys: Any) -> list[str]:
         ),
         (
             {"nt_hash": "hunter2"},
-            "device.phone.nt_hash = ***: does not look like that; allowed: 32 hexadecimal digits",
+            "device.phone.nt_hash = ***: is of another form; allowed: 32 hexadecimal digits",
         ),
     ],
 )
@@ -107,4 +109,14 @@ def test_one_hash_of_the_panel() -> None:
 
 def test_a_wrong_hash_of_the_panel_is_not_shown() -> None:
     (fault,) = faults_of(document(web={"password_hash": "hunter2"}))
-    assert fault.startswith("web.password_hash = ***: does not look like that; allowed: a scrypt hash")
+    assert fault.startswith("web.password_hash = ***: is of another form; allowed: a scrypt hash")
+
+
+def test_a_stored_secret_that_is_of_no_use() -> None:
+    """It hinders nothing, and means nothing: its owner may think that it does."""
+    stored: Stored = {("device", "phone"): {"nt_hash": "00" * 16, "psk": "a long and random text"}}
+    read = parse(staff(devices={"phone": {}}), "test.toml", {}, stored)
+    assert [str(each) for each in read.warnings] == [
+        'test.toml:8: device.phone.psk: is in secrets.toml and is of no use with login = "password";'
+        " forget it: edgevpn config unset device.phone.psk"
+    ]

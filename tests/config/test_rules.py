@@ -44,7 +44,8 @@ def test_networks_of_both_ends_have_an_ip_version_in_common() -> None:
 
 def test_a_network_is_at_one_end() -> None:
     assert faults(office=OFFICE | {"remote_networks": "10.1.0.0/24"}) == [
-        "site.office.remote_networks: 10.1.0.0/24 is in local_networks too"
+        "site.office.remote_networks: 10.1.0.0/24 is in local_networks too;"
+        " keep it where it is; what both ends have cannot be routed"
     ]
     everything = {"local_networks": "0.0.0.0/0", "remote_networks": "0.0.0.0/0"}
     assert warnings(office=OFFICE | everything) == []
@@ -128,7 +129,10 @@ def test_two_sites_with_one_remote_network() -> None:
 
 def test_a_network_inside_that_of_another_site() -> None:
     wide = BRANCH | {"remote_networks": "10.2.0.0/16"}
-    inside = "10.2.0.0/24 goes to office though it lies in 10.2.0.0/16 of branch"
+    inside = (
+        "10.2.0.0/24 goes to office though it lies in 10.2.0.0/16 of branch;"
+        " if that is not meant, make one of them smaller"
+    )
     assert warnings(office=OFFICE, branch=wide) == [f"site.branch.remote_networks: {inside}"]
     assert warnings(branch=wide, office=OFFICE) == [f"site.office.remote_networks: {inside}"]
     assert warnings(office=OFFICE, branch=BRANCH | {"remote_networks": "0.0.0.0/0"}) == []

@@ -138,7 +138,7 @@ def test_secrets_of_the_panel() -> None:
         Findings(),
     )
     assert refused({"PANEL": SECRET}, (PASSWORD_HASH,), password_hash_env="PANEL") == (
-        'site.office.password_hash_env = "PANEL": does not look like that'
+        'site.office.password_hash_env = "PANEL": is of another form'
     )
     assert read(slots=(TOTP_SECRET,), totp_secret="A" * 32)[0] == Secret("totp_secret", "A" * 32)
 

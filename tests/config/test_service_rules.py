@@ -1,10 +1,13 @@
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.configs import OFFICE, PHONE, PUBLIC, STAFF, document, faults_of, staff, warnings_of
+from tests.support.configs import OFFICE, PHONE, PUBLIC, STAFF, document, faults, faults_of, staff, warnings_of
 
+A_FILE = __file__
+"""One that is there."""
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
@@ -57,7 +60,7 @@ def test_devices_need_a_name_to_dial() -> None:
         "pki.public_name: is missing, so no device can connect;"
         ' write the name that devices dial: public_name = "vpn.example.org"'
     ]
-    bought = {"certificate": "/c.pem", "certificate_key": "/k.pem"}
+    bought = {"certificate": A_FILE, "certificate_key": A_FILE}
     assert warnings_of(document(pool={"staff": STAFF}, pki=bought)) == []
     assert faults_of(document(pool={"staff": STAFF}, pki=PUBLIC | {"local_ca": False})) == [
         "pki.certificate: is missing, and needed with local_ca = false; allowed: an absolute path"
@@ -65,7 +68,7 @@ def test_devices_need_a_name_to_dial() -> None:
 
 
 def test_somebody_vouches_for_certificates() -> None:
-    bought = PUBLIC | {"certificate": "/c.pem", "certificate_key": "/k.pem", "local_ca": False}
+    bought = PUBLIC | {"certificate": A_FILE, "certificate_key": A_FILE, "local_ca": False}
     phone = {"phone": {"login": "certificate"}}
     assert faults_of(staff(devices=phone, pki=bought)) == [
         "device.phone.login: has no CA to vouch for it; write local_ca = true or trust in [pki]"
@@ -74,8 +77,38 @@ def test_somebody_vouches_for_certificates() -> None:
     assert faults_of(document(site={"office": site}, pki={"local_ca": False})) == [
         "site.office.ca: is missing, and no other CA vouches for the peer; write local_ca = true or trust in [pki]"
     ]
-    assert warnings_of(document(site={"office": site | {"ca": "/ca.pem"}}, pki={"local_ca": False})) == []
-    assert warnings_of(staff(devices=phone, pki=bought | {"trust": "/ca.pem"})) == []
+    assert warnings_of(document(site={"office": site | {"ca": A_FILE}}, pki={"local_ca": False})) == []
+    assert warnings_of(staff(devices=phone, pki=bought | {"trust": A_FILE})) == []
+
+
+def test_files_that_are_not_there(tmp_path: Path) -> None:
+    """They may come yet, so that is no error; whoever asks is told."""
+    key = tmp_path / "key.pem"
+    tables = {
+        "certificate": str(key),
+        "certificate_key": A_FILE,
+        "trust": [A_FILE, str(tmp_path)],
+        "crl_files": "/c.crl",
+    }
+    assert warnings_of(document(pool={"staff": STAFF}, pki=PUBLIC | tables)) == [
+        f'pki.certificate = "{key}": cannot be read: No such file or directory; it is read as soon as it can be',
+        f'pki.trust = "{tmp_path}": is no regular file; it is read as soon as it can be',
+        'pki.crl_files = "/c.crl": cannot be read: No such file or directory; it is read as soon as it can be',
+    ]
+    site = {key: value for key, value in OFFICE.items() if key != "psk"} | {"auth": "certificate"}
+    missing = {"cert": "/c.pem", "key": "/k.pem", "ca": "/ca.pem"}
+    assert [each.partition(" =")[0] for each in warnings_of(document(site={"office": site | missing}))] == [
+        "site.office.cert",
+        "site.office.key",
+        "site.office.ca",
+    ]
+
+
+def test_an_address_is_served_once() -> None:
+    """All addresses of a version, and one of them, cannot be bound together."""
+    assert faults(gateway={"listen": ["0.0.0.0", "::", "192.0.2.1"]}, office=OFFICE) == [  # noqa: S104 - what is refused
+        "gateway.listen: 192.0.2.1 is served already, as all addresses of IPv4 are; take one of the two out"
+    ]
 
 
 def test_an_interface_is_on_one_side() -> None:

@@ -31,8 +31,8 @@ def test_good_keys_are_typed_and_the_rest_is_noted() -> None:
     assert values == {"watts": 60}
     assert faults == [
         "lamp.kye: is not a key here; did you mean key?",
-        'lamp.colours = "B": does not look like that; allowed: one or more of: a colour',
-        "lamp.key = ***: does not look like that; allowed: letters",
+        'lamp.colours = "B": is of another form; allowed: one or more of: a colour',
+        "lamp.key = ***: is of another form; allowed: letters",
     ]
 
 

@@ -13,7 +13,18 @@ PATHS: dict[str, Path] = {
     " gateway . id ": ("gateway", "id"),
 }
 
-NO_PATHS = ["", "site office", "site.office.", "mtu = 1", "a = {b = 1}\nc", "a\nb", "a = 1 #", "[site]", "x = true #"]
+NO_PATHS = [
+    "",
+    "site office",
+    "site.office.",
+    "mtu = 1",
+    "a = {b = 1}\nc",
+    "a\nb",
+    "a = 1 #",
+    "[site]",
+    "x = true #",
+    ".".join("a" * 2000),
+]
 
 
 @pytest.mark.parametrize("text", PATHS)

@@ -133,8 +133,8 @@ class Side:
         return sa
 
 
-def pair(settings: Settings = DEFAULTS) -> tuple[Side, Side]:
-    left, right = Side(TO_OFFICE, 1, settings), Side(FROM_OFFICE, 2, settings)
+def pair(settings: Settings = DEFAULTS, observe: Callable[[Effect], None] = lambda effect: None) -> tuple[Side, Side]:
+    left, right = Side(TO_OFFICE, 1, settings, observe=observe), Side(FROM_OFFICE, 2, settings)
     left.other, right.other = right, left
     return left, right
 
@@ -187,12 +187,14 @@ async def test_a_kernel_that_will_not_let_go(caplog: pytest.LogCaptureFixture) -
 
 
 async def test_lost_by_our_own_machine(caplog: pytest.LogCaptureFixture) -> None:
-    """A datagram that cannot leave is sent again when its timer fires."""
+    """A datagram that cannot leave is sent again when its timer fires; whoever observes hears of it."""
     caplog.set_level(logging.INFO)
-    left, right = pair(Settings(retransmit_first=0.01))
+    seen: list[Effect] = []
+    left, right = pair(Settings(retransmit_first=0.01), seen.append)
     left.cut = True
     initiate(left)
     assert "not_sent" in caplog.text
+    assert [dict(each.fields)["remote"] for each in seen if isinstance(each, Report) and each.event == "not_sent"]
     left.cut = False
     await asyncio.wait_for(right.is_told.wait(), 5)
     assert kinds(right.told) == [IkeSaUp, "office"]

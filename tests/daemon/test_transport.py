@@ -194,6 +194,36 @@ async def test_listen_makes_the_difference() -> None:
             left.transport.send(path(left.ports), b"from an address that is gone")
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [([EVERYWHERE], [LEFT]), ([LEFT, RIGHT], [EVERYWHERE])], ids=["to one", "to all"]
+)
+async def test_all_addresses_give_way_to_one(before: list[IpAddress], after: list[IpAddress]) -> None:
+    """And the other way round. The other family is not touched."""
+    other = Side(ports := free_ports())
+    other.transport.listen([ip_address("127.0.0.9")])
+    side = Side(free_ports())
+    try:
+        side.transport.listen([*before, LEFT6])
+        side.transport.listen([*after, LEFT6])
+        here = Address(LEFT, side.ports.ike)
+        other.transport.send(Path(Address(ip_address("127.0.0.9"), ports.ike), here), b"to the new one")
+        assert (await side.next())[1] == b"to the new one"
+    finally:
+        for each in (other, side):
+            each.transport.close()
+
+
+async def test_what_had_to_go_first_comes_back() -> None:
+    """Where the new addresses cannot be had."""
+    async with two() as (left, right):
+        with pytest.raises(StartFailed, match=r"is taken by"):
+            left.transport.listen([EVERYWHERE])  # the port is the other side's on its address
+        left.transport.send(path(left.ports), b"still here")
+        assert (await right.next())[1] == b"still here"
+        right.transport.send(Path(Address(RIGHT, left.ports.ike), Address(LEFT, left.ports.ike)), b"and heard")
+        assert (await left.next())[1] == b"and heard"
+
+
 async def test_taken_port() -> None:
     """Nothing stays open, and what was served before still is."""
     async with two() as (left, right):

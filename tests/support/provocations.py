@@ -24,7 +24,7 @@ from edgevpn.daemon.login.keyring import Keyring
 from edgevpn.daemon.sites.keeper import Keeper, NotCalled
 from edgevpn.diagnosis.attempts import Attempt, Attempts
 from edgevpn.diagnosis.codes import Code
-from edgevpn.ike.contract import Datagram, Env, Input, InstallFailed, Reconfigure, Settings
+from edgevpn.ike.contract import Datagram, Env, Input, InstallFailed, Level, Reconfigure, Settings, report
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.crypto.signature import KeyKind
 from edgevpn.ike.errors import InvalidKePayload
@@ -69,7 +69,7 @@ from edgevpn.pki.rules import Purpose
 from edgevpn.pki.validate import Judge, Trust
 from tests.support.certificates import DAY, NOW, YEAR, Made, ca, certificate, crl, leaf, rsa_key, usage
 from tests.support.configs import office
-from tests.support.pair import Pair, Side
+from tests.support.pair import RIGHT, Pair, Side
 from tests.support.peers import (
     CBC,
     ECP256,
@@ -415,6 +415,18 @@ def cut_after(passing: int, left: Peer = TO_RIGHT) -> Watched:
     return watched.call()
 
 
+def shut_in() -> Watched:
+    """A firewall of the caller's lets nothing out."""
+    watched = Watched()
+
+    def refused(number: int, octets: bytes) -> tuple[float, ...]:
+        watched.pair.left.did(report(Level.INFO, "not_sent", remote=RIGHT, why="Operation not permitted"))
+        return ()
+
+    watched.pair.fate = refused
+    return watched.call()
+
+
 def a_fragment_is_lost() -> Seen:
     left = replace(BY_CERTIFICATE, local_auth=Signing((LONG,)), fragmentation=True)
     watched = Watched(left, replace(OF_CERTIFICATE, fragmentation=True), (HOLDING_LAPTOP, HOLDING_GATEWAY), SETTINGS)
@@ -448,10 +460,14 @@ def after(act: Callable[[Pair], None], seconds: float = 300, **right: Any) -> Se
 
 
 class CutOff:
-    """The machine of a keeper to which no name means anything, and that has no way to anywhere."""
+    """The machine of a keeper to which no name means anything, and that has no way to anywhere.
 
-    def __init__(self, witness: Witness) -> None:
+    Or one from an address of its own, which it does not serve.
+    """
+
+    def __init__(self, witness: Witness, source: IpAddress | None) -> None:
         self._witness = witness
+        self._source = source
         self.told = asyncio.Event()
 
     def knows(self, peer: str) -> bool:
@@ -469,7 +485,10 @@ class CutOff:
         raise OSError(2, "no such name")
 
     def source_for(self, remote: IpAddress) -> IpAddress | None:
-        return None
+        return self._source
+
+    def serves(self, local: IpAddress) -> bool:
+        return False
 
     def chance(self) -> float:
         return 0.0
@@ -483,16 +502,16 @@ class CutOff:
     def changed(self, site: str) -> None: ...
 
     def not_called(self, site: str, why: NotCalled) -> None:
-        self._witness.not_called(site, why.hindrance, why.where)
+        self._witness.not_called(site, why.hindrance, why.where, why.local)
         self.told.set()
 
 
-def cut_off_from(remote: str) -> Seen:
+def cut_off_from(remote: str, source: IpAddress | None = None) -> Seen:
     """A site's keeper would call this name or address."""
     attempts = Attempts()
 
     async def keep() -> None:
-        machine = CutOff(Witness(attempts, IKE_NAT_PORT, lambda: 0.0))
+        machine = CutOff(Witness(attempts, IKE_NAT_PORT, lambda: 0.0), source)
         keeper = Keeper(office(remote=remote), machine, machine, Ports())
         async with asyncio.timeout(5), asyncio.TaskGroup() as group:
             task = group.create_task(keeper.run())
@@ -608,6 +627,8 @@ PROVOCATIONS: Mapping[Code, Callable[[], Seen]] = {
     ),
     Code.NAME_NOT_FOUND: lambda: cut_off_from("office.example.org"),
     Code.NO_WAY: lambda: cut_off_from("198.51.100.1"),
+    Code.NOT_SERVED: lambda: cut_off_from("198.51.100.1", ip_address("192.0.2.2")),
+    Code.NOT_SENT: lambda: theirs(shut_in()),
     Code.NO_ANSWER: lambda: theirs(cut_after(0)),
     Code.NO_ANSWER_TO_AUTH: lambda: theirs(cut_after(2)),
     Code.NOTHING_ON_4500: lambda: ours(cut_after(2, replace(TO_RIGHT, force_encapsulation=True))),

@@ -132,6 +132,7 @@ def attempt(peer: str, **given: object) -> dict[str, Any]:
         "side": "theirs",
         "fact": "RFC 2759 §6",
         "tries": 1,
+        "called": False,
         "asked": None,
         **given,
     }
@@ -310,7 +311,14 @@ class StandIn:
         return {"plan": NO_PLAN, "confirm_before": STARTED + confirm if confirm else None}
 
     def reload(self) -> object:
-        return {"added": [], "changed": [], "removed": [], "unchanged": ["office", "branch"], "warnings": []}
+        return {
+            "added": [],
+            "changed": [],
+            "removed": [],
+            "unchanged": ["office", "branch"],
+            "others": [],
+            "warnings": [],
+        }
 
     def config_show(self, defaults: bool = False) -> object:
         tables = tomli.loads(FILE)
@@ -322,10 +330,10 @@ class StandIn:
     def config_text(self) -> object:
         return self.text
 
-    def config_plan(self, text: str) -> object:
+    def config_plan(self, text: str, name: str = "") -> object:
         return {"changes": [], "drops": [], "warnings": [] if text else ["the file is empty"]}
 
-    def config_apply(self, text: str, confirm: int = 0) -> object:
+    def config_apply(self, text: str, confirm: int = 0, name: str = "") -> object:
         self.text = text
         return self._applied(confirm)
 

@@ -29,6 +29,7 @@ def attempt_record(attempt: Attempt, epoch: float, language: Language = Language
         side=CATALOGUE[finding.code].side.value if finding else "",
         fact=CATALOGUE[finding.code].fact if finding else "",
         tries=attempt.tries,
+        called=attempt.called,
         asked=told(attempt.asked),
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from shlex import quote
 
 from edgevpn.daemon.figures.status import selector_text
 from edgevpn.daemon.login.devices import Refusal as DeviceRefusal
@@ -186,9 +187,21 @@ def finding_of(cause: Cause, evidence: object, about: About) -> Finding | None:
     return _found(code, key, about, NOBODYS if code is Code.USER_UNKNOWN else None)
 
 
-def hindered(hindrance: Hindrance, about: About) -> Finding:
-    """A peer cannot even be called."""
-    return _found(Code.NAME_NOT_FOUND if hindrance is Hindrance.NO_NAME else Code.NO_WAY, "remote", about)
+def hindered(hindrance: Hindrance, about: About, local: str) -> Finding:
+    """A peer cannot even be called: for one thing because the address of ours that leads there is not served."""
+    match hindrance:
+        case Hindrance.NO_NAME:
+            return _found(Code.NAME_NOT_FOUND, "remote", about)
+        case Hindrance.NO_WAY:
+            return _found(Code.NO_WAY, "remote", about)
+        case Hindrance.NOT_SERVED:
+            words = {Field.SETTING: "gateway.listen", Field.OURS: local, Field.DETAIL: about.setting("local")}
+            return _found(Code.NOT_SERVED, "", about, words)
+
+
+def unsent(about: About, why: str) -> Finding:
+    """A peer was called, and what we sent has not left this machine."""
+    return _found(Code.NOT_SENT, "remote", about, {Field.DETAIL: why})
 
 
 def moved(about: About) -> Finding:
@@ -205,6 +218,7 @@ def _found(code: Code, key: str, about: About, more: Mapping[Field, str] | None 
         Field.PEER: about.peers[0] if about.peers else about.remote,
         Field.REMOTE: about.remote,
         Field.IDENTITY: about.identity,
+        Field.DEVICE: quote(about.device) if about.device else "NAME",
         Field.DETAIL: about.why,
     }
     return Finding(code, fields | dict(more or {}))

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from edgevpn.daemon.attempts.asked import Answer, Negotiation, called, kept
-from edgevpn.daemon.attempts.findings import About, finding_of, hindered, identity_text, moved, name_of
+from edgevpn.daemon.attempts.findings import About, finding_of, hindered, identity_text, moved, name_of, unsent
 from edgevpn.daemon.login.devices import Refusal as DeviceRefusal
 from edgevpn.daemon.sites.keeper import Hindrance
 from edgevpn.diagnosis.attempts import Attempt, Attempts, Stage
@@ -34,8 +35,12 @@ from edgevpn.ike.iana import ExchangeType
 from edgevpn.ike.peer import Peer
 from edgevpn.ike.state import Path
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 MOST_OPEN = 1000
-"""Our SPIs of IKE SAs that were seen on the port for NAT, and refusals of devices, that are remembered."""
+"""Our SPIs of IKE SAs that were seen on the port for NAT, refusals of devices, and addresses that nothing could be sent
+to, that are remembered."""
 
 GOING_ON = frozenset({Cause.OTHER_KE})
 """Refusals after which the peer asks again, in another way."""
@@ -74,6 +79,7 @@ class Witness:
         self._up: dict[bytes, Party] = {}
         self._on_nat_port: dict[bytes, None] = {}
         self._refusals: dict[bytes, DeviceRefusal] = {}
+        self._unsent: dict[str, str] = {}  # why what was sent to an address last did not leave
 
     def saw(self, event: Input) -> None:
         """The core is about to be told this."""
@@ -82,12 +88,16 @@ class Witness:
                 _remember(self._on_nat_port, octets[8:16], None)
             case Initiate(peer=peer, path=path):
                 self._called[peer] = path
+                self._unsent.pop(str(path.remote.host), None)
             case Reconfigure(peers):
                 self._peers = {peer.name: peer for peer in peers}
 
     def did(self, effect: Effect) -> None:
         """The core wants this done."""
         match effect:
+            case Report(event="not_sent", fields=fields):
+                told = dict(fields)
+                _remember(self._unsent, _text(told["remote"]), _text(told["why"]))
             case Report(cause=Cause() as cause) if cause not in GOING_ON:
                 self._on_report(effect, cause)
             case IkeSaUp():
@@ -103,10 +113,10 @@ class Witness:
         """A device that is known may not come in on this IKE SA."""
         _remember(self._refusals, spi, refusal)
 
-    def not_called(self, peer: str, hindrance: Hindrance, where: str) -> None:
-        """A peer that we would have called cannot be."""
+    def not_called(self, peer: str, hindrance: Hindrance, where: str, local: str = "") -> None:
+        """A peer that we would have called, from this address of ours if one leads there, cannot be."""
         about = About((peer,), where, known=self._peers, called=True)
-        self._note(hindered(hindrance, about), about, Stage.IKE_SA_INIT, "")
+        self._note(hindered(hindrance, about, local), about, Stage.IKE_SA_INIT, "")
 
     # --- below ---
 
@@ -166,6 +176,9 @@ class Witness:
             return  # told when it came
         remote = party.remote if party else self._called_at(down.peer)
         about = self._about_party(down.peer, remote, party, down.reason)
+        if down.evidence == Silence(ExchangeType.IKE_SA_INIT) and (why := self._unsent.get(remote)):
+            self._note(unsent(about, why), about, Stage.IKE_SA_INIT, "")
+            return
         stage = Stage.UP if party and down.cause not in NEVER_OF_USE else _reached(down)
         client, call = party.client if party else "", self._call(about, "", down.evidence)
         self._note(finding_of(down.cause, down.evidence, about), about, stage, client, call)
@@ -242,10 +255,10 @@ def _is_of_child(cause: Cause) -> bool:
     return cause in (Cause.NO_ADDRESS, Cause.ADDRESS_NOT_ASKED, Cause.NOT_CHILDLESS, Cause.TOO_MANY_SAS)
 
 
-def _remember(book: dict[bytes, None] | dict[bytes, DeviceRefusal], key: bytes, value: object) -> None:
+def _remember(book: dict[K, V], key: K, value: V) -> None:
     """Put something into a book that must not grow for ever; the oldest goes."""
     book.pop(key, None)
-    book[key] = value  # type: ignore[assignment]
+    book[key] = value
     if len(book) > MOST_OPEN:
         del book[next(iter(book))]
 

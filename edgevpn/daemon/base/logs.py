@@ -69,7 +69,13 @@ def line(event: str, fields: Iterable[tuple[str, object]] = ()) -> str:
 
 def value_text(value: object) -> str:
     """A value on one line: bare where nothing in it could be misread, else as a JSON string in ASCII."""
-    text = _cut(value.hex() if isinstance(value, bytes) else str(value))
+    match value:
+        case bytes():
+            text = _cut(value.hex())
+        case list() | tuple():
+            text = _cut(",".join(map(str, value)))
+        case _:
+            text = _cut(str(value))
     return text if _PLAIN.fullmatch(text) and not _NOT_PLAIN.search(text) else json.dumps(text)
 
 

@@ -69,6 +69,7 @@ class Configuration:
         self._gateway = gateway
         self._documents = store.read()
         self._pending: Pending | None = None
+        self._gave_up = False  # the last change that waited was undone, as nobody had confirmed it
         self._changed = asyncio.Event()
         self._turn = asyncio.Lock()
         self.running = config
@@ -114,10 +115,10 @@ class Configuration:
         """What can be gone back to, the last one first."""
         return [SavedVersion(number=each.number, saved=each.until.timestamp()) for each in self._store.versions()]
 
-    async def plan(self, change: Change, *, anew: bool = False) -> Plan:
-        """What a change would do."""
+    async def plan(self, change: Change, *, anew: bool = False, name: str = "") -> Plan:
+        """What a change would do. Faults of a whole new text name it by `name`, if it has one."""
         async with self._turn:
-            return self._planned(await self._prepared(change, anew=anew))
+            return self._planned(await self._prepared(change, anew=anew, name=name))
 
     # --- changing ---
 
@@ -128,11 +129,11 @@ class Configuration:
             config = await asyncio.to_thread(load, self._store.path, now=_now())
             return self._put_in_force(config, documents)
 
-    async def change(self, change: Change, confirm: float = 0, *, anew: bool = False) -> Applied:
+    async def change(self, change: Change, confirm: float = 0, *, anew: bool = False, name: str = "") -> Applied:
         """Carry out a change of the files; with `confirm` it is undone after so many seconds unless it is confirmed."""
         async with self._turn:
             self._refuse_while_pending()
-            return await self._changed_to(await self._prepared(change, anew=anew), confirm)
+            return await self._changed_to(await self._prepared(change, anew=anew, name=name), confirm)
 
     async def restore(self, files: Files, confirm: float = 0) -> Applied:
         """Let these files, which have been judged, take the place of all there are."""
@@ -164,18 +165,19 @@ class Configuration:
         """What waits stands."""
         async with self._turn:
             if self._pending is None:
-                raise NotNow("nothing waits to be confirmed; its time is over, and it was undone")
+                what = ": the last change was not confirmed in time, and was undone" if self._gave_up else ""
+                raise NotNow(f"nothing waits to be confirmed{what}")
             self._holdings.forget_undo()
             self._set_pending(None)
             note(log, logging.INFO, "confirmed")
 
     # --- below ---
 
-    async def _prepared(self, change: Change, *, anew: bool) -> Prepared:
+    async def _prepared(self, change: Change, *, anew: bool, name: str = "") -> Prepared:
         """A change whose result is good."""
-        prepared = await asyncio.to_thread(self._store.prepare, change, _now(), anew=anew)
+        prepared = await asyncio.to_thread(self._store.prepare, change, _now(), anew=anew, name=name)
         if prepared.saved.config is None:
-            raise ConfigError(prepared.saved.problems)
+            raise self._store.refusal(prepared.saved.problems, prepared.old)
         return prepared
 
     def _planned(self, prepared: Prepared) -> Plan:
@@ -212,6 +214,7 @@ class Configuration:
         note(log, logging.WARNING, "not_confirmed", meaning="the change is undone")
         try:
             self._undo()
+            self._gave_up = True
         except (ConfigError, StartFailed, OSError) as error:
             note(log, logging.ERROR, "not_undone", why=error)
 
@@ -252,7 +255,7 @@ class Configuration:
         return told
 
     def _set_pending(self, pending: Pending | None) -> None:
-        self._pending = pending
+        self._pending, self._gave_up = pending, False
         self._changed.set()
 
     def _refuse_while_pending(self) -> None:

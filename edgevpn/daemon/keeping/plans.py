@@ -32,7 +32,7 @@ def plan(difference: Difference, old: Documents, new: Documents, drops: tuple[st
 
 
 def reloaded(difference: Difference, config: Config) -> Reloaded:
-    """What has become of the sites."""
+    """What has become of the sites, and of other tables."""
     touched = {fate: list(difference.named("site", fate)) for fate in Fate}
     known = set().union(*touched.values())
     return Reloaded(
@@ -40,6 +40,7 @@ def reloaded(difference: Difference, config: Config) -> Reloaded:
         changed=touched[Fate.CHANGED],
         removed=touched[Fate.REMOVED],
         unchanged=sorted(site.name for site in config.sites if site.name not in known),
+        others=[str(change) for change in difference.changes if change.path[0] != "site"],
         warnings=[str(warning) for warning in config.warnings],
     )
 

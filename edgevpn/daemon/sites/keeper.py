@@ -93,6 +93,9 @@ class World(Protocol):
     def source_for(self, remote: IpAddress) -> IpAddress | None:
         """The address that packets to `remote` leave from."""
 
+    def serves(self, local: IpAddress) -> bool:
+        """Whether we speak IKE from this address."""
+
     def chance(self) -> float:
         """A number from 0 to 1."""
 
@@ -124,15 +127,17 @@ class Hindrance(Enum):
 
     NO_NAME = "no-name"
     NO_WAY = "no-way"
+    NOT_SERVED = "not-served"
 
 
 class NotCalled(NotUp):
-    """There is nothing to call: what was looked for, and why it was not found."""
+    """There is nothing to call: what was looked for, why it was not found, and from which of our addresses if any."""
 
-    def __init__(self, text: str, hindrance: Hindrance, where: str) -> None:
+    def __init__(self, text: str, hindrance: Hindrance, where: str, local: str = "") -> None:
         super().__init__(text)
         self.hindrance = hindrance
         self.where = where
+        self.local = local
 
 
 class Keeper:
@@ -426,6 +431,10 @@ class Keeper:
                 local = self.site.local or self._world.source_for(address)
                 if local is None or local.version != address.version:
                     failure = NotCalled(f"no way leads to {address}", Hindrance.NO_WAY, str(address))
+                    continue
+                if not self._world.serves(local):
+                    why = f"gateway.listen lacks {local}, which packets to {address} leave from"
+                    failure = NotCalled(why, Hindrance.NOT_SERVED, str(address), str(local))
                     continue
                 paths.append(Path(Address(local, self._ports.ike), Address(address, self._ports.ike)))
         if not paths:

@@ -55,6 +55,10 @@ class Surroundings:
         """The address that packets to `remote` leave from."""
         return source_for(remote)
 
+    def serves(self, local: IpAddress) -> bool:
+        """Whether we speak IKE from this address: it is one that we listen at, or all of its version are."""
+        return any(each == local or (each.is_unspecified and each.version == local.version) for each in self._listen())
+
     async def certificates_read(self) -> None:
         """Wait until all certificates that there are have been read."""
         await self._read.wait()

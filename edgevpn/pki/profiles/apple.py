@@ -51,7 +51,7 @@ class ForDomains:
 
     def __post_init__(self) -> None:
         if not self.domains:
-            raise WishRefused(Reason.MISSING, "domains of the demand", cure="name one at least")
+            raise WishRefused(Reason.MISSING, "the domain that switches it on", cure="name one at least")
         for domain in self.domains:
             wishes.host(domain, "domain of the demand")
 

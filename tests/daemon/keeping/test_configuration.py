@@ -118,7 +118,9 @@ async def test_a_change_stands_at_once(world: World) -> None:
     ]
     assert world.sites == ["office", "shop"]
     assert world.path.read_text().startswith(TEXT)
-    assert world.told == [{"added": ["shop"], "changed": [], "removed": [], "unchanged": ["office"], "warnings": []}]
+    assert world.told == [
+        {"added": ["shop"], "changed": [], "removed": [], "unchanged": ["office"], "others": [], "warnings": []}
+    ]
     (version,) = world.configuration.versions()
     assert version["number"] == 1
 
@@ -197,7 +199,7 @@ async def test_what_is_confirmed_stands(world: World) -> None:
     await world.configuration.confirm()
     assert not world.holdings.undo_waits
     assert world.sites == ["office", "shop"]
-    with pytest.raises(NotNow, match="nothing waits"):
+    with pytest.raises(NotNow, match=r"^nothing waits to be confirmed$"):
         await world.configuration.confirm()
 
 
@@ -205,6 +207,8 @@ async def test_what_is_not_confirmed_is_undone(world: World, caplog: pytest.LogC
     caplog.set_level(logging.WARNING)
     await world.configuration.change(shop, 0.001)
     await until(lambda: len(world.told) == 2)
+    with pytest.raises(NotNow, match="the last change was not confirmed in time, and was undone"):
+        await world.configuration.confirm()
     assert world.told[1]["removed"] == ["shop"]
     assert world.sites == ["office"]
     assert world.path.read_text() == TEXT

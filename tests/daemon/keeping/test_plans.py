@@ -94,7 +94,7 @@ def test_a_table_without_keys() -> None:
 def test_no_secret_is_shown() -> None:
     new = OLD.replace("correct horse battery staple", "another secret here")
     made = planned(new)
-    assert made["changes"] == [change("device.phone.credential", "***", "***", "reconnect")]
+    assert made["changes"] == [change("device.phone.password", "***", "***", "reconnect")]
     assert "secret" not in str(made).replace("secrets", "")
 
 
@@ -108,6 +108,8 @@ def test_what_became_of_the_sites() -> None:
     before = parse(OLD + office, "e.toml", {})
     after = parse(OLD.replace("10.2.", "10.6.") + SHOP, "e.toml", {})
     assert reloaded(difference(before, after), after) == Reloaded(
-        added=["shop"], changed=["office"], removed=["branch"], unchanged=[], warnings=[]
+        added=["shop"], changed=["office"], removed=["branch"], unchanged=[], others=[], warnings=[]
     )
+    more = parse(OLD + office + "[device.ben]\npassword = 'battery staple'\n", "e.toml", {})
+    assert reloaded(difference(before, more), more)["others"] == ["device.ben: added"]
     assert reloaded(difference(before, before), before)["unchanged"] == ["branch", "office"]

@@ -47,6 +47,7 @@ class World:
         self.sas: tuple[WithPeer, ...] = ()
         self.names: dict[str, tuple[IpAddress, ...]] = {}
         self.source: IpAddress | None = HERE
+        self.served = True
         self.known = True
         self.allowed = True
         self.traps: list[tuple[str, IpAddress, IpAddress]] = []
@@ -75,6 +76,9 @@ class World:
 
     def source_for(self, remote: IpAddress) -> IpAddress | None:
         return self.source
+
+    def serves(self, local: IpAddress) -> bool:
+        return self.served
 
     def chance(self) -> float:
         return 0.0
@@ -176,6 +180,11 @@ async def test_addresses_in_order(world: World) -> None:
 WAYS: dict[str, tuple[Callable[[World], None], dict[str, Any], str]] = {
     "no name": (lambda _: None, {"remote": "gone.example.org"}, "gone.example.org does not resolve: no such name"),
     "no way": (lambda world: setattr(world, "source", None), {}, "no way leads to 198.51.100.1"),
+    "not served": (
+        lambda world: setattr(world, "served", False),
+        {},
+        "gateway.listen lacks 192.0.2.1, which packets to 198.51.100.1 leave from",
+    ),
     "no certificate": (lambda world: setattr(world, "known", False), {}, "the certificates that it takes are missing"),
     "nobody": (lambda _: None, {"remote": "any", "remote_id": "any", "start": "wait"}, "nobody is to be called"),
 }

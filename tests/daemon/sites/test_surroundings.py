@@ -29,6 +29,19 @@ async def test_names_resolve_to_what_is_served() -> None:
         await world.resolve("::1")
 
 
+def test_what_is_served() -> None:
+    """The address itself, or all of its version."""
+    dataplane = Dataplane(MemoryKernel(), lambda: 0.0)
+    assert around(dataplane, []).serves(HERE)
+    assert not around(dataplane, []).serves(THERE)
+    all_of_ipv4 = (ip_address("0.0.0.0"),)  # noqa: S104 - what a gateway binds
+    everywhere = Surroundings(
+        dataplane, lambda: all_of_ipv4, asyncio.Event(), lambda site: None, lambda site, why: None
+    )
+    assert everywhere.serves(THERE)
+    assert not everywhere.serves(ip_address("::1"))
+
+
 async def test_traps_that_the_kernel_refuses(caplog: pytest.LogCaptureFixture) -> None:
     """The site is named, and its keeper goes on."""
     kernel = MemoryKernel()

@@ -11,6 +11,7 @@ from edgevpn.api import ErrorCode, RpcError
 from edgevpn.api.records import Applied, Plan, Reloaded, SavedVersion
 from edgevpn.config.changes import Documents, set_key, unset_key
 from edgevpn.config.errors import shown
+from edgevpn.config.nouns import setting_at
 from edgevpn.config.schema import schema
 from edgevpn.config.show import complete, masked_tables
 from edgevpn.config.source import toml
@@ -61,11 +62,11 @@ class ConfigMethods:
     async def text(self) -> str:
         return self._configuration.text()
 
-    async def plan(self, text: str) -> Plan:
-        return await self._configuration.plan(_whole(text), anew=True)
+    async def plan(self, text: str, name: str = "") -> Plan:
+        return await self._configuration.plan(_whole(text), anew=True, name=name)
 
-    async def apply(self, text: str, confirm: int = 0) -> Applied:
-        return await self._configuration.change(_whole(text), within(confirm), anew=True)
+    async def apply(self, text: str, confirm: int = 0, name: str = "") -> Applied:
+        return await self._configuration.change(_whole(text), within(confirm), anew=True, name=name)
 
     async def set(self, values: Mapping[str, Any], confirm: int = 0) -> Applied:
         return await self._configuration.change(lambda old: _with(old, values), within(confirm))
@@ -90,8 +91,11 @@ def _whole(text: str) -> Change:
 
 
 def _with(documents: Documents, values: Mapping[str, Any]) -> Documents:
-    """Keys by their dotted paths. Raises Refused."""
-    for key, value in values.items():
-        path = path_of(key)
+    """Keys by their dotted paths. Raises Refused.
+
+    Secrets come last: whether one is of use depends on other keys.
+    """
+    paths = {path_of(key): value for key, value in values.items()}
+    for path, value in sorted(paths.items(), key=lambda each: setting_at(each[0]).secret):
         documents = unset_key(documents, path) if value is None else set_key(documents, path, value)
     return documents

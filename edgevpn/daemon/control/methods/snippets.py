@@ -66,14 +66,20 @@ class Snippets:
             None,
         )
         if address is None:
-            raise NotNow(f"site {site.name} has no local_id, and its address is not known yet; set local_id")
+            raise NotNow(
+                f"site {site.name} has no local_id, and its address is not known yet; say who we are:"
+                f" edgevpn site set {site.name} local_id=NAME"
+            )
         return str(address)
 
 
 def _their_end(site: Site) -> End:
     address = str(site.remote[0]) if site.remote else ANYWHERE
     if site.remote_id is None:
-        raise NotNow(f"site {site.name} takes any identity; set remote_id to what the peer is to call itself")
+        raise NotNow(
+            f"site {site.name} takes any identity; say what the peer is to call itself:"
+            f" edgevpn site set {site.name} remote_id=NAME"
+        )
     networks = [network for child in site.children for network in child.remote_networks]
     return End(site.name, address, identity_text(site.remote_id), tuple(dict.fromkeys(networks)))
 

@@ -59,6 +59,23 @@ async def test_plan_and_apply(served: Served) -> None:
     assert refusal.value.data == [f"{served.path}:1: pond: is not a key here"]
 
 
+async def test_faults_are_told_of_the_file_that_was_given(served: Served) -> None:
+    for method in ("config.plan", "config.apply"):
+        with pytest.raises(RpcError) as refusal:
+            await served.ask(method, text="[pond]\n", name="new.toml")
+        assert refusal.value.data == ["new.toml:1: pond: is not a key here"]
+
+
+async def test_faults_of_an_edit_name_lines_that_there_are(served: Served) -> None:
+    """Not those of the text that is not written."""
+    with pytest.raises(RpcError) as refusal:
+        await served.ask("config.set", values={"site.office.local": "192.0.2.1", "gateway.log_level": "debug"})
+    head = HOME.split("\n").index("[site.office]   # the first") + 1
+    assert refusal.value.data == [
+        f"{served.path}:{head}: site.office.local: is not served; allowed: what gateway.listen has: 127.0.0.1"
+    ]
+
+
 async def test_set(served: Served) -> None:
     """Comments stay; None takes a key out; a secret goes where secrets are."""
     await served.ask("config.set", values={"gateway.log_level": "debug", "web.totp_secret": "A" * 32, "web.port": 8444})
@@ -78,6 +95,16 @@ async def test_set(served: Served) -> None:
         with pytest.raises(RpcError) as refusal:
             await served.ask("config.set", values=values)
         assert refusal.value.code == ErrorCode.CONFIG_INVALID
+
+
+async def test_a_secret_comes_after_what_needs_it(served: Served) -> None:
+    """Whatever the order in which both are named."""
+    with pytest.raises(RpcError, match=r'device\.phone\.psk: is of no use with login = "password"'):
+        await served.ask("config.set", values={"device.phone.psk": PSK})
+    await served.ask(
+        "config.set", values={"device.phone.password": None, "device.phone.psk": PSK, "device.phone.login": "psk"}
+    )
+    assert PSK in served.path.with_name("secrets.toml").read_text()
 
 
 async def test_to_be_confirmed(served: Served) -> None:

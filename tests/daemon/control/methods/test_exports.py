@@ -58,7 +58,7 @@ async def test_on_demand(served: Served) -> None:
     assert always["OnDemandEnabled"] == 1
     named = await ask("device.export", name="phone", form="mobileconfig", on_demand="domains", domains=["lan.example"])
     assert "lan.example" in named["content"]
-    with pytest.raises(RpcError, match="domains of the demand"):
+    with pytest.raises(RpcError, match="the domain that switches it on is missing; name one at least"):
         await ask("device.export", name="phone", form="mobileconfig", on_demand="domains")
 
 
