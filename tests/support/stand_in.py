@@ -294,7 +294,12 @@ class StandIn:
 
     def device_card(self, name: str, secret: str = "") -> object:
         self._device(name)
-        return [{"label": "Server address", "value": "vpn.example.org"}, {"label": "Password", "value": secret}]
+        long = "Set-VpnConnectionIPsecConfiguration -ConnectionName 'Home' -DHGroup ECP256 -PfsGroup ECP256 -Force"
+        return [
+            {"label": "Server address", "value": "vpn.example.org"},
+            {"label": "Password", "value": secret},
+            {"label": "In PowerShell", "value": long},
+        ]
 
     def pool_list(self) -> object:
         return [POOL]

@@ -94,6 +94,6 @@ function settings(site, keys, page) {
 			applied(await patch(at('sites', site.name), { settings: Object.fromEntries(changed), confirm: SECONDS }));
 		await page.again();
 	};
-	return form(t('save'), keep, [remote.node, !several && [ours.node, theirs.node], start.node, psk.node,
+	return form(t('save'), keep, [remote.node, !several && [ours.node, theirs.node], start.node, keys.auth === 'psk' && psk.node,
 		fold(t('crypto.expert'), localId.node, remoteId.node, offload.node, ike.node, !several && esp.node)]);
 }
