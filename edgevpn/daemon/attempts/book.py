@@ -27,7 +27,7 @@ def attempt_record(attempt: Attempt, epoch: float, language: Language = Language
         sentence=sentence(finding, language) if finding else "",
         cure=cure(finding, language) if finding else "",
         side=CATALOGUE[finding.code].side.value if finding else "",
-        fact=CATALOGUE[finding.code].fact if finding else "",
+        fact=CATALOGUE[finding.code].fact_in(language) if finding else "",
         tries=attempt.tries,
         asked=told(attempt.asked),
     )
