@@ -145,6 +145,8 @@ export const english = {
 	'session.client': 'Client',
 	'session.suite': 'Cipher',
 	'session.amount': 'Moved',
+	'weak': 'Weak: {names}',
+	'weak.hint': 'Weak: {names}. Whoever records this can perhaps decrypt it later. Choose better ciphers at the other end, and allow no others here.',
 	'usage.title': 'Use by day',
 	'usage.down': 'to the device',
 	'usage.up': 'from the device',

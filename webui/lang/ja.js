@@ -145,6 +145,8 @@ export const japanese = {
 	'session.client': 'クライアント',
 	'session.suite': '暗号',
 	'session.amount': '通信量',
+	'weak': '弱い暗号：{names}',
+	'weak.hint': '弱い暗号：{names}。通信を記録した人が後で解読できるおそれがあります。相手側でより強い暗号を選び、こちらではそれだけを許可してください。',
 	'usage.title': '日ごとの通信量',
 	'usage.down': '端末へ',
 	'usage.up': '端末から',
