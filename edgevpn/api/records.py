@@ -146,6 +146,13 @@ class SiteStatus(TypedDict):
     ike: list[IkeStatus]
 
 
+class Reached(TypedDict):
+    """Whether a host in the network of a site answers us."""
+
+    address: str
+    answered: bool
+
+
 # --- devices -------------------------------------------------------------------------------------------------------
 
 

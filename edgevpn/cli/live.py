@@ -10,7 +10,7 @@ from edgevpn.api import records
 from edgevpn.cli.editing import given_value, keys_of, read_secret
 from edgevpn.cli.files import write_artifact
 from edgevpn.cli.listing import cell, rows_of
-from edgevpn.cli.output import GOOD, as_json, table, warn
+from edgevpn.cli.output import FAILED, GOOD, as_json, fail, table, warn
 from edgevpn.cli.status import moment, octets
 from edgevpn.client import UP_TIMEOUT, Client
 from edgevpn.config.errors import Refused
@@ -195,6 +195,17 @@ def _rekey(client: Client, options: argparse.Namespace) -> int:
     return GOOD
 
 
+def _reach(client: Client, options: argparse.Namespace) -> int:
+    reached: records.Reached = client.call("site.reach", name=options.name, address=options.address)
+    if options.json:
+        print(as_json(reached))
+    elif reached["answered"]:
+        print(f"{reached['address']} answers: traffic passes both ways")
+    else:
+        fail(f"{reached['address']} does not answer: it may be off, or let nobody in; else look at the firewalls")
+    return GOOD if reached["answered"] else FAILED
+
+
 def _snippet(client: Client, options: argparse.Namespace) -> int:
     artifact = client.call("site.snippet", SLOW, name=options.name, form=options.form)
     return write_artifact(artifact, options, options.output, to_terminal=True)
@@ -282,6 +293,7 @@ VERBS: dict[str, dict[str, Verb]] = {
         "up": _up,
         "down": _down,
         "rekey": _rekey,
+        "reach": _reach,
         "snippet": _snippet,
     },
     "config": {

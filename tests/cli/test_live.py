@@ -50,6 +50,7 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "site up office": ("site.up", {"name": "office"}),
     "site down office": ("site.down", {"name": "office"}),
     "site rekey office --ike": ("site.rekey", {"name": "office", "what": "ike"}),
+    "site reach office 10.2.0.1": ("site.reach", {"name": "office", "address": "10.2.0.1"}),
     "site snippet office --for strongswan": ("site.snippet", {"name": "office", "form": "strongswan"}),
     "config show --defaults": ("config.show", {"defaults": True}),
     "config set web.port 8444": ("config.set", {"values": {"web.port": 8444}}),
@@ -108,6 +109,13 @@ def test_export_writes_a_file_for_its_owner_alone(daemon: StandIn, tmp_path: Pat
     assert capsys.readouterr().out == "phone.mobileconfig\n"
     assert made.stat().st_mode & 0o777 == 0o600
     assert made.read_text() == "profile of phone with "
+
+
+def test_whether_a_host_answers(daemon: StandIn, capsys: Output) -> None:
+    assert main(["site", "reach", "office", "10.2.0.1"]) == GOOD
+    assert capsys.readouterr().out == "10.2.0.1 answers: traffic passes both ways\n"
+    assert main(["site", "reach", "office", "10.2.0.9"]) == FAILED
+    assert "10.2.0.9 does not answer" in capsys.readouterr().err
 
 
 def test_a_snippet_is_printed(daemon: StandIn, capsys: Output) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.panel.looking import Person, person
 from tests.panel.places import Staged, staged
-from tests.support.stand_in import FINE, device, session
+from tests.support.stand_in import ANSWERS, FINE, device, session
 from tests.support.statuses import OFFICE, STARTED
 
 LOOKS = {
@@ -125,6 +125,19 @@ def test_weak_ciphers_are_marked(chromium: Browser, stage: Staged, look: str) ->
         who.go("/site/office")
         stage.say("site", {**OFFICE, "ike": [{**OFFICE["ike"][0], "weak": WEAK[:1]}]})
         expect(who.page.locator(".notice.warning")).to_contain_text("Weak: sha1. Whoever records this")
+
+
+@pytest.mark.parametrize("look", ["light-1280", "dark-360"])
+def test_a_host_behind_a_site_is_asked(chromium: Browser, stage: Staged, look: str) -> None:
+    with person(chromium, stage.base, **LOOKS[look]) as who:
+        who.log_in()
+        who.go("/site/office")
+        card = who.page.locator(".card", has_text="Try it")
+        for host, told in ((ANSWERS, "answers: traffic passes both ways"), ("10.2.0.9", "does not answer")):
+            card.get_by_label("A host in the other network").fill(host)
+            who.press("Test the tunnel")
+            expect(card).to_contain_text(f"{host} {told}")
+            fine(who, f"site-reach-{host}-{look}")
 
 
 PLATFORMS = [("ios", look) for look in LOOKS] + [

@@ -24,6 +24,8 @@ from tests.support.shapes import misfits
 from tests.support.statuses import BRANCH, OFFICE, STARTED
 
 DAY = 86400
+ANSWERS = "10.2.0.1"
+"""The host behind every site."""
 NOTHING = {"received": 0, "sent": 0}
 PROFILE = {"name": "phone.mobileconfig", "media_type": "application/x-apple-aspen-config", "base64": False}
 SETTINGS: dict[str, Any] = {
@@ -234,6 +236,10 @@ class StandIn:
         self._site(name)
         del self.sites[name]
         return self._applied(confirm)
+
+    def site_reach(self, name: str, address: str) -> object:
+        self._site(name)
+        return {"address": address, "answered": address == ANSWERS}
 
     def site_snippet(self, name: str, form: str) -> object:
         self._site(name)

@@ -93,6 +93,9 @@ export function snippetCard(name, kind) {
 /* Tries the tunnel, and says how far it came. */
 export function testCard(name, page) {
 	const steps = h('ul', { class: 'health' });
+	const host = field(t('test.host'), { hint: t('test.host.hint') });
+	let reached = null;
+	const show = site => fill(steps, progress(site, reached));
 	const why = h('ul', { class: 'list' });
 	const where = notice();
 	whenAttempted(page, attempt => {
@@ -104,15 +107,16 @@ export function testCard(name, page) {
 	page.on('site', site => {
 		if (site.name !== name)
 			return;
-		fill(steps, progress(site));
+		show(site);
 		if (site.state === 'up')
 			fill(why);
 	});
 	const test = async () => {
+		reached = null;
 		fill(why);
 		fill(steps, h('li', {}, state('wait', t('test.trying'))));
 		try {
-			fill(steps, progress(await post(at('sites', name, 'up'))));
+			show(await ask());
 		}
 		catch (error) {
 			if (!why.hasChildNodes()) {
@@ -121,16 +125,25 @@ export function testCard(name, page) {
 			}
 		}
 	};
-	return h('section', { class: 'card', role: 'status', 'aria-live': 'polite' }, h('h2', {}, t('test.title')), h('p', {}, t('test.intro')), steps, why, where.node,
+	const ask = async () => {
+		const site = await post(at('sites', name, 'up'));
+		if (host.value) {
+			fill(steps, progress(site, null), h('li', {}, state('wait', t('test.asking', { address: host.value }))));
+			reached = await post(at('sites', name, 'reach'), { address: host.value });
+		}
+		return site;
+	};
+	return h('section', { class: 'card', role: 'status', 'aria-live': 'polite' }, h('h2', {}, t('test.title')), h('p', {}, t('test.intro')), host.node, steps, why, where.node,
 		h('div', { class: 'actions' }, button(t('test.button'), test, { kind: 'main', where })));
 }
 
-function progress(site) {
+function progress(site, reached) {
 	const children = site.ike.flatMap(each => each.children);
 	const step = (good, text) => h('li', {}, state(good ? 'good' : site.state === 'connecting' ? 'wait' : 'off', text));
 	return [
 		step(site.ike.length > 0, site.ike.length ? t('test.ike', { remote: site.ike[0].remote }) : t('test.noike')),
 		step(children.length > 0, children.length ? t('test.child', { networks: children.flatMap(each => each.remote_ts).join(', ') }) : t('test.nochild')),
-		children.length > 0 && step(children.some(each => each.bytes_in > 0), children.some(each => each.bytes_in > 0) ? t('test.traffic') : t('test.notraffic'))
+		reached ? step(reached.answered, t(reached.answered ? 'test.answers' : 'test.silent', { address: reached.address }))
+			: children.length > 0 && step(children.some(each => each.bytes_in > 0), children.some(each => each.bytes_in > 0) ? t('test.traffic') : t('test.notraffic'))
 	].filter(Boolean);
 }
