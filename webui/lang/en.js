@@ -282,7 +282,7 @@ export const english = {
 	'test.child': 'The tunnel is up, to {networks}',
 	'test.nochild': 'No tunnel yet',
 	'test.traffic': 'Packets arrive from there',
-	'test.notraffic': 'No packet has come from there yet: ping a host in the other network',
+	'test.notraffic': 'No packet has come from there yet: name a host above, and test again',
 	'child.child': 'Tunnel',
 	'child.here': 'Here',
 	'child.there': 'There',

@@ -282,7 +282,7 @@ export const japanese = {
 	'test.child': 'トンネルが接続しました：{networks}',
 	'test.nochild': 'トンネルはまだありません',
 	'test.traffic': '相手側からパケットが届いています',
-	'test.notraffic': '相手側からのパケットはまだありません。相手側のホストへ ping してください',
+	'test.notraffic': '相手側からのパケットはまだありません。上にホストを入力して、もう一度試してください',
 	'child.child': 'トンネル',
 	'child.here': 'こちら側',
 	'child.there': '相手側',
