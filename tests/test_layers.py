@@ -142,7 +142,7 @@ ORDERS = {
         {"devices", "fetching", "keyring", "passwords"},
     ),
     "daemon.sites": (
-        {"surroundings", "ways"},
+        {"surroundings", "ways", "echoes"},
         {"keeper"},
     ),
     "daemon.visitors": (

@@ -117,7 +117,10 @@ class ChildStatus(TypedDict):
 
 
 class IkeStatus(TypedDict):
-    """One IKE SA. `nat` tells which ends have a NAT before them."""
+    """One IKE SA. `nat` tells which ends have a NAT before them.
+
+    `weak` says what is weak in its cryptography and that of its children, and why.
+    """
 
     spi_i: str
     spi_r: str
@@ -126,6 +129,7 @@ class IkeStatus(TypedDict):
     nat: Literal["none", "local", "remote", "both"]
     established: float
     suite: str
+    weak: list[str]
     children: list[ChildStatus]
 
 
@@ -140,6 +144,13 @@ class SiteStatus(TypedDict):
     remote: str
     why: str
     ike: list[IkeStatus]
+
+
+class Reached(TypedDict):
+    """Whether a host in the network of a site answers us."""
+
+    address: str
+    answered: bool
 
 
 # --- devices -------------------------------------------------------------------------------------------------------

@@ -105,11 +105,12 @@ def _add_daemon(verbs: Verbs) -> None:
     )
     rekey.add_argument("site", metavar="SITE")
     rekey.add_argument("--ike", action="store_true", help="the IKE SA instead")
-    diagnose = verbs.add_parser("diagnose", parents=[daemon, _json()], help="say why somebody could not connect")
+    diagnose = verbs.add_parser(
+        "diagnose", parents=[daemon, _language(), _json()], help="say why somebody could not connect"
+    )
     diagnose.add_argument(
         "peer", nargs="?", metavar="PEER", help="a site, pool, identity or address; last for whoever came last"
     )
-    diagnose.add_argument("--language", choices=("en", "ja"), help="instead of that of the environment")
     diagnose.add_argument("--bundle", action="store_true", help="print all that helps to help, without secrets")
     diagnose.add_argument(
         "-c", "--config", type=Path, metavar="FILE", help="with this configuration in the bundle; else the daemon's"
@@ -121,12 +122,14 @@ def _add_daemon(verbs: Verbs) -> None:
     replay.add_argument(
         "--peer", metavar="PEER", help="a site, device, identity or address alone; last for whoever failed last"
     )
-    verbs.add_parser("doctor", parents=[daemon, _json()], help="look whether everything is as it must be")
+    verbs.add_parser("doctor", parents=[daemon, _language(), _json()], help="look whether everything is as it must be")
     firewall = verbs.add_parser("firewall", help="our rules, and whether others let in what we need")
     actions = firewall.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("show", parents=[daemon, _json()], help="print the nft table that we keep")
     actions.add_parser(
-        "check", parents=[daemon, _json()], help="look whether the ports are open, and can be reached from outside"
+        "check",
+        parents=[daemon, _language(), _json()],
+        help="look whether the ports are open, and can be reached from outside",
     )
     repair = verbs.add_parser("repair", parents=[daemon, _json()], help="put back what somebody has taken away from us")
     repair.add_argument("--dry-run", action="store_true", help="only say what would be done")
@@ -203,6 +206,9 @@ def _add_site(verbs: Verbs) -> None:
     rekey = actions.add_parser("rekey", parents=daemon, help="give one new keys, and wait until they are in use")
     rekey.add_argument("name", metavar="NAME")
     rekey.add_argument("--ike", action="store_true", help="its IKE SA instead of its children")
+    reach = actions.add_parser("reach", parents=daemon, help="ask whether a host behind one answers, by ICMP or TCP")
+    reach.add_argument("name", metavar="NAME")
+    reach.add_argument("address", metavar="ADDRESS", help="in the other network")
     snippet = actions.add_parser("snippet", parents=daemon, help="what the other end has to be told")
     snippet.add_argument("name", metavar="NAME")
     snippet.add_argument("--for", dest="form", choices=PEERS, required=True, help="what the other end is")
@@ -296,6 +302,12 @@ def _file() -> argparse.ArgumentParser:
     option = argparse.ArgumentParser(add_help=False)
     option.add_argument("-c", "--config", type=Path, default=DEFAULT_FILE, metavar="FILE", help=f"else {DEFAULT_FILE}")
     return option
+
+
+def _language() -> argparse.ArgumentParser:
+    parent = argparse.ArgumentParser(add_help=False)
+    parent.add_argument("--language", choices=("en", "ja"), help="instead of that of the environment")
+    return parent
 
 
 def _json() -> argparse.ArgumentParser:

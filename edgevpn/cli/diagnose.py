@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from edgevpn.api.records import Attempt, Health, Repair
 from edgevpn.cli.output import FAILED, GOOD, as_json, bad_config, fail, painted
 from edgevpn.cli.patience import connect
 from edgevpn.cli.status import age
+from edgevpn.cli.words import ENGLISH, LANGUAGES, Words, language_of
 from edgevpn.client import Client
 
 LAST = "last"
-WHERE = {"ours": "here", "theirs": "at the peer", "both": "here or at the peer", "path": "between the two"}
 GRAVITY = {"bad": 0, "warning": 1, "good": 2}
 NO_FIREWALL = "there is no table of ours: without a kernel no firewall is managed, and no traffic flows"
 OTHER_FIREWALL = "there is no table of ours: the firewall is somebody else's (OpenWrt: its zone evpn)"
@@ -29,8 +29,9 @@ def diagnose(options: argparse.Namespace) -> int:
     """The last attempt of everybody, of one peer, or of whoever came last; the first line names the setting."""
     if options.bundle:
         return _bundle(options)
+    language = _language(options)
     with connect(options) as client:
-        attempts = _attempts(client, options.peer, options.language or language_of(os.environ))
+        attempts = _attempts(client, options.peer, language)
     if options.peer == LAST:
         attempts = attempts[:1]
     if options.json:
@@ -39,7 +40,7 @@ def diagnose(options: argparse.Namespace) -> int:
     if not attempts:
         whom = "" if options.peer in (None, LAST) else f" of {options.peer}"
         return fail(f"no attempt to connect{whom} has been seen since the daemon was started")
-    print("\n\n".join(attempt_text(each, time.time()) for each in _latest(attempts)))
+    print("\n\n".join(attempt_text(each, time.time(), LANGUAGES[language]) for each in _latest(attempts)))
     return GOOD
 
 
@@ -70,13 +71,15 @@ def firewall(options: argparse.Namespace) -> int:
 
 def doctor(options: argparse.Namespace, wanted: frozenset[str] = EVERYTHING) -> int:
     """The gateway's own health: what is wrong first. Fails if anything is bad."""
+    language = _language(options)
     with connect(options) as client:
-        found: list[Health] = client.call("health", LOOKING)
+        found: list[Health] = client.call("health", LOOKING, language=language)
     checks = [check for check in found if not wanted or check["id"] in wanted]
     if options.json:
         print(as_json(checks))
     else:
-        print("\n".join(map(check_text, sorted(checks, key=lambda check: GRAVITY[check["level"]]))))
+        worst_first = sorted(checks, key=lambda check: GRAVITY[check["level"]])
+        print("\n".join(check_text(each, LANGUAGES[language]) for each in worst_first))
     return FAILED if any(check["level"] == "bad" for check in checks) else GOOD
 
 
@@ -99,38 +102,36 @@ def repair_text(found: Repair, dry_run: bool) -> str:
     return "\n".join(lines) or "everything is as it should be"
 
 
-def check_text(check: Health) -> str:
+def check_text(check: Health, words: Words = ENGLISH) -> str:
     """What was found, and what helps."""
-    cure = f"\n  What helps: {check['cure']}" if check["cure"] else ""
-    return f"{painted(format(check['level'], '7'))}  {check['message']}{cure}"
+    cure = f"\n  {words.cure.format(check['cure'])}" if check["cure"] else ""
+    return f"{painted(words.levels[check['level']], check['level'])}  {check['message']}{cure}"
 
 
-def language_of(environ: Mapping[str, str]) -> str:
-    """What the user's environment asks for, of the languages that we have; POSIX, chapter 8."""
-    chosen = next(filter(None, (environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
-    return "ja" if chosen.startswith("ja") else "en"
-
-
-def attempt_text(attempt: Attempt, now: float) -> str:
+def attempt_text(attempt: Attempt, now: float, words: Words = ENGLISH) -> str:
     """What happened, what helps, and who it was; `now` is a Unix time in seconds."""
     who = attempt["identity"] or attempt["peer"]
     known = [
-        f"peer {attempt['peer']}" if attempt["peer"] and attempt["peer"] != who else "",
+        words.peer.format(attempt["peer"]) if attempt["peer"] and attempt["peer"] != who else "",
         who,
-        f"{'called at' if attempt['called'] else 'from'} {attempt['remote']}" if attempt["remote"] else "",
-        f"looks like {attempt['client']}" if attempt["client"] not in ("", "unknown") else "",
-        f"came as far as {attempt['stage']}",
-        f"{attempt['tries']} times" if attempt["tries"] > 1 else "",
-        f"{age(now - attempt['at'])} ago",
+        (words.called if attempt["called"] else words.origin).format(attempt["remote"]) if attempt["remote"] else "",
+        words.client.format(attempt["client"]) if attempt["client"] not in ("", "unknown") else "",
+        words.stage.format(attempt["stage"]),
+        words.tries.format(attempt["tries"]) if attempt["tries"] > 1 else "",
+        words.ago.format(age(now - attempt["at"])),
     ]
-    what = attempt["sentence"] or f"{who or attempt['remote']} has connected; nothing is wrong."
+    side, fact = attempt["side"], attempt["fact"]
     lines = [
-        what,
-        f"  What helps: {attempt['cure']}" if attempt["cure"] else "",
-        f"  Where: {WHERE[attempt['side']]} ({attempt['fact']})" if attempt["side"] else "",
+        attempt["sentence"] or words.connected.format(who or attempt["remote"]),
+        f"  {words.cure.format(attempt['cure'])}" if attempt["cure"] else "",
+        f"  {words.where.format(side=words.sides[side], fact=fact)}" if side else "",
         "  " + ", ".join(filter(None, known)),
     ]
     return "\n".join(filter(None, lines))
+
+
+def _language(options: argparse.Namespace) -> str:
+    return options.language or language_of(os.environ)
 
 
 def _latest(attempts: Sequence[Attempt]) -> list[Attempt]:

@@ -13,7 +13,7 @@ from edgevpn.cli.details import device_rows, site_rows
 from edgevpn.cli.editing import given_value, keys_of, read_secret
 from edgevpn.cli.files import write_artifact
 from edgevpn.cli.listing import cell, rows_of
-from edgevpn.cli.output import GOOD, as_json, painted, table, warn
+from edgevpn.cli.output import FAILED, GOOD, as_json, fail, painted, table, warn
 from edgevpn.cli.status import moment, octets
 from edgevpn.client import UP_TIMEOUT, Client
 from edgevpn.config.diff import ABSENT
@@ -231,6 +231,17 @@ def _rekey(client: Client, options: argparse.Namespace) -> int:
     return GOOD
 
 
+def _reach(client: Client, options: argparse.Namespace) -> int:
+    reached: records.Reached = client.call("site.reach", name=options.name, address=options.address)
+    if options.json:
+        print(as_json(reached))
+    elif reached["answered"]:
+        print(f"{reached['address']} answers: traffic passes both ways")
+    else:
+        fail(f"{reached['address']} does not answer: it may be off, or let nobody in; else look at the firewalls")
+    return GOOD if reached["answered"] else FAILED
+
+
 def _snippet(client: Client, options: argparse.Namespace) -> int:
     artifact: records.Artifact = client.call("site.snippet", SLOW, name=options.name, form=options.form)
     if artifact["base64"]:  # by its own name it is named after this gateway alone, whichever site it is for
@@ -315,6 +326,7 @@ VERBS: dict[str, dict[str, Verb]] = {
         "up": _up,
         "down": _down,
         "rekey": _rekey,
+        "reach": _reach,
         "snippet": _snippet,
     },
     "config": {

@@ -39,9 +39,12 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def painted(text: str) -> str:
-    """A state or level in its colour, where standard output is a terminal and NO_COLOR is not set."""
-    return _in_colour(text, COLOURS.get(text.strip().lower().partition(" ")[0]), sys.stdout)
+def painted(text: str, state: str = "") -> str:
+    """A state or level in its colour, where standard output is a terminal and NO_COLOR is not set.
+
+    `state` is what it means where the text is no English word.
+    """
+    return _in_colour(text, COLOURS.get((state or text).strip().lower().partition(" ")[0]), sys.stdout)
 
 
 def _in_colour(text: str, colour: int | None, stream: TextIO) -> str:

@@ -18,6 +18,7 @@ MOMENT = 1.0
 DOING: Mapping[str, str] = {
     "site.up": "waiting until the tunnel is up",
     "site.rekey": "waiting for new keys",
+    "site.reach": "waiting for the answer of a host behind the site",
     "site.snippet": "making what the other end needs",
     "health": "looking at kernel, ports, firewall, WAN, names and certificates",
     "firewall.show": "reading the rules",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from edgevpn.api import ChildStatus, SiteStatus, Status
-from edgevpn.api.records import DeviceStatus, SessionStatus
+from edgevpn.api.records import DeviceStatus
 from edgevpn.cli.output import painted, table
 
 TITLES = ("SITE", "STATE", "PEER", "FOR", "CHILD", "HERE", "THERE", "IN", "OUT", "CIPHER", "BY")
@@ -45,7 +45,7 @@ def _sessions(device: DeviceStatus, now: float) -> Iterator[tuple[str, ...]]:
             "\n".join(each["addresses"]),
             octets(each["bytes_in"]),
             octets(each["bytes_out"]),
-            _cipher(each),
+            _cipher(each["suite"], each["weak"]),
         )
 
 
@@ -53,10 +53,10 @@ def _is_hindered(site: SiteStatus) -> bool:
     return bool(site["why"]) and site["state"] != "up"
 
 
-def _cipher(session: SessionStatus) -> str:
-    """The suite, and below it what is weak in it."""
-    names = ", ".join(each.partition(":")[0] for each in session["weak"])
-    return f"{session['suite']}\nWEAK: {names}" if names else session["suite"]
+def _cipher(suite: str, weak: Sequence[str]) -> str:
+    """The suite, and below it what is weak."""
+    names = ", ".join(each.partition(":")[0] for each in weak)
+    return f"{suite}\nWEAK: {names}" if names else suite
 
 
 def _rows(site: SiteStatus, now: float) -> Iterator[tuple[str, ...]]:
@@ -64,19 +64,19 @@ def _rows(site: SiteStatus, now: float) -> Iterator[tuple[str, ...]]:
         yield site["name"], painted(site["state"]), site["remote"]
     for ike in site["ike"]:
         head = (site["name"], painted(site["state"]), ike["remote"], age(now - ike["established"]))
-        yield from ((*head, *_child_cells(child)) for child in ike["children"])
+        yield from ((*head, *_child_cells(child, ike["weak"])) for child in ike["children"])
         if not ike["children"]:
             yield head
 
 
-def _child_cells(child: ChildStatus) -> tuple[str, ...]:
+def _child_cells(child: ChildStatus, weak: Sequence[str]) -> tuple[str, ...]:
     return (
         child["name"],
         "\n".join(child["local_ts"]),
         "\n".join(child["remote_ts"]),
         octets(child["bytes_in"]),
         octets(child["bytes_out"]),
-        child["suite"],
+        _cipher(child["suite"], weak),
         carriers(child["carrier_in"], child["carrier_out"]),
     )
 

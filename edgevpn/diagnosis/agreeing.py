@@ -19,7 +19,10 @@ ENTRIES = (
             "Run the script that `edgevpn device export` makes for Windows on that device, and connect again.",
             "その端末で `edgevpn device export` が作る Windows 用スクリプトを実行し、接続し直してください。",
         ),
-        "Windows 10 and 11 offer MODP-1024 alone until Set-VpnConnectionIPsecConfiguration is run (RFC 8247 §2.4)",
+        Text(
+            "Windows 10 and 11 offer MODP-1024 alone until Set-VpnConnectionIPsecConfiguration is run (RFC 8247 §2.4)",
+            "Windows 10/11 は Set-VpnConnectionIPsecConfiguration の実行前は MODP-1024 だけ (RFC 8247 §2.4)",
+        ),
     ),
     Entry(
         Code.NO_COMMON_IKE_PROPOSAL,
@@ -47,7 +50,10 @@ ENTRIES = (
             "Compare {setting} with the peer's IKE (phase 1) proposals, and see whether it expects our address.",
             "{setting} を相手の IKE(フェーズ 1)提案と比べ、相手がこちらのアドレスを許しているか確かめてください。",
         ),
-        "RFC 7296 §2.21.1: NO_PROPOSAL_CHOSEN says nothing of what would be accepted",
+        Text(
+            "RFC 7296 §2.21.1: NO_PROPOSAL_CHOSEN says nothing of what would be accepted",
+            "RFC 7296 §2.21.1: NO_PROPOSAL_CHOSEN は何なら受け入れるかを伝えない",
+        ),
     ),
     Entry(
         Code.OTHER_KE,
@@ -58,7 +64,7 @@ ENTRIES = (
             "{setting}: 相手は鍵交換 {theirs} を求めていますが、こちらには {ours} しかありません。",
         ),
         Text("Add {theirs} to {setting}.", "{setting} に {theirs} を加えてください。"),
-        "RFC 7296 §1.2: INVALID_KE_PAYLOAD names the method",
+        Text("RFC 7296 §1.2: INVALID_KE_PAYLOAD names the method", "RFC 7296 §1.2: INVALID_KE_PAYLOAD が方式を示す"),
     ),
     Entry(
         Code.NO_COMMON_ESP_PROPOSAL,
@@ -87,7 +93,10 @@ ENTRIES = (
             "Make {setting} and the peer name the same key exchange, or none on both sides.",
             "{setting} と相手側の鍵交換を同じにするか、両側とも無しにしてください。",
         ),
-        "RFC 7296 §1.3.1; Windows has no PFS unless PfsGroup is set",
+        Text(
+            "RFC 7296 §1.3.1; Windows has no PFS unless PfsGroup is set",
+            "RFC 7296 §1.3.1; Windows は PfsGroup を設定しない限り PFS を使わない",
+        ),
     ),
     Entry(
         Code.ESP_PROPOSAL_REFUSED,
@@ -101,7 +110,7 @@ ENTRIES = (
             "Compare {setting} with the peer's ESP (phase 2) proposals, the key exchange (PFS) included.",
             "{setting} を相手の ESP(フェーズ 2)提案と、PFS も含めて比べてください。",
         ),
-        "RFC 7296 §1.2: the IKE SA stands without its child",
+        Text("RFC 7296 §1.2: the IKE SA stands without its child", "RFC 7296 §1.2: IKE SA は CHILD SA なしで残る"),
     ),
     Entry(
         Code.NO_COMMON_SELECTORS,
@@ -201,7 +210,10 @@ ENTRIES = (
             "Install the kernel module of that cipher, or choose another in esp_proposals.",
             "その暗号のカーネルモジュールを入れるか、esp_proposals で別の暗号を選んでください。",
         ),
-        "XFRM_MSG_NEWSA fails where the kernel lacks an algorithm",
+        Text(
+            "XFRM_MSG_NEWSA fails where the kernel lacks an algorithm",
+            "カーネルにアルゴリズムがないと XFRM_MSG_NEWSA は失敗する",
+        ),
     ),
     Entry(
         Code.MALFORMED,
@@ -226,6 +238,9 @@ ENTRIES = (
             "Choose IKEv2 on the device (not L2TP), or set the peer to IKEv2 (strongSwan: version = 2).",
             "端末で(L2TP ではなく)IKEv2 を選ぶか、相手を IKEv2 にしてください(strongSwan なら version = 2)。",
         ),
-        "RFC 9395: IKEv1 is deprecated; strangers on the Internet look for it, too",
+        Text(
+            "RFC 9395: IKEv1 is deprecated; strangers on the Internet look for it, too",
+            "RFC 9395: IKEv1 は廃止された; インターネット上の第三者も探している",
+        ),
     ),
 )

@@ -23,7 +23,7 @@ ENTRIES = (
         Severity.ERROR,
         Text("{setting}: {identity} shows too many certificates.", "{setting}: {identity} の証明書が多すぎます。"),
         Text("Have it send its own and those between alone.", "自身と中間 CA の証明書だけを送らせてください。"),
-        "our own bound",
+        Text("our own bound", "独自の上限"),
     ),
     Entry(
         Code.CERT_EXPIRED,
@@ -51,7 +51,10 @@ ENTRIES = (
             "Set this router's clock (NTP); if it is right, that of whoever issued the certificate.",
             "このルーターの時計(NTP)を合わせてください。正しければ発行側の時計を直してください。",
         ),
-        "RFC 5280 §4.1.2.5; routers without a battery start in the past",
+        Text(
+            "RFC 5280 §4.1.2.5; routers without a battery start in the past",
+            "RFC 5280 §4.1.2.5; 電池のないルーターは過去の時刻で起動する",
+        ),
     ),
     Entry(
         Code.CERT_UNKNOWN_ISSUER,
@@ -115,7 +118,10 @@ ENTRIES = (
             "Issue it for this: serverAuth for a gateway, clientAuth for a device, and digitalSignature.",
             "ゲートウェイは serverAuth、端末は clientAuth、いずれも digitalSignature で発行してください。",
         ),
-        "RFC 4945 §5.1.3; Windows and Apple demand serverAuth",
+        Text(
+            "RFC 4945 §5.1.3; Windows and Apple demand serverAuth",
+            "RFC 4945 §5.1.3; Windows と Apple は serverAuth を求める",
+        ),
     ),
     Entry(
         Code.CERT_WEAK,

@@ -79,14 +79,21 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One cause. `fact` is the standard or the habit of clients that the sentence rests on."""
+    """One cause.
+
+    `fact` is the standard or the habit of clients that the sentence rests on; a mere reference is the same everywhere.
+    """
 
     code: Code
     side: Side
     severity: Severity
     sentence: Text
     cure: Text
-    fact: str
+    fact: Text | str
+
+    def fact_in(self, language: Language) -> str:
+        """The fact in this language."""
+        return self.fact if isinstance(self.fact, str) else self.fact[language]
 
     @property
     def wants(self) -> frozenset[Field]:

@@ -18,7 +18,7 @@ ENTRIES = (
             "Add that address to the site's remote, or set remote to the peer's name or to \"any\".",
             'サイトの remote にそのアドレスを加えるか、相手の名前または "any" にしてください。',
         ),
-        "RFC 4301 §4.4.3: the peer authorization database",
+        Text("RFC 4301 §4.4.3: the peer authorization database", "RFC 4301 §4.4.3: ピア認可データベース (PAD)"),
     ),
     Entry(
         Code.IDENTITY_UNKNOWN,
@@ -32,7 +32,10 @@ ENTRIES = (
             "Set {setting} to what the peer says, or the peer's own ID to what is expected.",
             "{setting} を相手の名乗りに合わせるか、相手の ID を変えてください。",
         ),
-        "RFC 7296 §2.15; the peer learns only AUTHENTICATION_FAILED",
+        Text(
+            "RFC 7296 §2.15; the peer learns only AUTHENTICATION_FAILED",
+            "RFC 7296 §2.15; 相手に伝わるのは AUTHENTICATION_FAILED だけ",
+        ),
     ),
     Entry(
         Code.OTHER_IDENTITY,
@@ -60,7 +63,10 @@ ENTRIES = (
             "Type one of our names into the peer (remote ID, server name), or change {setting}.",
             "相手側の接続先 ID(サーバー名)をこちらの名前にするか、{setting} を変えてください。",
         ),
-        "RFC 7296 §2.15: IDr; iPhones and Macs send the remote ID and want it back unchanged",
+        Text(
+            "RFC 7296 §2.15: IDr; iPhones and Macs send the remote ID and want it back unchanged",
+            "RFC 7296 §2.15: IDr; iPhone と Mac はリモート ID を送り、同じものが返ることを求める",
+        ),
     ),
     Entry(
         Code.METHOD_NOT_ALLOWED,
@@ -88,7 +94,10 @@ ENTRIES = (
             "Type the ID of the device on it (local identifier), or add the device.",
             "端末側のローカル ID を正しく入力するか、端末を追加してください。",
         ),
-        "RFC 7296 §2.15; the peer learns only AUTHENTICATION_FAILED",
+        Text(
+            "RFC 7296 §2.15; the peer learns only AUTHENTICATION_FAILED",
+            "RFC 7296 §2.15; 相手に伝わるのは AUTHENTICATION_FAILED だけ",
+        ),
     ),
     Entry(
         Code.WRONG_KEY,
@@ -102,7 +111,7 @@ ENTRIES = (
             "Write the same key on both sides; look for blanks at its ends and for letters that look alike.",
             "両側に同じ鍵を書いてください。前後の空白や似た文字にも注意してください。",
         ),
-        "RFC 7296 §2.15: AUTH by a shared key",
+        Text("RFC 7296 §2.15: AUTH by a shared key", "RFC 7296 §2.15: 共有鍵による AUTH"),
     ),
     Entry(
         Code.USER_UNKNOWN,
@@ -116,7 +125,10 @@ ENTRIES = (
             "Correct the user name on the device, or add it with `edgevpn device add`.",
             "端末のユーザー名を直すか、`edgevpn device add` で追加してください。",
         ),
-        "RFC 2759 §6; the peer cannot tell this from a wrong password",
+        Text(
+            "RFC 2759 §6; the peer cannot tell this from a wrong password",
+            "RFC 2759 §6; 相手にはパスワードの間違いと区別できない",
+        ),
     ),
     Entry(
         Code.WRONG_PASSWORD,
@@ -130,7 +142,7 @@ ENTRIES = (
             "Type the password again, or make a new one with `edgevpn device set {device} --new-secret`.",
             "パスワードを入力し直すか、`edgevpn device set {device} --new-secret` で作り直してください。",
         ),
-        "RFC 2759 §6: error 691",
+        Text("RFC 2759 §6: error 691", "RFC 2759 §6: エラー 691"),
     ),
     Entry(
         Code.OTHER_USER,
@@ -141,7 +153,10 @@ ENTRIES = (
             "{setting}: 端末が {identity} と名乗り、別の名前でログインしようとしました。",
         ),
         Text("Use one user name everywhere on the device.", "端末のユーザー名を 1 つに統一してください。"),
-        "RFC 2759 §4: the name in the response is part of what is proven",
+        Text(
+            "RFC 2759 §4: the name in the response is part of what is proven",
+            "RFC 2759 §4: 応答の中の名前も証明に含まれる",
+        ),
     ),
     Entry(
         Code.NO_COMMON_EAP,
@@ -183,7 +198,10 @@ ENTRIES = (
             "Have the gateway show a certificate; if it should, somebody may stand between.",
             "ゲートウェイに証明書を提示させてください。設定済みなら第三者の介在を疑ってください。",
         ),
-        "RFC 7296 §2.16: EAP methods that authenticate one side alone",
+        Text(
+            "RFC 7296 §2.16: EAP methods that authenticate one side alone",
+            "RFC 7296 §2.16: 片側だけを認証する EAP 方式",
+        ),
     ),
     Entry(
         Code.SECOND_REFUSED,
@@ -216,7 +234,7 @@ ENTRIES = (
         Severity.ERROR,
         Text("{setting}: the device is disabled.", "{setting}: この端末は無効になっています。"),
         Text("Let it in again with `edgevpn device enable`.", "`edgevpn device enable` で有効にしてください。"),
-        "our configuration",
+        Text("our configuration", "こちらの設定"),
     ),
     Entry(
         Code.DEVICE_EXPIRED,
@@ -224,7 +242,7 @@ ENTRIES = (
         Severity.ERROR,
         Text("{setting}: the time of the device is over.", "{setting}: この端末の有効期限が切れています。"),
         Text("Set {setting} to a later date.", "{setting} をもっと後の日付にしてください。"),
-        "our configuration",
+        Text("our configuration", "こちらの設定"),
     ),
     Entry(
         Code.TOO_MANY_TRIES,
@@ -235,7 +253,7 @@ ENTRIES = (
             "{setting}: この端末としてのログイン試行が多すぎます。",
         ),
         Text("Wait a minute; then type the right password.", "1 分待ってから正しいパスワードを入力してください。"),
-        "our own limit against guessing",
+        Text("our own limit against guessing", "推測を防ぐための独自の上限"),
     ),
     Entry(
         Code.LEFT_UNCONVINCED,
@@ -251,7 +269,10 @@ ENTRIES = (
             " names.",
             "端末にこちらの CA を入れ(Windows はコンピューターのストア)、サーバー名を公開名のひとつにしてください。",
         ),
-        "Windows error 13801; iPhones and Android leave without a word",
+        Text(
+            "Windows error 13801; iPhones and Android leave without a word",
+            "Windows ではエラー 13801; iPhone と Android は何も言わずに切断する",
+        ),
     ),
     Entry(
         Code.REFUSED_BY_PEER,
@@ -266,7 +287,10 @@ ENTRIES = (
             "Compare the three with what the peer has for us; its log says which of them it is.",
             "三つを相手側の設定と比べてください。どれかは相手のログで分かります。",
         ),
-        "RFC 7296 §2.21.2: AUTHENTICATION_FAILED says nothing more",
+        Text(
+            "RFC 7296 §2.21.2: AUTHENTICATION_FAILED says nothing more",
+            "RFC 7296 §2.21.2: AUTHENTICATION_FAILED はそれ以上を伝えない",
+        ),
     ),
     Entry(
         Code.CANNOT_SIGN,
@@ -280,6 +304,9 @@ ENTRIES = (
             "Give the gateway an RSA certificate beside the other (pki.key_type).",
             "ゲートウェイに RSA 証明書も用意してください(pki.key_type)。",
         ),
-        "Android and iPhones without a profile verify RSA alone",
+        Text(
+            "Android and iPhones without a profile verify RSA alone",
+            "Android と、プロファイルのない iPhone は RSA だけを検証できる",
+        ),
     ),
 )

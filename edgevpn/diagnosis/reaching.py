@@ -18,7 +18,7 @@ ENTRIES = (
             "Correct {setting}, or see whether this router's DNS answers and the peer's dynamic DNS is up to date.",
             "{setting} を直すか、このルーターの DNS と相手のダイナミック DNS を確認してください。",
         ),
-        "a name is looked up anew at each try",
+        Text("a name is looked up anew at each try", "名前は試行のたびに解決し直す"),
     ),
     Entry(
         Code.NO_WAY,
@@ -32,7 +32,7 @@ ENTRIES = (
             "See whether the WAN is up and has a default route, for IPv4 and IPv6; it is tried again by itself.",
             "WAN が接続され、IPv4/IPv6 のデフォルトルートがあるか確認してください。自動で再試行します。",
         ),
-        "our routing table",
+        Text("our routing table", "こちらの経路表"),
     ),
     Entry(
         Code.NOT_SERVED,
@@ -103,7 +103,10 @@ ENTRIES = (
             "Forward UDP 4500 beside 500 on the router before this one, and let it in here.",
             "上流ルーターで UDP 4500 も転送し、この機器でも許可してください。",
         ),
-        "RFC 7296 §2.23: behind a NAT both sides go over to port 4500",
+        Text(
+            "RFC 7296 §2.23: behind a NAT both sides go over to port 4500",
+            "RFC 7296 §2.23: NAT があると両側とも 4500 番に移る",
+        ),
     ),
     Entry(
         Code.NOTHING_FOLLOWED,
@@ -117,7 +120,7 @@ ENTRIES = (
             "If that was a device of yours: does our answer reach it, and does it want our algorithms?",
             "自分の端末なら、応答が届いているか、アルゴリズムが合うか確認してください。",
         ),
-        "RFC 7296 §1.2; also what scanners do",
+        Text("RFC 7296 §1.2; also what scanners do", "RFC 7296 §1.2; スキャナーも同じことをする"),
     ),
     Entry(
         Code.FRAGMENTS_MISSING,
@@ -139,7 +142,7 @@ ENTRIES = (
         Severity.WARNING,
         Text("{setting}: {remote} did not go on in time.", "{setting}: {remote} が時間内に続けませんでした。"),
         Text("Connect again.", "もう一度接続してください。"),
-        "our own limit for half-open IKE SAs",
+        Text("our own limit for half-open IKE SAs", "確立途中の IKE SA に対する独自の上限"),
     ),
     Entry(
         Code.PEER_DEAD,
@@ -153,7 +156,7 @@ ENTRIES = (
             "Nothing, if the device sleeps or lost its network; a site is called again by itself.",
             "端末のスリープや圏外なら対処は不要です。サイトは自動で再接続します。",
         ),
-        "RFC 7296 §2.4: liveness",
+        Text("RFC 7296 §2.4: liveness", "RFC 7296 §2.4: 生存確認"),
     ),
     Entry(
         Code.DELETED_BY_PEER,
@@ -183,7 +186,7 @@ ENTRIES = (
             'Nothing, if that is the same device; give each of two a name of its own, or set {setting} to "keep".',
             '同じ端末なら対処は不要です。2 台なら別々の ID にするか、{setting} を "keep" にしてください。',
         ),
-        "RFC 7296 §2.4; our configuration",
+        Text("RFC 7296 §2.4; our configuration", "RFC 7296 §2.4; こちらの設定"),
     ),
     Entry(
         Code.EXPIRED,
@@ -202,7 +205,7 @@ ENTRIES = (
         Severity.INFO,
         Text("Nothing came through the tunnel of {peer} for long.", "{peer} のトンネルは長い間使われませんでした。"),
         Text("Nothing.", "対処は不要です。"),
-        "our configuration",
+        Text("our configuration", "こちらの設定"),
     ),
     Entry(
         Code.NOT_AUTHENTICATED_ANEW,

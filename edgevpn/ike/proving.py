@@ -53,12 +53,21 @@ class AskedIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Challenged:
-    """An MSCHAPv2 challenge is unanswered. `failed` says how the tries before went wrong, if there were any."""
+    """An MSCHAPv2 challenge is unanswered.
+
+    `failed` says how the tries before went wrong, if there were any, and `tried` whom the last of them named.
+    """
 
     identifier: int
     identity: str
     challenge: bytes = field(repr=False)
     failed: tuple[Cause, ...] = ()
+    tried: str = ""
+
+    @property
+    def user(self) -> str:
+        """Who logs in, as far as that has come out: the EAP identity may be empty."""
+        return self.tried or self.identity
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ ROUTES = (
     Route("POST", "/sites/{name}/up", "site.up"),
     Route("POST", "/sites/{name}/down", "site.down"),
     Route("POST", "/sites/{name}/rekey", "site.rekey"),
+    Route("POST", "/sites/{name}/reach", "site.reach"),
     Route("POST", "/sites/{name}/snippet", "site.snippet"),
     Route("GET", "/devices", "device.list"),
     Route("POST", "/devices", "device.add"),

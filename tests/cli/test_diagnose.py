@@ -9,7 +9,7 @@ import pytest
 
 from edgevpn.api.records import Attempt, Health
 from edgevpn.cli import main
-from edgevpn.cli.diagnose import attempt_text, language_of
+from edgevpn.cli.diagnose import attempt_text
 from edgevpn.cli.output import FAILED, GOOD
 from edgevpn.daemon.attempts.book import attempt_record
 from edgevpn.daemon.control.server import Method, Params
@@ -95,18 +95,25 @@ def test_of_whom(words: tuple[str, ...], count: int, socket: Path, capsys: Outpu
     assert "something else" not in shown
 
 
-@pytest.mark.parametrize(
-    ("environ", "language"),
-    [({}, "en"), ({"LANG": "ja_JP.UTF-8"}, "ja"), ({"LC_ALL": "C", "LANG": "ja_JP.UTF-8"}, "en"), ({"LANG": ""}, "en")],
-)
-def test_language_of_the_environment(environ: dict[str, str], language: str) -> None:
-    assert language_of(environ) == language
-
-
 def test_in_japanese(socket: Path, capsys: Output) -> None:
     with control_server(socket, METHODS):
         assert main(["diagnose", "last", "--language", "ja"]) == GOOD
-    assert capsys.readouterr().out.startswith(JAPANESE)
+    *lines, who = capsys.readouterr().out.splitlines()
+    assert lines == [
+        JAPANESE,
+        "  対処: Write the same key on both sides.",
+        "  場所: こちら側または相手側 (RFC 7296 §2.15)",
+    ]
+    known = (
+        "相手 office",
+        "b.example",
+        "接続元 198.51.100.7",
+        "strongSwan と思われます",
+        "ike_auth まで進みました",
+        "3 回",
+    )
+    assert who.startswith(f"  {', '.join(known)}, ")
+    assert who.endswith(" 前")
 
 
 def test_for_programs(socket: Path, capsys: Output) -> None:
@@ -130,6 +137,8 @@ ILL: Health = {"id": "wan", "level": "bad", "message": "The provider shares its 
 
 
 async def health(params: Params) -> object:
+    if params["language"] == "ja":
+        return [WELL | {"message": "時計は正しいです。"}, ILL | {"message": "共有されています。", "cure": "頼みます。"}]
     return [WELL, ILL]
 
 
@@ -144,6 +153,18 @@ def test_doctor(socket: Path, capsys: Output) -> None:
     assert capsys.readouterr().out == (
         "bad      The provider shares its address.\n  What helps: Ask for one.\ngood     The clock is right.\n"
     )
+
+
+@pytest.mark.parametrize("words", [["doctor"], ["firewall", "check"]], ids=" ".join)
+def test_health_in_japanese(words: list[str], socket: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the environment, or by an option."""
+    told = "異常  共有されています。\n  対処: 頼みます。\n"
+    with control_server(socket, {"health": health}):
+        assert main([*words, "--language", "ja"]) == FAILED
+        assert capsys.readouterr().out.startswith(told)
+        monkeypatch.setenv("LC_ALL", "ja_JP.UTF-8")
+        assert main(words) == FAILED
+    assert capsys.readouterr().out.startswith(told)
 
 
 def test_doctor_finds_nothing(socket: Path, capsys: Output) -> None:

@@ -73,6 +73,7 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "site up office": ("site.up", {"name": "office"}),
     "site down office": ("site.down", {"name": "office"}),
     "site rekey office --ike": ("site.rekey", {"name": "office", "what": "ike"}),
+    "site reach office 10.2.0.1": ("site.reach", {"name": "office", "address": "10.2.0.1"}),
     "site snippet office --for strongswan": ("site.snippet", {"name": "office", "form": "strongswan"}),
     "config show --defaults": ("config.show", {"defaults": True}),
     "config set web.port 8444": ("config.set", {"values": {"web.port": 8444}}),
@@ -228,6 +229,13 @@ def test_details_are_for_people(daemon: StandIn, capsys: Output) -> None:
     assert "device." not in capsys.readouterr().out
     assert main(["site", "show", "office"]) == GOOD
     assert capsys.readouterr().out.split("\n")[1].split() == ["state", "up"]
+
+
+def test_whether_a_host_answers(daemon: StandIn, capsys: Output) -> None:
+    assert main(["site", "reach", "office", "10.2.0.1"]) == GOOD
+    assert capsys.readouterr().out == "10.2.0.1 answers: traffic passes both ways\n"
+    assert main(["site", "reach", "office", "10.2.0.9"]) == FAILED
+    assert "10.2.0.9 does not answer" in capsys.readouterr().err
 
 
 def test_a_snippet_is_printed(daemon: StandIn, capsys: Output) -> None:

@@ -52,6 +52,14 @@ def test_site_without_a_child_is_shown() -> None:
     assert last.split() == ["office", "up", "198.51.100.7:4500", "1m", "0s"]
 
 
+def test_weak_site() -> None:
+    """Of its IKE SA too, whose suite is not in the table."""
+    ike: Any = {**OFFICE["ike"][0], "weak": ["prfsha1: SHA-1 is old"], "children": OFFICE["ike"][0]["children"][:1]}
+    shown = status_text({**STATUS, "sites": [{**OFFICE, "ike": [ike]}]}, STARTED + 120)
+    assert "WEAK: prfsha1" in shown
+    assert "WEAK" not in status_text(STATUS, STARTED + 120)
+
+
 def test_weak_session() -> None:
     """What is weak in it stands below its cipher."""
     weak = ["sha1: SHA-1 is old", "modp1024: an observer can compute it"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from edgevpn.diagnosis.catalogue import CATALOGUE, cure, sentence
@@ -21,7 +23,19 @@ def test_languages_say_the_same(entry: Entry) -> None:
     for text in (entry.sentence, entry.cure):
         assert text.fields(Language.JAPANESE) <= text.fields(Language.ENGLISH)
         assert text[Language.JAPANESE].isascii() is False
-    assert entry.fact
+
+
+REFERENCE = re.compile(r"RFC \d+( §[\d.]+)?(: [A-Za-z_]+)?")
+"""A place in a standard, perhaps with the name that it is about there."""
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_a_fact_that_is_no_mere_reference_is_there_in_every_language(entry: Entry) -> None:
+    if isinstance(entry.fact, str):
+        assert all(map(REFERENCE.fullmatch, entry.fact.split("; "))), "words need a Text"
+    else:
+        assert entry.fact[Language.JAPANESE].isascii() is False
+        assert entry.fact_in(Language.JAPANESE) == entry.fact.japanese
 
 
 @pytest.mark.parametrize("entry", ENTRIES)

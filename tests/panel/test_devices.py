@@ -154,6 +154,42 @@ def test_a_file_for_each_platform(who: Person, platform: str, inside: bytes) -> 
     assert inside in content
 
 
+def test_windows_by_hand_ends_with_a_command(who: Person) -> None:
+    """The form has no algorithms: without the command it would be refused."""
+    add(who, "by hand", "windows")
+    card = who.page.locator(".card", has_text="Type it in")
+    expect(card).to_contain_text("run it in a PowerShell window")
+    expect(card.locator(".copyable").last).to_contain_text("Set-VpnConnectionIPsecConfiguration -ConnectionName")
+
+
+def test_a_card_speaks_of_no_file_that_is_not_there(who: Person) -> None:
+    add(who, "mac by certificate", "macos")
+    expect(who.page.locator(".card", has_text="As a file")).to_have_count(1)
+    expect(who.page.locator(".card", has_text="Type it in")).to_have_count(0)
+
+
+def test_a_card_is_its_own_platforms(who: Person) -> None:
+    who.go("/add-device")
+    who.page.get_by_label("Name", exact=True).fill("typed on a phone")
+    who.page.get_by_text("More choices").click()
+    who.page.get_by_label("How it proves who it is").select_option("password")
+    who.press("Add it")
+    card = who.page.locator(".card", has_text="Type it in")
+    expect(card).to_contain_text("Certificate Trust Settings")
+    expect(card).to_contain_text("Local ID")
+
+
+def test_windows_takes_no_pre_shared_key(who: Person) -> None:
+    who.go("/add-device")
+    who.page.get_by_label("Name", exact=True).fill("old pc")
+    who.page.locator("input[type=radio][value=windows]").check(force=True)
+    who.page.get_by_text("More choices").click()
+    who.page.get_by_label("How it proves who it is").select_option("psk")
+    who.press("Add it")
+    who.see("Windows takes no pre-shared key")
+    expect(who.page.get_by_role("button", name="Download")).to_have_count(0)
+
+
 def test_its_page(home: Router, who: Person) -> None:
     who.go("/device/tablet")
     who.page.get_by_label("Whose is it?").fill("Anna")

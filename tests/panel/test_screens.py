@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.panel.looking import Person, person
 from tests.panel.places import Staged, staged
-from tests.support.stand_in import FINE, device, session
-from tests.support.statuses import STARTED
+from tests.support.stand_in import ANSWERS, FINE, device, session
+from tests.support.statuses import OFFICE, STARTED
 
 LOOKS = {
     "light-1280": {"color_scheme": "light", "viewport": {"width": 1280, "height": 800}},
@@ -52,6 +52,10 @@ WRONG = [
 ]
 
 
+OLD = "aes256-sha1-prfsha1-modp1024"
+WEAK = ["sha1: SHA-1 is old", "prfsha1: SHA-1 is old", "modp1024: an observer can compute it"]
+
+
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staged]:
     with staged(tmp_path_factory.mktemp("panel")) as made:
@@ -61,6 +65,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staged]:
                 "Anna’s laptop", platform="windows", owner="Anna", seen=STARTED, place="203.0.113.9"
             ),
             "old": device("old", enabled=False, refused="the device is disabled"),
+            "ancient": device("ancient", platform="windows", sessions=[session(suite=OLD, weak=WEAK)]),
         }
         yield made
 
@@ -102,6 +107,37 @@ def traffic(moment: int) -> dict[str, Any]:
     office = {"received": 1000 * (moment % 7) ** 2, "sent": 3000 * (moment % 5)}
     phone = {"received": 90_000 * (moment % 3 + 1), "sent": 800_000 * (moment % 6 + 1)}
     return {"at": STARTED + moment, "seconds": 2, "sites": {"office": office}, "devices": {"phone": phone}}
+
+
+@pytest.mark.parametrize("look", ["light-1280", "dark-360"])
+def test_weak_ciphers_are_marked(chromium: Browser, stage: Staged, look: str) -> None:
+    """In the list, and with what it means on the page; of a site at once when it comes up so."""
+    with person(chromium, stage.base, **LOOKS[look]) as who:
+        who.log_in()
+        expect(who.page.locator(".item", has_text="ancient")).to_contain_text("Weak: sha1, prfsha1, modp1024")
+        expect(who.page.locator(".item", has_text="office")).not_to_contain_text("Weak")
+        fine(who, f"weak-{look}")
+        who.go("/device/ancient")
+        expect(who.page.locator(".notice.warning")).to_contain_text(
+            "Weak: sha1, prfsha1, modp1024. Whoever records this"
+        )
+        fine(who, f"weak-device-{look}")
+        who.go("/site/office")
+        stage.say("site", {**OFFICE, "ike": [{**OFFICE["ike"][0], "weak": WEAK[:1]}]})
+        expect(who.page.locator(".notice.warning")).to_contain_text("Weak: sha1. Whoever records this")
+
+
+@pytest.mark.parametrize("look", ["light-1280", "dark-360"])
+def test_a_host_behind_a_site_is_asked(chromium: Browser, stage: Staged, look: str) -> None:
+    with person(chromium, stage.base, **LOOKS[look]) as who:
+        who.log_in()
+        who.go("/site/office")
+        card = who.page.locator(".card", has_text="Try it")
+        for host, told in ((ANSWERS, "answers: traffic passes both ways"), ("10.2.0.9", "does not answer")):
+            card.get_by_label("A host in the other network").fill(host)
+            who.press("Test the tunnel")
+            expect(card).to_contain_text(f"{host} {told}")
+            fine(who, f"site-reach-{host}-{look}")
 
 
 PLATFORMS = [("ios", look) for look in LOOKS] + [

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from zipfile import ZipFile
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.panel.looking import Person
-from tests.panel.router import SET_UP, Router, router
+from tests.panel.router import NAME, SET_UP, Router, router
 
 STRANGER = """
 [site.stranger]
@@ -77,6 +78,43 @@ def test_two_networks_are_joined(home: Router, branch: Router, who: Person) -> N
     expect(row).to_contain_text("Down")
     row.get_by_role("button").click()
     expect(row).to_contain_text("Up")
+
+
+def test_two_networks_are_joined_by_certificates(home: Router, branch: Router, who: Person) -> None:
+    """What the other end gets is an archive, of which no octet is on the screen."""
+    who.go("/add-site")
+    who.page.get_by_label("Name", exact=True).fill("certified")
+    who.page.get_by_label("Address or name of the other end").fill("127.0.0.2")
+    who.page.get_by_label("Networks here").fill("10.1.5.0/24")
+    who.page.get_by_label("Networks there").fill("10.2.5.0/24")
+    who.page.get_by_text("More choices").click()
+    who.page.get_by_label("How both ends prove who they are").select_option("certificate")
+    expect(who.page.get_by_label("Pre-shared key", exact=True)).to_be_hidden()
+    expect(who.page.get_by_label("Who we say we are")).to_have_value(NAME)
+    who.page.get_by_label("Who the other end must prove to be").fill("branch.example.org")
+    who.shot("site-certificates")
+    assert who.barriers() == []
+    who.press("Add it")
+    who.see("holds the settings, a new certificate with its key")
+    expect(who.page.locator("pre")).to_have_count(0)
+    who.shot("site-archive")
+    assert 'auth = "certificate"' in home.config
+    with who.page.expect_download() as downloading:
+        who.press("Download")
+    with ZipFile(downloading.value.path()) as archive:
+        archive.extractall(branch.folder)
+        (settings,) = (branch.folder / name for name in archive.namelist() if name.endswith(".toml"))
+        for name in archive.namelist():
+            (branch.folder / name).chmod(0o600)
+
+    file = branch.folder / "edgevpn.toml"
+    here = settings.read_text().replace("/etc/edgevpn", str(branch.folder))
+    file.write_text(file.read_text() + "\n" + here.replace("[site.headquarters", "[site.certified"))
+    branch.run("reload")
+    who.press("Test the tunnel")
+    who.see("The tunnel is up, to 10.2.5.0/24")
+    who.go("/site/certified")
+    expect(who.page.get_by_label("Pre-shared key", exact=True)).to_have_count(0)
 
 
 @pytest.mark.parametrize("kind", ["strongSwan", "RouterOS", "Something else"])

@@ -129,6 +129,47 @@ class Stage:
             writer.transport.abort()
 
 
+class Afar(Gate):
+    """A gate behind which everybody comes from this address, as the sockets say it."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self._peername = (address, 40000)
+
+    def before(self, server: Any) -> Any:
+        """Makes protocols that are told of another end."""
+        make = super().before(server)
+        return lambda: _Told(make(), self._peername)
+
+
+class _Told:
+    """The protocol of a connection, which it hears of with this name of its other end."""
+
+    def __init__(self, protocol: Any, peername: tuple[str, int]) -> None:
+        self._protocol = protocol
+        self._peername = peername
+
+    def connection_made(self, transport: Any) -> None:
+        self._protocol.connection_made(_Named(transport, self._peername))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._protocol, name)
+
+
+class _Named:
+    """A transport whose other end has this name."""
+
+    def __init__(self, transport: Any, peername: tuple[str, int]) -> None:
+        self._transport = transport
+        self._peername = peername
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._peername if name == "peername" else self._transport.get_extra_info(name, default)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 def free_port() -> int:
     """A TCP port that nobody has on loopback."""
     with socket.socket() as one:

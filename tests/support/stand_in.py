@@ -24,6 +24,8 @@ from tests.support.shapes import misfits
 from tests.support.statuses import BRANCH, OFFICE, STARTED
 
 DAY = 86400
+ANSWERS = "10.2.0.1"
+"""The host behind every site."""
 NOTHING = {"received": 0, "sent": 0}
 PROFILE = {"name": "phone.mobileconfig", "media_type": "application/x-apple-aspen-config", "base64": False}
 SETTINGS: dict[str, Any] = {
@@ -236,6 +238,10 @@ class StandIn:
         del self.sites[name]
         return self._applied(confirm)
 
+    def site_reach(self, name: str, address: str) -> object:
+        self._site(name)
+        return {"address": address, "answered": address == ANSWERS}
+
     def site_snippet(self, name: str, form: str) -> object:
         self._site(name)
         one_of(form, METHODS["site.snippet"].params["form"])
@@ -295,7 +301,12 @@ class StandIn:
 
     def device_card(self, name: str, secret: str = "") -> object:
         self._device(name)
-        return [{"label": "Server address", "value": "vpn.example.org"}, {"label": "Password", "value": secret}]
+        long = "Set-VpnConnectionIPsecConfiguration -ConnectionName 'Home' -DHGroup ECP256 -PfsGroup ECP256 -Force"
+        return [
+            {"label": "Server address", "value": "vpn.example.org"},
+            {"label": "Password", "value": secret},
+            {"label": "In PowerShell", "value": long},
+        ]
 
     def pool_list(self) -> object:
         return [POOL]

@@ -15,7 +15,7 @@ from edgevpn.web.entrance import SETUP_WINDOW
 from edgevpn.web.guard import OPEN_API
 from edgevpn.web.listening import CannotListen, place_of
 from edgevpn.web.routes import ROUTES
-from tests.support.panel import PASSWORD, Stage, stage
+from tests.support.panel import PASSWORD, Afar, Stage, stage
 from tests.support.stand_in import StandIn, device, session
 
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[2J\r\nSet-Cookie: a=b" + "A" * 4096
@@ -50,13 +50,27 @@ async def test_rule_1_the_first_password_needs_a_token_when_its_time_is_over(new
     assert new_panel.daemon.web["password_hash"] == ""
 
 
+PUBLIC = ["203.0.113.9", "100.64.0.9", "2001:db8::9", "::ffff:203.0.113.9"]
+
+
 async def test_rule_1_the_first_password_comes_from_the_lan(tmp_path: Path) -> None:
-    """Loopback is in it; an address of the internet is not, even where the panel is served to all."""
-    settings = StandIn(listen=["203.0.113.1"], public=True).web
-    place = place_of(settings, None, "router")  # type: ignore[arg-type]
-    assert place.admits(ip_address("198.51.100.1"))
-    async with stage(tmp_path, password_hash="") as made:
-        assert (await made.browser().post("/setup", {"password": PASSWORD})).status == 200
+    """From loopback and private addresses, that is."""
+    for number, address in enumerate(("127.0.0.1", "192.168.1.77", "::ffff:192.168.1.77", "fd00::77")):
+        (tmp_path / str(number)).mkdir()
+        async with stage(tmp_path / str(number), gate=Afar(address), password_hash="") as made:
+            assert (await made.browser().post("/setup", {"password": PASSWORD})).status == 200
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+async def test_rule_1_no_first_password_from_the_internet(tmp_path: Path, address: str) -> None:
+    """Not even where the panel is served to all, nor with a token, nor with a header of the LAN."""
+    async with stage(tmp_path, gate=Afar(address), password_hash="", public=True) as made:
+        browser = made.browser(X_Forwarded_For="192.168.1.77", Forwarded="for=192.168.1.77")
+        assert (await browser.get("/panel")).json["setup"] == "open", "the panel itself is public"
+        for body in ({"password": PASSWORD}, {"password": PASSWORD, "token": "a-ticket-that-is-good"}):
+            answer = await browser.post("/setup", body)
+            assert (answer.status, answer.code) == (403, "lan_only")
+        assert made.daemon.web["password_hash"] == ""
 
 
 async def test_rule_1_a_hash_in_the_file_is_enough(panel: Stage) -> None:
@@ -70,6 +84,17 @@ def test_rule_2_lan_addresses_only() -> None:
         place_of(settings, None, "router")  # type: ignore[arg-type]
     lan = place_of(StandIn(listen=["192.168.1.1"]).web, None, "router")  # type: ignore[arg-type]
     assert not lan.admits(ip_address("203.0.113.9")), "Linux takes packets for a LAN address on any interface"
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+async def test_rule_2_the_internet_is_answered_nothing(tmp_path: Path, address: str) -> None:
+    async with stage(tmp_path, gate=Afar(address)) as made:
+        browser = made.browser(X_Forwarded_For="192.168.1.77")
+        for path in ("/", "/app.js", "/panel", "/status", "/d/x/y", "/nothing"):
+            assert (await browser.get(path)).code == "lan_only"
+        assert (await browser.log_in()).code == "lan_only"
+        assert (await browser.post("/setup", {"password": PASSWORD})).code == "lan_only"
+        assert made.daemon.asked == []
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "192.0.2.1", "localhost:1", ""])

@@ -20,6 +20,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "site.add": {"name": "new", "settings": {"remote": "a.example"}, "confirm": 60},
     "site.set": {"settings": {"mtu": 1400}},
     "site.rekey": {"what": "child"},
+    "site.reach": {"address": "10.2.0.1"},
     "site.snippet": {"form": "strongswan"},
     "device.add": {"name": "laptop", "settings": {"platform": "windows"}},
     "device.set": {"settings": {"enabled": False}},

@@ -8,7 +8,7 @@ import { t } from '../i18n.js';
 import { button, card, facts, field, fold, form, notice, select, sure, toggle } from '../parts.js';
 import { attemptList, attemptsPath, failed } from './attempts.js';
 import { certificateList } from './certificates.js';
-import { deviceState } from './rows.js';
+import { deviceState, weakNote } from './rows.js';
 import { secretCard, ways } from './share.js';
 
 export async function load(page) {
@@ -58,14 +58,14 @@ function live(device) {
 		[t('device.today'), octets(device.today.received + device.today.sent)],
 		[t('device.thismonth'), octets(device.month.received + device.month.sent)],
 		[t('device.last'), device.seen ? `${ago(device.seen)} (${device.place})` : '']
-	]), device.sessions.map(each => facts([
+	]), device.sessions.map(each => [facts([
 		[t('session.from'), each.remote + (each.nat ? ` (NAT)` : '')],
 		[t('session.since'), minute(each.since)],
 		[t('session.addresses'), each.addresses.join(', ')],
 		[t('session.client'), each.client],
 		[t('session.suite'), each.suite],
 		[t('session.amount'), `↓ ${octets(each.bytes_out)} ↑ ${octets(each.bytes_in)}`]
-	])));
+	]), weakNote(each.weak)]));
 }
 
 function usage(detail) {

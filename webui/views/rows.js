@@ -38,6 +38,10 @@ export function deviceState(device) {
 	return state('off', device.seen ? t('device.seen', { ago: ago(device.seen) }) : t('device.never'));
 }
 
+function deviceHead(device) {
+	return [deviceState(device), ' ', h('span', {}, t(`platform.${device.platform}`)), ' ', weakState(device.sessions.flatMap(each => each.weak))];
+}
+
 function deviceDetail(device) {
 	const from = device.sessions.map(each => `${each.addresses.join(', ')} ← ${each.remote}`).join('; ');
 	const moved = device.month.received + device.month.sent;
@@ -65,12 +69,26 @@ export function deviceRow(first, where) {
 	const update = device => {
 		known = device;
 		node.classList.toggle('idle', !device.sessions.length);
-		fill(place, deviceState(device), ' ', h('span', {}, t(`platform.${device.platform}`)));
+		fill(place, deviceHead(device));
 		detail.textContent = deviceDetail(device);
 		enabled.input.checked = device.enabled;
 	};
 	update(first);
-	return { node, update, tick: () => { moving.update(); fill(place, deviceState(known), ' ', h('span', {}, t(`platform.${known.platform}`))); } };
+	return { node, update, tick: () => { moving.update(); fill(place, deviceHead(known)); } };
+}
+
+/* What is weak in the ciphers of somebody who is in; nothing if all is strong. */
+export function weakState(points) {
+	return points.length > 0 && state('warning', t('weak', { names: namesOf(points) }));
+}
+
+/* The same with what that means, where there is room for it. */
+export function weakNote(points) {
+	return points.length > 0 && h('p', { class: 'notice warning' }, t('weak.hint', { names: namesOf(points) }));
+}
+
+function namesOf(points) {
+	return [...new Set(points.map(each => each.split(':')[0]))].join(', ');
 }
 
 const KINDS = { up: 'good', connecting: 'wait', down: 'off' };
@@ -91,7 +109,7 @@ export function siteRow(first, where) {
 	const update = site => {
 		node.classList.toggle('idle', site.state !== 'up');
 		const children = site.ike.flatMap(each => each.children);
-		fill(place, siteState(site), h('span', {}, site.remote));
+		fill(place, siteState(site), h('span', {}, site.remote), weakState(site.ike.flatMap(each => each.weak)));
 		detail.textContent = site.state === 'up' ? [...new Set(children.flatMap(each => each.remote_ts))].join(', ') : site.why;
 		if (shown === site.state)
 			return;

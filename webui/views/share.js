@@ -11,10 +11,14 @@ export const WAYS = {
 	ios: [['link', 'mobileconfig'], ['file', 'mobileconfig'], ['card', 'card']],
 	macos: [['file', 'mobileconfig'], ['link', 'mobileconfig'], ['card', 'card']],
 	windows: [['file', 'powershell'], ['card', 'card']],
-	android: [['card', 'card'], ['link', 'sswan'], ['file', 'sswan']],
+	android: [['file', 'p12'], ['card', 'card'], ['link', 'sswan'], ['file', 'sswan']],
 	linux: [['file', 'networkmanager'], ['file', 'swanctl'], ['card', 'card']],
-	other: [['card', 'card'], ['file', 'p12'], ['file', 'swanctl']]
+	other: [['file', 'p12'], ['card', 'card'], ['file', 'swanctl']]
 };
+
+/* Machines that have this panel before them when they are set up. */
+const PCS = ['windows', 'macos', 'linux'];
+const WITHOUT_PSK = ['powershell', 'sswan'];
 
 /* Told this once: what the device proves itself by, or what opens the file that its certificate comes in. */
 export function secretCard(made) {
@@ -25,20 +29,26 @@ export function secretCard(made) {
 }
 
 export function ways(device, options) {
-	return WAYS[device.platform]
-		.filter(([way, form]) => fits(form, device.login) && (way !== 'card' || device.login !== 'certificate' || device.platform !== 'ios'))
+	const fitting = WAYS[device.platform].filter(([, form]) => fits(form, device));
+	return fitting.length === 0 ? card(t('way.none'), h('p', {}, t('way.none.cure'))) : fitting
 		.map(([way, form], index) => h('section', { class: 'card' },
 			h('h2', {}, t(`way.${way}.${form}`)),
 			h('ol', { class: 'steps' }, steps(way, form, device)),
 			{ link: linkPart, file: filePart, card: cardPart }[way](device, form, options, index === 0)));
 }
 
-function fits(form, login) {
-	return form !== 'p12' || login === 'certificate';
+/* A card names no file but those that are handed over beside it, and Windows takes no pre-shared key. */
+function fits(form, { platform, login }) {
+	if (form === 'p12')
+		return login === 'certificate';
+	if (form === 'card' && login === 'certificate')
+		return WAYS[platform].some(([, other]) => other === 'p12');
+	return login !== 'psk' || !WITHOUT_PSK.includes(form) && (form !== 'card' || platform !== 'windows');
 }
 
-function steps(way, form, device) {
-	const known = [told(`steps.${way}.${form}.${device.platform}`, ''), told(`steps.${way}.${form}.${device.login}`, ''), t(`steps.${way}.${form}`)];
+function steps(way, form, { platform, login }) {
+	const base = `steps.${way}.${form}`;
+	const known = [told(`${base}.${platform}.${login}`, ''), told(`${base}.${platform}`, ''), told(`${base}.${login}`, ''), t(base)];
 	return known.find(Boolean).split('\n').map(line => h('li', {}, line));
 }
 
@@ -84,7 +94,7 @@ function needsCa(device) {
 	return device.login !== 'psk';
 }
 
-/* A phone reads a code; a PC has this panel before it, or a file of it. */
+/* A phone reads a code; a PC takes a file. */
 function caPart(device) {
 	const place = h('div', {});
 	const where = notice();
@@ -92,8 +102,8 @@ function caPart(device) {
 		const link = await post('/certificates/ca/link');
 		fill(place, h('div', { class: 'share' }, qrCode(link.qr, t('link.code')), h('div', {}, copyable(t('link.address'), link.url))));
 	};
-	fill(place, device.platform === 'windows'
-		? button(t('certificate.ca'), async () => save(await get('/certificates/ca?form=der')), { where })
+	fill(place, PCS.includes(device.platform)
+		? button(t('certificate.ca'), async () => save(await get(`/certificates/ca?form=${device.platform === 'linux' ? 'pem' : 'der'}`)), { where })
 		: button(t('card.ca'), show, { where }));
 	return h('div', { class: 'field' }, place, where.node);
 }

@@ -10,7 +10,7 @@ import { ratesOf } from '../live.js';
 import { button, card, facts, field, fold, form, notice, secretField, select, sure } from '../parts.js';
 import { snippetCard, testCard } from './add_site.js';
 import { attemptList, attemptsPath, failed } from './attempts.js';
-import { rates, siteState } from './rows.js';
+import { rates, siteState, weakNote } from './rows.js';
 
 export async function load(page) {
 	const [status, config, attempts] = await Promise.all([get('/status'), get('/config?defaults=true'), get(attemptsPath(page.name))]);
@@ -59,7 +59,7 @@ function live(site, where) {
 }
 
 function tunnels(ike) {
-	return [facts([
+	return [weakNote(ike.weak), facts([
 		[t('session.from'), ike.remote], [t('session.since'), minute(ike.established)], [t('session.suite'), ike.suite], [t('site.nat'), ike.nat === 'none' ? '' : t(`nat.${ike.nat}`)]]),
 	h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': t('site.children') }, h('table', {},
 		h('thead', {}, h('tr', {}, ['child', 'here', 'there', 'in', 'out', 'cipher', 'by'].map(each => h('th', { scope: 'col' }, t(`child.${each}`))))),
@@ -94,6 +94,6 @@ function settings(site, keys, page) {
 			applied(await patch(at('sites', site.name), { settings: Object.fromEntries(changed), confirm: SECONDS }));
 		await page.again();
 	};
-	return form(t('save'), keep, [remote.node, !several && [ours.node, theirs.node], start.node, psk.node,
+	return form(t('save'), keep, [remote.node, !several && [ours.node, theirs.node], start.node, keys.auth === 'psk' && psk.node,
 		fold(t('crypto.expert'), localId.node, remoteId.node, offload.node, ike.node, !several && esp.node)]);
 }

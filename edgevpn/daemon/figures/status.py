@@ -11,7 +11,7 @@ from edgevpn.config.model import Site
 from edgevpn.daemon.dataplane.offload import reason
 from edgevpn.daemon.dataplane.tunnels import Traffic
 from edgevpn.frozen import dataclass
-from edgevpn.ike.crypto.names import suite_name
+from edgevpn.ike.crypto.names import suite_name, weak_points
 from edgevpn.ike.state import Address, ChildSa, Established, Nat, Phase
 from edgevpn.ike.wire.selector import ANY_PORTS, ANY_PROTOCOL, TrafficSelector
 
@@ -42,6 +42,7 @@ def site_status(site: Site, sas: Iterable[Established], seen: Seen, ask: Ask, ep
 
 
 def _ike_status(sa: Established, ask: Ask, epoch: float) -> IkeStatus:
+    children = [child for child in sa.children if child.phase in UP]
     return IkeStatus(
         spi_i=sa.secured.spi_i.hex(),
         spi_r=sa.secured.spi_r.hex(),
@@ -50,7 +51,8 @@ def _ike_status(sa: Established, ask: Ask, epoch: float) -> IkeStatus:
         nat=_nat(sa.nat),
         established=sa.since + epoch,
         suite=suite_name(sa.secured.suite),
-        children=[_child_status(child, ask) for child in sa.children if child.phase in UP],
+        weak=list(weak_points(sa.secured.suite, *(child.suite for child in children))),
+        children=[_child_status(child, ask) for child in children],
     )
 
 

@@ -159,13 +159,13 @@ def _challenge(state: AskedIdentity, eap: Eap, login: Login, env: Env) -> Ask | 
 
 def _on_challenged(state: Challenged, eap: Eap, login: Login) -> NeedPassword | Failed:
     if eap.eap_type in (EapType.NAK, EapType.EXPANDED):  # the latter can be nothing but an expanded NAK
-        return _failed(eap, Cause.NO_COMMON_METHOD, state.identity)
+        return _failed(eap, Cause.NO_COMMON_METHOD, state.user)
     if eap.eap_type != EapType.MSCHAPV2:
         raise InvalidSyntax(f"EAP response of type {eap.eap_type}, expected is MSCHAPV2")
     response = decode_response(eap.data)
     if not isinstance(response, ChallengeResponse):
         cause = state.failed[-1] if state.failed else Cause.EAP_ABANDONED
-        return _failed(eap, cause, state.identity)
+        return _failed(eap, cause, state.user)
     return NeedPassword(LookUp(state, response, named(response.name) or state.identity))
 
 
@@ -175,7 +175,7 @@ def _refuse(state: Challenged, identifier: int, cause: Cause, user: str, env: En
     retry = len(failed) < MAX_TRIES
     failure = Failure(identifier, ERROR_AUTHENTICATION_FAILURE, retry, following, FAILURE_TEXT)
     number = _next(state.identifier)
-    again = replace(state, identifier=number, challenge=following, failed=failed)
+    again = replace(state, identifier=number, challenge=following, failed=failed, tried=user)
     return Ask(again if retry else Refusing(number, user, cause), _request(number, failure))
 
 

@@ -73,8 +73,8 @@ def _unspoken(sa: Answering) -> Cause | None:
 def _user(sa: Answering) -> str:
     """Who has tried to log in."""
     match sa:
-        case EapAsking(eap=Challenged(identity=user) | Confirming(user=user) | Refusing(user=user)):
-            return user
+        case EapAsking(eap=Challenged() | Confirming() | Refusing() as asked):
+            return asked.user
         case EapProving(user=user):
             return user
         case _:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-from edgevpn.pki.profiles import android, apple, linux, site, sswan, windows
+from edgevpn.pki.profiles import android, apple, by_hand, linux, site, sswan, windows
 from edgevpn.pki.profiles.apple import NO_DEMAND, OnDemand
+from edgevpn.pki.profiles.card import Card, files
 from edgevpn.pki.profiles.profile import Artifact, Profile
 from edgevpn.pki.profiles.site import SitePeer
 
@@ -16,10 +17,14 @@ class Target(Enum):
 
     APPLE = "apple"
     WINDOWS = "windows"
-    ANDROID = "android"
     STRONGSWAN_APP = "strongswan-app"
     NETWORK_MANAGER = "networkmanager"
     SWANCTL = "swanctl"
+    ANDROID_CARD = "android"
+    IPHONE_CARD = "iphone"
+    MAC_CARD = "mac"
+    WINDOWS_CARD = "windows card"
+    OTHER_CARD = "other"
 
 
 class PeerTarget(Enum):
@@ -30,6 +35,15 @@ class PeerTarget(Enum):
     ROUTEROS = "routeros"
     OTHER = "other"
 
+
+CARDS: dict[Target, Callable[[Profile], Card]] = {
+    Target.ANDROID_CARD: android.card,
+    Target.IPHONE_CARD: by_hand.iphone,
+    Target.MAC_CARD: by_hand.mac,
+    Target.WINDOWS_CARD: by_hand.windows,
+    Target.OTHER_CARD: by_hand.other,
+}
+"""What is typed, by what it is typed into."""
 
 PEERS: dict[PeerTarget, Callable[[SitePeer], tuple[Artifact, ...]]] = {
     PeerTarget.EDGEVPN: site.edgevpn_toml,
@@ -46,14 +60,14 @@ def export(profile: Profile, target: Target, demand: OnDemand = NO_DEMAND) -> tu
             return (apple.mobileconfig(profile, demand),)
         case Target.WINDOWS:
             return (windows.script(profile),)
-        case Target.ANDROID:
-            return android.files(profile)
         case Target.STRONGSWAN_APP:
             return (sswan.profile_file(profile),)
         case Target.NETWORK_MANAGER:
             return linux.network_manager(profile)
         case Target.SWANCTL:
             return linux.swanctl(profile)
+        case _:
+            return files(profile, CARDS[target](profile))
 
 
 def export_site(peer: SitePeer, target: PeerTarget) -> tuple[Artifact, ...]:

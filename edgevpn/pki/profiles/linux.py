@@ -1,12 +1,12 @@
 """Snippets for Linux: a connection of NetworkManager's strongSwan plug-in, and swanctl.conf for a device.
 
-Both name files beside them: the CA, and for a certificate the device's certificate and key in PEM.
+Both name other files: the CA, and for a certificate the device's certificate and key in PEM. Each is in the
+folder where it is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 from edgevpn.pki.certificate import pem_of
 from edgevpn.pki.errors import Reason, WishRefused
@@ -19,12 +19,17 @@ ESP_PROPOSALS = "aes256gcm16-x25519-ecp384-ecp256,aes256-sha256-x25519-ecp256-mo
 SHORTEST_PSK = 20
 """Characters that the plug-in asks for."""
 
-NM_FOLDER = PurePosixPath("/etc/NetworkManager/certs")
+NM_CONNECTIONS, NM_CERTIFICATES = "etc/NetworkManager/system-connections", "etc/NetworkManager/certs"
+"""Where NetworkManager looks, and where it is told to look, below /."""
+
+CONF_FOLDER, CERTIFICATE_FOLDER, CA_FOLDER, KEY_FOLDER = "conf.d", "x509", "x509ca", "private"
+"""Where swanctl looks, below /etc/swanctl."""
 
 
 def network_manager(profile: Profile) -> tuple[Artifact, ...]:
-    """A keyfile for /etc/NetworkManager/system-connections (mode 0600), and the files for `NM_FOLDER` that it names."""
+    """A keyfile, and the files that it names; to be unpacked at the root."""
     lines = [
+        f"# As root: unzip -o {profile.file_name('zip')} -d / && nmcli connection reload",
         "[connection]",
         f"id={_keyfile(profile.connection)}",
         f"uuid={profile.uuid('networkmanager').lower()}",
@@ -45,15 +50,17 @@ def network_manager(profile: Profile) -> tuple[Artifact, ...]:
         *_nm_addresses(profile),
     ]
     secret = isinstance(profile.login, PskLogin) or _password(profile) != ""
-    keyfile = Artifact(profile.file_name("nmconnection"), Media.TEXT, _joined(lines), secret=secret)
-    return (keyfile, *_pem_files(profile))
+    name = profile.file_name("nmconnection")
+    keyfile = Artifact(name, Media.TEXT, _joined(lines), secret=secret, folder=NM_CONNECTIONS)
+    return (keyfile, *_pem_files(profile, NM_CERTIFICATES, NM_CERTIFICATES, NM_CERTIFICATES))
 
 
 def swanctl(profile: Profile) -> tuple[Artifact, ...]:
-    """A file for /etc/swanctl/conf.d (mode 0600), and those for x509ca, x509 and private beside it."""
+    """A file of connections, and those that it names; to be unpacked at /etc/swanctl."""
     name = slug(profile.gateway.name)
     lines = [
-        f"# {profile.device}: a way to {profile.gateway.name}. Load it with: swanctl --load-all",
+        f"# {profile.device}: a way to {profile.gateway.name}",
+        unpacking(profile.file_name("zip")),
         "connections {",
         f"  {name} {{",
         "    version = 2",
@@ -75,8 +82,13 @@ def swanctl(profile: Profile) -> tuple[Artifact, ...]:
         *_swanctl_secrets(profile),
     ]
     secret = isinstance(profile.login, PskLogin) or _password(profile) != ""
-    conf = Artifact(profile.file_name("conf"), Media.TEXT, _joined(lines), secret=secret)
-    return (conf, *_pem_files(profile))
+    conf = Artifact(profile.file_name("conf"), Media.TEXT, _joined(lines), secret=secret, folder=CONF_FOLDER)
+    return (conf, *_pem_files(profile, CA_FOLDER, CERTIFICATE_FOLDER, KEY_FOLDER))
+
+
+def unpacking(archive: str) -> str:
+    """What is to be done with an archive for swanctl, as a comment."""
+    return f"# As root: unzip -o {archive} -d /etc/swanctl && swanctl --load-all"
 
 
 def swanctl_value(text: str) -> str:
@@ -95,7 +107,7 @@ def _keyfile(text: str) -> str:
 
 def _nm_login(profile: Profile) -> Iterator[str]:
     if profile.gateway.ca is not None and not isinstance(profile.login, PskLogin):
-        yield f"certificate={NM_FOLDER / profile.file_name('ca.pem')}"
+        yield f"certificate=/{NM_CERTIFICATES}/{profile.file_name('ca.pem')}"
     match profile.login:
         case PasswordLogin(user=user, password=password):
             yield "method=eap"
@@ -108,8 +120,8 @@ def _nm_login(profile: Profile) -> Iterator[str]:
         case CertificateLogin():
             yield "method=cert"
             yield "cert-source=file"
-            yield f"usercert={NM_FOLDER / profile.file_name('cert.pem')}"
-            yield f"userkey={NM_FOLDER / profile.file_name('key.pem')}"
+            yield f"usercert=/{NM_CERTIFICATES}/{profile.file_name('cert.pem')}"
+            yield f"userkey=/{NM_CERTIFICATES}/{profile.file_name('key.pem')}"
         case PskLogin(psk=psk):
             if len(psk) < SHORTEST_PSK:
                 raise WishRefused(
@@ -162,13 +174,18 @@ def _swanctl_ends(profile: Profile) -> Iterator[str]:
 
 
 def _swanctl_secrets(profile: Profile) -> Iterator[str]:
+    """A password that is not known here is left open, for its user to write in."""
     match profile.login:
         case PasswordLogin(user=user, password=password) if password:
-            kind, owner, secret = "eap", user, password
+            yield from _swanctl_secret(profile, "eap", user, password)
+        case PasswordLogin(user=user):
+            yield "# The password is not known here: write it in, and take away the signs of a comment."
+            yield from (f"# {line}" for line in _swanctl_secret(profile, "eap", user, ""))
         case PskLogin(psk=psk):
-            kind, owner, secret = "ike", profile.identity, psk
-        case _:
-            return
+            yield from _swanctl_secret(profile, "ike", profile.identity, psk)
+
+
+def _swanctl_secret(profile: Profile, kind: str, owner: str, secret: str) -> Iterator[str]:
     yield "secrets {"
     yield f"  {kind}-{slug(profile.gateway.name)} {{"
     yield f"    id = {swanctl_value(owner)}"
@@ -181,13 +198,14 @@ def _password(profile: Profile) -> str:
     return profile.login.password if isinstance(profile.login, PasswordLogin) else ""
 
 
-def _pem_files(profile: Profile) -> Iterator[Artifact]:
+def _pem_files(profile: Profile, authorities: str, certificates: str, keys: str) -> Iterator[Artifact]:
+    """What the main file names, in these folders."""
     if profile.gateway.ca is not None and not isinstance(profile.login, PskLogin):
-        yield Artifact(profile.file_name("ca.pem"), Media.TEXT, pem_of(profile.gateway.ca))
+        yield Artifact(profile.file_name("ca.pem"), Media.TEXT, pem_of(profile.gateway.ca), folder=authorities)
     if isinstance(profile.login, CertificateLogin):
         bundle = profile.login.bundle
-        yield Artifact(profile.file_name("cert.pem"), Media.TEXT, pem_of(bundle.certificate))
-        yield Artifact(profile.file_name("key.pem"), Media.TEXT, pkcs8(bundle.key), secret=True)
+        yield Artifact(profile.file_name("cert.pem"), Media.TEXT, pem_of(bundle.certificate), folder=certificates)
+        yield Artifact(profile.file_name("key.pem"), Media.TEXT, pkcs8(bundle.key), secret=True, folder=keys)
 
 
 def _joined(lines: list[str]) -> bytes:

@@ -38,12 +38,16 @@ class Media(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A file to hand over. One that is `secret` is given out once, and not kept."""
+    """A file to hand over. One that is `secret` is given out once, and not kept.
+
+    One that has a `folder` goes out in an archive, which is unpacked where that folder is.
+    """
 
     name: str
     media: Media
     octets: bytes = field(repr=False)
     secret: bool = False
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,11 @@ class Profile:
     def connection(self) -> str:
         """What the connection is called on the device."""
         return self.gateway.name
+
+    @property
+    def title(self) -> str:
+        """What stands above what is read by people."""
+        return f"{self.device}: VPN {self.gateway.name}"
 
     def uuid(self, part: str) -> str:
         """A UUID of a part of this profile, the same every time."""

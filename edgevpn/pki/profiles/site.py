@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import field, replace
 from ipaddress import ip_address
 
 from edgevpn.frozen import dataclass
@@ -13,7 +13,16 @@ from edgevpn.pki.certificate import pem_of
 from edgevpn.pki.container import Container, pkcs12_file
 from edgevpn.pki.errors import Reason, WishRefused
 from edgevpn.pki.keys import pkcs8
-from edgevpn.pki.profiles.linux import ESP_PROPOSALS, IKE_PROPOSALS, swanctl_value
+from edgevpn.pki.profiles.linux import (
+    CA_FOLDER,
+    CERTIFICATE_FOLDER,
+    CONF_FOLDER,
+    ESP_PROPOSALS,
+    IKE_PROPOSALS,
+    KEY_FOLDER,
+    swanctl_value,
+    unpacking,
+)
 from edgevpn.pki.profiles.profile import (
     Artifact,
     CertificateLogin,
@@ -25,6 +34,7 @@ from edgevpn.pki.profiles.profile import (
     unsupported,
 )
 
+EDGEVPN_FOLDER = "/etc/edgevpn"
 ANYWHERE = ""
 """The address of an end that calls and is never called."""
 
@@ -70,7 +80,9 @@ class SitePeer:
 def edgevpn_toml(peer: SitePeer) -> tuple[Artifact, ...]:
     """A table for another edgevpn's configuration file."""
     name = peer.slug
+    beside = [f"# What comes with this file belongs into {EDGEVPN_FOLDER}, readable for root alone (mode 0600)."]
     lines = [
+        *(beside if isinstance(peer.login, CertificateLogin) else []),
         f"[site.{name}]",
         f"remote = {_toml(peer.there.address or 'any')}",
         f"local_id = {_toml(peer.here.identity)}",
@@ -79,12 +91,11 @@ def edgevpn_toml(peer: SitePeer) -> tuple[Artifact, ...]:
     if isinstance(peer.login, PskLogin):
         lines.append(f"psk = {_toml(peer.psk)}")
     else:
-        folder = "/etc/edgevpn"
         lines += [
             'auth = "certificate"',
-            f"cert = {_toml(f'{folder}/{name}-cert.pem')}",
-            f"key = {_toml(f'{folder}/{name}-key.pem')}",
-            f"ca = {_toml(f'{folder}/{name}-ca.pem')}",
+            f"cert = {_toml(f'{EDGEVPN_FOLDER}/{name}-cert.pem')}",
+            f"key = {_toml(f'{EDGEVPN_FOLDER}/{name}-key.pem')}",
+            f"ca = {_toml(f'{EDGEVPN_FOLDER}/{name}-ca.pem')}",
         ]
     lines += [
         "",
@@ -96,11 +107,12 @@ def edgevpn_toml(peer: SitePeer) -> tuple[Artifact, ...]:
 
 
 def strongswan(peer: SitePeer) -> tuple[Artifact, ...]:
-    """A file for /etc/swanctl/conf.d, and those for x509, private and x509ca beside it."""
+    """A file for /etc/swanctl/conf.d; with certificates those that it names too, to be unpacked at /etc/swanctl."""
     name = peer.slug
     certificate = isinstance(peer.login, CertificateLogin)
     auth = "pubkey" if certificate else "psk"
     lines = [
+        *([unpacking(f"{name}.zip")] if certificate else []),
         "connections {",
         f"  {name} {{",
         "    version = 2",
@@ -136,7 +148,9 @@ def strongswan(peer: SitePeer) -> tuple[Artifact, ...]:
         lines += ["secrets {", f"  ike-{name} {{"]
         lines += [f"    id-{end} = {swanctl_value(identity)}" for end, identity in owners]
         lines += [f"    secret = {swanctl_value(peer.psk)}", "  }", "}"]
-    return (_text(f"{name}.conf", lines), *_pem_files(peer))
+        return (_text(f"{name}.conf", lines),)
+    conf = replace(_text(f"{name}.conf", lines), folder=CONF_FOLDER)
+    return (conf, *_pem_files(peer, CERTIFICATE_FOLDER, KEY_FOLDER, CA_FOLDER))
 
 
 def routeros(peer: SitePeer) -> tuple[Artifact, ...]:
@@ -224,13 +238,15 @@ def _routeros_id(identity: str) -> str:
         return _routeros(f"user-fqdn:{identity}" if "@" in identity else f"fqdn:{identity}")
 
 
-def _pem_files(peer: SitePeer) -> Iterator[Artifact]:
+def _pem_files(peer: SitePeer, certificates: str = "", keys: str = "", authorities: str = "") -> Iterator[Artifact]:
+    """What the main file names, in these folders."""
     if isinstance(peer.login, CertificateLogin):
         bundle, name = peer.login.bundle, peer.slug
-        yield Artifact(f"{name}-cert.pem", Media.TEXT, b"".join(map(pem_of, (bundle.certificate, *bundle.chain))))
-        yield Artifact(f"{name}-key.pem", Media.TEXT, pkcs8(bundle.key), secret=True)
+        chain = b"".join(map(pem_of, (bundle.certificate, *bundle.chain)))
+        yield Artifact(f"{name}-cert.pem", Media.TEXT, chain, folder=certificates)
+        yield Artifact(f"{name}-key.pem", Media.TEXT, pkcs8(bundle.key), secret=True, folder=keys)
         if peer.ca:
-            yield Artifact(f"{name}-ca.pem", Media.TEXT, peer.ca)
+            yield Artifact(f"{name}-ca.pem", Media.TEXT, peer.ca, folder=authorities)
 
 
 def _text(name: str, lines: list[str]) -> Artifact:

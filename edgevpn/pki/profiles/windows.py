@@ -63,6 +63,15 @@ def connection_name(profile: Profile) -> str:
     return re.sub(r'[\\/:*?"<>|]', "-", profile.connection).lstrip(".") or "VPN"
 
 
+def routes(profile: Profile) -> Iterator[object]:
+    """The networks. Windows refuses ::/0, and takes its two halves."""
+    for network in profile.networks:
+        if isinstance(network, IPv6Network) and network.prefixlen == 0:
+            yield from network.subnets()
+        else:
+            yield network
+
+
 def _head(profile: Profile) -> Iterator[str]:
     gateway = profile.gateway
     yield "#Requires -Version 5.1"
@@ -75,7 +84,7 @@ def _head(profile: Profile) -> Iterator[str]:
     yield ""
     yield f"$Name = {quoted(connection_name(profile))}"
     yield f"$Server = {quoted(gateway.address)}"
-    yield f"$Routes = {_array(str(each) for each in _routes(profile))}"
+    yield f"$Routes = {_array(str(each) for each in routes(profile))}"
     yield f"$Domains = {_array(f'.{domain}' for domain in profile.domains)}"
     yield f"$Resolvers = {_array(map(str, profile.dns))}"
     yield f"$Tag = {quoted('edgevpn ' + profile.uuid('vpn'))}"
@@ -94,15 +103,6 @@ def _head(profile: Profile) -> Iterator[str]:
         case PskLogin():
             raise unsupported("a pre-shared key on Windows", "give this device a password or a certificate")
     yield ""
-
-
-def _routes(profile: Profile) -> Iterator[object]:
-    """The networks. Windows refuses ::/0, and takes its two halves."""
-    for network in profile.networks:
-        if isinstance(network, IPv6Network) and network.prefixlen == 0:
-            yield from network.subnets()
-        else:
-            yield network
 
 
 def _array(values: Iterator[str] | map[str]) -> str:

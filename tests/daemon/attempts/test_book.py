@@ -35,6 +35,7 @@ def test_in_japanese() -> None:
     book.note(OFFICE)
     (record,) = attempt_records(book, "", 0.0, Language.JAPANESE)
     assert record["sentence"].endswith("事前共有鍵が一致しません。")
+    assert record["fact"] == "RFC 7296 §2.15: 共有鍵による AUTH"
 
 
 def test_attempt_that_succeeded() -> None:

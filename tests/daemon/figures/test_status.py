@@ -8,6 +8,7 @@ import pytest
 from edgevpn.api import SiteStatus
 from edgevpn.daemon.dataplane.tunnels import Traffic
 from edgevpn.daemon.figures.status import Seen, place, selector_text, site_status
+from edgevpn.ike.iana import Encr, Integ
 from edgevpn.ike.state import Address, Established, Nat, Phase
 from edgevpn.ike.wire.selector import ANY_PORTS, TrafficSelector
 from tests.support.configs import office
@@ -37,6 +38,14 @@ def test_site_that_is_up(sa: Established) -> None:
     assert ike["established"] == pytest.approx(1_700_000_000.0, abs=1)
     (child,) = ike["children"]
     assert (child["local_ts"], child["remote_ts"], child["bytes_in"]) == (["10.1.0.0/24"], ["10.2.0.0/24"], 7)
+
+
+def test_site_with_weak_algorithms(sa: Established) -> None:
+    """Those of a child as well as its own, and nothing of one that is strong."""
+    old = replace(sa.children[0].suite, encr=Encr.AES_CBC, integ=Integ.HMAC_SHA1_96)
+    weak = replace(sa, children=(replace(sa.children[0], suite=old),))
+    told = [site_status(office(), [each], Seen(), lambda _: Traffic(), 0)["ike"][0]["weak"] for each in (sa, weak)]
+    assert [[point.partition(":")[0] for point in each] for each in told] == [[], ["sha1"]]
 
 
 def test_site_that_is_not(sa: Established) -> None:

@@ -209,6 +209,19 @@ def test_no_other_try() -> None:
     assert done.cause is Cause.WRONG_PASSWORD
 
 
+def test_who_gives_up_is_who_the_last_try_named() -> None:
+    """Android's EAP identity is empty, and the name comes with the password alone."""
+    begun = eap.begin(ENV)
+    asked = eap.on_response(begun.state, identity(begun, b""), LOGIN, ENV)
+    assert isinstance(asked, eap.Ask)
+    packet = ChallengeResponse(1, bytes(16), bytes(24), b"carol")
+    response = Eap(EapCode.RESPONSE, asked.message.identifier, EapType.MSCHAPV2, packet.encode())
+    asked = eap.on_password(looked_up(asked, response), None, ENV)
+    done = eap.on_response(asked.state, acknowledged(asked, OpCode.FAILURE), LOGIN, ENV)
+    assert isinstance(done, eap.Failed)
+    assert (done.cause, done.user) == (Cause.USER_UNKNOWN, "carol")
+
+
 def test_peer_gives_up_at_once() -> None:
     asked = challenged()
     done = eap.on_response(asked.state, acknowledged(asked, OpCode.FAILURE), LOGIN, ENV)

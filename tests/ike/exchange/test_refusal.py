@@ -131,6 +131,12 @@ def test_peer_leaves_without_a_word() -> None:
     assert (told_of["user"], told_of["why"]) == ("alice", "the peer leaves (without a reason)")
 
 
+def test_peer_leaves_after_a_try_by_another_name_than_its_identity() -> None:
+    sa = asking(Challenged(3, "", bytes(16), (Cause.USER_UNKNOWN,), "carol"))
+    for step in (farewell(sa, says(Delete(ProtocolId.IKE))), too_late(sa)):
+        assert dict(the(Report, step).fields)["user"] == "carol"
+
+
 def test_peer_leaves_at_the_very_end() -> None:
     """EAP has succeeded, and it does not bind the login to this IKE SA."""
     proving = EapProving(asking(AskedIdentity(1)).claim, "alice", bytes(64), None)

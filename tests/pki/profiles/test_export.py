@@ -2,17 +2,17 @@ import pytest
 
 from edgevpn.pki.errors import PkiError, Reason
 from edgevpn.pki.profiles.apple import AlwaysExcept
-from edgevpn.pki.profiles.export import PeerTarget, Target, export, export_site
+from edgevpn.pki.profiles.export import CARDS, PeerTarget, Target, export, export_site
 from tests.support.profiles import LOGINS, profile, site_peer
 
-WITHOUT_PSK = {Target.WINDOWS, Target.STRONGSWAN_APP}
+WITHOUT_PSK = {Target.WINDOWS, Target.WINDOWS_CARD, Target.STRONGSWAN_APP}
 FIRST = {
     Target.APPLE: "mobileconfig",
     Target.WINDOWS: "ps1",
-    Target.ANDROID: "html",
     Target.STRONGSWAN_APP: "sswan",
     Target.NETWORK_MANAGER: "nmconnection",
     Target.SWANCTL: "conf",
+    **dict.fromkeys(CARDS, "html"),
 }
 
 

@@ -51,7 +51,7 @@ def keyfile(octets: bytes) -> dict[str, dict[str, str]]:
     for line in octets.decode().splitlines():
         if line.startswith("["):
             group = groups.setdefault(line.strip("[]"), {})
-        elif line:
+        elif line and not line.startswith("#"):
             key, equals, value = line.partition("=")
             assert equals, line
             assert key not in group, line
@@ -123,13 +123,38 @@ def test_swanctl_logins() -> None:
     eap, secret = connection("password")
     assert (eap["local"]["auth"], eap["remote"]["auth"]) == ("eap-mschapv2", "pubkey")
     assert (secret["id"], secret["secret"]) == ("anna", PASSWORD)
-    assert connection("password asked")[1] == {}
     cert, _ = connection("certificate")
     assert cert["local"]["certs"] == "home-phone.cert.pem"
     assert cert["remote"]["cacerts"] == "home-phone.ca.pem"
     psk, secret = connection("psk")
     assert psk["remote"]["auth"] == "psk"
     assert secret["secret"] == PSK
+
+
+def test_a_password_that_is_not_known_is_left_open() -> None:
+    """What is written as a comment is complete once the password is."""
+    text = swanctl(profile("password asked"))[0].octets.decode()
+    assert "secrets" not in conf.parse(text)
+    _, note, comment = text.partition("# The password is not known here: write it in")
+    assert note
+    told = "\n".join(line.removeprefix("# ") for line in comment.splitlines()[1:])
+    [secret] = conf.parse(told.replace('secret = ""', 'secret = "mine"'))["secrets"].values()
+    assert secret == {"id": "anna", "secret": "mine"}
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_each_file_is_in_the_folder_where_it_is_read(login: str) -> None:
+    """And the main file says what to do with the archive."""
+    main, *files = swanctl(profile(login))
+    assert main.folder == "conf.d"
+    assert "unzip -o home-phone.zip -d /etc/swanctl && swanctl --load-all" in main.octets.decode()
+    folders = {"ca": "x509ca", "cert": "x509", "key": "private"}
+    assert all(file.folder == folders[file.name.split(".")[1]] for file in files)
+    main, *files = network_manager(profile(login))
+    text = main.octets.decode()
+    assert main.folder == "etc/NetworkManager/system-connections"
+    assert "unzip -o home-phone.zip -d / && nmcli connection reload" in text
+    assert all(f"=/{file.folder}/{file.name}\n" in text for file in files)
 
 
 def test_swanctl_networks() -> None:

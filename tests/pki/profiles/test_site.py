@@ -54,6 +54,7 @@ def test_edgevpn_waits_for_one_without_an_address() -> None:
 
 def test_strongswan() -> None:
     [made] = strongswan(site_peer())
+    assert made.folder == "", "it is shown as text"
     read = conf.parse(made.octets.decode())
     [(_, found)] = read["connections"].items()
     assert (found["remote_addrs"], found["keyingtries"]) == ("vpn.example.org", "0")
@@ -74,6 +75,8 @@ def test_strongswan_with_certificates() -> None:
     assert found["local"]["certs"] == files[0].name
     assert found["remote"]["cacerts"] == files[2].name
     assert "secrets" not in read
+    assert [each.folder for each in (made, *files)] == ["conf.d", "x509", "private", "x509ca"]
+    assert "unzip -o home.zip -d /etc/swanctl && swanctl --load-all" in made.octets.decode()
     [child] = found["children"].values()
     assert child["start_action"] == "none"
 

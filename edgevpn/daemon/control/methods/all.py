@@ -40,7 +40,7 @@ class Methods:
         self._panel = PanelMethods(gateway, configuration, instance.state / PANEL)
         self._nouns = (
             OverviewMethods(gateway, configuration, recent, instance),
-            SiteMethods(gateway, configuration, Snippets(gateway, configuration)),
+            SiteMethods(gateway, configuration, Snippets(gateway, configuration), instance.carries_traffic),
             DeviceMethods(gateway, configuration, Exports(gateway, configuration)),
             ConfigMethods(configuration),
             CertificateMethods(gateway, configuration),

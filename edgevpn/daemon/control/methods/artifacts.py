@@ -1,4 +1,4 @@
-"""Files that were made for somebody, as the API hands them over: one by itself, several in a ZIP archive."""
+"""Files that were made for somebody, as the API hands them over: one by itself, or all in a ZIP archive."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ PRIVATE = 0o600 << 16
 
 
 def handed_over(files: Sequence[Artifact]) -> records.Artifact:
-    """The files; an archive is named after the first of them."""
-    if len(files) == 1:
+    """The files; an archive is named after the first of them, and has each in its folder."""
+    if len(files) == 1 and not files[0].folder:
         return _alone(files[0])
     import zipfile  # with every compression that there is, for one archive in a daemon's life
 
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in files:
-            entry = zipfile.ZipInfo(file.name, LONG_AGO)
+            entry = zipfile.ZipInfo(str(PurePosixPath(file.folder, file.name)), LONG_AGO)
             entry.external_attr = PRIVATE
             archive.writestr(entry, file.octets, zipfile.ZIP_DEFLATED)
     return octets_artifact(PurePosixPath(files[0].name).with_suffix(".zip").name, ZIP, buffer.getvalue())

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from edgevpn.api.records import CardField
 from edgevpn.config.credential import Psk
+from edgevpn.config.device import Platform
 from edgevpn.config.identity import Identity, IdentityKind
 from edgevpn.config.model import Config, Device
 from edgevpn.config.pool import Login
@@ -26,9 +27,8 @@ from edgevpn.pki.certificate import is_self_issued
 from edgevpn.pki.container import Container, make_password, pkcs12_file
 from edgevpn.pki.external import read_server
 from edgevpn.pki.office import Office
-from edgevpn.pki.profiles.android import card
 from edgevpn.pki.profiles.apple import NO_DEMAND, AlwaysExcept, ForDomains, OnDemand
-from edgevpn.pki.profiles.export import Target, export
+from edgevpn.pki.profiles.export import CARDS, Target, export
 from edgevpn.pki.profiles.profile import Artifact, CertificateLogin, Media, PasswordLogin, Profile, PskLogin
 from edgevpn.pki.profiles.profile import Gateway as Seen
 
@@ -38,10 +38,18 @@ TARGETS = {
     "sswan": Target.STRONGSWAN_APP,
     "networkmanager": Target.NETWORK_MANAGER,
     "swanctl": Target.SWANCTL,
-    "card": Target.ANDROID,
+}
+CARD = "card"
+CARD_TARGETS = {
+    Platform.ANDROID: Target.ANDROID_CARD,
+    Platform.IOS: Target.IPHONE_CARD,
+    Platform.MACOS: Target.MAC_CARD,
+    Platform.WINDOWS: Target.WINDOWS_CARD,
+    Platform.LINUX: Target.OTHER_CARD,
+    Platform.OTHER: Target.OTHER_CARD,
 }
 P12 = "p12"
-TYPED = ("sswan", "card", P12)
+TYPED = ("sswan", CARD, P12)
 """Forms whose certificate opens by a password that somebody has to type."""
 
 
@@ -74,17 +82,18 @@ class Exports:
     async def make(self, device: Device, form: str, secret: str, demand: Demand) -> Sequence[Artifact]:
         """The files of a form, the main one first."""
         config, wanted = self._configuration.running, demand.resolved()
+        target = CARD_TARGETS[device.platform] if form == CARD else TARGETS.get(form)
         if device.login is Login.CERTIFICATE:
             return await self._gateway.certificates.have(
-                lambda office, at: _files(_enrolled(config, device, form, secret, office, at), form, wanted)
+                lambda office, at: _files(_enrolled(config, device, form, secret, office, at), target, wanted)
             )
         login = _login(device, secret)
         return await self._gateway.certificates.ask(
-            lambda office, at: _files(_profile(config, device, login, _seen(config, office, at)), form, wanted)
+            lambda office, at: _files(_profile(config, device, login, _seen(config, office, at)), target, wanted)
         )
 
     async def card(self, device: Device, secret: str) -> list[CardField]:
-        """What to type, in the order of the phone's form. No certificate is made for that."""
+        """What to type, in the order of its platform's form. No certificate is made for that."""
         config = self._configuration.running
 
         def made(office: Office, at: datetime) -> Profile:
@@ -94,8 +103,8 @@ class Exports:
             nobodys = Bundle(office.authority.key, office.authority.certificate)  # the card's fields hold none
             return _profile(config, device, CertificateLogin(nobodys, ""), seen)
 
-        lines = card(await self._gateway.certificates.ask(made)).lines
-        return [CardField(label=line.label, value=line.value) for line in lines]
+        card = CARDS[CARD_TARGETS[device.platform]](await self._gateway.certificates.ask(made))
+        return [CardField(label=line.label, value=line.value) for line in card.lines]
 
 
 def gateway_name(config: Config) -> str:
@@ -131,9 +140,10 @@ def _enrolled(config: Config, device: Device, form: str, secret: str, office: Of
     return _profile(config, device, CertificateLogin(bundle, secret or make_password(os.urandom, 25)), seen)
 
 
-def _files(made: Profile, form: str, demand: OnDemand) -> Sequence[Artifact]:
-    if form != P12:
-        return export(made, TARGETS[form], demand)
+def _files(made: Profile, target: Target | None, demand: OnDemand) -> Sequence[Artifact]:
+    """A profile for its target; the certificate and key alone where there is none."""
+    if target is not None:
+        return export(made, target, demand)
     if not isinstance(made.login, CertificateLogin):
         raise NotNow(f"{made.device} logs in without a certificate; there is nothing to put into such a file")
     octets = pkcs12_file(made.login.bundle, made.device, made.login.password, Container.OLD)

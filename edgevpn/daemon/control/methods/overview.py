@@ -48,6 +48,11 @@ class Instance:
     faults: Callable[[], int]
     refused: Callable[[], int] = lambda: 0
 
+    @property
+    def carries_traffic(self) -> bool:
+        """Whether there is a kernel behind it."""
+        return self.kernel is not KernelKind.MEMORY
+
 
 class OverviewMethods:
     """All about the whole."""
@@ -88,7 +93,7 @@ class OverviewMethods:
         )
 
     async def health(self, language: str = Language.ENGLISH.value) -> list[Health]:
-        carries_traffic = self._instance.kernel is not KernelKind.MEMORY
+        carries_traffic = self._instance.carries_traffic
         nft = Nft() if carries_traffic else None
         doctor = Doctor(self._gateway, self._gateway.standing, self._instance.state, carries_traffic, nft)
         return await doctor.examine(self._configuration.running, Language(language))

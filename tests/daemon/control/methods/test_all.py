@@ -75,6 +75,7 @@ async def test_every_method_answers_as_the_contract_says(tmp_path: Path) -> None
         await served.ask("backup.restore", content=backup["content"], password="a long password")
         for method, params in (
             ("site.up", {"name": "office"}),
+            ("site.reach", {"name": "office", "address": "10.2.0.1"}),
             ("site.rekey", {"name": "office", "what": "ike"}),
             ("pki.init", {}),
             ("pki.import", {"content": base64.b64encode(b"no CA").decode()}),

@@ -7,14 +7,14 @@ import plistlib
 import zipfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 
 from edgevpn.api import ErrorCode, RpcError
 from edgevpn.api.methods import METHODS
-from edgevpn.daemon.control.methods.exports import P12, TARGETS
+from edgevpn.daemon.control.methods.exports import CARD, P12, TARGETS
 from edgevpn.pki.authority import ServerNames
 from edgevpn.pki.certificate import pem_of
 from edgevpn.pki.keys import KeyKind, pkcs8
@@ -35,7 +35,7 @@ def vpn(artifact: Any) -> Any:
 
 
 def test_every_form_of_the_contract() -> None:
-    assert {*TARGETS, P12} == set(METHODS["device.export"].params["form"].__args__)
+    assert {*TARGETS, CARD, P12} == set(METHODS["device.export"].params["form"].__args__)
 
 
 async def test_with_the_password_that_was_just_made(served: Served) -> None:
@@ -62,7 +62,7 @@ async def test_on_demand(served: Served) -> None:
         await ask("device.export", name="phone", form="mobileconfig", on_demand="domains")
 
 
-FORMS = sorted({*TARGETS, P12})
+FORMS = sorted({*TARGETS, CARD, P12})
 WITHOUT = {("p12", "phone"), ("p12", "tablet"), ("powershell", "tablet"), ("sswan", "tablet")}
 """What cannot be had: a certificate's file without one; Windows and the strongSwan app have no pre-shared keys."""
 
@@ -84,15 +84,51 @@ async def test_every_form_of_every_login(served: Served, form: str, name: str) -
 async def test_several_files_come_together(served: Served) -> None:
     artifact = await served.ask("device.export", name="phone", form="swanctl", secret=PASSWORD)
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(artifact["content"]))) as archive:
-        assert sorted(name.rpartition(".")[2] for name in archive.namelist()) == ["conf", "pem"]
+        conf, ca = (PurePosixPath(each.filename) for each in archive.infolist())
+        modes = {each.external_attr >> 16 for each in archive.infolist()}
+    assert (str(conf.parent), conf.suffix) == ("conf.d", ".conf")
+    assert (str(ca.parent), ca.suffix) == ("x509ca", ".pem")
+    assert modes == {0o600}
+
+
+async def test_one_file_for_a_folder_comes_in_an_archive_too(served: Served) -> None:
+    """What is said of the archive holds for every device."""
+    artifact = await served.ask("device.export", name="tablet", form="swanctl")
+    assert artifact["name"].endswith(".zip")
+    with zipfile.ZipFile(io.BytesIO(base64.b64decode(artifact["content"]))) as archive:
+        [name] = archive.namelist()
+    assert name.startswith("conf.d/")
+
+
+CARDS = {
+    "android": "IPSec identifier",
+    "ios": "User Authentication",
+    "macos": "Display name",
+    "windows": "In PowerShell",
+    "linux": "Device identity",
+    "other": "Device identity",
+}
+
+
+@pytest.mark.parametrize("platform", CARDS)
+async def test_each_platform_has_a_card_of_its_own(served: Served, platform: str) -> None:
+    """On the screen and in the file: what is in no other's form."""
+    await served.ask("device.set", name="phone", settings={"platform": platform})
+    labels = {field["label"] for field in await served.ask("device.card", name="phone")}
+    assert {each for each in CARDS.values() if each in labels} == {CARDS[platform]}
+    artifact = await served.ask("device.export", name="phone", form="card")
+    with zipfile.ZipFile(io.BytesIO(base64.b64decode(artifact["content"]))) as archive:
+        page, *_ = (archive.read(name).decode() for name in archive.namelist() if name.endswith(".html"))
+    assert all(label in page for label in labels)
 
 
 async def test_a_card(served: Served) -> None:
     """In the order of the phone's form; of a certificate it makes none."""
+    await served.ask("device.set", name="phone", settings={"platform": "android"})
     fields = await served.ask("device.card", name="phone", secret=PASSWORD)
     assert [field["label"] for field in fields][:4] == ["Name", "Type", "Server address", "IPSec identifier"]
     assert fields[-1] == {"label": "Password", "value": PASSWORD}
-    assert {"label": "IPSec pre-shared key", "value": PSK} in await served.ask("device.card", name="tablet")
+    assert {"label": "Pre-shared key", "value": PSK} in await served.ask("device.card", name="tablet")
     await served.ask("device.card", name="laptop")
     assert (await served.ask("device.show", name="laptop"))["certificates"] == []
 

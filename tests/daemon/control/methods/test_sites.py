@@ -70,6 +70,18 @@ async def test_add_what_cannot_be_added(served: Served) -> None:
     assert served.gateway.census.site_names == ("office",)
 
 
+async def test_reach_what_is_not_there(served: Served) -> None:
+    """Nothing leaves but through the tunnel that it is for."""
+    for address, why in (
+        ("10.2.0.1", "site office is not up"),
+        ("10.1.0.1", "10.1.0.1 is not in the networks of office: 10.2.0.0/24"),
+        ("printer\n", r"printer\\n is no address"),
+    ):
+        with pytest.raises(RpcError, match=why) as refusal:
+            await served.ask("site.reach", name="office", address=address)
+        assert refusal.value.code == ErrorCode.FAILED
+
+
 async def test_set(served: Served) -> None:
     """Comments stay; a key is taken out by None; a new secret takes the place of the one in the file."""
     applied = await served.ask("site.set", name="office", settings={"mtu": 1400, "local_id": None})
@@ -102,6 +114,8 @@ async def test_up_down_and_new_keys(tmp_path: Path) -> None:
     ):
         up = await served.ask("site.up", name="office")
         assert (up["state"], len(up["ike"][0]["children"])) == ("up", 1)
+        with pytest.raises(RpcError, match="without a kernel no traffic flows"):
+            await served.ask("site.reach", name="office", address="10.2.0.1")
         rekeyed = await served.ask("site.rekey", name="office", what="ike")
         assert rekeyed["ike"][0]["spi_i"] != up["ike"][0]["spi_i"]
         plan = await served.ask("config.plan", text=GATEWAY)
