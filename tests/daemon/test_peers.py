@@ -6,9 +6,11 @@ import pytest
 
 from edgevpn.config.model import Gateway, Site
 from edgevpn.daemon.peers import Proof, peers, pool_settings, selectors_of, site_peer
+from edgevpn.dn import der_of
 from edgevpn.ike import peer as ike
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.iana import Encr, Esn, IdType, Integ, Ke, Prf, TransformType
+from edgevpn.ike.identity import Below, MailAt, NameLike
 from edgevpn.ike.peer import NEVER, Psk, Unique
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Transform
@@ -64,6 +66,20 @@ def test_a_site_is_a_peer() -> None:
         Transform(TransformType.INTEG, Integ.HMAC_SHA2_256_128),
         Transform(TransformType.ESN, Esn.NO_ESN),
     )
+
+
+MEANT = {
+    "any": None,
+    "*.Example.org": Below("Example.org"),
+    "*@example.org": MailAt("example.org"),
+    "C=CH, CN=*": NameLike((("2.5.4.6", "CH"), ("2.5.4.3", "*"))),
+    "CN=gw": Identification(IdType.DER_ASN1_DN, der_of((("2.5.4.3", "gw"),))),
+}
+
+
+@pytest.mark.parametrize("text", MEANT)
+def test_whom_a_site_means(text: str) -> None:
+    assert peer_of(office(remote="any", remote_id=text)).remote_id == MEANT[text]
 
 
 def test_who_has_a_name_may_come_from_anywhere() -> None:

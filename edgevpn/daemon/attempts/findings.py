@@ -28,7 +28,7 @@ from edgevpn.ike.evidence import (
     Verdict,
     Ways,
 )
-from edgevpn.ike.iana import ExchangeType, Ke, NotifyType, ProtocolId, TransformType
+from edgevpn.ike.iana import ExchangeType, IdType, Ke, NotifyType, ProtocolId, TransformType
 from edgevpn.ike.peer import Certified, Login, Password, Peer, Psk, Signing
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Transform
@@ -368,4 +368,6 @@ def identity_text(identity: object) -> str:
 
 def name_of(identity: object) -> str:
     """The same as a device would show it, whatever its type."""
-    return identity.data.decode("utf-8", "replace") if isinstance(identity, Identification) else ""
+    if not isinstance(identity, Identification):
+        return ""
+    return str(identity) if identity.id_type == IdType.DER_ASN1_DN else identity.data.decode("utf-8", "replace")

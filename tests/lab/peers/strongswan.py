@@ -212,7 +212,8 @@ def _local(connection: Connection) -> dict[str, object]:
             return {"auth": "psk", "id": connection.local_id}
         case Certificate(scheme=scheme) as shown:
             own, *_ = _pem_blocks(shown.certificate)
-            return {"auth": f"ike:{scheme}" if scheme else "pubkey", "id": connection.local_id, "certs": [own]}
+            identity = {"id": connection.local_id} if connection.local_id else {}
+            return {"auth": f"ike:{scheme}" if scheme else "pubkey", "certs": [own], **identity}
         case Eap(user=user, method=method):
             return {"auth": f"eap-{method}", "id": connection.local_id, "eap_id": user}
 
