@@ -187,6 +187,7 @@ def _pool_peer(
         reauth_after=_or_never(pool.reauth_time),
         idle=_or_never(pool.idle_time),
         liveness=_or_never(pool.dpd_delay),
+        force_encapsulation=pool.encap,
         unique=visitor_unique(pool.unique),
         fragmentation=pool.fragmentation,
         mobike=pool.mobike,

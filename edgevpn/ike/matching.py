@@ -31,6 +31,12 @@ def agreed(peers: tuple[Peer, ...], remote: IpAddress, asked: tuple[Proposal, ..
     return choose(offers, asked, ProtocolId.IKE)
 
 
+def wraps(peers: tuple[Peer, ...]) -> bool:
+    """Whether ESP goes in UDP without a NAT, for whoever of these it is: one of those bound to its address, if any."""
+    bound = tuple(peer for peer in peers if peer.remote_networks)
+    return any(peer.force_encapsulation for peer in bound or peers)
+
+
 def ways_of(method: AuthMethod | None) -> type[RemoteAuth] | UnionType:
     """How a peer proves itself whose AUTH is of this method; None: there is none, so it wants to log in by EAP.
 

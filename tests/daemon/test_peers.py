@@ -131,6 +131,12 @@ def test_a_pool_is_a_peer_for_each_login() -> None:
     assert made["road/certificate"].remote_auth == PROOF.certified
 
 
+@pytest.mark.parametrize("encap", [False, True])
+def test_a_pool_may_send_esp_in_udp(*, encap: bool) -> None:
+    made = peers(gateway(pool={"encap": encap}), {"": PROOF})
+    assert {peer.force_encapsulation for peer in made} == {encap}
+
+
 @pytest.mark.parametrize("allowed", [False, True])
 def test_eap_alone_is_the_owners_choice(*, allowed: bool) -> None:
     config = gateway(pool={"eap_only": allowed})

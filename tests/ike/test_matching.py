@@ -12,7 +12,7 @@ from edgevpn.ike.errors import AuthenticationFailed, Cause, NoProposalChosen
 from edgevpn.ike.evidence import Names, Offers, Ways
 from edgevpn.ike.iana import AuthMethod, IdType, ProtocolId
 from edgevpn.ike.identity import Below
-from edgevpn.ike.matching import agreed, asking_for_us, known_as, near, proving_by, ways_of
+from edgevpn.ike.matching import agreed, asking_for_us, known_as, near, proving_by, ways_of, wraps
 from edgevpn.ike.negotiate import proposals
 from edgevpn.ike.peer import Certified, KeyRing, Login, Offer
 from edgevpn.ike.wire.payloads import Identification
@@ -47,6 +47,15 @@ def test_nobody_may_come_from_there() -> None:
     with pytest.raises(NoProposalChosen) as refusal:
         agreed((), LEFT, proposals((IKE_OFFER,), ProtocolId.IKE, b""))
     assert refusal.value.cause is Cause.ADDRESS_UNKNOWN
+
+
+def test_in_udp_without_nat() -> None:
+    """Who it is has not been said yet. One that may come from anywhere wants nothing for those at an address."""
+    wrapped = replace(ANYBODY, name="road/password", force_encapsulation=True)
+    assert wraps((ANYBODY, wrapped))
+    assert not wraps((ANYBODY,))
+    assert not wraps((HERE, wrapped))
+    assert wraps((replace(HERE, force_encapsulation=True), HERE, ANYBODY))
 
 
 def test_by_name() -> None:

@@ -37,7 +37,7 @@ from edgevpn.ike.exchange import extensions, nat, redirect
 from edgevpn.ike.exchange.ike_auth_initiator import ask_ike_auth
 from edgevpn.ike.exchange.proof import certificate_request, hashes_of
 from edgevpn.ike.iana import ExchangeType, Flag, HashAlgorithm, Ke, NotifyType, ProtocolId
-from edgevpn.ike.matching import agreed, near
+from edgevpn.ike.matching import agreed, near, wraps
 from edgevpn.ike.negotiate import check_answer, methods, proposals
 from edgevpn.ike.peer import Offer, Peer
 from edgevpn.ike.state import Closed, HalfOpen, Initiating, Opening, Secured
@@ -213,7 +213,7 @@ def on_request(request: Request, header: Header, octets: bytes, env: Env) -> Ste
     spi_i, spi_r, nr = header.spi_i, env.entropy(8), env.entropy(NONCE_SIZE)
     suite = chosen.ike_suite()
     keys = derive_ike_keys(suite, ni, nr, key_pair.shared_secret(ke.data), spi_i, spi_r)
-    force, hashes = all(peer.force_encapsulation for peer in peers), hashes_of(request)
+    force, hashes = wraps(peers), hashes_of(request)
     payloads = (
         SecurityAssociation(chosen.answer(ProtocolId.IKE, b"")),
         KeyExchange(chosen.ke, key_pair.public),
