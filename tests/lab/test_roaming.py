@@ -25,6 +25,7 @@ from tests.lab.visitors import (
     by_password,
     by_psk,
     come_in,
+    far_end,
     gateway_table,
     opened,
 )
@@ -44,11 +45,6 @@ def network() -> Iterator[Network]:
     network = home_network()
     yield network
     network.close()
-
-
-def far_end(gateway: EdgeVpn, outer: Family) -> str:
-    """Where the gateway is called."""
-    return gateway.node.wan.v4 if outer == 4 else gateway.node.wan.v6
 
 
 # --- over either family --------------------------------------------------------------------------------------------
