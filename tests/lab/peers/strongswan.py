@@ -111,6 +111,10 @@ class StrongSwan(Peer):
     def rekey_ike(self, name: str = "site") -> None:
         self._command("rekey", {"ike": name})
 
+    def redirect(self, gateway: str, name: str = "site") -> None:
+        """Send who has called by that connection to another gateway (RFC 5685)."""
+        self._command("redirect", {"ike": name, "gateway": gateway})
+
     def status(self) -> tuple[IkeSaStatus, ...]:
         return tuple(
             IkeSaStatus(
