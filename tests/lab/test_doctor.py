@@ -10,6 +10,7 @@ from tests.lab.conftest import Peers, Tunnels
 from tests.lab.network import Network, Node, Uplink, home_network
 from tests.lab.peers.connection import Connection
 from tests.lab.peers.edgevpn import EdgeVpn
+from tests.lab.traffic import ping
 from tests.lab.visitors import by_password, come_in, gateway_table, opened
 
 ENOUGH = 20  # datagrams of which one way alone is worth a word
@@ -63,24 +64,39 @@ def mute(request: pytest.FixtureRequest, host: Node) -> None:
 # --- one way -------------------------------------------------------------------------------------------------------
 
 
+PATHS = {
+    "drops ESP": ("drop", "site.site.encap = true"),
+    "spoils ESP, as a driver would": ("@th,256,32 set 0x0badc0de", "a cipher's driver spoils them"),
+}
+
+
 @pytest.mark.usefixtures("closed")
 @pytest.mark.parametrize("role", ["initiator"], indirect=True)
 @pytest.mark.parametrize("peer", ["strongswan"], indirect=True)
-def test_a_path_without_esp(
-    request: pytest.FixtureRequest, tunnels: Tunnels, site: Connection, internet: Node, host_a: Node, host_b: Node
+@pytest.mark.parametrize(("does", "cure"), PATHS.values(), ids=PATHS)
+def test_a_path(
+    request: pytest.FixtureRequest,
+    tunnels: Tunnels,
+    site: Connection,
+    internet: Node,
+    host_a: Node,
+    host_b: Node,
+    does: str,
+    cure: str,
 ) -> None:
     """IKE passes, so that the tunnel is up; nothing comes out of it."""
     tunnel = tunnels.between(site)
     tunnel.up()
-    close(request, internet, "forward", "iifname b meta l4proto esp drop")
+    close(request, internet, "forward", f"iifname b meta l4proto esp {does}")
 
     shout(host_a, host_b.lan.v4)
+    assert ping(host_b, host_a.lan.v4, wait=0.5).lost == 3
 
     assert isinstance(tunnel.ours, EdgeVpn)
     found = says(tunnel.ours, "traffic")
     assert found["message"].startswith("site (site): ")
     assert found["message"].endswith("went into the tunnel and none came out of it.")
-    assert "site.site.encap = true" in found["cure"]
+    assert cure in found["cure"]
 
 
 @pytest.mark.usefixtures("closed")
