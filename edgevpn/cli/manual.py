@@ -93,8 +93,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "site up": "Bring a site up, wait until it is, and say why if it does not come up.",
     "site down": "Close a site and keep it closed, for its peer too, until it is brought up or configured anew.",
     "site rekey": "Give the tunnels of a site new keys now, without a lost packet, and wait until they are in use.",
-    "site reach": "Ask a host behind a site whether it answers, by ping or TCP, from our network and through the tunnel,"
-    " so that traffic passes both ways. It is status 1 if it does not answer.",
+    "site reach": "Ask a host behind a site whether it answers, by ping or TCP, from our network and through the"
+    " tunnel, so that traffic passes both ways. It is status 1 if it does not answer.",
     "site snippet": "Write what the other end has to be told, in the words of its software, secrets included. Of sites"
     " with certificates it is an archive, and each one holds a new certificate.",
     "simulate": "Play a client of another make against a gateway, from IKE_SA_INIT to the first tunnel, and tell each"

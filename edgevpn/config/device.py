@@ -12,13 +12,13 @@ from typing import Any
 
 from edgevpn.config.credential import NtHash, Psk, Secret
 from edgevpn.config.errors import Refused
-from edgevpn.config.identity import Identity, IdentityKind, identity
+from edgevpn.config.identity import Identity, IdentityKind, Pattern, identity
 from edgevpn.config.kinds import FLAG, choice, many, text
 from edgevpn.config.pool import Login, TunnelMode
 from edgevpn.config.ranges import Address, Network
 from edgevpn.config.setting import Default, Effect, derived, optional, setting
 from edgevpn.config.tunnel import Unique
-from edgevpn.config.values import EXPIRY, HOST_ADDRESS, IDENTITY, NETWORK, V4, V6, printable
+from edgevpn.config.values import EXPIRY, HOST_ADDRESS, MEANT, NETWORK, V4, V6, printable
 from edgevpn.frozen import dataclass
 
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -70,9 +70,9 @@ class Device:
     name: str
     credential: Psk | Secret | NtHash | None  # None where a certificate proves who it is
     login: Login = setting(choice(Login), "How the device proves who it is.", "password")
-    id: Identity = derived(
-        IDENTITY,
-        "Who the device says it is: its user name, the identifier beside a pre-shared key, or the certificate's name.",
+    id: Identity | Pattern = derived(
+        MEANT,
+        "Who the device says it is: its user name, the identifier beside a pre-shared key, a name in its certificate.",
         "the device's name; for a certificate a domain name that is made of it, unless it is one",
         _named,
     )

@@ -7,6 +7,7 @@ from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from edgevpn.config.errors import Refused
+from edgevpn.dn import Attribute, CanonicalName, canonical_of_der, der_of, split, text_of, text_of_der
 from edgevpn.frozen import dataclass
 
 LONGEST = 255
@@ -17,6 +18,8 @@ _KEY_ID_HEX = re.compile(r"@#(?:[0-9A-Fa-f]{2})+")
 _FQDN = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
+ANY = "*"
+
 
 class IdentityKind(Enum):
     """ID types, by the names of the IANA registry."""
@@ -26,6 +29,7 @@ class IdentityKind(Enum):
     FQDN = "domain name"
     RFC822_ADDR = "e-mail address"
     KEY_ID = "key ID"
+    DER_ASN1_DN = "Distinguished Name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,13 @@ class Identity:
                 return self._plain_or("@@")
             case IdentityKind.KEY_ID:
                 return f"@#{self.data.hex()}"
+            case IdentityKind.DER_ASN1_DN:
+                return text_of_der(self.data)
+
+    @property
+    def folded(self) -> bytes | CanonicalName:
+        """The same for all that a peer may send as this: case does not count, nor do string types of a name."""
+        return canonical_of_der(self.data) if self.kind is IdentityKind.DER_ASN1_DN else self.data.lower()
 
     def _plain_or(self, mark: str) -> str:
         """The bare text, or with the mark where it alone would be taken for another kind."""
@@ -58,13 +69,29 @@ class Identity:
             return mark + plain
 
 
-def identity(text: str) -> Identity:
-    """Read an identity: address, domain name, e-mail address, "keyid:TEXT" or "@#HEX". Raises Refused.
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """All identities of this kind that are like the text: *.example.org, *@example.org, "O=Example, CN=*"."""
 
-    As in strongSwan, "@name" forces a domain name and "@@user@name" an e-mail address.
+    kind: IdentityKind
+    text: str
+
+    def __str__(self) -> str:
+        """The text that is read back as this pattern."""
+        return self.text
+
+    @property
+    def folded(self) -> str:
+        """The same for patterns that mean the same."""
+        return self.text.lower()
+
+
+def identity(text: str) -> Identity:
+    """Read one: address, domain name, e-mail address, Distinguished Name, "keyid:TEXT" or "@#HEX". Raises Refused.
+
+    As in strongSwan, "@name" forces a domain name and "@@user@name" an e-mail address; "=" tells a Distinguished Name.
     """
-    if not 0 < len(text.encode()) <= LONGEST:
-        raise Refused(f"an identity has 1 to {LONGEST} octets")
+    _check_length(text)
     if text == "any":
         raise Refused("this is nobody in particular", 'for an end of this name write "@any"')
     if text.startswith("keyid:"):
@@ -75,15 +102,57 @@ def identity(text: str) -> Identity:
         return _email(text[2:])
     if text.startswith("@"):
         return _fqdn(text[1:])
+    if "=" in text:
+        return _name(text)
     if "@" in text:
         return _email(text)
     return _address(text) or _fqdn(text)
+
+
+def pattern(text: str) -> Pattern | None:
+    """Read who is meant by a wildcard: *.DOMAIN, *@DOMAIN, CN=* and the like; None if there is none. Raises Refused."""
+    _check_length(text)
+    if text.startswith("*."):
+        return Pattern(IdentityKind.FQDN, f"*.{_fqdn(text[2:]).data.decode()}")
+    if text.startswith("*@"):
+        return Pattern(IdentityKind.RFC822_ADDR, f"*@{_fqdn(text[2:]).data.decode()}")
+    if "=" not in text or text.startswith(("keyid:", "@")):
+        return None
+    attributes = _attributes(text)
+    if all(value != ANY for _, value in attributes):
+        return None
+    return Pattern(IdentityKind.DER_ASN1_DN, text_of(attributes))
 
 
 def address_identity(address: IPv4Address | IPv6Address) -> Identity:
     """The identity of one who has no better name than its address."""
     kind = IdentityKind.IPV4_ADDR if address.version == 4 else IdentityKind.IPV6_ADDR
     return Identity(kind, address.packed)
+
+
+def _check_length(text: str) -> None:
+    if not 0 < len(text.encode()) <= LONGEST:
+        raise Refused(f"an identity has 1 to {LONGEST} octets")
+
+
+def _name(text: str) -> Identity:
+    attributes = _attributes(text)
+    if any(value == ANY for _, value in attributes):
+        raise Refused("a wildcard is nobody in particular", "write the whole name")
+    return Identity(IdentityKind.DER_ASN1_DN, der_of(attributes))
+
+
+def _attributes(text: str) -> tuple[Attribute, ...]:
+    """Those of a Distinguished Name, which can be written as DER and shown."""
+    try:
+        attributes = tuple(split(text))
+        der_of(attributes)
+    except ValueError as error:
+        fault = f"not a Distinguished Name: {error}"
+        raise Refused(fault, 'write it as in "C=CH, O=Example, CN=gw"; any other text as "keyid:TEXT"') from None
+    if not text.isprintable():
+        raise Refused("not a Distinguished Name: it holds characters that cannot be shown")
+    return attributes
 
 
 def _address(text: str) -> Identity | None:

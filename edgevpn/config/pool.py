@@ -168,6 +168,13 @@ class Pool:
         FLAG, "Let devices move to another address without a new login (RFC 4555).", True, effect=Effect.NEXT
     )
     fragmentation: bool = tunnel.fragmentation()
+    encap: bool = setting(
+        FLAG,
+        "Send ESP in UDP even where no NAT is found, as some mobile networks let no ESP through. It is settled before"
+        " anybody has said who it is: whoever may call from anywhere gets it.",
+        False,
+        effect=Effect.NEXT,
+    )
 
     @property
     def accepted_ike(self) -> tuple[Proposal, ...]:

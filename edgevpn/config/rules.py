@@ -6,8 +6,9 @@ from collections import defaultdict
 from itertools import combinations
 
 from edgevpn.config.errors import Findings, Path
+from edgevpn.config.identity import Pattern
 from edgevpn.config.model import Auth, Child, Config, Device, Gateway, Pool, Site, Start
-from edgevpn.config.pool import TunnelMode
+from edgevpn.config.pool import Login, TunnelMode
 from edgevpn.config.site import Signature
 from edgevpn.config.values import NETWORK, V4_RANGE, WITH_PORTS, Address, Ports
 
@@ -88,6 +89,8 @@ def check_pool(pool: Pool, path: Path, findings: Findings) -> None:
 
 def check_device(device: Device, pool: Pool, path: Path, findings: Findings) -> None:
     """Note what does not fit together in one device, or not with its pool."""
+    if isinstance(device.id, Pattern):
+        _check_many(device, path, findings)
     if device.login not in pool.logins:
         allowed = " | ".join(f'"{login.value}"' for login in pool.logins)
         value = f'"{device.login.value}"'
@@ -163,6 +166,19 @@ def _check_names(pool: Pool, path: Path, findings: Findings) -> None:
         findings.warn((*path, "domains"), "says which domains to ask about, and dns does not say whom")
 
 
+def _check_many(device: Device, path: Path, findings: Findings) -> None:
+    """All whose identity is like a pattern come in as one device, each with a certificate and an address of its own."""
+    if device.login is not Login.CERTIFICATE:
+        findings.refuse(
+            (*path, "id"),
+            "lets in several, who would share one secret",
+            cure='give each a device of its own, or write login = "certificate"',
+        )
+    for key in ("v4", "v6"):
+        if getattr(device, key) is not None:
+            findings.refuse((*path, key), f"is one address, and {device.id} are several", cure="take it out")
+
+
 def check_lifetime(rekey: int, life: int, rekey_key: str, path: Path, findings: Findings) -> None:
     """Note a life that ends before its SA is rekeyed."""
     if life and rekey >= life:
@@ -202,7 +218,7 @@ def _alike(sites: tuple[Site, ...]) -> list[tuple[Site, Site]]:
     """Pairs of sites of which a caller could be either. Only those with the same remote_id, or none, are compared."""
     by_identity: dict[object, list[Site]] = defaultdict(list)
     for site in sites:
-        by_identity[site.remote_id].append(site)
+        by_identity[site.remote_id and (site.remote_id.kind, site.remote_id.folded)].append(site)
     anybody = by_identity.pop(None, [])
     pairs = [pair for group in by_identity.values() for pair in combinations(group, 2)]
     pairs += combinations(anybody, 2)

@@ -16,10 +16,10 @@ from edgevpn.config.services import Manage
 
 def check_devices(config: Config, findings: Findings, now: datetime | None) -> None:
     """Note devices that cannot be told apart, and warn of those that have expired."""
-    taken = {site.remote_id.data: f"the remote_id of site {site.name}" for site in config.sites if site.remote_id}
+    taken = {site.remote_id.folded: f"the remote_id of site {site.name}" for site in config.sites if site.remote_id}
     for device in config.devices:
         path = ("device", device.name, "id")
-        known = device.id.data.lower()  # a user name that Windows sends may differ in case
+        known = device.id.folded  # a user name that Windows sends may differ in case
         if known in taken:
             findings.refuse(path, f"{device.id} is {taken[known]} too", cure="give it another id")
         taken[known] = f"that of device {device.name}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from edgevpn.config import tunnel
 from edgevpn.config.credential import Psk, Secret
-from edgevpn.config.identity import Identity, IdentityKind, address_identity
+from edgevpn.config.identity import Identity, IdentityKind, Pattern, address_identity
 from edgevpn.config.kinds import DAY, FLAG, MINUTE, WEEK, choice, duration, integer, many, size
 from edgevpn.config.proposals import Proposal
 from edgevpn.config.services import Offload
@@ -179,7 +179,7 @@ class Site:
     local_id: Identity | None = optional(
         IDENTITY, "Who we are to this peer.", "gateway.id, else the local address of the tunnel"
     )
-    remote_id: Identity | None = derived(
+    remote_id: Identity | Pattern | None = derived(
         PEER_IDENTITY, "Who the peer must prove to be.", "the first of remote", _first_remote
     )
     auth: Auth = setting(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NewType, TypeVar
 
 from edgevpn.config.errors import Refused
-from edgevpn.config.identity import Identity, identity
+from edgevpn.config.identity import Identity, Pattern, identity, pattern
 from edgevpn.config.kinds import Kind, Schema, many, number, string, string_schema, text, toml_type, within
 from edgevpn.config.proposals import cipher, esp_proposal, ike_proposal
 from edgevpn.config.ranges import Address as Address
@@ -140,8 +140,12 @@ def _identity(value: object) -> Identity:
     return identity(string(value))
 
 
-def _peer_identity(value: object) -> Identity | None:
-    return None if value == "any" else _identity(value)
+def _meant(value: object) -> Identity | Pattern:
+    return pattern(string(value)) or _identity(value)
+
+
+def _peer_identity(value: object) -> Identity | Pattern | None:
+    return None if value == "any" else _meant(value)
 
 
 def _ports(value: object) -> Ports:
@@ -240,8 +244,11 @@ V4_RANGE = Kind('a network of its own, "10.9.0.0/24", or a part of one, "192.168
 V6_RANGE = Kind('a network of its own, "fd09::/64", or a part of one, "fd01::1000-fd01::1fff"', _range_of(6))
 DOMAIN = text("a domain name", rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*")
 INTERFACE = text("the name of a network interface", r"(?!\.{1,2}$)[A-Za-z0-9._@-]{1,15}")
-IDENTITY = Kind('an address, a domain name, an e-mail address, "keyid:TEXT" or "@#HEX"', _identity)
-PEER_IDENTITY = Kind(IDENTITY.allowed + ', or "any"', _peer_identity, _or_word("any", str))
+IDENTITY = Kind(
+    'an address, a domain name, an e-mail address, a Distinguished Name, "keyid:TEXT" or "@#HEX"', _identity
+)
+MEANT = Kind(IDENTITY.allowed + ', or for several "*.DOMAIN", "*@DOMAIN" or a name with "CN=*"', _meant)
+PEER_IDENTITY = Kind(MEANT.allowed + ', or "any"', _peer_identity, _or_word("any", str))
 PORTS = Kind('a port, a range such as "5000-5010", or "any"', _ports, str, {"anyOf": [_PORT, _TEXT]})
 PROTOCOL = Kind(
     f"a protocol number, or {', '.join(IP_PROTOCOLS)}",

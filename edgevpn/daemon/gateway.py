@@ -70,6 +70,7 @@ from edgevpn.kernel.contract import Features, Kernel
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.firewall import FirewallSpec
 from edgevpn.kernel.nft import Nft
+from edgevpn.kernel.sysctl import Setting
 from edgevpn.pki.office import Standing
 
 GOODBYE_PATIENCE = 1.0
@@ -404,6 +405,14 @@ class Gateway:
     def served(self) -> tuple[IpAddress, ...]:
         """Our addresses that can be spoken to. Raises KernelError."""
         return self._ways.served()
+
+    def unforwarded(self) -> frozenset[int]:
+        """The IP versions that this machine does not forward. Raises KernelError."""
+        return frozenset(v for v in (4, 6) if not self._kernel.read_setting(Setting(v, "all", "forwarding")))
+
+    def undeciphered(self) -> int:
+        """How many packets of tunnels could not be decrypted since the kernel runs. Raises KernelError."""
+        return self._kernel.statistics().get("XfrmInStateProtoError", 0)
 
     def kernel_lacks(self) -> tuple[str, ...]:
         """What would put back what of ours the kernel has lost, and which SAs nothing can. Raises KernelError."""

@@ -8,7 +8,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, ip_network
 
 from edgevpn.config import credential
-from edgevpn.config.identity import Identity, IdentityKind, address_identity
+from edgevpn.config.identity import Identity, IdentityKind, Pattern, address_identity
 from edgevpn.config.keywords import ADDITIONAL, ALGORITHMS, Role
 from edgevpn.config.model import Child, Config, Device, Gateway, Pki, Pool, Site
 from edgevpn.config.model import Childless as ChildlessSetting
@@ -19,11 +19,13 @@ from edgevpn.config.proposals import Proposal, ike_proposal
 from edgevpn.config.tunnel import IKE_PROPOSALS as SITE_PROPOSALS
 from edgevpn.config.values import Address, Host, Network, Ports
 from edgevpn.daemon.ciphers.choice import UNTRIED, Ciphers, arranged, without_broken
+from edgevpn.dn import split
 from edgevpn.frozen import dataclass
 from edgevpn.ike import peer as ike
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.crypto.suite import is_supported
 from edgevpn.ike.iana import Encr, Esn, IdType, Integ, Ke, Prf, TransformType
+from edgevpn.ike.identity import Below, MailAt, Meant, NameLike
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Transform
 from edgevpn.ike.wire.selector import ANY_PROTOCOL, TrafficSelector
@@ -34,6 +36,7 @@ ID_TYPES = {
     IdentityKind.FQDN: IdType.FQDN,
     IdentityKind.RFC822_ADDR: IdType.RFC822_ADDR,
     IdentityKind.KEY_ID: IdType.KEY_ID,
+    IdentityKind.DER_ASN1_DN: IdType.DER_ASN1_DN,
 }
 REGISTRIES = {
     Role.ENCR: (TransformType.ENCR, Encr),
@@ -101,7 +104,7 @@ def site_peer(site: Site, gateway: Gateway, proof: Proof | None, ciphers: Cipher
     return ike.Peer(
         name=site.name,
         local_id=identification(site.local_id or gateway.id),
-        remote_id=identification(site.remote_id),
+        remote_id=meant(site.remote_id),
         local_auth=auths[0],
         remote_auth=auths[1],
         offers=offers,
@@ -197,6 +200,7 @@ def _pool_peer(
         reauth_after=_or_never(pool.reauth_time),
         idle=_or_never(pool.idle_time),
         liveness=_or_never(pool.dpd_delay),
+        force_encapsulation=pool.encap,
         unique=visitor_unique(pool.unique),
         fragmentation=pool.fragmentation,
         mobike=pool.mobike,
@@ -284,6 +288,22 @@ def _selectors(
 def identification(identity: Identity | None) -> Identification | None:
     """What an ID payload says of this identity; None for nobody in particular."""
     return None if identity is None else _identification(identity)
+
+
+def meant(whom: Identity | Pattern | None) -> Meant:
+    """Whom the core has to accept for this; None for anybody."""
+    return pattern_of(whom) if isinstance(whom, Pattern) else identification(whom)
+
+
+def pattern_of(pattern: Pattern) -> Below | MailAt | NameLike:
+    """The identities that this means, as the core compares them."""
+    match pattern.kind:
+        case IdentityKind.FQDN:
+            return Below(pattern.text.removeprefix("*."))
+        case IdentityKind.RFC822_ADDR:
+            return MailAt(pattern.text.removeprefix("*@"))
+        case _:
+            return NameLike(tuple(split(pattern.text)))
 
 
 def _identification(identity: Identity) -> Identification:

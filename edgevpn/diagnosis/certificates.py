@@ -135,6 +135,20 @@ ENTRIES = (
         "RFC 8247 §3",
     ),
     Entry(
+        Code.CERT_NOT_UNDERSTOOD,
+        Side.THEIRS,
+        Severity.ERROR,
+        Text(
+            "{setting}: a certificate of {identity} asks for something that is not understood here ({detail}).",
+            "{setting}: {identity} の証明書に、ここで処理できない必須の拡張があります({detail})。",
+        ),
+        Text(
+            "Issue it anew without that extension, or with one that is not critical.",
+            "その拡張を付けないか、critical でない拡張として再発行してください。",
+        ),
+        "RFC 5280 §4.2",
+    ),
+    Entry(
         Code.CERT_BAD_PATH,
         Side.THEIRS,
         Severity.ERROR,

@@ -61,6 +61,7 @@ class Code(Enum):
     CERT_WRONG_NAME = "cert-wrong-name"
     CERT_WRONG_PURPOSE = "cert-wrong-purpose"
     CERT_WEAK = "cert-weak"
+    CERT_NOT_UNDERSTOOD = "cert-not-understood"
     CERT_BAD_PATH = "cert-bad-path"
     CERT_REFUSED = "cert-refused"
     SIGNATURE_UNKNOWN = "signature-unknown"

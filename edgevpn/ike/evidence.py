@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from edgevpn.frozen import dataclass
 from edgevpn.ike.iana import AuthMethod, ExchangeType, Ke, NotifyType, ProtocolId, TransformType
+from edgevpn.ike.identity import Meant
 from edgevpn.ike.peer import IpAddress, Offer, Wants
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Proposal
@@ -46,7 +47,7 @@ class Names:
     """Who somebody says to be, and for each peer that it might be, by our name for it, who that should be."""
 
     shown: Identification
-    expected: tuple[tuple[str, Identification | None], ...]
+    expected: tuple[tuple[str, Meant], ...]
 
 
 @dataclass(frozen=True, slots=True)

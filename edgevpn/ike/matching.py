@@ -10,6 +10,7 @@ from edgevpn.ike.crypto.suite import IkeSuite
 from edgevpn.ike.errors import AuthenticationFailed, Cause, NoProposalChosen
 from edgevpn.ike.evidence import Names, Ways
 from edgevpn.ike.iana import AuthMethod, ProtocolId
+from edgevpn.ike.identity import closeness
 from edgevpn.ike.negotiate import Chosen, acceptable, choose, without_additional
 from edgevpn.ike.peer import Certified, IpAddress, KeyRing, Login, Peer, Psk, RemoteAuth
 from edgevpn.ike.wire.payloads import Identification
@@ -35,6 +36,12 @@ def agreed(
     return choose(offers if intermediate else without_additional(offers), asked, ProtocolId.IKE)
 
 
+def wraps(peers: tuple[Peer, ...]) -> bool:
+    """Whether ESP goes in UDP without a NAT, for whoever of these it is: one of those bound to its address, if any."""
+    bound = tuple(peer for peer in peers if peer.remote_networks)
+    return any(peer.force_encapsulation for peer in bound or peers)
+
+
 def ways_of(method: AuthMethod | None) -> type[RemoteAuth] | UnionType:
     """How a peer proves itself whose AUTH is of this method; None: there is none, so it wants to log in by EAP.
 
@@ -50,8 +57,8 @@ def ways_of(method: AuthMethod | None) -> type[RemoteAuth] | UnionType:
 
 
 def known_as(peers: tuple[Peer, ...], claimed: Identification, suite: IkeSuite) -> tuple[Peer, ...]:
-    """Those that have this identity or may have any, and would have agreed to the suite; else AuthenticationFailed."""
-    known = tuple(p for p in peers if p.remote_id in (None, claimed) and acceptable(p.offers, suite))
+    """Those that have this identity or may have it, and would have agreed to the suite; else AuthenticationFailed."""
+    known = tuple(p for p in peers if p.may_be(claimed) and acceptable(p.offers, suite))
     if not known:
         expected = Names(claimed, tuple((peer.name, peer.remote_id) for peer in peers))
         raise AuthenticationFailed(f"no peer is known as {claimed}", Cause.IDENTITY_UNKNOWN, expected)
@@ -71,7 +78,7 @@ def asking_for_us(peers: tuple[Peer, ...], wanted: Identification | None, local:
 def proving_by(peers: tuple[Peer, ...], method: AuthMethod | None) -> tuple[Peer, ...]:
     """Those that prove themselves in this way; AuthenticationFailed if none.
 
-    Who is known by name comes before who may be anybody, and leaves nothing to it.
+    Who is known by name comes before who may be one of many, and leaves nothing to it.
     """
     ways = ways_of(method)
     able = tuple(peer for peer in peers if isinstance(peer.remote_auth, ways))
@@ -79,4 +86,5 @@ def proving_by(peers: tuple[Peer, ...], method: AuthMethod | None) -> tuple[Peer
         used = Ways(method, tuple(peer.name for peer in peers))
         text = "the peer proves itself in another way than it should"
         raise AuthenticationFailed(text, Cause.METHOD_NOT_ALLOWED, used)
-    return tuple(peer for peer in able if peer.remote_id is not None) or able
+    nearest = max(closeness(peer.remote_id) for peer in able)
+    return tuple(peer for peer in able if closeness(peer.remote_id) == nearest)

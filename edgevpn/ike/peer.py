@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.signature import OFFERED_HASHES, KeyKind
 from edgevpn.ike.iana import ConfigAttribute, EapType, HashAlgorithm, IdType
+from edgevpn.ike.identity import Meant, is_meant
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Transform
 from edgevpn.ike.wire.selector import TrafficSelector
@@ -191,17 +192,18 @@ class ChildPolicy:
 class Peer:
     """One entry of the peer authorization database. All times are in seconds.
 
-    `local_id` None is the address that we are spoken to; `remote_id` None accepts any identity that proves the key;
-    empty `local_networks` or `remote_networks` accept any address. An IKE SA is rekeyed `rekey_after` its making, and
-    closed when that has not succeeded after its `life`. After `reauth_after` both show again who they are; after `idle`
-    without a packet the IKE SA is closed. `redirects`: the peer may send us elsewhere. With `pool` the peer must ask us
-    for an address inside the tunnel, and its children carry that address alone; with `wants` we ask the peer. A peer
-    that asks for one of our `aliases` finds us under it. `manners` are those of our requests.
+    `local_id` None is the address that we are spoken to; `remote_id` None accepts any identity that proves the key, a
+    pattern those that are like it; empty `local_networks` or `remote_networks` accept any address. An IKE SA is
+    rekeyed `rekey_after` its making, and closed when that has not succeeded after its `life`. After `reauth_after`
+    both show again who they are; after `idle` without a packet the IKE SA is closed. `redirects`: the peer may send
+    us elsewhere. With `pool` the peer must ask us for an address inside the tunnel, and its children carry that
+    address alone; with `wants` we ask the peer. A peer that asks for one of our `aliases` finds us under it.
+    `manners` are those of our requests.
     """
 
     name: str
     local_id: Identification | None
-    remote_id: Identification | None
+    remote_id: Meant
     local_auth: LocalAuth
     remote_auth: RemoteAuth
     offers: tuple[Offer, ...]
@@ -237,7 +239,22 @@ class Peer:
     def called(self, wanted: Identification | None, local: IpAddress) -> Identification | None:
         """Who we are to a peer that asks for that name of ours (or for none); None if we are not."""
         name = self.identity_at(local)
-        return name if wanted in (None, name) else wanted if wanted in self.aliases else None
+        if wanted is None or is_meant(wanted, name):
+            return name
+        return wanted if wanted in self.aliases else None
+
+    @property
+    def wanted(self) -> Identification | None:
+        """The one that we ask for; None where the peer may be one of several.
+
+        Nor a Distinguished Name: strongSwan has it that names in other octets, or in other case, are others.
+        """
+        meant = self.remote_id
+        return meant if isinstance(meant, Identification) and meant.id_type != IdType.DER_ASN1_DN else None
+
+    def may_be(self, claimed: Identification) -> bool:
+        """Whether who claims this, and proves it, is this peer."""
+        return is_meant(claimed, self.remote_id)
 
     def accepts(self, local: IpAddress, remote: IpAddress) -> bool:
         """Whether the peer may be found at these two addresses."""

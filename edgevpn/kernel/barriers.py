@@ -1,4 +1,4 @@
-"""Chains of others that keep IKE and ESP out: in nftables no accept of ours overrules a drop of theirs.
+"""Chains of others that keep IKE and ESP out, or what tunnels carry: no accept of ours overrules a drop of theirs.
 
 A packet is walked through each base chain as the kernel would do it. What a listing does not tell (a match of iptables,
 a set of addresses) may go either way; only a chain that surely drops is called a barrier.
@@ -15,7 +15,7 @@ from edgevpn.frozen import dataclass
 from edgevpn.kernel.nftables import FAMILY, TABLE, Expression, bodies
 
 FAMILIES = {"ip": (4,), "ip6": (6,), "inet": (4, 6)}
-HOOKS = ("prerouting", "input")
+PREROUTING, INPUT, FORWARD = "prerouting", "input", "forward"
 MAX_JUMPS = 16
 """NFT_JUMP_STACK_SIZE."""
 HARMLESS = frozenset({"counter", "log", "mangle"})
@@ -25,7 +25,7 @@ OTHER_STATES = frozenset({"established", "related", "invalid", "untracked"})
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The first packet of somebody who calls: what it is called, its IP version, its protocol and port."""
+    """The first packet of somebody: what it is called, its IP version, its protocol and port."""
 
     name: str
     version: int
@@ -38,15 +38,19 @@ PROBES = tuple(
     for version in (4, 6)
     for name, protocol, port in (("UDP 500", "udp", 500), ("UDP 4500", "udp", 4500), ("ESP", "esp", None))
 )
+"""Of who calls."""
+CARRIED = tuple(Probe(f"IPv{version}", version, "icmp" if version == 4 else "icmpv6") for version in (4, 6))
+"""Out of a tunnel, to hosts behind us."""
 
 
 @dataclass(frozen=True, slots=True)
 class Barrier:
-    """A base chain that drops these packets as they come in by the uplink."""
+    """A base chain that drops these packets, at this hook, as they come in by the uplink or out of a tunnel."""
 
     family: str
     table: str
     chain: str
+    hook: str
     packets: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -69,8 +73,11 @@ GOES_ON = frozenset({Fate.GOES_ON})
 RETURNS = frozenset({Fate.RETURNS})
 
 
-def barriers(listing: str, uplinks: Collection[str]) -> tuple[Barrier, ...]:
-    """What `nft -j list ruleset` says; ValueError if it makes no sense. `uplinks`: interfaces to the Internet."""
+def barriers(listing: str, uplinks: Collection[str], tunnels: Collection[str] = ()) -> tuple[Barrier, ...]:
+    """What `nft -j list ruleset` says; ValueError if it makes no sense.
+
+    `uplinks` are interfaces to the Internet, `tunnels` those of tunnels.
+    """
     listed = json.loads(listing)
     if not isinstance(listed, dict) or not isinstance(listed.get("nftables"), list):
         raise ValueError("not a listing of nft")
@@ -79,29 +86,31 @@ def barriers(listing: str, uplinks: Collection[str]) -> tuple[Barrier, ...]:
     for rule in bodies(objects, "rule", "chain", "family", "table"):
         place = (rule["family"], rule["table"], rule["chain"])
         rules.setdefault(place, []).append(rule.get("expr", ()))
-    return tuple(_found(objects, rules, tuple(uplinks)))
+    calls = tuple((probe, uplink) for uplink in uplinks for probe in PROBES)
+    carried = tuple((probe, tunnel) for tunnel in tunnels for probe in CARRIED)
+    return tuple(_found(objects, rules, {PREROUTING: calls, INPUT: calls, FORWARD: carried}))
 
 
 def _found(
     objects: Sequence[Mapping[str, Any]],
     rules: Mapping[tuple[str, str, str], list[Sequence[Expression]]],
-    uplinks: tuple[str, ...],
+    packets: Mapping[str, Sequence[tuple[Probe, str]]],
 ) -> Iterator[Barrier]:
     for chain in bodies(objects, "chain", "name", "family", "table"):
         family, table = chain["family"], chain["table"]
         is_ours = (family, table) == (FAMILY, TABLE)
-        if is_ours or chain.get("hook") not in HOOKS or chain.get("type") != "filter" or family not in FAMILIES:
+        hook = str(chain.get("hook"))
+        if is_ours or hook not in packets or chain.get("type") != "filter" or family not in FAMILIES:
             continue
         within = {name: found for (*place, name), found in rules.items() if place == [family, table]}
         closed = [
-            probe.name
-            for probe in PROBES
+            probe.name if hook != FORWARD else f"{probe.name} of {interface}"
+            for probe, interface in packets[hook]
             if probe.version in FAMILIES[family]
-            for uplink in uplinks
-            if _Walk(probe, uplink, within).is_dropped(chain["name"], chain.get("policy", "accept"))
+            if _Walk(probe, interface, within).is_dropped(chain["name"], chain.get("policy", "accept"))
         ]
         if closed:
-            yield Barrier(family, table, chain["name"], tuple(dict.fromkeys(closed)))
+            yield Barrier(family, table, chain["name"], hook, tuple(dict.fromkeys(closed)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +118,7 @@ class _Walk:
     """One packet, the interface by which it comes, and the chains of one table by name."""
 
     probe: Probe
-    uplink: str
+    interface: str
     chains: Mapping[str, list[Sequence[Expression]]]
 
     def is_dropped(self, chain: str, policy: str) -> bool:
@@ -179,7 +188,7 @@ class _Walk:
         """What the packet has there; None if that cannot be told."""
         match left:
             case {"meta": {"key": "iifname" | "iif"}}:
-                return self.uplink
+                return self.interface
             case {"meta": {"key": "l4proto"}} | {"payload": {"protocol": "ip", "field": "protocol"}}:
                 return self.probe.protocol
             case {"payload": {"protocol": "ip6", "field": "nexthdr"}}:

@@ -58,11 +58,11 @@ class Nft:
             "" if self.present() is None else self._run("show our nft table", "list", "table", FAMILY, TABLE, form=())
         )
 
-    def barriers(self, uplinks: Collection[str]) -> tuple[Barrier, ...]:
+    def barriers(self, uplinks: Collection[str], tunnels: Collection[str] = ()) -> tuple[Barrier, ...]:
         """The chains of others that keep IKE and ESP out on these interfaces. Raises KernelError."""
         operation = "list the nft ruleset"
         try:
-            return barriers(self._run(operation, "list", "ruleset"), uplinks)
+            return barriers(self._run(operation, "list", "ruleset"), uplinks, tunnels)
         except ValueError as error:
             raise KernelError(operation, errno.EBADMSG, "the listing makes no sense") from error
 

@@ -1,26 +1,20 @@
-"""IKE identities and certificates: what a certificate proves (RFC 4945 §3.1), and what an owner's pattern means.
+"""IKE identities and certificates: what a certificate proves (RFC 4945 §3.1).
 
-A certificate proves an identity that it contains, octet by octet but for case; wildcards in certificates mean nothing
-here (§3.1.2). Wildcards in the configuration choose who is meant (§3.1.10), after the certificate has proved who it is.
+It is an identity that the certificate contains, octet by octet but for case; wildcards in it mean nothing (§3.1.2).
 """
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from cryptography import x509
 
+from edgevpn.dn import canonical_of_der, text_of_der
 from edgevpn.frozen import dataclass
 from edgevpn.pki.certificate import extension, subject_of
-from edgevpn.pki.dn import canonical_of_der, name_of_text, text_of_der
-from edgevpn.pki.errors import CertificateRefused, Reason, WishRefused, shown
-from edgevpn.pki.names import canonical, folded, split
-
-ANY = "*"
-
-_HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+from edgevpn.pki.errors import CertificateRefused, Reason, shown
+from edgevpn.pki.names import canonical
 
 
 class Kind(Enum):
@@ -50,37 +44,13 @@ class IkeId:
                 case Kind.IPV6_ADDR:
                     return str(IPv6Address(self.data))
                 case Kind.DER_ASN1_DN:
-                    return text_of_der(self.data)
+                    return shown(text_of_der(self.data))
                 case Kind.KEY_ID:
                     return f"@#{shown(self.data.hex())}"
                 case _:
                     return shown(self.data.decode())
         except ValueError:
             return f"{self.kind.name} {shown(self.data.hex())}"
-
-
-@dataclass(frozen=True, slots=True)
-class Below:
-    """Every domain name below one: *.example.org."""
-
-    domain: str
-
-
-@dataclass(frozen=True, slots=True)
-class MailAt:
-    """Every e-mail address of one domain: *@example.org."""
-
-    domain: str
-
-
-@dataclass(frozen=True, slots=True)
-class NameLike:
-    """Every Distinguished Name with these attributes in this order; a value of "*" is any: O=Example, CN=*."""
-
-    attributes: tuple[tuple[str, str], ...]
-
-
-Pattern = IkeId | Below | MailAt | NameLike
 
 
 def prove(certificate: x509.Certificate, claimed: IkeId) -> None:
@@ -112,44 +82,6 @@ def ids_of(certificate: x509.Certificate) -> tuple[IkeId, ...]:
     if certificate.subject.rdns:
         found.append(IkeId(Kind.DER_ASN1_DN, certificate.subject.public_bytes()))
     return tuple(found)
-
-
-def pattern(text: str) -> Pattern:
-    """Read who is meant, as the owner writes it. Raises WishRefused.
-
-    An address, a domain name, an e-mail address, a Distinguished Name (known by its "="), "keyid:TEXT"; with a wildcard
-    *.example.org, *@example.org, or "*" for a value of a Distinguished Name.
-    """
-    if text.startswith("keyid:"):
-        return IkeId(Kind.KEY_ID, text.removeprefix("keyid:").encode())
-    if "=" in text:
-        return _name_pattern(text)
-    if text.startswith("*."):
-        return Below(_host(text.removeprefix("*."), text))
-    if text.startswith("*@"):
-        return MailAt(_host(text.removeprefix("*@"), text))
-    if _is_address(text):
-        packed = ip_address(text).packed
-        return IkeId(Kind.IPV4_ADDR if len(packed) == 4 else Kind.IPV6_ADDR, packed)
-    local, at, domain = text.rpartition("@")
-    if at:
-        if not local or "*" in local or not local.isprintable():
-            raise _refused(text)
-        return IkeId(Kind.RFC822_ADDR, f"{local}@{_host(domain, text)}".encode())
-    return IkeId(Kind.FQDN, _host(text, text).encode())
-
-
-def matches(wanted: Pattern, proved: IkeId) -> bool:
-    """True if somebody who has proved an identity is among those that are meant."""
-    match wanted:
-        case IkeId():
-            return _same(wanted, proved)
-        case Below(domain=domain):
-            return proved.kind is Kind.FQDN and _text(proved).lower().endswith(f".{domain}")
-        case MailAt(domain=domain):
-            return proved.kind is Kind.RFC822_ADDR and _text(proved).rpartition("@")[2].lower() == domain
-        case NameLike(attributes=attributes):
-            return proved.kind is Kind.DER_ASN1_DN and _is_like(_attributes(proved.data), attributes)
 
 
 def _contains(certificate: x509.Certificate, claimed: IkeId) -> bool:
@@ -194,20 +126,6 @@ def _has_key_id(certificate: x509.Certificate, names: tuple[x509.GeneralName, ..
     )
 
 
-def _same(one: IkeId, other: IkeId) -> bool:
-    if one.kind is not other.kind:
-        return False
-    match one.kind:
-        case Kind.FQDN:
-            return _same_host(_text(one), _text(other))
-        case Kind.RFC822_ADDR:
-            return _same_mail(_text(one), _text(other))
-        case Kind.DER_ASN1_DN:
-            return _attributes(one.data) == _attributes(other.data) != ()
-        case _:
-            return one.data == other.data
-
-
 def _same_host(one: str, other: str) -> bool:
     return bool(one) and one.rstrip(".").lower() == other.rstrip(".").lower()
 
@@ -226,49 +144,11 @@ def _text(claimed: IkeId) -> str:
         return ""
 
 
-def _attributes(der: bytes) -> tuple[tuple[str, str], ...]:
-    """The attributes of a name, folded; () for what is no name."""
-    try:
-        return tuple(attribute for rdn in canonical_of_der(der) for attribute in sorted(rdn))
-    except ValueError:
-        return ()
-
-
-def _is_like(given: tuple[tuple[str, str], ...], wanted: tuple[tuple[str, str], ...]) -> bool:
-    return len(given) == len(wanted) and all(
-        oid == wanted_oid and wanted_value in (ANY, value)
-        for (oid, value), (wanted_oid, wanted_value) in zip(given, wanted, strict=True)
-    )
-
-
-def _name_pattern(text: str) -> Pattern:
-    try:
-        attributes = tuple((oid, folded(value)) for oid, value in split(text))
-        if any(value == ANY for _, value in attributes):
-            return NameLike(attributes)
-        return IkeId(Kind.DER_ASN1_DN, name_of_text(text).public_bytes())
-    except ValueError as error:
-        raise _refused(text) from error
-
-
-def _host(host: str, text: str) -> str:
-    if not _HOST.fullmatch(host):
-        raise _refused(text)
-    return host.lower()
-
-
 def _is_address(text: str) -> bool:
     try:
         return "%" not in text and bool(ip_address(text).packed)
     except ValueError:
         return False
-
-
-def _refused(text: str) -> WishRefused:
-    allowed = (
-        "an address, a domain name, an e-mail address, a Distinguished Name, *.DOMAIN, *@DOMAIN, or CN=* and the like"
-    )
-    return WishRefused(Reason.NOT_ALLOWED, f'identity "{shown(text)}"', detail=f"allowed: {allowed}")
 
 
 def _names_told(certificate: x509.Certificate) -> str:

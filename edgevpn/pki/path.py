@@ -13,11 +13,12 @@ from collections.abc import Iterable, Iterator
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from edgevpn.dn import CanonicalName
 from edgevpn.frozen import dataclass
 from edgevpn.pki.certificate import extension, subject_of
 from edgevpn.pki.errors import CertificateRefused, Reason
 from edgevpn.pki.keys import is_public, spki
-from edgevpn.pki.names import CanonicalName, canonical, text_of
+from edgevpn.pki.names import canonical, text_of
 
 LONGEST = 8
 """Certificates in a path, the peer's and the CA's included."""

@@ -12,12 +12,13 @@ from enum import Enum
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
+from edgevpn.dn import CanonicalName
 from edgevpn.frozen import dataclass
 from edgevpn.pki.certificate import UNREADABLE, extension, next_update, quietly, this_update
 from edgevpn.pki.clock import Moment
 from edgevpn.pki.errors import CertificateRefused, Reason, shown
 from edgevpn.pki.keys import is_public
-from edgevpn.pki.names import CanonicalName, canonical
+from edgevpn.pki.names import canonical
 from edgevpn.pki.signed import weak_hash
 
 LARGEST_CRL = 8 * 1024 * 1024

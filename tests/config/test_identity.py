@@ -5,8 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgevpn.config.errors import Refused
-from edgevpn.config.identity import LONGEST, Identity, IdentityKind, address_identity, identity
+from edgevpn.config.identity import LONGEST, Identity, IdentityKind, Pattern, address_identity, identity, pattern
+from edgevpn.dn import der_of, split
 from edgevpn.ike.iana import IdType
+
+NAMES = st.lists(st.text("CNOE=*@,/+\\ a2.54", min_size=1, max_size=8).map("CN={}".format), max_size=3).map(", ".join)
+
+GATEWAY = Identity(IdentityKind.DER_ASN1_DN, der_of(split("C=CH, O=Example, CN=gw")))
 
 SHAPES = {
     "192.0.2.1": Identity(IdentityKind.IPV4_ADDR, bytes([192, 0, 2, 1])),
@@ -20,6 +25,9 @@ SHAPES = {
     "@@carol@example.org": Identity(IdentityKind.RFC822_ADDR, b"carol@example.org"),
     "keyid:branch 7": Identity(IdentityKind.KEY_ID, b"branch 7"),
     "@#0f1E": Identity(IdentityKind.KEY_ID, bytes([0x0F, 0x1E])),
+    "C=CH, O=Example, CN=gw": GATEWAY,
+    "/C=CH/O=Example/CN=gw": GATEWAY,
+    "@@a=b@example.org": Identity(IdentityKind.RFC822_ADDR, b"a=b@example.org"),
 }
 
 REFUSED = {
@@ -37,7 +45,10 @@ REFUSED = {
     "gw..example.org": "neither an address nor a domain name",
     "*.example.org": "neither an address nor a domain name",
     "fe80::1%eth0": "neither an address nor a domain name",
-    "C=CH, O=Example, CN=gw": "neither an address nor a domain name",
+    "O=Example, CN=*": "a wildcard is nobody in particular",
+    "CN=": 'not a Distinguished Name: "CN=" is not like CN=gw or 2.5.4.3=gw',
+    "C=CHE, CN=gw": "not a Distinguished Name: a country has two letters",
+    "CN=g\u202ew": "not a Distinguished Name: it holds characters that cannot be shown",
 }
 
 
@@ -54,7 +65,45 @@ def test_refuses(text: str) -> None:
     assert refusal.value.fault == REFUSED[text]
 
 
-@given(st.one_of(st.text(max_size=40), st.text("@#keyid:.a1", max_size=12), st.ip_addresses().map(str)))
+PATTERNS = {
+    "*.Example.org": Pattern(IdentityKind.FQDN, "*.Example.org"),
+    "*@example.org": Pattern(IdentityKind.RFC822_ADDR, "*@example.org"),
+    "C=CH, CN=*": Pattern(IdentityKind.DER_ASN1_DN, "C=CH, CN=*"),
+    "/O=a, b/CN=*": Pattern(IdentityKind.DER_ASN1_DN, "O=a\\, b, CN=*"),
+}
+
+
+@pytest.mark.parametrize("text", PATTERNS)
+def test_patterns(text: str) -> None:
+    assert pattern(text) == PATTERNS[text]
+    assert pattern(str(PATTERNS[text])) == PATTERNS[text]
+
+
+@pytest.mark.parametrize("text", [*SHAPES, "keyid:*", "keyid:CN=*", "@@CN=*@example.org"])
+def test_one_alone_is_no_pattern(text: str) -> None:
+    assert pattern(text) is None
+
+
+@pytest.mark.parametrize("text", ["*.", "*@", "*.*", "*@*", "*.a b", "CN=*,", "C=*", "*." + "x" * LONGEST])
+def test_patterns_refused(text: str) -> None:
+    with pytest.raises(Refused):
+        pattern(text)
+
+
+@pytest.mark.parametrize("text", ["*", "gw.*.org", "a*@example.org "])
+def test_other_wildcards_are_no_identities(text: str) -> None:
+    assert pattern(text) is None
+    with pytest.raises(Refused):
+        identity(text)
+
+
+def test_what_makes_no_difference() -> None:
+    assert identity("Carol@example.org").folded == identity("carol@EXAMPLE.org").folded
+    assert identity("c=ch, CN=GW").folded == identity("/C=CH/CN=gw").folded != identity("CN=gw").folded
+    assert PATTERNS["*.Example.org"].folded == "*.example.org"
+
+
+@given(st.one_of(st.text(max_size=40), st.text("@#keyid:.a1", max_size=12), st.ip_addresses().map(str), NAMES))
 def test_every_identity_is_read_back(text: str) -> None:
     """What is taken prints as a text that means the same; the rest is refused."""
     try:

@@ -107,12 +107,17 @@ def test_two_sites_that_look_alike_when_they_call() -> None:
     assert faults(office=OFFICE | anywhere, branch=BRANCH | {"remote_id": "gw"}) == [alike]
     assert faults(office=OFFICE | anywhere, branch=BRANCH | {"remote": "any", "remote_id": "any"}) == [alike]
     assert faults(office=OFFICE, branch=BRANCH | {"remote": OFFICE["remote"]}) == [alike]
+    for one, other in (("C=CH, CN=gw", "/C=ch/CN=GW"), ("*.example.org", "*.Example.org"), ("CN=*", "cn=*")):
+        calling = {name: {"remote": "any", "remote_id": text} for name, text in (("office", one), ("branch", other))}
+        assert faults(office=OFFICE | calling["office"], branch=BRANCH | calling["branch"]) == [alike]
 
 
 def test_two_sites_that_differ_in_one_thing_can_be_told_apart() -> None:
     anywhere = {"remote": "any", "remote_id": "gw"}
     one, other = OFFICE | anywhere, BRANCH | anywhere
     assert warnings(office=one, branch=other | {"remote_id": "gw2"}) == []
+    assert warnings(office=one | {"remote_id": "*.gw"}, branch=other | {"remote_id": "a.gw"}) == []
+    assert warnings(office=one | {"remote_id": "CN=*"}, branch=other | {"remote_id": "CN=a"}) == []
     assert warnings(office=one | {"local_id": "a"}, branch=other | {"local_id": "b"}) == []
     assert warnings(office=one | {"local": "192.0.2.1"}, branch=other | {"local": "192.0.2.2"}) == []
     assert warnings(office=OFFICE | {"remote_id": "gw"}, branch=BRANCH | {"remote_id": "gw"}) == []

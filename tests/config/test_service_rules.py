@@ -35,6 +35,25 @@ def test_a_device_is_no_site() -> None:
     ]
 
 
+def test_a_name_is_one_however_it_is_written() -> None:
+    document = devices(phone={"id": "C=CH, CN=Phone"}, tablet={"id": "/C=ch/CN=phone"})
+    assert faults_of(document) == ["device.tablet.id: C=ch, CN=phone is that of device phone too; give it another id"]
+
+
+def test_several_as_one_device() -> None:
+    """Each of them has a certificate and an address of its own."""
+    everybody = {"id": "*@example.org"}
+    certified = everybody | {"login": "certificate"}
+    assert warnings_of(staff(devices={"phone": certified})) == []
+    assert faults_of(devices(phone=everybody)) == [
+        "device.phone.id: lets in several, who would share one secret;"
+        ' give each a device of its own, or write login = "certificate"'
+    ]
+    assert faults_of(staff(devices={"phone": certified | {"v4": "10.9.0.9"}})) == [
+        "device.phone.v4: is one address, and *@example.org are several; take it out"
+    ]
+
+
 def test_what_has_expired() -> None:
     """Where it is known what time it is."""
     document = devices(phone={"expires": "2026-05-31"}, tablet={"expires": "2026-06-01"})

@@ -17,10 +17,12 @@ from edgevpn.daemon.peers import (
     site_peer,
     with_ml_kem,
 )
+from edgevpn.dn import der_of
 from edgevpn.ike import peer as ike
 from edgevpn.ike.crypto import mlkem
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.iana import Encr, Esn, IdType, Integ, Ke, Prf, ProtocolId, TransformType
+from edgevpn.ike.identity import Below, MailAt, NameLike
 from edgevpn.ike.negotiate import choose
 from edgevpn.ike.peer import NEVER, Psk, Unique
 from edgevpn.ike.wire.payloads import Identification
@@ -139,6 +141,20 @@ def test_nothing_is_left_to_offer() -> None:
     assert peer_of(office(esp_proposals=["aes256gcm16-x25519-ke1_mlkem768"])).children == ()
 
 
+MEANT = {
+    "any": None,
+    "*.Example.org": Below("Example.org"),
+    "*@example.org": MailAt("example.org"),
+    "C=CH, CN=*": NameLike((("2.5.4.6", "CH"), ("2.5.4.3", "*"))),
+    "CN=gw": Identification(IdType.DER_ASN1_DN, der_of((("2.5.4.3", "gw"),))),
+}
+
+
+@pytest.mark.parametrize("text", MEANT)
+def test_whom_a_site_means(text: str) -> None:
+    assert peer_of(office(remote="any", remote_id=text)).remote_id == MEANT[text]
+
+
 def test_who_has_a_name_may_come_from_anywhere() -> None:
     """Its address is only known when it is asked for; the key says who it is."""
     assert peer_of(office(remote=["office.example.org", "192.0.2.7"])).remote_networks == ()
@@ -186,6 +202,12 @@ def test_a_pool_is_a_peer_for_each_login() -> None:
     assert password.aliases == (Identification(IdType.IPV4_ADDR, bytes((192, 0, 2, 1))),)
     assert made["road/psk"].remote_auth == ike.KeyRing()
     assert made["road/certificate"].remote_auth == PROOF.certified
+
+
+@pytest.mark.parametrize("encap", [False, True])
+def test_a_pool_may_send_esp_in_udp(*, encap: bool) -> None:
+    made = peers(gateway(pool={"encap": encap}), {"": PROOF})
+    assert {peer.force_encapsulation for peer in made} == {encap}
 
 
 @pytest.mark.parametrize("allowed", [False, True])

@@ -7,10 +7,12 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
+from edgevpn.dn import der_of
 from edgevpn.ike.errors import AuthenticationFailed, Cause, NoProposalChosen
 from edgevpn.ike.evidence import Names, Offers, Ways
 from edgevpn.ike.iana import AuthMethod, IdType, Ke, ProtocolId
-from edgevpn.ike.matching import agreed, asking_for_us, known_as, near, proving_by, ways_of
+from edgevpn.ike.identity import Below
+from edgevpn.ike.matching import agreed, asking_for_us, known_as, near, proving_by, ways_of, wraps
 from edgevpn.ike.negotiate import proposals
 from edgevpn.ike.peer import Certified, KeyRing, Login, Offer
 from edgevpn.ike.wire.payloads import Identification
@@ -53,6 +55,15 @@ def test_nobody_may_come_from_there() -> None:
     with pytest.raises(NoProposalChosen) as refusal:
         agreed((), LEFT, proposals((IKE_OFFER,), ProtocolId.IKE, b""))
     assert refusal.value.cause is Cause.ADDRESS_UNKNOWN
+
+
+def test_in_udp_without_nat() -> None:
+    """Who it is has not been said yet. One that may come from anywhere wants nothing for those at an address."""
+    wrapped = replace(ANYBODY, name="road/password", force_encapsulation=True)
+    assert wraps((ANYBODY, wrapped))
+    assert not wraps((ANYBODY,))
+    assert not wraps((HERE, wrapped))
+    assert wraps((replace(HERE, force_encapsulation=True), HERE, ANYBODY))
 
 
 def test_by_name() -> None:
@@ -100,6 +111,24 @@ def test_by_proof(method: AuthMethod | None) -> None:
 
 def test_anybody_where_nobody_has_a_name() -> None:
     assert proving_by((ANYBODY, BY_CERTIFICATE), AuthMethod.SHARED_KEY) == (ANYBODY,)
+
+
+def test_a_name_comes_before_a_pattern() -> None:
+    """And a narrow pattern before a wide one; whoever may be anybody comes last."""
+    wide, narrow = (replace(TO_LEFT, name=str(like), remote_id=like) for like in (Below("example"), Below("a.example")))
+    peers = (ANYBODY, wide, narrow, TO_LEFT)
+    assert known_as(peers, STRANGER, IKE_SUITE) == (ANYBODY, wide)
+    assert proving_by(peers, AuthMethod.SHARED_KEY) == (TO_LEFT,)
+    assert proving_by(peers[:3], AuthMethod.SHARED_KEY) == (narrow,)
+    assert proving_by(peers[:2], AuthMethod.SHARED_KEY) == (wide,)
+
+
+def test_a_name_of_ours_in_other_octets() -> None:
+    """RFC 5280 §7.1: whoever asks for us writes our name as it likes."""
+    ours, asked = (Identification(IdType.DER_ASN1_DN, der_of((("2.5.4.3", name),))) for name in ("gw", "GW"))
+    peer = replace(TO_LEFT, local_id=ours)
+    assert asking_for_us((peer,), asked, RIGHT) == (peer,)
+    assert peer.called(asked, RIGHT) == ours
 
 
 def test_another_proof() -> None:

@@ -94,10 +94,25 @@ def test_circles_come_to_an_end() -> None:
 
 def test_where_it_is_said() -> None:
     (found,) = barriers(listing([]), ["wan"])
-    assert found == Barrier("inet", "filter", "in", ALL)
+    assert found == Barrier("inet", "filter", "in", "input", ALL)
     assert str(found) == "chain in of table inet filter"
     assert barriers(listing([], hook="forward"), ["wan"]) == ()
     assert barriers(listing([]), []) == ()
+
+
+FORWARDED: dict[str, tuple[Rules, tuple[str, ...]]] = {
+    "nothing": ([], ("IPv4 of evpn-road", "IPv6 of evpn-road")),
+    "from the LAN alone": ([[meta("iifname", "br-lan"), ACCEPT]], ("IPv4 of evpn-road", "IPv6 of evpn-road")),
+    "IPv4 alone": ([[meta("nfproto", "ipv4"), ACCEPT]], ("IPv6 of evpn-road",)),
+    "tunnels": ([[meta("iifname", "evpn*"), ACCEPT]], ()),
+    "to the LAN, from anywhere": ([[meta("oifname", "br-lan"), ACCEPT]], ()),
+}
+
+
+@pytest.mark.parametrize(("rules", "packets"), FORWARDED.values(), ids=FORWARDED)
+def test_what_comes_out_of_tunnels(rules: Rules, packets: tuple[str, ...]) -> None:
+    found = barriers(listing(rules, hook="forward"), ["wan"], ["evpn-road"])
+    assert found == ((Barrier("inet", "filter", "in", "forward", packets),) if packets else ())
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"nftables": [{"rule": {}}]}', "nft"])

@@ -8,9 +8,10 @@ from typing import Any
 
 import tomlkit
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
+from edgevpn.pki.bundle import read_parts
 
 Secrets = Mapping[str, bytes]
 """By what they are called in a message: never by themselves."""
@@ -72,7 +73,7 @@ def _in_table(table: Mapping[str, Any], path: str) -> Iterator[tuple[str, bytes]
 
 def _key_octets(path: Path) -> bytes:
     """What of a private key nobody else has."""
-    key = load_pem_private_key(path.read_bytes(), None)
+    (key,) = read_parts(path.read_bytes()).keys
     match key:
         case ec.EllipticCurvePrivateKey():
             return key.private_numbers().private_value.to_bytes(key.key_size // 8 + 1, "big").lstrip(b"\0")

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import NoEncryption, load_pem_private_key, pkcs12
 
 from tests.lab.capture import Kind, capturing
 from tests.lab.certificates import Authority, authority
@@ -28,6 +30,25 @@ def ca(tmp_path: Path) -> Authority:
 def test_kinds_of_keys(tunnels: Tunnels, site: Connection, ca: Authority, kind: str) -> None:
     a, b = ca.issue(site.local_id, kind), ca.issue(site.remote_id, kind)
     tunnel = tunnels.between(replace(site, auth=a), site.mirrored(auth=b))
+
+    tunnel.up()
+
+    tunnel.assert_carries()
+
+
+@pytest.mark.parametrize("peer", ["strongswan"], indirect=True)
+@pytest.mark.parametrize("role", ["initiator"], indirect=True)
+def test_one_file_of_pkcs12(tunnels: Tunnels, site: Connection, ca: Authority, tmp_path: Path) -> None:
+    """Our certificate and its key, without a password, as no setting holds one."""
+    a, b = ca.issue(site.local_id), ca.issue(site.remote_id)
+    key = load_pem_private_key(a.key.read_bytes(), None)
+    own = x509.load_pem_x509_certificate(a.certificate.read_bytes())
+    both = tmp_path / "both.p12"
+    both.touch(0o600)
+    both.write_bytes(
+        pkcs12.serialize_key_and_certificates(None, key, own, None, NoEncryption())  # type: ignore[arg-type]
+    )
+    tunnel = tunnels.between(replace(site, auth=replace(a, certificate=both, key=both)), site.mirrored(auth=b))
 
     tunnel.up()
 

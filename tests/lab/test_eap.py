@@ -16,7 +16,7 @@ from tests.lab.peers.strongswan import StrongSwan
 from tests.lab.proofs import Cabinet, authority, holder
 from tests.lab.simulated import by_password as typed_password
 from tests.lab.simulated import simulated
-from tests.lab.sites import site_to_site
+from tests.lab.sites import Family, site_to_site
 from tests.lab.traffic import ping
 from tests.lab.visitors import (
     DEVICES,
@@ -27,6 +27,7 @@ from tests.lab.visitors import (
     ROUTER_V6,
     by_password,
     come_in,
+    far_end,
     gateway_table,
     opened,
 )
@@ -50,8 +51,9 @@ def refused(client: StrongSwan) -> None:
 # --- edgevpn as the gateway ----------------------------------------------------------------------------------------
 
 
-def test_password(peers: Peers, gateway: EdgeVpn, phone: Node, host_a: Node) -> None:
-    client = peers.strongswan(phone, by_password(gateway))
+@pytest.mark.parametrize("outer", [4, 6])
+def test_password(peers: Peers, gateway: EdgeVpn, phone: Node, host_a: Node, outer: Family) -> None:
+    client = peers.strongswan(phone, by_password(gateway, remote=far_end(gateway, outer)))
 
     come_in(client, gateway)
 

@@ -1,6 +1,7 @@
 """A box that nobody logs in to: it gets one file, is started, and phones and a site connect."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from tests.lab import xfrm
 from tests.lab.conftest import Peers
 from tests.lab.network import Network, Node
 from tests.lab.peers.edgevpn import IMPATIENT, site_table
+from tests.lab.peers.packaged import Packaged
 from tests.lab.peers.peer import eventually
 from tests.lab.sites import site_to_site
 from tests.lab.traffic import ping
@@ -48,6 +50,25 @@ def test_one_file_and_nothing_typed(
     ]
     assert 'edgevpn_site_up{site="site"} 1' in box.run("metrics")
     assert box.config.read_text() == toml
+
+
+def test_one_file_and_the_package(peers: Peers, gateway_a: Node, phone: Node, host_a: Node, results: Path) -> None:
+    """The same of a router's package, with a router's rights: no checkout, no file but that one."""
+    state = peers.state / "packaged"
+    state.mkdir()
+    box = Packaged(gateway_a, state, results / "packaged.log", gateway_table())
+    before = box.config.read_text()
+
+    peers.start(box)
+    box.logged(READY, within=60)
+    client = peers.strongswan(phone, by_password(box))
+    come_in(client, box)
+
+    assert client.addresses("road") == ["10.99.0.2", "fd99::2"]
+    for address in (host_a.lan.v4, host_a.lan.v6):
+        assert ping(phone, address).passed
+    assert ping(host_a, "10.99.0.2").passed
+    assert box.config.read_text() == before
 
 
 def test_what_is_asked_of_it_later(

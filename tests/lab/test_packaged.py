@@ -6,42 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from openwrt.builder.__main__ import FALLBACK_EPOCH, STORE, lay_out
-from openwrt.builder.packages import edgevpn
 from tests.lab import xfrm
 from tests.lab.conftest import Peers
 from tests.lab.network import Network, Node
 from tests.lab.peers.connection import Connection
-from tests.lab.peers.edgevpn import EdgeVpn, site_table
+from tests.lab.peers.edgevpn import site_table
+from tests.lab.peers.packaged import GROUP, Packaged
 from tests.lab.tunnel import Tunnel
-from tests.openwrt import feed
 
 TWO_CAPABILITIES = f"{1 << 10 | 1 << 12:016x}"
 """CAP_NET_BIND_SERVICE and CAP_NET_ADMIN, as /proc writes them."""
-
-GROUP = "nogroup"
-"""In the place of the panel's group, as every machine has it."""
-
-# What procd's jail makes of the instance: root, by number and by files, with two capabilities and no way to others.
-CONFINED = (
-    *("setpriv", "--regid", GROUP, "--clear-groups", "--no-new-privs"),
-    *("--bounding-set=-all,+net_admin,+net_bind_service", "--inh-caps=-all"),
-)
-
-
-class Packaged(EdgeVpn):
-    """One `edgevpn run` from an unpacked package, with the oldest cryptography and the rights of a router's daemon."""
-
-    def __init__(self, node: Node, state: Path, log: Path, toml: str) -> None:
-        super().__init__(node, state, log, f'[gateway]\ncontrol_group = "{GROUP}"\n{toml}')
-        package = edgevpn(STORE)
-        lay_out(package.entries, state / "router", FALLBACK_EPOCH)
-        feed.fill(state / "site-packages", "oldest")
-        self._program = feed.command(state / "router", state / "site-packages", package)
-
-    @property
-    def command(self) -> tuple[str, ...]:
-        return (*CONFINED, *self._program, "run", "-c", str(self.config))
 
 
 @pytest.fixture

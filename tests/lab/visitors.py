@@ -14,6 +14,7 @@ from tests.lab.network import Node
 from tests.lab.peers.connection import ANY_V4, ANY_V6, Auth, Certificate, Connection, Eap, Psk
 from tests.lab.peers.edgevpn import EdgeVpn
 from tests.lab.peers.peer import Peer, eventually
+from tests.lab.sites import Family
 
 Table = dict[str, Any]
 
@@ -65,6 +66,11 @@ def authority_of(gateway: EdgeVpn) -> Path:
     alone = gateway.state / "authority.pem"
     alone.write_bytes(certificate.public_bytes(Encoding.PEM))
     return alone
+
+
+def far_end(gateway: EdgeVpn, outer: Family) -> str:
+    """Where a device calls the gateway."""
+    return gateway.node.wan.v4 if outer == 4 else gateway.node.wan.v6
 
 
 def visit(gateway: EdgeVpn, auth: Auth, name: str, **changes: Any) -> Connection:

@@ -15,9 +15,10 @@ import cryptography_vectors
 import pytest
 from cryptography import x509
 
+from edgevpn.dn import CanonicalName
 from edgevpn.pki.certificate import der_of, read_certificate
 from edgevpn.pki.errors import CertificateRefused, Reason
-from edgevpn.pki.names import CanonicalName, canonical
+from edgevpn.pki.names import canonical
 from edgevpn.pki.revocation import Crl, Revocation, read_crl
 from edgevpn.pki.rules import Purpose
 from edgevpn.pki.validate import Judge, Trust, verify

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgevpn.ike.iana import IdType
-from edgevpn.pki.errors import CertificateRefused, Reason, WishRefused
-from edgevpn.pki.identity import Below, IkeId, Kind, MailAt, NameLike, Pattern, ids_of, matches, pattern, prove
+from edgevpn.pki.errors import CertificateRefused, Reason
+from edgevpn.pki.identity import IkeId, Kind, ids_of, prove
 from tests.support.certificates import ca, certificate, name, p256
 
 ROOT = ca("root")
@@ -131,63 +131,6 @@ def test_ids_that_a_certificate_proves() -> None:
     )
     for each in ids_of(GW):
         prove(GW, each)
-
-
-PATTERNS: dict[str, Pattern] = {
-    "192.0.2.1": v4("192.0.2.1"),
-    "2001:db8::1": v6("2001:db8::1"),
-    "gw.example.org": fqdn("gw.example.org"),
-    "carol@example.org": mail("carol@example.org"),
-    "keyid:branch 7": key_id(b"branch 7"),
-    "*.Example.org": Below("example.org"),
-    "*@example.org": MailAt("example.org"),
-    "C=CH, CN=*": NameLike((("2.5.4.6", "ch"), ("2.5.4.3", "*"))),
-    "C=CH, O=Example AG, CN=gw": dn(SUBJECT),
-}
-
-
-@pytest.mark.parametrize("text", PATTERNS)
-def test_patterns(text: str) -> None:
-    read = pattern(text)
-    if isinstance(read, IkeId) and read.kind is Kind.DER_ASN1_DN:
-        assert matches(read, dn(SUBJECT))
-    else:
-        assert read == PATTERNS[text]
-
-
-@pytest.mark.parametrize(
-    "text", ["", "*", "gw.*.org", "*.", "*@", "a*@example.org", "@example.org", "two words", "C=", "C=CHE, CN=gw", "=x"]
-)
-def test_patterns_refused(text: str) -> None:
-    with pytest.raises(WishRefused) as refusal:
-        pattern(text)
-    assert refusal.value.reason is Reason.NOT_ALLOWED
-
-
-MEANT = {
-    "*.example.org": (
-        [fqdn("gw.example.org"), fqdn("a.b.EXAMPLE.org")],
-        [fqdn("example.org"), fqdn("evilexample.org"), mail("a@b.example.org"), key_id(b"gw.example.org")],
-    ),
-    "*@example.org": (
-        [mail("carol@EXAMPLE.org")],
-        [mail("carol@mail.example.org"), mail("x@evil@example.com"), fqdn("example.org")],
-    ),
-    "GW.example.org": ([fqdn("gw.Example.org")], [fqdn("gw.example.org.x"), key_id(b"GW.example.org")]),
-    "carol@example.org": ([mail("carol@Example.ORG")], [mail("Carol@example.org")]),
-    "192.0.2.1": ([v4("192.0.2.1")], [v4("192.0.2.2"), fqdn("192.0.2.1")]),
-    "C=CH, O=Example AG, CN=*": ([dn(SUBJECT)], [dn(name("gw")), fqdn("gw"), IkeId(Kind.DER_ASN1_DN, b"\x30")]),
-    "O=Example AG, C=CH, CN=*": ([], [dn(SUBJECT)]),
-    "C=CH, O=Other, CN=*": ([], [dn(SUBJECT)]),
-    "C=CH, O=*": ([], [dn(SUBJECT)]),
-    "C=ch, O=EXAMPLE  AG, CN=GW": ([dn(SUBJECT)], [dn(name("gw"))]),
-}
-
-
-@pytest.mark.parametrize("text", MEANT)
-def test_who_is_meant(text: str) -> None:
-    wanted, (yes, no) = pattern(text), MEANT[text]
-    assert [str(each) for each in (*yes, *no) if matches(wanted, each)] == [str(each) for each in yes]
 
 
 def test_kinds_have_their_names_and_numbers_from_the_registry() -> None:

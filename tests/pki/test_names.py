@@ -1,8 +1,8 @@
-import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from edgevpn.pki.names import canonical, common_name, split, text_of
+from edgevpn.dn import split
+from edgevpn.pki.names import canonical, common_name, text_of
 from tests.support.certificates import name
 
 
@@ -25,16 +25,6 @@ def test_text_is_read_back() -> None:
     whole = x509.Name([x509.NameAttribute(oid, value) for oid, value in attributes])
     assert text_of(whole) == r"C=CH, O=Muster\, Söhne \+ Co, CN=gw"
     assert list(split(text_of(whole))) == [(oid.dotted_string, value) for oid, value in attributes]
-
-
-def test_slashes_part_too() -> None:
-    assert list(split("/C=CH/CN=a, b")) == [("2.5.4.6", "CH"), ("2.5.4.3", "a, b")]
-
-
-@pytest.mark.parametrize("text", ["", "gw", "CN=", "NOPE=gw", "CN=gw,", "=gw"])
-def test_split_refuses(text: str) -> None:
-    with pytest.raises(ValueError, match="is not like"):
-        list(split(text))
 
 
 def test_common_name() -> None:

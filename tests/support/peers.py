@@ -46,7 +46,7 @@ def mirrored(peer: Peer, name: str = "left") -> Peer:
     """What the other side must have so that both fit."""
     assert peer.remote_id is not None
     children = tuple(replace(c, ts_local=c.ts_remote, ts_remote=c.ts_local) for c in peer.children)
-    return replace(peer, name=name, local_id=peer.remote_id, remote_id=peer.local_id, children=children)
+    return replace(peer, name=name, local_id=peer.wanted, remote_id=peer.local_id, children=children)
 
 
 TO_LEFT = mirrored(TO_RIGHT)

@@ -616,6 +616,9 @@ PROVOCATIONS: Mapping[Code, Callable[[], Seen]] = {
         made(ROOT, (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), False))
     ),
     Code.CERT_WEAK: lambda: shows(made(key=rsa_key(1024))),
+    Code.CERT_NOT_UNDERSTOOD: lambda: shows(
+        made(ROOT, (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\5\0"), True))
+    ),
     Code.CERT_BAD_PATH: lambda: shows(made(between := certificate("no CA", ROOT, (DIGITAL,))), between),
     Code.CERT_REFUSED: lambda: shows(chain=(b"this is no certificate",)),
     Code.SIGNATURE_UNKNOWN: without_hashes,

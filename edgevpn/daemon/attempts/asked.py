@@ -55,7 +55,7 @@ def called(peer: Peer, path: Path, child: str, answer: Answer) -> Negotiation:
         remote=path.remote.host,
         ike=proposals(peer.offers, ProtocolId.IKE, b""),
         idi=peer.identity_at(path.local.host),
-        idr=peer.remote_id,
+        idr=peer.wanted,
         wants=peer.wants,
         peer=peer.name,
         child=policy.name if policy else "",

@@ -29,7 +29,7 @@ from edgevpn.ike.evidence import (
     Verdict,
     Ways,
 )
-from edgevpn.ike.iana import ExchangeType, Ke, NotifyType, ProtocolId, TransformType
+from edgevpn.ike.iana import ExchangeType, IdType, Ke, NotifyType, ProtocolId, TransformType
 from edgevpn.ike.peer import Certified, Login, Password, Peer, Psk, Signing
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Transform
@@ -62,6 +62,8 @@ REASONS = {
     Reason.WRONG_KEY_USAGE: Code.CERT_WRONG_PURPOSE,
     Reason.WEAK_KEY: Code.CERT_WEAK,
     Reason.WEAK_SIGNATURE: Code.CERT_WEAK,
+    Reason.UNKNOWN_CRITICAL_EXTENSION: Code.CERT_NOT_UNDERSTOOD,
+    Reason.POLICY_REQUIRED: Code.CERT_NOT_UNDERSTOOD,
     Reason.BAD_SIGNATURE: Code.CERT_BAD_PATH,
     Reason.LOOP: Code.CERT_BAD_PATH,
     Reason.NOT_A_CA: Code.CERT_BAD_PATH,
@@ -384,4 +386,6 @@ def identity_text(identity: object) -> str:
 
 def name_of(identity: object) -> str:
     """The same as a device would show it, whatever its type."""
-    return identity.data.decode("utf-8", "replace") if isinstance(identity, Identification) else ""
+    if not isinstance(identity, Identification):
+        return ""
+    return str(identity) if identity.id_type == IdType.DER_ASN1_DN else identity.data.decode("utf-8", "replace")

@@ -179,7 +179,7 @@ class Hearing:
         match answer:
             case OtherMethod(wanted) if wanted not in (ours := methods(peer.offers)):
                 return finding_of(Cause.OTHER_KE, OtherMethod(wanted, ours), about)
-            case Names(shown) if peer.remote_id not in (None, shown):
+            case Names(shown) if not peer.may_be(shown):
                 return finding_of(Cause.OTHER_IDENTITY, Names(shown, ((peer.name, peer.remote_id),)), about)
             case Refusal(NotifyType.AUTHENTICATION_FAILED):
                 self.needs.append(Need.SAME_KEYS)

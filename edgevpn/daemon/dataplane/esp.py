@@ -71,6 +71,9 @@ ANYWHERE: Mapping[int, IpAddress] = {4: IPv4Address(0), 6: IPv6Address(0)}
 # Our own choices. The kernel takes the lowest number that fits: what is up before what waits, narrow before wide.
 UP, TRAP = 10_000, 20_000
 
+JITTER = 0.05
+"""Part of a limit of octets or packets by which new keys are asked for sooner; our own choice."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
@@ -79,6 +82,15 @@ class Lifetimes:
     soft: Limits = UNLIMITED
     hard: Limits = UNLIMITED
     replay_window: int = 256
+
+    def sooner(self, chance: float) -> Lifetimes:
+        """With soft limits that a chance below 1 has lowered, so that two equal sides do not ask at the same packet."""
+        soft = replace(self.soft, octets=_less(self.soft.octets, chance), packets=_less(self.soft.packets, chance))
+        return replace(self, soft=soft)
+
+
+def _less(limit: int | None, chance: float) -> int | None:
+    return None if limit is None else limit - int(limit * JITTER * chance)
 
 
 def child_lifetimes(child: Child) -> Lifetimes:

@@ -6,13 +6,24 @@ selectors, so that a child that follows another takes over its policies.
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
 from edgevpn.config.services import Offload
-from edgevpn.daemon.dataplane.esp import TRAP, UP, encap_in, encap_out, inbound_sa, inward, outbound_sa, outward
+from edgevpn.daemon.dataplane.esp import (
+    TRAP,
+    UP,
+    Lifetimes,
+    encap_in,
+    encap_out,
+    inbound_sa,
+    inward,
+    outbound_sa,
+    outward,
+)
 from edgevpn.daemon.dataplane.homes import Home
 from edgevpn.daemon.dataplane.housing import Housing, Numbers
 from edgevpn.daemon.dataplane.mtu import Wrapping, tunnel_mtu
@@ -94,8 +105,10 @@ class Dataplane:
         kernel: Kernel,
         clock: Callable[[], float] = time.monotonic,
         unix_time: Callable[[], float] = time.time,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._kernel = kernel
+        self._chance = chance
         self._housing = Housing(kernel)
         self._neighbours = Neighbours(kernel)
         self._offloader = Offloader(kernel)
@@ -177,7 +190,7 @@ class Dataplane:
         self.meet(ends.peer, (ends.path.remote.host,))
         home = self._housing.of(ends.peer)
         tags = self._tags(Group(ends.peer, child.name, (child.ts_local, child.ts_remote)))
-        spec = inbound_sa(child, ends, tags, home.lifetimes[child.name])
+        spec = inbound_sa(child, ends, tags, self._lives(home, child))
         carrier = self._offloader.add(spec, Direction.IN, home.offload)
         made = for_card(_inward(child, ends, tags), carrier)
         self._children[child.spi_in] = Installed(child, ends, tags, spec.key, made, carriers=(carrier, carrier))
@@ -195,7 +208,7 @@ class Dataplane:
         if known is None:
             return False
         home = self._housing.of(ends.peer)
-        spec = outbound_sa(child, ends, known.tags, home.lifetimes[child.name])
+        spec = outbound_sa(child, ends, known.tags, self._lives(home, child))
         carrier = self._offloader.add(spec, Direction.OUT, home.offload)
         made = for_card(_outward(child, ends, known.tags), carrier)
         carriers = known.carriers[0], carrier
@@ -357,6 +370,9 @@ class Dataplane:
         reqid = self._reqids.pop(group)
         del self._groups[reqid]
         self._free_reqids.give_back(reqid)
+
+    def _lives(self, home: Home, child: ChildSa) -> Lifetimes:
+        return home.lifetimes[child.name].sooner(self._chance())
 
     def _have(self, child: ChildSa, policies: Collection[PolicySpec]) -> None:
         """These are a child's from now on."""

@@ -36,6 +36,7 @@ LOOKS = (
     fitness.clock,
     fitness.certificates,
     fitness.space,
+    fitness.forwarding,
     fitness.tunnels,
 )
 """In the order in which an owner would go through them."""

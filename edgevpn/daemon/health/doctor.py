@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edgevpn.api import SiteStatus
-from edgevpn.api.records import Health
+from edgevpn.api.records import DeviceStatus, Health
 from edgevpn.config.model import Config
 from edgevpn.config.proposals import Proposal
 from edgevpn.config.values import Address
@@ -21,12 +21,13 @@ from edgevpn.daemon.census import Census
 from edgevpn.daemon.ciphers.choice import Ciphers, insisted
 from edgevpn.daemon.ciphers.speeds import Speeds
 from edgevpn.daemon.health.checks import judged
-from edgevpn.daemon.health.facts import Ends, Facts, Firewall, Lookup, Silent
+from edgevpn.daemon.health.facts import Ends, Facts, Firewall, Lookup, Silent, Suspect
 from edgevpn.daemon.health.hardware import Hardware, Insisted, Lacking, Stranger
 from edgevpn.daemon.peers import lacking
 from edgevpn.daemon.sites.surroundings import Surroundings
 from edgevpn.diagnosis.entry import Language
 from edgevpn.frozen import dataclass
+from edgevpn.kernel.barriers import FORWARD
 from edgevpn.kernel.contract import Features
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.nft import Nft
@@ -40,6 +41,37 @@ WORTH_AN_ANSWER = 10_000
 """Octets one way, after which something should have come the other way."""
 PATIENCE = 5.0
 """Seconds for a name to be looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clues:
+    """What is known besides: packets that could not be decrypted, and whether we forward what comes out of tunnels."""
+
+    undeciphered: int
+    unforwarded: bool
+    barred: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Octets of a tunnel both ways; `wrapped`: in UDP."""
+
+    received: int
+    sent: int
+    wrapped: bool
+
+    @property
+    def is_one_way(self) -> bool:
+        return max(self.received, self.sent) >= WORTH_AN_ANSWER and min(self.received, self.sent) == 0
+
+    def silent(self, name: str, setting: str, clues: Clues) -> Silent:
+        """What a tunnel of this name suffers from."""
+        return Silent(name, self.received, self.sent, self._suspect(clues), setting)
+
+    def _suspect(self, clues: Clues) -> Suspect:
+        if self.sent:
+            return Suspect.DAMAGED if clues.undeciphered else Suspect.PEER if self.wrapped else Suspect.BARE_ESP
+        return Suspect.FORWARDING if clues.unforwarded else Suspect.FIREWALL if clues.barred else Suspect.LAN
 
 
 class Patient(Protocol):
@@ -64,6 +96,10 @@ class Patient(Protocol):
     def served(self) -> tuple[Address, ...]: ...
 
     def uplinks(self) -> frozenset[str]: ...
+
+    def unforwarded(self) -> frozenset[int]: ...
+
+    def undeciphered(self) -> int: ...
 
     def kernel_lacks(self) -> tuple[str, ...]: ...
 
@@ -91,6 +127,9 @@ class Doctor:
     async def _facts(self, config: Config) -> Facts:
         sites = self._sites()
         certificates, faults = await self._certificates()
+        firewall = await self._firewall(self.nft, config) if self.nft else Firewall()
+        unforwarded = self._unforwarded(config)
+        clues = Clues(self._undeciphered(), 4 in unforwarded, any(each.hook == FORWARD for each in firewall.barriers))
         return Facts(
             now=datetime.now(UTC),
             features=self.patient.features(),
@@ -101,10 +140,11 @@ class Doctor:
             certificates=certificates,
             faults=faults,
             space=_space(self.state),
-            silent=tuple(_silent(sites)),
+            silent=(*_silent(sites, clues), *_silent_devices(self._devices(), clues)),
             down=tuple(site["name"] for site in sites if site["state"] == "down" and site["why"]),
-            firewall=await self._firewall(self.nft) if self.nft else Firewall(),
+            firewall=firewall,
             lost=self._lost(),
+            unforwarded=unforwarded,
             hardware=self._hardware(config),
         )
 
@@ -119,9 +159,10 @@ class Doctor:
             strangers=tuple(_strangers(self.patient.ports)),
         )
 
-    async def _firewall(self, nft: Nft) -> Firewall:
+    async def _firewall(self, nft: Nft, config: Config) -> Firewall:
+        tunnels = (*(pool.interface for pool in config.pools), *(site.interface for site in config.sites))
         try:
-            barriers = await asyncio.to_thread(nft.barriers, self.patient.uplinks())
+            barriers = await asyncio.to_thread(nft.barriers, self.patient.uplinks(), tunnels)
             return Firewall(await self.patient.firewall_lacks(), barriers)
         except KernelError as error:
             return Firewall(unread=str(error))
@@ -138,6 +179,26 @@ class Doctor:
             return [census.site_status(name) for name in census.site_names]
         except KernelError:
             return []  # the check of the kernel says more
+
+    def _devices(self) -> list[DeviceStatus]:
+        census = self.patient.census
+        try:
+            return [census.device_status(device) for device in census.devices]
+        except KernelError:
+            return []
+
+    def _unforwarded(self, config: Config) -> tuple[int, ...]:
+        """The IP versions that our tunnels carry and that get no further here."""
+        try:
+            return tuple(sorted(self.patient.unforwarded() & _carried(config)))
+        except KernelError:
+            return ()
+
+    def _undeciphered(self) -> int:
+        try:
+            return self.patient.undeciphered()
+        except KernelError:
+            return 0
 
     async def _lookup(self, name: str | Address) -> Lookup:
         if not isinstance(name, str):
@@ -186,10 +247,25 @@ def _space(folder: Path) -> int:
     return shutil.disk_usage(there).free
 
 
-def _silent(sites: Iterable[SiteStatus]) -> Iterable[Silent]:
+def _carried(config: Config) -> frozenset[int]:
+    """The IP versions that tunnels carry to others than this machine."""
+    of_sites = (network for site in config.sites for child in site.children for network in child.remote_networks)
+    of_pools = (addresses for pool in config.pools for addresses in (*pool.v4, *pool.v6))
+    return frozenset(each.version for each in (*of_sites, *of_pools))
+
+
+def _silent(sites: Iterable[SiteStatus], clues: Clues) -> Iterable[Silent]:
     for site in sites:
         for ike in site["ike"]:
             for child in ike["children"]:
-                received, sent = child["bytes_in"], child["bytes_out"]
-                if max(received, sent) >= WORTH_AN_ANSWER and min(received, sent) == 0:
-                    yield Silent(f"{site['name']} ({child['name']})", received, sent)
+                flow = Flow(child["bytes_in"], child["bytes_out"], ike["nat"] != "none")
+                if flow.is_one_way:
+                    yield flow.silent(f"{site['name']} ({child['name']})", f"site.{site['name']}.encap", clues)
+
+
+def _silent_devices(devices: Iterable[DeviceStatus], clues: Clues) -> Iterable[Silent]:
+    for device in devices:
+        for session in device["sessions"]:
+            flow = Flow(session["bytes_in"], session["bytes_out"], session["nat"])
+            if flow.is_one_way:
+                yield flow.silent(f"{device['name']} ({session['remote']})", f"pool.{device['pool']}.encap", clues)

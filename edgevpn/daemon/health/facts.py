@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from datetime import datetime
+from enum import Enum
 from typing import Literal
 
 from edgevpn.config.values import Address
@@ -34,13 +35,29 @@ class Lookup:
     addresses: tuple[Address, ...]
 
 
+class Suspect(Enum):
+    """What keeps packets from going the other way, as far as that can be told from here."""
+
+    DAMAGED = "what comes cannot be decrypted"
+    BARE_ESP = "no ESP comes, and it is not in UDP"
+    PEER = "the peer, or the hosts behind it"
+    FORWARDING = "this machine does not forward"
+    FIREWALL = "a chain of a firewall here drops what is forwarded"
+    LAN = "hosts behind us do not answer, or do not find back"
+
+
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """A tunnel through which packets go one way alone: how many octets came, how many went."""
+    """A tunnel through which packets go one way alone: how many octets came, how many went.
+
+    `setting` is the key that has its ESP go in UDP.
+    """
 
     name: str
     received: int
     sent: int
+    suspect: Suspect
+    setting: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +73,8 @@ class Firewall:
 class Facts:
     """What was found. `outside`: our addresses by which packets to the internet leave. `space` in octets.
 
-    `lost`: what of ours the kernel no longer holds as it shall, a command for each, or an SA.
+    `lost`: what of ours the kernel no longer holds as it shall, a command for each, or an SA. `unforwarded`: versions
+    of IP that tunnels carry and this machine does not forward.
     """
 
     now: datetime
@@ -72,6 +90,7 @@ class Facts:
     down: tuple[str, ...]
     firewall: Firewall
     lost: tuple[str, ...] = ()
+    unforwarded: tuple[int, ...] = ()
     hardware: Hardware = field(default_factory=Hardware)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgevpn.daemon.health.facts import NOTHING, Check, Ends, Facts, Level, Silent
+from edgevpn.daemon.health.facts import NOTHING, Check, Ends, Facts, Level, Silent, Suspect
 from edgevpn.diagnosis.entry import Text
 from edgevpn.pki.clock import RELEASED
 
@@ -170,34 +170,74 @@ def tunnels(facts: Facts) -> Iterator[Check]:
     yield from map(_one_way, facts.silent)
 
 
+def forwarding(facts: Facts) -> Iterator[Check]:
+    for version in facts.unforwarded if facts.carries_traffic else ():
+        variable = "net.ipv4.ip_forward" if version == 4 else "net.ipv6.conf.all.forwarding"
+        yield Check(
+            "forwarding",
+            "bad",
+            Text(
+                f"This machine does not forward IPv{version}: what comes out of tunnels gets no further.",
+                f"この機器は IPv{version} を転送しません。トンネルから出た通信はここで止まります。",
+            ),
+            Text(
+                f"sysctl -w {variable}=1; in /etc/sysctl.d it lasts.",
+                f"sysctl -w {variable}=1 を実行してください。/etc/sysctl.d に書くと再起動後も有効です。",
+            ),
+        )
+
+
 def _one_way(tunnel: Silent) -> Check:
     name, sent, received = tunnel.name, tunnel.sent, tunnel.received
     if sent:
-        return Check(
-            "traffic",
-            "warning",
-            Text(
-                f"{name}: {sent} octets went into the tunnel and none came out of it.",
-                f"{name}: トンネルへ {sent} バイト送りましたが、何も返ってきません。",
-            ),
-            Text(
-                "The peer's firewall drops them, or has no route back; else a cipher's driver loses packets there or"
-                " here: try another in esp_proposals.",
-                "相手側のファイアウォールか戻りの経路を確認してください。それでも直らなければ、どちらかの暗号ドライバーが"
-                "パケットを失っています。esp_proposals で別の方式を試してください。",
-            ),
+        said = Text(
+            f"{name}: {sent} octets went into the tunnel and none came out of it.",
+            f"{name}: トンネルへ {sent} バイト送りましたが、何も返ってきません。",
         )
-    return Check(
-        "traffic",
-        "warning",
-        Text(
+    else:
+        said = Text(
             f"{name}: {received} octets came through the tunnel and none went back.",
             f"{name}: トンネルから {received} バイト届きましたが、何も返していません。",
-        ),
-        Text(
-            "Let our firewall forward from and to the tunnel's interface, and see whether the LAN's hosts have"
-            " this router as their gateway.",
-            "このルーターのファイアウォールでトンネルとの転送を許可し、LAN の機器のゲートウェイが"
-            "このルーターか確認してください。",
-        ),
-    )
+        )
+    return Check("traffic", "warning", said, _way_out(tunnel))
+
+
+def _way_out(tunnel: Silent) -> Text:
+    match tunnel.suspect:
+        case Suspect.DAMAGED:
+            return Text(
+                "Packets come that this kernel cannot decrypt: a cipher's driver spoils them, there or here."
+                " Try another in esp_proposals, and see `edgevpn offload`.",
+                "このカーネルで復号できないパケットが届いています。どちらかの暗号ドライバーが壊しています。"
+                "esp_proposals で別の方式を試し、`edgevpn offload` も確認してください。",
+            )
+        case Suspect.BARE_ESP:
+            return Text(
+                f"Nothing comes though IKE does. If something on the way lets no ESP through, {tunnel.setting} = true"
+                " puts it into UDP; else the peer's firewall drops what it should send, or has no route back.",
+                "IKE は届くのに通信が届きません。経路のどこかが ESP を通さないなら、"
+                f"{tunnel.setting} = true で UDP に包めます。そうでなければ、相手側のファイアウォールか"
+                "戻りの経路を確認してください。",
+            )
+        case Suspect.PEER:
+            return Text(
+                "The peer's firewall drops them, or it has no route back.",
+                "相手側のファイアウォールか戻りの経路を確認してください。",
+            )
+        case Suspect.FORWARDING:
+            return Text(
+                "This machine does not forward: see there.",
+                "この機器が転送していません。その項目を確認してください。",
+            )
+        case Suspect.FIREWALL:
+            return Text(
+                "A firewall of this machine forwards nothing from there: see there.",
+                "この機器のファイアウォールが転送を遮断しています。その項目を確認してください。",
+            )
+        case Suspect.LAN:
+            return Text(
+                "See whether the LAN's hosts have this router as their gateway and a firewall of their own lets them"
+                " answer, and whether firewall.forward has what is meant.",
+                "LAN の機器のゲートウェイがこのルーターか、機器自身のファイアウォールが応答を許すか、"
+                "firewall.forward の設定が意図どおりかを確認してください。",
+            )

@@ -11,7 +11,7 @@ from ipaddress import ip_network
 from edgevpn.config.values import Address
 from edgevpn.daemon.health.facts import Check, Facts, Lookup
 from edgevpn.diagnosis.entry import Text
-from edgevpn.kernel.barriers import Barrier
+from edgevpn.kernel.barriers import FORWARD, Barrier
 
 CARRIER_NAT = ip_network("100.64.0.0/10")
 """RFC 6598 §7."""
@@ -74,6 +74,21 @@ def firewall(facts: Facts) -> Iterator[Check]:
 
 def _barred(barrier: Barrier) -> Check:
     packets, where = ", ".join(barrier.packets), f"{barrier.family} {barrier.table}"
+    if barrier.hook == FORWARD:
+        return Check(
+            "firewall",
+            "bad",
+            Text(
+                f"The firewall forwards nothing that comes out of tunnels, {packets}: {barrier}.",
+                f"ファイアウォールがトンネルから出た通信({packets})の転送を遮断しています: テーブル {where} の"
+                f"チェーン {barrier.chain}",
+            ),
+            Text(
+                f"Let packets from and to interfaces evpn* pass there, too; {barrier.table} is not ours to change.",
+                "そこでも evpn* のインターフェースとの転送を許可してください。"
+                f"{barrier.table} は edgevpn からは変更しません。",
+            ),
+        )
     return Check(
         "firewall",
         "bad",

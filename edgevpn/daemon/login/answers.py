@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from edgevpn.config.identity import Identity
 from edgevpn.config.model import Config, Device, Pool
 from edgevpn.daemon.addresses.leases import Leases
 from edgevpn.daemon.base.logs import note
@@ -25,6 +26,7 @@ from edgevpn.daemon.login.vouched import Shown, Vouched
 from edgevpn.daemon.peers import pool_settings, visitor_unique
 from edgevpn.ike import peer as ike
 from edgevpn.ike.contract import Input
+from edgevpn.ike.iana import IdType
 from edgevpn.ike.peer import IpAddress, Wants
 from edgevpn.ike.questions import (
     CertificatesRefused,
@@ -42,6 +44,7 @@ from edgevpn.ike.questions import (
     VerifyCertificates,
 )
 from edgevpn.ike.sa import Address
+from edgevpn.ike.wire.payloads import Identification
 from edgevpn.pki.errors import PkiError
 from edgevpn.pki.identity import ids_of
 
@@ -115,7 +118,8 @@ class Answers:
         pool = question.peer.partition("/")[0]
         known = self.vouched.shown(question.spi).device
         device = self.devices.get(known) if known else None
-        holder = device.name if device else question.user or str(question.remote_id)
+        alone = device is not None and isinstance(device.id, Identity)  # not one of many that come in as this device
+        holder = device.name if device and alone else question.user or str(question.remote_id)
         unique = visitor_unique(device.unique) if device else None
         wants = self._due(question.wants, pool, device)
         # One that shows anew who it is before it lets go of its old IKE SA (RFC 7296 §2.8.3) is no second one.
@@ -164,10 +168,12 @@ class Answers:
         if "/" not in verdict.peer:
             self.vouched.note(question.spi, Shown(None, verdict.verified))
             return CertificatesVerified(question.spi, verdict.peer, verdict.public_key)
-        names = (question.identity.data, *(each.data for each in ids_of(verdict.verified.certificate)))
+        named = (Identification(IdType(each.kind.value), each.data) for each in ids_of(verdict.verified.certificate))
+        proved = (question.identity, *named)
         holder = self.keyring.holders.get(verdict.verified.fingerprints[0], "")
-        outcomes = [self.devices.find((verdict.peer,), name) for name in names]
+        outcomes = [self.devices.find((verdict.peer,), each.data) for each in proved]
         outcomes.append(self.devices.holder(verdict.peer, holder))  # Windows shows the subject's name alone
+        outcomes.append(self.devices.among(verdict.peer, proved))
         found = next((each for each in outcomes if isinstance(each, Found)), None)
         if found is None:
             known = (each for each in outcomes if each is not Refusal.UNKNOWN)

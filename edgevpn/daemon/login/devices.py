@@ -8,10 +8,15 @@ from datetime import datetime
 from enum import Enum
 
 from edgevpn.config.credential import NtHash, Psk, Secret
+from edgevpn.config.identity import Identity, Pattern
 from edgevpn.config.model import Config, Device
 from edgevpn.config.pool import Login
+from edgevpn.daemon.peers import pattern_of
+from edgevpn.dn import CanonicalName, canonical_of_der, der_of, split
 from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
+from edgevpn.ike.identity import closeness
+from edgevpn.ike.wire.payloads import Identification
 
 MOST_TRIES, TRIES_WITHIN = 10, 60.0
 """Passwords that are looked up for one device within so many seconds."""
@@ -24,6 +29,9 @@ class Refusal(Enum):
     DISABLED = "the device is disabled"
     EXPIRED = "the time of the device is over"
     TOO_MANY_TRIES = "too many tries to log in as this device; it may try again in a minute"
+
+    def __str__(self) -> str:
+        return self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,10 @@ class Devices:
     def __init__(self, config: Config, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._by_name = {device.name: device for device in config.devices}
-        self._by_key = {(self.peer_of(each), folded(each.id.data)): each for each in config.devices}
+        alone = ((each, each.id.folded) for each in config.devices if isinstance(each.id, Identity))
+        self._by_key = {(self.peer_of(device), key): device for device, key in alone}
+        self._several = [(pattern_of(each.id), each) for each in config.devices if isinstance(each.id, Pattern)]
+        self._several.sort(key=lambda entry: closeness(entry[0]), reverse=True)
 
     def get(self, name: str) -> Device | None:
         """The device of that name."""
@@ -53,9 +64,17 @@ class Devices:
                 return self.refusal(device) or Found(device, peer)
         return Refusal.UNKNOWN
 
+    def among(self, peer: str, proved: Iterable[Identification]) -> Found | Refusal:
+        """The device that is whoever has proved one of these identities, if it is one that several may be."""
+        identities = tuple(proved)
+        for pattern, device in self._several:
+            if self.peer_of(device) == peer and any(each in pattern for each in identities):
+                return self.refusal(device) or Found(device, peer)
+        return Refusal.UNKNOWN
+
     def name_of(self, peers: Iterable[str], shown: str) -> str:
         """The name of the device that shows itself so, by one of these peers, may it come in or not; "" if none."""
-        key = folded(shown.encode("utf-8", "replace"))
+        key = _folded_text(shown)
         found = (self._by_key.get((peer, key)) for peer in peers)
         return next((device.name for device in found if device is not None), "")
 
@@ -97,9 +116,20 @@ class Tries:
         return allowed
 
 
-def folded(shown: bytes) -> bytes:
-    """A name without the difference between small and capital letters, which phones like to make."""
-    return shown.lower()
+def folded(shown: bytes) -> bytes | CanonicalName:
+    """A name without what makes no difference, such as small and capital letters, which phones like to confuse."""
+    try:
+        return canonical_of_der(shown) or shown.lower()
+    except ValueError:
+        return shown.lower()
+
+
+def _folded_text(shown: str) -> bytes | CanonicalName:
+    """The same of what has been written down for people."""
+    try:
+        return canonical_of_der(der_of(split(shown)))
+    except ValueError:
+        return shown.lower().encode("utf-8", "replace")
 
 
 def psk_of(device: Device) -> bytes | None:

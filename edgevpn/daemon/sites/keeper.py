@@ -34,6 +34,7 @@ from edgevpn.ike.errors import Cause
 from edgevpn.ike.state import (
     Address,
     Authenticating,
+    Closing,
     CreateChild,
     Established,
     Initiating,
@@ -350,8 +351,9 @@ class Keeper:
         self._wanted = {child: None for child in self._wanted if child not in up}
         if not self._wanted:
             return None
-        if self._ikes:
-            return await self._answered(partial(self._ask, next(reversed(self._ikes))))
+        closing = {sa.spi for sa in sas if isinstance(sa, Closing)}  # as when the peer has sent us elsewhere
+        if asked := next((spi for spi in reversed(self._ikes) if spi not in closing), None):
+            return await self._answered(partial(self._ask, asked))
         if not self._core.knows(self.site.name):
             await self._world.certificates_read()
         if not self._core.knows(self.site.name):

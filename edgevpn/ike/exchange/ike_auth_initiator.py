@@ -109,7 +109,7 @@ def _ask(first: Authenticating, proof: tuple[Payload, ...], ours: Proof, initial
     payloads = (
         IdI(_local_id(first)),
         *certificate_request((peer,)),
-        *((IdR(peer.remote_id),) if peer.remote_id else ()),
+        *((IdR(peer.wanted),) if peer.wanted else ()),
         *proof,
         *((request(peer.wants, peer.manners.asks),) if peer.wants else ()),
         *(offer_payloads(offer, in_ike_auth=True) if offer else ()),
@@ -157,7 +157,7 @@ def on_answer(sa: PreparingAuth | CheckingResponder, answer: Answer, env: Env) -
 def _on_first(sa: Authenticating, response: Response, env: Env) -> Step:
     """See who the peer is, as far as it has shown it."""
     remote_id, shown = response.need(IdR).identification, response.first(Authentication)
-    if sa.peer.remote_id not in (None, remote_id):
+    if not sa.peer.may_be(remote_id):
         text, names = f"the peer is {remote_id}, expected is {sa.peer.remote_id}", ((sa.peer.name, sa.peer.remote_id),)
         raise AuthenticationFailed(text, Cause.OTHER_IDENTITY, Names(remote_id, names))
     match sa.peer.remote_auth, shown:

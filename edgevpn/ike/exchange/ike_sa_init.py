@@ -37,7 +37,7 @@ from edgevpn.ike.exchange import extensions, nat, redirect
 from edgevpn.ike.exchange.ike_intermediate import ask_next
 from edgevpn.ike.exchange.proof import certificate_request, hashes_of
 from edgevpn.ike.iana import ExchangeType, Flag, HashAlgorithm, Ke, NotifyType, ProtocolId
-from edgevpn.ike.matching import agreed, near
+from edgevpn.ike.matching import agreed, near, wraps
 from edgevpn.ike.negotiate import check_answer, methods, proposals
 from edgevpn.ike.peer import Offer, Peer
 from edgevpn.ike.proving import AddingKeys
@@ -217,7 +217,7 @@ def on_request(request: Request, header: Header, octets: bytes, env: Env) -> Ste
     spi_i, spi_r, nr = header.spi_i, env.entropy(8), env.entropy(NONCE_SIZE)
     suite = chosen.ike_suite()
     keys = derive_ike_keys(suite, ni, nr, key_exchange.shared_secret, spi_i, spi_r)
-    force, hashes = all(peer.force_encapsulation for peer in peers), hashes_of(request)
+    force, hashes = wraps(peers), hashes_of(request)
     payloads = (
         SecurityAssociation(chosen.answer(ProtocolId.IKE, b"")),
         KeyExchange(chosen.ke, key_exchange.public),

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 from struct import pack
 from typing import ClassVar, Self
 
+from edgevpn.dn import text_of_der
 from edgevpn.frozen import dataclass
 from edgevpn.ike.errors import InvalidSyntax
 from edgevpn.ike.iana import AuthMethod, CertEncoding, EapCode, EapType, IdType, Ke, PayloadType, ProtocolId
@@ -88,10 +89,20 @@ class Identification:
                 return str(IPv4Address(self.data))
             case IdType.IPV6_ADDR:
                 return str(IPv6Address(self.data))
+            case IdType.DER_ASN1_DN:
+                return self._name() or f"@#{self.data.hex()}"
         text = self.data.decode("ascii", "replace")
         if not text.isprintable() or "\ufffd" in text or not text:
             return f"@#{self.data.hex()}"
         return f"keyid:{text}" if self.id_type == IdType.KEY_ID else text
+
+    def _name(self) -> str:
+        """A Distinguished Name as text; "" for what is none, or is no text."""
+        try:
+            text = text_of_der(self.data)
+        except ValueError:
+            return ""
+        return text if text.isprintable() else ""
 
 
 @dataclass(frozen=True, slots=True)

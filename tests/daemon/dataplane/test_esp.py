@@ -16,6 +16,7 @@ from edgevpn.daemon.dataplane.esp import (
     inward,
     outbound_sa,
     outward,
+    pool_lifetimes,
     port_masks,
 )
 from edgevpn.ike.contract import Endpoints
@@ -41,6 +42,7 @@ from edgevpn.kernel.spec import (
     UdpEncap,
 )
 from tests.support.configs import office
+from tests.support.visitors import gateway
 
 HERE, THERE = ip_address("192.0.2.1"), ip_address("198.51.100.1")
 TAGS = Tags(OURS_REQID[3], OURS_IF_ID[1])
@@ -73,6 +75,15 @@ def test_two_sas(initiator: bool) -> None:
     for spec in (inbound, outbound):
         assert (spec.reqid, spec.if_id, spec.esn, spec.flags) == (TAGS.reqid, TAGS.if_id, True, SaFlag.AF_UNSPEC)
         assert (spec.soft, spec.hard) == (Limits(2**30, 1000), Limits(2**30 + 2**30 // 10, 1100, 7200))
+
+
+def test_new_keys_before_a_limit() -> None:
+    """Up to a twentieth before it, by chance; what is dropped at the end stays as it is."""
+    soonest = LIVES.sooner(0.999)
+    assert LIVES.sooner(0.0) == LIVES
+    assert 0.95 * 2**30 <= (soonest.soft.octets or 0) < 0.96 * 2**30
+    assert (soonest.soft.packets, soonest.hard) == (951, LIVES.hard)
+    assert pool_lifetimes(gateway().pools[0]).sooner(0.5) == pool_lifetimes(gateway().pools[0])
 
 
 def test_no_nat_no_encapsulation() -> None:

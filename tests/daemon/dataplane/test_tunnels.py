@@ -89,6 +89,17 @@ def test_a_site_has_an_interface_and_routes(world: World) -> None:
     assert (route.destination, route.interface, route.source) == (ip_network("10.2.0.0/24"), "evpn-office", None)
 
 
+def test_new_keys_are_asked_for_a_little_sooner() -> None:
+    """Each SA by a chance of its own; the peer, with the same limit, asks at another packet."""
+    kernel, chances = MemoryKernel(), iter((0.0, 0.5))
+    dataplane = Dataplane(kernel, chance=lambda: next(chances))
+    dataplane.add(site_home(office(esp_rekey_packets=1000, esp_life_packets=2000)))
+    dataplane.install_inbound(child(1), ends())
+    dataplane.install_outbound(child(1), ends())
+    assert sorted(state.spec.soft.packets or 0 for state in kernel.list_sas()) == [975, 1000]
+    assert {state.spec.hard.packets for state in kernel.list_sas()} == {2000}
+
+
 def test_packets_of_our_own_have_an_address_that_the_tunnel_takes() -> None:
     kernel = MemoryKernel()
     kernel.add_link(LinkSpec("evpn-lan", OURS_IF_ID[9]))

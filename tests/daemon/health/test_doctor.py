@@ -6,11 +6,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from edgevpn.daemon.health.doctor import Doctor
+from edgevpn.daemon.health.doctor import Clues, Doctor, Flow
+from edgevpn.daemon.health.facts import Suspect
 from edgevpn.kernel.nft import Nft
 from edgevpn.pki.errors import PkiError, Reason
 from tests.support.gateways import running, until
@@ -73,6 +75,39 @@ async def test_another_daemon_at_our_ports_is_named(tmp_path: Path) -> None:
             found = [each for each in await doctor.examine(config) if each["id"] == "ports"]
     assert f"UDP port {ports.nat} is also held by" in found[0]["message"]
     assert f"(process {pid})" in found[0]["message"]
+
+
+NONE = Clues(undeciphered=0, unforwarded=False, barred=False)
+SUSPECTS = {
+    "our kernel cannot read it": (Flow(0, 20_000, wrapped=False), replace(NONE, undeciphered=7), Suspect.DAMAGED),
+    "no ESP": (Flow(0, 20_000, wrapped=False), NONE, Suspect.BARE_ESP),
+    "nothing in UDP": (Flow(0, 20_000, wrapped=True), NONE, Suspect.PEER),
+    "no forwarding": (Flow(20_000, 0, wrapped=True), replace(NONE, unforwarded=True, barred=True), Suspect.FORWARDING),
+    "somebody's chain": (Flow(20_000, 0, wrapped=True), replace(NONE, barred=True), Suspect.FIREWALL),
+    "silent hosts": (Flow(20_000, 0, wrapped=False), replace(NONE, undeciphered=7), Suspect.LAN),
+}
+
+
+@pytest.mark.parametrize(("flow", "clues", "suspect"), SUSPECTS.values(), ids=SUSPECTS)
+def test_who_is_suspected(flow: Flow, clues: Clues, suspect: Suspect) -> None:
+    assert flow.is_one_way
+    assert flow.silent("office", "site.office.encap", clues).suspect is suspect
+
+
+@pytest.mark.parametrize("flow", [Flow(0, 0, False), Flow(9_999, 0, False), Flow(1, 20_000, False)])
+def test_who_has_something_to_say(flow: Flow) -> None:
+    assert not flow.is_one_way
+
+
+async def test_what_tunnels_carry_is_forwarded(tmp_path: Path) -> None:
+    """A kernel in memory forwards neither IP version until it is told to."""
+    config = gateway(pki=LOCAL)
+    async with running(config, free_ports(), folder=tmp_path) as here:
+        assert here.gateway.unforwarded() == {4, 6}
+        assert here.gateway.undeciphered() == 0
+        doctor = Doctor(here.gateway, here.gateway.standing, tmp_path / "state", carries_traffic=True)
+        found = [each["message"] for each in await doctor.examine(config) if each["id"] == "forwarding"]
+    assert ["IPv4" in each for each in found] == [True, False]
 
 
 async def test_certificates_that_cannot_be_read(tmp_path: Path) -> None:

@@ -9,15 +9,27 @@ from ipaddress import ip_address
 import pytest
 
 from edgevpn.daemon.health import fitness
-from edgevpn.daemon.health.facts import Check, Ends, Facts, Silent
+from edgevpn.daemon.health.facts import Check, Ends, Facts, Silent, Suspect
 from edgevpn.diagnosis.entry import Language
 from tests.support.health import ALL, HERE, NOW, WELL, Ill, assert_said, assert_translated
 
-LOOKS = (fitness.kernel, fitness.holdings, fitness.clock, fitness.certificates, fitness.space, fitness.tunnels)
+LOOKS = (
+    fitness.kernel,
+    fitness.holdings,
+    fitness.clock,
+    fitness.certificates,
+    fitness.space,
+    fitness.forwarding,
+    fitness.tunnels,
+)
 
 
 def looks(facts: Facts) -> list[Check]:
     return [each for look in LOOKS for each in look(facts)]
+
+
+def silent(received: int, sent: int, suspect: Suspect) -> Facts:
+    return replace(WELL, silent=(Silent("office", received, sent, suspect, "site.office.encap"),))
 
 
 ILLS: dict[str, Ill] = {
@@ -45,14 +57,36 @@ ILLS: dict[str, Ill] = {
     "certificate of no use": (replace(WELL, faults=("it is damaged",)), "certificates", "bad", "damaged"),
     "flash": (replace(WELL, space=1024), "space", "bad", "1 KiB"),
     "site": (replace(WELL, down=("office",)), "tunnel", "warning", "office is down"),
-    "nothing comes back": (replace(WELL, silent=(Silent("office", 0, 5000),)), "traffic", "warning", "none came out"),
-    "nothing goes back": (replace(WELL, silent=(Silent("office", 5000, 0),)), "traffic", "warning", "none went back"),
+    "nothing comes back": (silent(0, 5000, Suspect.PEER), "traffic", "warning", "none came out"),
+    "nothing goes back": (silent(5000, 0, Suspect.LAN), "traffic", "warning", "none went back"),
+    "no forwarding": (replace(WELL, unforwarded=(4,)), "forwarding", "bad", "does not forward IPv4"),
 }
 
 
 @pytest.mark.parametrize("ill", ILLS.values(), ids=ILLS)
 def test_what_ails(ill: Ill) -> None:
     assert_said(ill, lambda facts: iter(looks(facts)))
+
+
+WAYS_OUT = {
+    Suspect.DAMAGED: "esp_proposals",
+    Suspect.BARE_ESP: "site.office.encap = true",
+    Suspect.PEER: "no route back",
+    Suspect.FORWARDING: "does not forward",
+    Suspect.FIREWALL: "firewall of this machine",
+    Suspect.LAN: "gateway",
+}
+
+
+@pytest.mark.parametrize("suspect", Suspect)
+def test_what_helps_depends_on_who_is_suspected(suspect: Suspect) -> None:
+    (check,) = fitness.tunnels(silent(0, 5000, suspect))
+    assert WAYS_OUT[suspect] in check.cure[Language.ENGLISH]
+    assert_translated(check)
+
+
+def test_without_traffic_nothing_is_forwarded() -> None:
+    assert not list(fitness.forwarding(replace(WELL, carries_traffic=False, unforwarded=(4,))))
 
 
 def test_all_is_well() -> None:

@@ -33,10 +33,16 @@ ILLS: dict[str, Ill] = {
         "cannot be told",
     ),
     "somebody else's firewall": (
-        replace(WELL, firewall=Firewall(barriers=(Barrier("inet", "filter", "input", ("UDP 4500", "ESP")),))),
+        replace(WELL, firewall=Firewall(barriers=(Barrier("inet", "filter", "input", "input", ("UDP 4500", "ESP")),))),
         "firewall",
         "bad",
         "keeps UDP 4500, ESP out: chain input of table inet filter",
+    ),
+    "somebody else's, for what is forwarded": (
+        replace(WELL, firewall=Firewall(barriers=(Barrier("inet", "filter", "fw", "forward", ("IPv4 of evpn-a",)),))),
+        "firewall",
+        "bad",
+        "forwards nothing that comes out of tunnels, IPv4 of evpn-a: chain fw of table inet filter",
     ),
     "our firewall": (replace(WELL, firewall=Firewall(("add table",))), "firewall", "bad", "add table"),
 }

@@ -133,6 +133,24 @@ async def test_certificate_of_a_device(world: World) -> None:
     assert shown.verified is not None
 
 
+async def test_certificate_of_one_of_many(tmp_path: Path) -> None:
+    """It is the device that all of them are, and has an address under its own name."""
+    world = World(tmp_path / "pki", gateway({"staff": {"login": "certificate", "id": "*@example.org"}}))
+    names = ("carol@example.org", "dave@example.org")
+    for name in names:
+        mail = Identification(IdType.RFC822_ADDR, name.encode())
+        sent = certificate(world, name.partition("@")[0], name)
+        world.answers.ask(VerifyCertificates(SPI, ("road/certificate",), mail, sent, server=False))
+        assert isinstance(await world.worked(), CertificatesVerified)
+        assert world.answers.vouched.shown(SPI).device == "staff"
+        world.fed.clear()
+        world.answers.ask(Lease(SPI, "road/certificate", mail, "", Wants(ipv4=True, ipv6=False), PLACE))
+        (leased,) = world.fed
+        assert isinstance(leased, Leased)
+        world.fed.clear()
+    assert [lease[1] for lease in world.answers.leases.content()["pools"][0]["leases"]] == list(names)
+
+
 async def test_certificate_of_nobody(world: World) -> None:
     """Our CA made it, yet no device of the configuration has it."""
     sent = certificate(world, "gone", "gone@example.org")

@@ -7,7 +7,10 @@ import pytest
 
 from edgevpn.config.credential import NtHash
 from edgevpn.daemon.login.devices import Devices, Found, Refusal, Tries, nt_hash_of, psk_of
+from edgevpn.dn import der_of
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
+from edgevpn.ike.iana import IdType
+from edgevpn.ike.wire.payloads import Identification
 from tests.support.visitors import LAPTOP, PASSWORD, PHONE, PSK, TABLET, gateway
 
 NOON = datetime(2030, 6, 1, 12, tzinfo=UTC)
@@ -39,6 +42,39 @@ def test_found_by_what_it_shows(shown: bytes, name: str, peer: str) -> None:
 def test_unknown(peers: tuple[str, ...], shown: bytes) -> None:
     """A device that comes by another way than its own is as unknown as a stranger."""
     assert devices().find(peers, shown) is Refusal.UNKNOWN
+
+
+def many(at: datetime = NOON, **changes: object) -> Devices:
+    """Two patterns, one of them inside the other, and one name."""
+    ids = {"all": "*.example.org", "lab": "*.lab.example.org", "gw": "C=CH, CN=gw"}
+    tables = {name: {"login": "certificate", "id": text} | changes for name, text in ids.items()}
+    return Devices(gateway(tables), lambda: at)
+
+
+def fqdn(text: str) -> Identification:
+    return Identification(IdType.FQDN, text.encode())
+
+
+@pytest.mark.parametrize(("host", "name"), [("a.example.org", "all"), ("a.lab.example.org", "lab")])
+def test_one_of_many(host: str, name: str) -> None:
+    """The narrowest pattern says which device it is."""
+    found = many().among("road/certificate", (Identification(IdType.KEY_ID, b"x"), fqdn(host)))
+    assert isinstance(found, Found)
+    assert (found.device.name, found.peer) == (name, "road/certificate")
+
+
+def test_none_of_many() -> None:
+    assert many().among("road/certificate", (fqdn("example.org"),)) is Refusal.UNKNOWN
+    assert many().among("road/password", (fqdn("a.example.org"),)) is Refusal.UNKNOWN
+    assert many(enabled=False).among("road/certificate", (fqdn("a.example.org"),)) is Refusal.DISABLED
+    assert many().find(PEERS, b"a.example.org") is Refusal.UNKNOWN
+
+
+def test_subject_of_a_certificate() -> None:
+    """However its issuer has written it."""
+    found = many().find(PEERS, der_of((("2.5.4.6", "CH"), ("2.5.4.3", "GW"))))
+    assert isinstance(found, Found)
+    assert found.device.name == many().name_of(PEERS, "C=ch, CN=GW") == "gw"
 
 
 def test_disabled() -> None:

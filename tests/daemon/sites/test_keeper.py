@@ -25,7 +25,7 @@ from edgevpn.ike.contract import (
     Terminate,
 )
 from edgevpn.ike.iana import IdType
-from edgevpn.ike.state import Address, CreateChild, Established, Path, Probe, RekeyChild, RekeyIke
+from edgevpn.ike.state import Address, Closing, CreateChild, Established, Path, Probe, RekeyChild, RekeyIke
 from edgevpn.ike.table import WithPeer
 from edgevpn.ike.wire.payloads import Identification
 from tests.support.configs import office
@@ -303,6 +303,19 @@ async def test_sent_elsewhere(world: World) -> None:
         assert await world.next() == Initiate("office", path, ("office",), THERE, 1)
         keeper.ike_down(down("the peer does not answer"))
         assert await world.next() == Initiate("office", PATH, ("office",))
+
+
+async def test_sent_elsewhere_from_a_tunnel(world: World) -> None:
+    """The IKE SA waits for the end of its end, and can be asked for nothing any more; nobody waits for it."""
+    async with kept(world, office(remote=["198.51.100.1"], start="wait")) as keeper:
+        old = standing()
+        keeper.ike_up(IkeSaUp(old.spi, "office", ID, PATH))
+        world.sas = (Closing(old.secured, old.peer, old.path),)
+        keeper.redirected(Redirected("office", ELSEWHERE, THERE, ("office",)))
+        path = Path(PATH.local, Address(ELSEWHERE, 500))
+        assert await world.next() == Initiate("office", path, ("office",), THERE, 1)
+        keeper.ike_down(down("redirected", old.spi))
+        assert await world.quiet()
 
 
 async def test_packet_brings_it_up(world: World) -> None:

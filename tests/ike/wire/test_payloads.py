@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgevpn.dn import der_of
 from edgevpn.ike.errors import InvalidSyntax
 from edgevpn.ike.iana import (
     AuthMethod,
@@ -205,6 +206,8 @@ def test_unknown_payload_is_kept() -> None:
     assert payload.encode() == b"body"
 
 
+OF_TWO_LINES = der_of((("2.5.4.3", "g\nw"),))
+
 NAMES = {
     "192.0.2.1": Identification(IdType.IPV4_ADDR, bytes((192, 0, 2, 1))),
     "2001:db8::1": Identification(IdType.IPV6_ADDR, bytes.fromhex("20010db8000000000000000000000001")),
@@ -212,6 +215,9 @@ NAMES = {
     "me@example.org": Identification(IdType.RFC822_ADDR, b"me@example.org"),
     "keyid:office 7": Identification(IdType.KEY_ID, b"office 7"),
     "@#0aff": Identification(IdType.KEY_ID, b"\n\xff"),
+    "C=CH, CN=gw": Identification(IdType.DER_ASN1_DN, der_of((("2.5.4.6", "CH"), ("2.5.4.3", "gw")))),
+    "@#300100": Identification(IdType.DER_ASN1_DN, b"0\x01\0"),
+    f"@#{OF_TWO_LINES.hex()}": Identification(IdType.DER_ASN1_DN, OF_TWO_LINES),
 }
 
 

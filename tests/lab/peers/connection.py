@@ -48,8 +48,8 @@ class Connection:
     """A peer's side of a connection with one CHILD SA; times in seconds, 0 for never.
 
     Proposals are spelled as strongSwan spells them, one transform after another; it takes several, with ", " between
-    them. So are identities: an address, a domain name, an e-mail address, or "keyid:TEXT". An empty `remote` is any
-    address, an empty `local` any of ours.
+    them. So are identities: an address, a domain name, an e-mail address, a Distinguished Name, or "keyid:TEXT"; an
+    empty `local_id` is the subject of our certificate. An empty `remote` is any address, an empty `local` any of ours.
     """
 
     name: str = "site"

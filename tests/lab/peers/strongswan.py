@@ -113,6 +113,10 @@ class StrongSwan(Peer):
     def rekey_ike(self, name: str = "site") -> None:
         self._command("rekey", {"ike": name})
 
+    def redirect(self, gateway: str, name: str = "site") -> None:
+        """Send who has called by that connection to another gateway (RFC 5685)."""
+        self._command("redirect", {"ike": name, "gateway": gateway})
+
     def status(self) -> tuple[IkeSaStatus, ...]:
         return tuple(
             IkeSaStatus(
@@ -214,7 +218,8 @@ def _local(connection: Connection) -> dict[str, object]:
             return {"auth": "psk", "id": connection.local_id}
         case Certificate(scheme=scheme) as shown:
             own, *_ = _pem_blocks(shown.certificate)
-            return {"auth": f"ike:{scheme}" if scheme else "pubkey", "id": connection.local_id, "certs": [own]}
+            identity = {"id": connection.local_id} if connection.local_id else {}
+            return {"auth": f"ike:{scheme}" if scheme else "pubkey", "certs": [own], **identity}
         case Eap(user=user, method=method):
             return {"auth": f"eap-{method}", "id": connection.local_id, "eap_id": user}
 

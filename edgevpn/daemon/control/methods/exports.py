@@ -114,9 +114,19 @@ def gateway_name(config: Config) -> str:
 
 def identity_text(identity: Identity) -> str:
     """Who somebody says it is, as one types it anywhere but in our own file."""
-    if identity.kind in (IdentityKind.IPV4_ADDR, IdentityKind.IPV6_ADDR):
+    if identity.kind in (IdentityKind.IPV4_ADDR, IdentityKind.IPV6_ADDR, IdentityKind.DER_ASN1_DN):
         return str(identity)
     return identity.data.decode("utf-8", "replace")
+
+
+def _own_identity(device: Device) -> str:
+    """Who a device says it is. Raises NotNow for what our CA gives to nobody."""
+    if isinstance(device.id, Identity) and device.id.kind is not IdentityKind.DER_ASN1_DN:
+        return identity_text(device.id)
+    raise NotNow(
+        f"the id of {device.name}, {device.id}, is in a certificate of another CA, from which the device has it:"
+        " there is nothing to hand out"
+    )
 
 
 def psk_text(psk: Psk) -> str:
@@ -136,7 +146,7 @@ def _enrolled(config: Config, device: Device, form: str, secret: str, office: Of
             " the password that this tells as secret"
         )
     seen = _seen(config, office, at)
-    bundle = office.enrol_device(device.name, identity_text(device.id), at, ends=device.expires)
+    bundle = office.enrol_device(device.name, _own_identity(device), at, ends=device.expires)
     return _profile(config, device, CertificateLogin(bundle, secret or make_password(os.urandom, 25)), seen)
 
 
@@ -157,7 +167,7 @@ def _login(device: Device, secret: str) -> PasswordLogin | PskLogin:
         return PskLogin(psk_text(device.credential))
     if secret and not hmac.compare_digest(bytes.fromhex(nt_hash(secret)), nt_hash_of(device) or b""):
         raise NotNow(f"this is not the password of {device.name}; give the right one, or have a new one made")
-    return PasswordLogin(identity_text(device.id), secret)
+    return PasswordLogin(_own_identity(device), secret)
 
 
 def _profile(config: Config, device: Device, login: PasswordLogin | PskLogin | CertificateLogin, seen: Seen) -> Profile:
@@ -165,7 +175,7 @@ def _profile(config: Config, device: Device, login: PasswordLogin | PskLogin | C
     pool = next(pool for pool in config.pools if pool.name == device.pool)
     return Profile(
         device=device.name,
-        identity=identity_text(device.id),
+        identity=_own_identity(device),
         gateway=seen,
         login=login,
         networks=tuple(each for each in split_networks(device, pool) if not is_half(each.network_address)),

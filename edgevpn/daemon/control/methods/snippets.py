@@ -8,6 +8,7 @@ from datetime import datetime
 from ipaddress import ip_address
 
 from edgevpn.config.credential import Psk
+from edgevpn.config.identity import Identity
 from edgevpn.config.model import Auth, Config, Site
 from edgevpn.daemon.control.methods.exports import gateway_name, identity_text, psk_text
 from edgevpn.daemon.gateway import Gateway
@@ -75,9 +76,10 @@ class Snippets:
 
 def _their_end(site: Site) -> End:
     address = str(site.remote[0]) if site.remote else ANYWHERE
-    if site.remote_id is None:
+    if not isinstance(site.remote_id, Identity):
+        taken = site.remote_id or "any identity"
         raise NotNow(
-            f"site {site.name} takes any identity; say what the peer is to call itself:"
+            f"site {site.name} takes {taken}; say what the peer is to call itself:"
             f" edgevpn site set {site.name} remote_id=NAME"
         )
     networks = [network for child in site.children for network in child.remote_networks]

@@ -70,7 +70,9 @@ async def test_what_opens_by_a_password_comes_with_it(tmp_path: Path) -> None:
 async def test_what_cannot_be_told(tmp_path: Path) -> None:
     nameless = OFFICE.replace('local_id = "home.example.org"\n', "")
     anybody = nameless.replace('"office.example.org"', '"any"')
-    for text, why in ((nameless, "edgevpn site set office local_id="), (anybody, "edgevpn site set office remote_id=")):
+    several = OFFICE.replace('"office.example.org"', '"*.example.org"')
+    which = "edgevpn site set office remote_id="
+    for text, why in ((nameless, "edgevpn site set office local_id="), (anybody, which), (several, which)):
         async with serving(tmp_path, text) as served:
             with pytest.raises(RpcError, match=why):
                 await served.ask("site.snippet", name="office", form="card")

@@ -4,7 +4,8 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevpn.pki.dn import LONGEST, canonical_of_der, name_of_text, rdns_of_der, text_of_der
+from edgevpn import dn
+from edgevpn.dn import LONGEST, canonical_of_der, der_of, rdns_of_der, split, text_of_der
 from edgevpn.pki.names import canonical, text_of
 
 OIDS = [
@@ -69,10 +70,50 @@ def test_damaged(name: x509.Name, data: st.DataObject) -> None:
         text = text_of_der(bytes(octets))
     except ValueError:
         return
-    assert text.isprintable()
+    assert isinstance(text, str)
+
+
+TEXT = "C=CH, O=Example AG, OU=büro, DC=example, E=carol@example.org, CN=gw"
 
 
 def test_from_text() -> None:
-    name = name_of_text("C=CH, O=Example, CN=gw")
-    assert canonical_of_der(name.public_bytes()) == canonical(name)
-    assert text_of(name) == text_of_der(name.public_bytes()) == "C=CH, O=Example, CN=gw"
+    name = x509.Name.from_rfc4514_string(",".join(reversed(TEXT.split(", "))), {"E": NameOID.EMAIL_ADDRESS})
+    octets = der_of(split(TEXT))
+    assert canonical_of_der(octets) == canonical(name)
+    assert text_of(name) == text_of_der(octets) == TEXT
+
+
+@given(st.lists(st.tuples(st.sampled_from(OIDS), st.text("aä家 ,+\\", min_size=1, max_size=300)), max_size=5))
+def test_writes_what_cryptography_writes(attributes: list[tuple[x509.ObjectIdentifier, str]]) -> None:
+    name = x509.Name([x509.NameAttribute(oid, value) for oid, value in attributes])
+    assert der_of([(oid.dotted_string, value) for oid, value in attributes]) == name.public_bytes()
+
+
+def test_string_types_are_those_of_the_rfc() -> None:
+    """RFC 5280 appendix A.1: countries and serial numbers, domains and addresses of mail have one of their own."""
+    oids = [NameOID.COUNTRY_NAME, NameOID.SERIAL_NUMBER, NameOID.DOMAIN_COMPONENT, NameOID.EMAIL_ADDRESS]
+    name = x509.Name([x509.NameAttribute(oid, "ch") for oid in oids])
+    assert der_of([(oid.dotted_string, "ch") for oid in oids]) == name.public_bytes()
+
+
+@pytest.mark.parametrize("attribute", [("2.5.4.6", "CHE"), ("2.5.4.6", "C"), ("2.5.4.6", "äö"), ("2.5.4.5", "ä")])
+def test_not_to_be_written(attribute: tuple[str, str]) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - that it is one is the contract
+        der_of([attribute])
+
+
+def test_text_is_read_back() -> None:
+    attributes = [("2.5.4.6", "CH"), ("2.5.4.10", "Muster, Söhne + Co"), ("2.5.4.3", "a\\b=c")]
+    assert list(split(dn.text_of(attributes))) == attributes
+
+
+def test_slashes_part_too() -> None:
+    assert list(split("/C=CH/CN=a, b")) == [("2.5.4.6", "CH"), ("2.5.4.3", "a, b")]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "gw", "CN=", "NOPE=gw", "CN=gw,", "=gw", "2.5=gw", "0.40.1=gw", "2.5.٤.3=gw", "2.5.4.3.=gw"]
+)
+def test_split_refuses(text: str) -> None:
+    with pytest.raises(ValueError, match="is not like"):
+        list(split(text))
