@@ -147,12 +147,13 @@ def test_what_replay_foretells(change: Change, network: Network, peers: Peers, g
     first = first_line(ours)
 
     bundle, file = ours.state / "bundle.json", ours.state / "mended.toml"
-    bundle.write_text(ours.run("diagnose", "--bundle", "-c", str(ours.config)))
+    bundle.write_text(ours.run("diagnose", "--bundle"))
     file.write_text(mended)
     file.chmod(0o600)
     again = ours.run("replay", str(bundle), "-c", str(ours.config), check=False)
     assert again.splitlines()[0] == first
     assert f"fails in the same way: {first}" in again
+    assert '"remote_networks"' in bundle.read_text()  # the configuration that the daemon runs with, wherever it is
     assert RIGHT.secret not in bundle.read_text()
     assert "would not hinder it any more" in ours.run("replay", str(bundle), "-c", str(file))
 

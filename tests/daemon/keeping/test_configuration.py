@@ -247,7 +247,7 @@ async def test_back_to_a_version(world: World) -> None:
     assert world.sites == ["shop"]
     await world.configuration.rollback(2)
     assert world.sites == ["office"]
-    with pytest.raises(ConfigError, match="has no version 9"):
+    with pytest.raises(Refused, match="there is no version 9"):
         await world.configuration.rollback(9)
 
 
