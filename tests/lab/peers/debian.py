@@ -40,9 +40,7 @@ class Debian(EdgeVpn):
 
     def is_ready(self) -> bool:
         """Whether systemd has done all that is done at a start."""
-        if not (self.machine / "pid").exists():
-            return False
-        return self.do("systemctl", "is-system-running", check=False).strip() == "running"
+        return bool(self._first) and self.do("systemctl", "is-system-running", check=False).strip() == "running"
 
     def start(self) -> Self:
         super().start()
@@ -94,16 +92,23 @@ class Debian(EdgeVpn):
 
     def do(self, *command: str, check: bool = True) -> str:
         """Run a command in the machine; returns its output."""
-        pid = (self.machine / "pid").read_text().strip()
-        return self.place.run("nsenter", "--target", pid, "--all", "--root", "--wd", "--", *command, check=check)
+        return self.place.run(
+            "nsenter", "--target", self._first, "--all", "--root", "--wd", "--", *command, check=check
+        )
 
     def file(self, path: str) -> Path:
         """A file of the machine, as it is found from here."""
-        return Path(f"/proc/{(self.machine / 'pid').read_text().strip()}/root{path}")
+        return Path(f"/proc/{self._first}/root{path}")
+
+    @property
+    def _first(self) -> str:
+        """The number of its first process; "" while there is none."""
+        file = self.machine / "pid"
+        return file.read_text().strip() if file.exists() else ""
 
     def log(self) -> str:
         """Its journal, all of it."""
-        if self.process is not None and self.process.poll() is None and (self.machine / "pid").exists():
+        if self.process is not None and self.process.poll() is None and self._first:
             self.log_file.write_text(self.do("journalctl", "--boot", "--output=short-monotonic", "--no-pager"))
         return super().log()
 
