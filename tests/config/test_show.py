@@ -117,4 +117,4 @@ def test_what_is_shown_is_what_holds(data: st.DataObject) -> None:
     )
     config = read(text)
     again = read(complete_text(config, tomli.loads(text)))
-    assert {key.key for change in difference(config, again).changes for key in change.keys} == {"credential"}
+    assert {key.key for change in difference(config, again).changes for key in change.keys} == {"password", "psk"}

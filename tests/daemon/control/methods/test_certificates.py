@@ -56,7 +56,7 @@ async def test_a_ca_before_there_is_a_name(tmp_path: Path) -> None:
             await served.ask("pki.ca")
         (ca,) = await served.ask("pki.init", name="Our CA")
         assert ca["subject"] == "CN=Our CA"
-        with pytest.raises(RpcError, match="there is a CA already") as refusal:
+        with pytest.raises(RpcError, match="a CA is there already") as refusal:
             await served.ask("pki.init")
         assert refusal.value.code == ErrorCode.FAILED
 
