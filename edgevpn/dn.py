@@ -1,8 +1,8 @@
 """Distinguished Names without certificates: from text, to DER and back, and how they are compared (RFC 5280 §7.1).
 
-ID_DER_ASN1_DN carries one (RFC 4945 §3.1.5), and settings hold them as text (RFC 4514). cryptography reads names only
-inside certificates; this reads and writes the little of DER that a name needs. A peer sends it before it has proved
-anything: every length is checked, and nothing but ValueError is raised.
+ID_DER_ASN1_DN carries one (RFC 4945 §3.1.5), and settings hold them as text (RFC 4514). cryptography writes names, and
+reads them only inside certificates; this reads the little of DER that a name needs. A peer sends it before it has
+proved anything: every length is checked, and nothing but ValueError is raised.
 """
 
 from __future__ import annotations
@@ -45,24 +45,16 @@ _OID_TEXT = re.compile(r"(?:[01]\.[1-3]?[0-9]|2\.[0-9]+)(?:\.[0-9]+)+", re.ASCII
 _SPACES = re.compile(r"\s+")
 
 _SEQUENCE, _SET, _OID = 0x30, 0x31, 0x06
-_UTF8_STRING, _PRINTABLE_STRING, _IA5_STRING = 0x0C, 0x13, 0x16
 _ENCODINGS = {
-    _UTF8_STRING: "utf-8",
+    0x0C: "utf-8",
     0x12: "ascii",  # NumericString
-    _PRINTABLE_STRING: "ascii",
+    0x13: "ascii",  # PrintableString
     0x14: "latin-1",  # TeletexString, as everybody reads it
-    _IA5_STRING: "ascii",
+    0x16: "ascii",  # IA5String
     0x1A: "ascii",  # VisibleString
     0x1C: "utf-32-be",  # UniversalString
     0x1E: "utf-16-be",  # BMPString
 }
-_STRING_TYPES = {
-    SHORT["C"]: _PRINTABLE_STRING,
-    SHORT["SERIALNUMBER"]: _PRINTABLE_STRING,
-    SHORT["DC"]: _IA5_STRING,
-    SHORT["E"]: _IA5_STRING,
-}
-"""Attributes whose type leaves no choice (RFC 5280 appendix A.1); all others are UTF8String (§4.1.2.4)."""
 
 
 def folded(value: str) -> str:
@@ -98,7 +90,14 @@ def text_of(attributes: Iterable[Attribute]) -> str:
 
 def der_of(attributes: Iterable[Attribute]) -> bytes:
     """The name of these attributes, each an RDN of its own, as a CA would write it. Raises ValueError."""
-    return _element(_SEQUENCE, b"".join(_element(_SET, _written_attribute(*each)) for each in attributes))
+    from cryptography import x509  # here, and not above: a configuration without such a name is read in half the time
+
+    attributes = tuple(attributes)
+    if any(oid == SHORT["C"] and len(value) != len("CH") for oid, value in attributes):
+        raise ValueError("a country has two letters")
+    der = x509.Name([x509.NameAttribute(x509.ObjectIdentifier(oid), value) for oid, value in attributes]).public_bytes()
+    rdns_of_der(der)  # a value that its string type cannot hold is written all the same
+    return der
 
 
 def rdns_of_der(der: bytes) -> Rdns:
@@ -136,35 +135,6 @@ def _parted(text: str, mark: str) -> Iterator[str]:
 
 
 # --- DER -----------------------------------------------------------------------------------------------------------
-
-
-def _written_attribute(oid: str, value: str) -> bytes:
-    if oid == SHORT["C"] and len(value) != 2:
-        raise ValueError("a country has two letters")
-    string_type = _STRING_TYPES.get(oid, _UTF8_STRING)
-    octets = _element(string_type, value.encode(_ENCODINGS[string_type]))
-    return _element(_SEQUENCE, _element(_OID, _oid_octets(oid)) + octets)
-
-
-def _oid_octets(oid: str) -> bytes:
-    """Base-128 arcs, the first two in one (X.690 §8.19)."""
-    top, second, *rest = map(int, oid.split("."))
-    return b"".join(map(_arc_octets, (40 * top + second, *rest)))
-
-
-def _arc_octets(arc: int) -> bytes:
-    septets = [arc & 0x7F]
-    while arc := arc >> 7:
-        septets.insert(0, arc & 0x7F | 0x80)
-    return bytes(septets)
-
-
-def _element(tag: int, content: bytes) -> bytes:
-    length = len(content)
-    if length < 0x80:
-        return bytes((tag, length)) + content
-    octets = length.to_bytes(2 if length > 0xFF else 1)
-    return bytes((tag, 0x80 | len(octets))) + octets + content
 
 
 def _rdn(tag: int, content: bytes) -> tuple[Attribute, ...]:

@@ -207,6 +207,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "simulate": {"cryptography"},
     "daemon": {"sdnotify", "cryptography"},
     "diagnosis": set(),
+    "dn": {"cryptography"},
     "web": {"aiohttp", "segno"},
     "cli": {"shtab", "tabulate"},
 }
