@@ -226,7 +226,7 @@ ENTRIES = (
             'Give each device a login of its own, or set {setting} to "replace".',
             '端末ごとに別のログインを用意するか、{setting} を "replace" にしてください。',
         ),
-        "our own limit: memory is for all",
+        Text("our own limit: memory is for all", "メモリーを分け合うための独自の上限"),
     ),
     Entry(
         Code.DEVICE_DISABLED,

@@ -46,7 +46,7 @@ ENTRIES = (
             "Add {ours} to {setting}, or name in {detail} an address that it has.",
             "{setting} に {ours} を加えるか、{setting} にあるアドレスを {detail} に指定してください。",
         ),
-        "our configuration and routing table",
+        Text("our configuration and routing table", "設定とルーティングテーブル"),
     ),
     Entry(
         Code.NOT_SENT,
@@ -60,7 +60,7 @@ ENTRIES = (
             "See whether a firewall here drops what goes out to UDP 500 and 4500, and whether the WAN is up.",
             "この機器で UDP 500/4500 の送信が拒否されていないか、WAN が接続されているか確認してください。",
         ),
-        "the kernel's answer",
+        Text("the kernel's answer", "カーネルの応答"),
     ),
     Entry(
         Code.NO_ANSWER,
