@@ -79,6 +79,8 @@ SHARE_OF_ONE = 4
 """One peer under one identity may have this part of all IKE SAs, as 1/n."""
 TICK = 60.0
 """Seconds between two looks at whose time is over and what was used."""
+UNDECIPHERED = "XfrmInStateProtoError"
+"""Packets for an SA that it could not decrypt, as the kernel calls them."""
 
 log = logging.getLogger("edgevpn")
 
@@ -118,6 +120,7 @@ class Gateway:
         self._keepers: dict[str, Keeper] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._one_less = asyncio.Event()
+        self._undeciphered_before = 0  # the kernel counts from its own start
         self._clock = time.monotonic
         self._guard = guard
         self.news = News()
@@ -195,6 +198,8 @@ class Gateway:
         _check_features(self._kernel.features(), config)
         self._transport.listen(config.gateway.listen)
         try:
+            with suppress(KernelError):
+                self._undeciphered_before = self._kernel.statistics().get(UNDECIPHERED, 0)
             async with asyncio.TaskGroup() as self._group:
                 loop.add_reader(self._kernel.fileno(), self._on_kernel_events)
                 self.apply(config)
@@ -411,8 +416,8 @@ class Gateway:
         return frozenset(v for v in (4, 6) if not self._kernel.read_setting(Setting(v, "all", "forwarding")))
 
     def undeciphered(self) -> int:
-        """How many packets of tunnels could not be decrypted since the kernel runs. Raises KernelError."""
-        return self._kernel.statistics().get("XfrmInStateProtoError", 0)
+        """How many packets of tunnels could not be decrypted since we run. Raises KernelError."""
+        return self._kernel.statistics().get(UNDECIPHERED, 0) - self._undeciphered_before
 
     def kernel_lacks(self) -> tuple[str, ...]:
         """What would put back what of ours the kernel has lost, and which SAs nothing can. Raises KernelError."""

@@ -154,9 +154,13 @@ def arrival(phone: Node, new: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """When it began, when the client told of it, and when it had our answer; in seconds since the epoch."""
+    """When it began, when the client knew that its new way works, when it told, when it had our answer; Unix times.
+
+    Between the second and the third it changes its own SAs.
+    """
 
     began: float
+    knew: float
     told: float
     answered: float
 
@@ -167,8 +171,9 @@ def moves_seen(outside: Capture, began: dict[str, float]) -> list[Move]:
     found = []
     for address, at in began.items():
         told = next(each.at for each in talk if each.source == address and len(each.octets) > PROBE)
-        answered = next(each.at for each in talk if each.destination == address and each.at > told)
-        found.append(Move(at, told, answered))
+        answers = [each.at for each in talk if each.destination == address]
+        knew, answered = max(each for each in answers if each < told), min(each for each in answers if each > told)
+        found.append(Move(at, knew, told, answered))
     return found
 
 
@@ -188,7 +193,7 @@ def test_ten_moves(
     results: Path,
     step: Callable[[Node, str, str], None],
 ) -> None:
-    """One IKE SA. Lost is what was under way when the client told of its move, until it had our answer; where its
+    """One IKE SA. Lost is what was under way when the client changed its SAs, until it had our answer; where its
     address was cut off, what it sent without one besides."""
     gateway = opened(peers, gateway_a, gateway_table())
     client = peers.strongswan(phone, by_password(gateway), options=ROAMING)
@@ -209,7 +214,7 @@ def test_ten_moves(
     assert client.spis() == before
     assert len(gateway.device("phone")["sessions"]) == 1
     moves, way, lost_at = moves_seen(outside, began), max(echoes.answered.values()), echoes.lost_at()
-    spans = [((move.began if step is cut else move.told) - way, move.answered + way) for move in moves]
+    spans = [((move.began if step is cut else move.knew) - way, move.answered + way) for move in moves]
     answers = [move.answered - move.told for move in moves]
     figures = {
         "sent": echoes.sent,
