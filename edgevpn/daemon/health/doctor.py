@@ -125,7 +125,7 @@ class Doctor:
         return judged(await self._facts(config), language)
 
     async def _facts(self, config: Config) -> Facts:
-        sites = self._sites()
+        sites, devices = self._standing()
         certificates, faults = await self._certificates()
         firewall = await self._firewall(self.nft, config) if self.nft else Firewall()
         unforwarded = self._unforwarded(config)
@@ -140,7 +140,7 @@ class Doctor:
             certificates=certificates,
             faults=faults,
             space=_space(self.state),
-            silent=(*_silent(sites, clues), *_silent_devices(self._devices(), clues)),
+            silent=(*_silent(sites, clues), *_silent_devices(devices, clues)),
             down=tuple(site["name"] for site in sites if site["state"] == "down" and site["why"]),
             firewall=firewall,
             lost=self._lost(),
@@ -173,19 +173,15 @@ class Doctor:
         except KernelError:
             return ()  # the check of the kernel says more
 
-    def _sites(self) -> list[SiteStatus]:
+    def _standing(self) -> tuple[list[SiteStatus], list[DeviceStatus]]:
+        """How sites and devices stand; the kernel is asked once for all."""
         census = self.patient.census
         try:
-            return [census.site_status(name) for name in census.site_names]
+            ask = census.survey()
+            sites = [census.site_status(name, ask) for name in census.site_names]
+            return sites, [census.device_status(device, ask) for device in census.devices]
         except KernelError:
-            return []  # the check of the kernel says more
-
-    def _devices(self) -> list[DeviceStatus]:
-        census = self.patient.census
-        try:
-            return [census.device_status(device) for device in census.devices]
-        except KernelError:
-            return []
+            return [], []  # the check of the kernel says more
 
     def _unforwarded(self, config: Config) -> tuple[int, ...]:
         """The IP versions that our tunnels carry and that get no further here."""
