@@ -233,7 +233,7 @@ class Transport:
 
 def source_for(remote: IpAddress) -> IpAddress | None:
     """The address of this machine that packets of ours to `remote` leave from; None if nothing leads there."""
-    with socket.socket(_family(remote), socket.SOCK_DGRAM) as probe, suppress(OSError):
+    with socket.socket(family(remote), socket.SOCK_DGRAM) as probe, suppress(OSError):
         with suppress(PermissionError):  # then there are no rules either that ask for it
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, OURS_MARK.value)
         probe.connect((str(remote), PROBE_PORT))
@@ -243,7 +243,7 @@ def source_for(remote: IpAddress) -> IpAddress | None:
 
 def _udp_socket(address: IpAddress, buffer: int) -> socket.socket:
     """A socket that tells the destination of each datagram, and lets IP cut what is too long for a link."""
-    sock = socket.socket(_family(address), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    sock = socket.socket(family(address), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
         sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, buffer)
     except PermissionError:  # then as much of it as the machine lets everybody have
@@ -263,7 +263,8 @@ def _overlap(one: IpAddress, other: IpAddress) -> bool:
     return one.version == other.version and (one.is_unspecified or other.is_unspecified)
 
 
-def _family(address: IpAddress) -> socket.AddressFamily:
+def family(address: IpAddress) -> socket.AddressFamily:
+    """That of sockets for this address."""
     return socket.AF_INET if address.version == 4 else socket.AF_INET6
 
 

@@ -12,6 +12,8 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address
 
+from edgevpn.daemon.transport import family
+
 Host = IPv4Address | IPv6Address
 Try = Callable[[Host], Awaitable[bool]]
 
@@ -31,7 +33,7 @@ async def by_icmp(host: Host) -> bool:
     )
     loop = asyncio.get_running_loop()
     try:
-        with socket.socket(_family(host), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, protocol) as sock:
+        with socket.socket(family(host), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, protocol) as sock:
             sock.connect((str(host), 0))  # nothing to wait for; asyncio would look the address up as a name
             await loop.sock_sendall(sock, bytes([kind]) + bytes(7) + os.urandom(16))
             answer = await loop.sock_recv(sock, 64)
@@ -43,7 +45,7 @@ async def by_icmp(host: Host) -> bool:
 async def by_tcp(host: Host) -> bool:
     """Whether it takes or refuses a connection."""
     try:
-        with socket.socket(_family(host), socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as sock:
+        with socket.socket(family(host), socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as sock:
             await asyncio.get_running_loop().sock_connect(sock, (str(host), ECHO_PORT))
     except ConnectionRefusedError:
         return True
@@ -70,7 +72,3 @@ async def answers(host: Host, tries: Sequence[Try] = BOTH, patience: float = PAT
             one.cancel()
         await asyncio.gather(*asked, return_exceptions=True)
     return False
-
-
-def _family(host: Host) -> socket.AddressFamily:
-    return socket.AF_INET if host.version == 4 else socket.AF_INET6
