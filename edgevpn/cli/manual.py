@@ -14,7 +14,7 @@ exit status:
 environment:
   EDGEVPN_SOCKET            the daemon's control socket
   NO_COLOR                  if set, no colours on a terminal
-  LC_ALL, LC_MESSAGES, LANG the language of diagnose: English or Japanese
+  LC_ALL, LC_MESSAGES, LANG the language of diagnose and doctor: English or Japanese
 
 files:
   /etc/edgevpn/edgevpn.toml      the configuration
