@@ -12,6 +12,7 @@ PYTHON := .venv/bin/python
 SHARDS ?= 1
 GUEST = $(PYTHON) -m tests.lab.guest run
 PYTEST := $(PYTHON) -m pytest
+FAST = "not lab and not netns and not soak and not panel"
 # Without what CPUs of routers have no compiler for.
 PURE = AIOHTTP_NO_EXTENSIONS=1 FROZENLIST_NO_EXTENSIONS=1 MULTIDICT_NO_EXTENSIONS=1 YARL_NO_EXTENSIONS=1
 BUILT = aiohttp,charset-normalizer,frozenlist,multidict,yarl
@@ -22,8 +23,8 @@ LAB_TESTS = tests/lab $(shell grep -rl --include='test_*.py' 'mark.netns' tests)
 CORE = $(addprefix tests/lab/test_,$(addsuffix .py,harness site_to_site starting negotiation packet_sizes eap \
 	road_warriors packaged diagnose))
 
-.PHONY: help venv vendor ipk feed apk deb check panel-test soak soak-lab flood fuzz bench bench-guest lab lab-kernel \
-	fast-guest test demo clean
+.PHONY: help venv vendor ipk feed apk deb check coverage panel-test soak soak-lab flood fuzz bench bench-guest lab \
+	lab-kernel fast-guest test demo clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z -]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -52,7 +53,10 @@ check: venv vendor ## format, lint, types and the fast tests: no root, no guest
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy --strict
-	$(PYTEST) -q -m "not lab and not netns and not soak and not panel" --cov=edgevpn --cov-branch --cov-report=term:skip-covered
+	$(PYTEST) -q -m $(FAST)
+
+coverage: venv vendor ## which lines and branches the fast tests reach; takes them twice as long
+	$(PYTEST) -q -m $(FAST) --cov=edgevpn --cov-branch --cov-report=term:skip-covered
 
 soak: venv ## two endpoints through ten thousand operations: a minute, no root
 	$(PYTEST) -q -m soak tests/ike
