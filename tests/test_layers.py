@@ -80,7 +80,8 @@ ORDERS = {
     "daemon": (
         {"service"},
         {"control"},
-        {"gateway", "health"},
+        {"gateway"},
+        {"estate", "health"},
         {"census", "reception"},
         {"attempts", "visitors"},
         {"keeping", "kernel_events", "login"},
@@ -127,7 +128,7 @@ ORDERS = {
     ),
     "daemon.health": (
         {"doctor"},
-        {"checks"},
+        {"checks", "patient"},
         {"fitness", "reachable"},
         {"facts"},
         {"hardware"},

@@ -6,13 +6,13 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path as FilePath
 from typing import Any
 
 from edgevpn.config.diff import difference
-from edgevpn.config.model import Config, Site
+from edgevpn.config.model import Config
 from edgevpn.config.model import Gateway as GatewaySettings
 from edgevpn.daemon.addresses.prefixes import follows, resolved
 from edgevpn.daemon.attempts.witness import Witness
@@ -24,14 +24,16 @@ from edgevpn.daemon.base.options import Ports, StartFailed
 from edgevpn.daemon.census import Census
 from edgevpn.daemon.ciphers.speeds import Speeds, Trial
 from edgevpn.daemon.dataplane.detours import Detours
-from edgevpn.daemon.dataplane.homes import Home, homes, site_home
+from edgevpn.daemon.dataplane.homes import homes, site_home
 from edgevpn.daemon.dataplane.tunnels import Dataplane
 from edgevpn.daemon.dataplane.upholding import Upholding
 from edgevpn.daemon.dataplane.wall import Wall, is_managed, lans, uplinks
 from edgevpn.daemon.dataplane.wall import wanted as wanted_firewall
+from edgevpn.daemon.estate import Estate
 from edgevpn.daemon.figures.meter import Meter, Owner
 from edgevpn.daemon.figures.tally import Tally
 from edgevpn.daemon.figures.usage import Amount
+from edgevpn.daemon.health.patient import Patient
 from edgevpn.daemon.kernel_events import KernelEvents
 from edgevpn.daemon.login.answers import Answers
 from edgevpn.daemon.login.certificates import NONE, Certificates, needs_certificates
@@ -40,7 +42,7 @@ from edgevpn.daemon.login.withdrawing import Withdrawing
 from edgevpn.daemon.peers import peers
 from edgevpn.daemon.reception import Reception
 from edgevpn.daemon.runner import Runner
-from edgevpn.daemon.sites.keeper import IpAddress, Keeper, NotCalled
+from edgevpn.daemon.sites.keeper import Keeper, NotCalled
 from edgevpn.daemon.sites.surroundings import Surroundings
 from edgevpn.daemon.sites.ways import Ways
 from edgevpn.daemon.transport import Transport
@@ -70,7 +72,6 @@ from edgevpn.kernel.contract import Features, Kernel
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.firewall import FirewallSpec
 from edgevpn.kernel.nft import Nft
-from edgevpn.kernel.sysctl import Setting
 from edgevpn.pki.office import Standing
 
 GOODBYE_PATIENCE = 1.0
@@ -79,8 +80,6 @@ SHARE_OF_ONE = 4
 """One peer under one identity may have this part of all IKE SAs, as 1/n."""
 TICK = 60.0
 """Seconds between two looks at whose time is over and what was used."""
-UNDECIPHERED = "XfrmInStateProtoError"
-"""Packets for an SA that it could not decrypt, as the kernel calls them."""
 
 log = logging.getLogger("edgevpn")
 
@@ -114,13 +113,8 @@ class Gateway:
         self._config: Config | None = None
         self._written: Config | None = None  # the same as its owner has written it; see `prefixes`
         self._known = frozenset[str]()
-        self._closed: set[str] = set()  # sites that the owner has taken down
         self.wall = Wall(nft, self._firewall) if nft else None
-        self._homes: dict[str, Home] = {}
-        self._keepers: dict[str, Keeper] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._one_less = asyncio.Event()
-        self._undeciphered_before = 0  # the kernel counts from its own start
         self._clock = time.monotonic
         self._guard = guard
         self.news = News()
@@ -129,12 +123,17 @@ class Gateway:
         self._dataplane = Dataplane(kernel, self._clock)
         self._detours = Detours(kernel)
         self._transport = Transport(kernel, ports, self._on_datagram, self._on_crowd, limits.buffer)
-        self._ways = Ways(kernel, self._transport, self._keepers, self._homes, self.sas_of, self.feed)
+        self.certificates = Certificates(folders.pki, self._on_keyring)
+        self.surroundings = Surroundings(
+            self._dataplane, self._transport, self.certificates.settled, self.news.site, self._not_called
+        )
+        self._estate = Estate(self._dataplane, self, self.surroundings, ports, self._go_on)
+        self._ways = Ways(kernel, self._transport, self._estate.keepers, self._estate.homes, self.sas_of, self.feed)
         self.upholding = Upholding(kernel, self._dataplane, self.feed, self._clock)
         self._kernel_events = KernelEvents(
             kernel,
             self._dataplane,
-            self._keepers,
+            self._estate.keepers,
             self._ways,
             self.upholding,
             self.feed,
@@ -151,25 +150,33 @@ class Gateway:
         self._answers.on_refused = self._witness.refused
         self.visitors = Visitors(folders.state, self._answers, self.feed, self._touch_wall, self.news)
         self._informer = Informer(self.visitors.sessions.at)
-        self.certificates = Certificates(folders.pki, self._on_keyring)
         self.speeds = Speeds(folders.state, trial, self._reconfigure)
         self.limits = limits
         self.settings = _settings(timing, ports, limits, export_keys=key_log is not None)
         self._endpoint = Endpoint((), os.urandom, self.settings)
         self.census = Census(
             lambda: self._config,
-            self._keepers,
+            self._estate.keepers,
             self._endpoint,
             self._dataplane,
             self.visitors,
             self._answers,
             self._clock,
         )
-        self.surroundings = Surroundings(
-            self._dataplane, self._listened, self.certificates.settled, self.news.site, self._not_called
+        self.patient = Patient(
+            kernel,
+            self._dataplane,
+            self.upholding,
+            self.wall,
+            self._ways,
+            ports,
+            self.census,
+            self.surroundings,
+            self.speeds,
+            self.uplinks,
         )
         reception = Reception(
-            self._keepers,
+            self._estate.keepers,
             self.visitors,
             self._dataplane,
             key_log,
@@ -198,18 +205,16 @@ class Gateway:
         _check_features(self._kernel.features(), config)
         self._transport.listen(config.gateway.listen)
         try:
-            with suppress(KernelError):
-                self._undeciphered_before = self._kernel.statistics().get(UNDECIPHERED, 0)
             async with asyncio.TaskGroup() as self._group:
                 loop.add_reader(self._kernel.fileno(), self._on_kernel_events)
                 self.apply(config)
-                self._group.create_task(self._guard.keep(self.certificates.run, "certificates"))
-                self._group.create_task(self._guard.keep(self._detours.run, "connections"))
+                self._go_on(self.certificates.run, "certificates")
+                self._go_on(self._detours.run, "connections")
                 if self.wall:
                     await self.wall.settle()  # it stands before anybody is told that we are there
-                    self._group.create_task(self._guard.keep(self.wall.run, "firewall"))
+                    self._go_on(self.wall.run, "firewall")
                 started.set()
-                self._group.create_task(self._guard.keep(self.speeds.run, "trial of ciphers"))
+                self._go_on(self.speeds.run, "trial of ciphers")
                 while True:
                     await asyncio.sleep(TICK)
                     self._guard.call(self.tick, "tick")
@@ -229,6 +234,9 @@ class Gateway:
                 self.wall.close()
             self._kernel.flush_ours()
             self._kernel.close()
+
+    def _go_on(self, work: Callable[[], Awaitable[None]], what: str) -> asyncio.Task[None]:
+        return self._group.create_task(self._guard.keep(work, what))
 
     async def _say_goodbye(self) -> None:
         for sa in self._endpoint.sas:
@@ -256,17 +264,11 @@ class Gateway:
         self._config = config
         wanted = {home.name: home for home in homes(config, ipv6=self._has_ipv6())}
         sites = {site_home(site).name: site for site in config.sites}
-        kept = (self._homes.keys() & wanted.keys()) - (_dropped(old, config) if old else set())
-        self._remove(self._homes.keys() - kept)
+        self._estate.reduce(wanted, _dropped(old, config) if old else ())
         self.visitors.apply(config)
         self.speeds.apply(config)
         self._reconfigure()
-        self._make([home for name, home in wanted.items() if name not in kept], anew=old is None)
-        for name, home in wanted.items():
-            if name in kept:
-                self._renew(home, sites.get(name))
-            elif (site := sites.get(name)) is not None:
-                self._keep(site)
+        self._estate.complete(wanted, sites, anew=old is None)
         self._informer.serve(doors(config))
         self._answers.fetcher.expire()
         self.certificates.apply(config)
@@ -309,56 +311,18 @@ class Gateway:
         config = self._whole(config)
         dropped = _dropped(self._config, config) if self._config else set()
         stay = {home.name for home in homes(config)} - dropped
-        gone = [home for name, home in self._homes.items() if name not in stay]
+        gone = [home for name, home in self._estate.homes.items() if name not in stay]
         without_home = {peer for home in gone for peer in home.peers}
         sites = [name for name in self.census.site_names if name in without_home and self.census.is_up(name)]
         devices = [visit.device for visit in self.visitors.sessions if visit.device and visit.peer in without_home]
         return tuple(dict.fromkeys((*sites, *devices, *self.visitors.leaving(config))))
-
-    def _make(self, homes: Collection[Home], *, anew: bool) -> None:
-        """With `anew` there are none yet but what a predecessor has left that was killed."""
-        try:
-            (self._dataplane.begin if anew else self._dataplane.add)(*homes)
-        except KernelError as error:
-            raise StartFailed(str(error)) from error
-        self._homes |= {home.name: home for home in homes}
-
-    def _keep(self, site: Site) -> None:
-        keeper = self._keepers[site.name] = Keeper(site, self, self.surroundings, self._ports)
-        self._tasks[site.name] = self._group.create_task(self._guard.keep(keeper.run, f"site {site.name}"))
-        keeper.start()
-
-    def _renew(self, home: Home, site: Site | None) -> None:
-        """What has changed holds for tunnels to come, or at once where it can; those that are up stay up."""
-        if home != self._homes[home.name]:
-            try:
-                self._dataplane.renew(self._homes[home.name], home)
-            except KernelError as error:
-                raise StartFailed(f"{home.name}: {error}") from error
-            self._homes[home.name] = home
-        keeper = self._keepers.get(home.peers[0])
-        if site is not None and keeper is not None and keeper.site != site:
-            keeper.site = site
-            keeper.start()
-
-    def _remove(self, names: Collection[str]) -> None:
-        doomed = [self._homes.pop(name) for name in names]
-        for home in doomed:
-            if keeper := self._keepers.pop(home.peers[0], None):
-                keeper.down()
-                self._closed.discard(keeper.site.name)
-                self._tasks.pop(keeper.site.name).cancel()
-            for sa in [sa for peer in home.peers for sa in self.sas_of(peer)]:
-                self.feed(Terminate(sa.spi))
-        if doomed:
-            self._dataplane.remove(*doomed)
 
     def _reconfigure(self) -> None:
         assert self._config is not None
         known = [
             each
             for each in peers(self._config, self._answers.keyring.proofs, self.speeds.ciphers)
-            if each.name not in self._closed
+            if each.name not in self._estate.closed
         ]
         self._known = frozenset(peer.name for peer in known)
         self.feed(Reconfigure(tuple(known)))
@@ -380,7 +344,7 @@ class Gateway:
 
     def keeper(self, name: str) -> Keeper | None:
         """The keeper of that site, if it is configured."""
-        return self._keepers.get(name)
+        return self._estate.keepers.get(name)
 
     @property
     def kernel(self) -> Kernel:
@@ -391,42 +355,6 @@ class Gateway:
         """The interfaces to the Internet. Raises KernelError."""
         assert self._config is not None
         return uplinks(self._config, self._kernel)
-
-    # --- what a doctor asks ---
-
-    @property
-    def ports(self) -> Ports:
-        """Where we listen."""
-        return self._ports
-
-    def unmet(self) -> Mapping[str, str]:
-        """Who wants a network card to cipher where none does, and why none does."""
-        return self._dataplane.unmet()
-
-    def features(self) -> Features:
-        """What this kernel can do."""
-        return self._kernel.features()
-
-    def served(self) -> tuple[IpAddress, ...]:
-        """Our addresses that can be spoken to. Raises KernelError."""
-        return self._ways.served()
-
-    def unforwarded(self) -> frozenset[int]:
-        """The IP versions that this machine does not forward. Raises KernelError."""
-        return frozenset(v for v in (4, 6) if not self._kernel.read_setting(Setting(v, "all", "forwarding")))
-
-    def undeciphered(self) -> int:
-        """How many packets of tunnels could not be decrypted since we run. Raises KernelError."""
-        return self._kernel.statistics().get(UNDECIPHERED, 0) - self._undeciphered_before
-
-    def kernel_lacks(self) -> tuple[str, ...]:
-        """What would put back what of ours the kernel has lost, and which SAs nothing can. Raises KernelError."""
-        mended = self.upholding.would_mend()
-        return (*(step.command for step in mended.steps), *map(str, mended.lost))
-
-    async def firewall_lacks(self) -> tuple[str, ...]:
-        """What our firewall's rules are short of; nothing where they are somebody else's. Raises KernelError."""
-        return tuple(map(str, await self.wall.lacks())) if self.wall else ()
 
     async def standing(self) -> tuple[Standing, ...]:
         """How our certificates stand; none if nobody needs any. Raises PkiError."""
@@ -458,7 +386,7 @@ class Gateway:
 
     def allow(self, peer: str, allowed: bool) -> None:
         """Let a site's peer in from now on, or no longer."""
-        self._closed = self._closed - {peer} if allowed else self._closed | {peer}
+        self._estate.closed = self._estate.closed - {peer} if allowed else self._estate.closed | {peer}
         self._reconfigure()
 
     def knows(self, peer: str) -> bool:
@@ -468,9 +396,6 @@ class Gateway:
     def sas_of(self, peer: str) -> tuple[WithPeer, ...]:
         """All IKE SAs with a peer, those under way included."""
         return self._endpoint.sas_of(peer)
-
-    def _listened(self) -> tuple[IpAddress, ...]:
-        return self._config.gateway.listen if self._config else ()
 
     def _not_called(self, site: str, why: NotCalled) -> None:
         """A site's peer cannot be called."""

@@ -149,8 +149,16 @@ class Transport:
     def served(self, hosts: Iterable[IpAddress]) -> tuple[IpAddress, ...]:
         """Which of these addresses of ours can be spoken to; those that are bound by themselves besides."""
         alone = (address for address in self._bound if not address.is_unspecified)
-        common = (host for host in hosts if EVERYWHERE[host.version] in self._bound)
-        return tuple(dict.fromkeys((*alone, *common)))
+        return tuple(dict.fromkeys((*alone, *filter(self.serves, hosts))))
+
+    def serves(self, host: IpAddress) -> bool:
+        """Whether this address of ours can be spoken to: it is bound, or all of its version are."""
+        return host in self._bound or EVERYWHERE[host.version] in self._bound
+
+    @property
+    def versions(self) -> frozenset[int]:
+        """The IP versions of the addresses that can be spoken to."""
+        return frozenset(address.version for address in self._bound)
 
     def send(self, path: Path, octets: bytes) -> None:
         """Send an IKE message from and to the addresses of a path. OSError if it cannot leave now."""

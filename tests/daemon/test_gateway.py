@@ -243,10 +243,10 @@ async def test_what_is_gone_is_known_before_it_is_back() -> None:
     """Also where the kernel tells nobody."""
     async with two(left(), right()) as (here, _):
         await here.until("right", "up")
-        assert here.gateway.kernel_lacks() == ()
+        assert here.gateway.patient.kernel_lacks() == ()
         (route,) = here.kernel.list_routes()
         here.kernel.delete_route(route)
-        assert any(each.startswith("ip route add 10.2.0.0/24 ") for each in here.gateway.kernel_lacks())
+        assert any(each.startswith("ip route add 10.2.0.0/24 ") for each in here.gateway.patient.kernel_lacks())
 
 
 async def test_closed_by_its_owner(caplog: pytest.LogCaptureFixture) -> None:

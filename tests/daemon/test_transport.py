@@ -251,9 +251,14 @@ async def test_what_is_served() -> None:
     """An address that is bound by itself; with the unspecified one, all of its version."""
     async with two() as (left, _):
         assert left.transport.served([RIGHT]) == (LEFT,)
+        assert left.transport.serves(LEFT)
+        assert not left.transport.serves(RIGHT)
+        assert left.transport.versions == {4}
         everywhere = Side(free_ports())
         everywhere.transport.listen([EVERYWHERE])
         assert everywhere.transport.served([RIGHT, LEFT6]) == (RIGHT,)
+        assert everywhere.transport.serves(RIGHT)
+        assert not everywhere.transport.serves(LEFT6)
         everywhere.transport.close()
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Protocol
 
 from edgevpn.api import SiteStatus
 from edgevpn.api.records import DeviceStatus, Health
@@ -17,18 +16,15 @@ from edgevpn.config.model import Config
 from edgevpn.config.proposals import Proposal
 from edgevpn.config.values import Address
 from edgevpn.daemon.base.options import Ports
-from edgevpn.daemon.census import Census
 from edgevpn.daemon.ciphers.choice import Ciphers, insisted
-from edgevpn.daemon.ciphers.speeds import Speeds
 from edgevpn.daemon.health.checks import judged
 from edgevpn.daemon.health.facts import Ends, Facts, Firewall, Lookup, Silent, Suspect
 from edgevpn.daemon.health.hardware import Hardware, Insisted, Lacking, Stranger
+from edgevpn.daemon.health.patient import Patient
 from edgevpn.daemon.peers import lacking
-from edgevpn.daemon.sites.surroundings import Surroundings
 from edgevpn.diagnosis.entry import Language
 from edgevpn.frozen import dataclass
 from edgevpn.kernel.barriers import FORWARD
-from edgevpn.kernel.contract import Features
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.nft import Nft
 from edgevpn.kernel.ports import udp_port_strangers
@@ -72,38 +68,6 @@ class Flow:
         if self.sent:
             return Suspect.DAMAGED if clues.undeciphered else Suspect.PEER if self.wrapped else Suspect.BARE_ESP
         return Suspect.FORWARDING if clues.unforwarded else Suspect.FIREWALL if clues.barred else Suspect.LAN
-
-
-class Patient(Protocol):
-    """What is examined: the gateway, as far as that matters here."""
-
-    @property
-    def census(self) -> Census: ...
-
-    @property
-    def surroundings(self) -> Surroundings: ...
-
-    @property
-    def speeds(self) -> Speeds: ...
-
-    @property
-    def ports(self) -> Ports: ...
-
-    def unmet(self) -> Mapping[str, str]: ...
-
-    def features(self) -> Features: ...
-
-    def served(self) -> tuple[Address, ...]: ...
-
-    def uplinks(self) -> frozenset[str]: ...
-
-    def unforwarded(self) -> frozenset[int]: ...
-
-    def undeciphered(self) -> int: ...
-
-    def kernel_lacks(self) -> tuple[str, ...]: ...
-
-    async def firewall_lacks(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from edgevpn.daemon.base.logs import note
 from edgevpn.daemon.dataplane.tunnels import Dataplane
 from edgevpn.daemon.sites.keeper import IpAddress, NotCalled
-from edgevpn.daemon.transport import source_for
+from edgevpn.daemon.transport import Transport, source_for
 from edgevpn.kernel.errors import KernelError
 
 log = logging.getLogger("edgevpn")
@@ -25,28 +25,27 @@ class Surroundings:
     def __init__(
         self,
         dataplane: Dataplane,
-        listen: Callable[[], tuple[IpAddress, ...]],
+        transport: Transport,
         read: asyncio.Event,
         changed: Callable[[str], None],
         not_called: Callable[[str, NotCalled], None],
     ) -> None:
-        """`listen` gives the addresses that we serve. `read` is set once all certificates are.
+        """`read` is set once all certificates are.
 
         `changed` is told of each site of which something else is known by now, `not_called` of each that has nothing to
         call.
         """
         self._dataplane = dataplane
-        self._listen = listen
+        self._transport = transport
         self._read = read
         self.changed = changed
         self.not_called = not_called
 
     async def resolve(self, name: str) -> tuple[IpAddress, ...]:
         """The addresses of a name, of the IP versions that we serve; OSError if there are none."""
-        versions = {address.version for address in self._listen()}
         found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_DGRAM)
         addresses = dict.fromkeys(ip_address(sockaddr[0]) for *_, sockaddr in found)
-        usable = tuple(address for address in addresses if address.version in versions)
+        usable = tuple(address for address in addresses if address.version in self._transport.versions)
         if not usable:
             raise OSError(errno.EAFNOSUPPORT, "no address of an IP version that gateway.listen has")
         return usable
@@ -56,8 +55,8 @@ class Surroundings:
         return source_for(remote)
 
     def serves(self, local: IpAddress) -> bool:
-        """Whether we speak IKE from this address: it is one that we listen at, or all of its version are."""
-        return any(each == local or (each.is_unspecified and each.version == local.version) for each in self._listen())
+        """Whether we speak IKE from this address of ours."""
+        return self._transport.serves(local)
 
     async def certificates_read(self) -> None:
         """Wait until all certificates that there are have been read."""

@@ -64,7 +64,7 @@ class Ways:
         keeper = self._sites.get(wanted.peer)
         for remote in (wanted.path.remote.host, *wanted.others):
             local = source_for(remote)
-            if local is None or local not in self._transport.served([local]) or self._is_inside(remote):
+            if local is None or not self._transport.serves(local) or self._is_inside(remote):
                 continue
             if keeper is not None and keeper.site.local not in (None, local):
                 continue  # its owner has tied it to one address

@@ -46,7 +46,7 @@ async def test_running_gateway(tmp_path: Path) -> None:
     config = gateway(pki=LOCAL)
     async with running(config, free_ports(), folder=tmp_path) as here:
         await until(lambda: here.gateway.knows("road/password"))
-        doctor = Doctor(here.gateway, here.gateway.standing, tmp_path / "state", carries_traffic=True)
+        doctor = Doctor(here.gateway.patient, here.gateway.standing, tmp_path / "state", carries_traffic=True)
         found = {each["id"]: each for each in await doctor.examine(config)}
     assert {"kernel", "ports", "wan", "name", "clock", "certificates", "space"} <= found.keys()
     assert found["ports"]["message"] == "UDP ports are open on 127.0.0.1."
@@ -61,7 +61,7 @@ async def test_firewall_is_read(script: str, level: str, tmp_path: Path) -> None
     program.chmod(0o700)
     config = gateway(pki=LOCAL)
     async with running(config, free_ports(), folder=tmp_path) as here:
-        doctor = Doctor(here.gateway, here.gateway.standing, tmp_path / "state", True, Nft(str(program)))
+        doctor = Doctor(here.gateway.patient, here.gateway.standing, tmp_path / "state", True, Nft(str(program)))
         found = {each["id"]: each["level"] for each in await doctor.examine(config)}
     assert found["firewall"] == level
 
@@ -71,7 +71,7 @@ async def test_another_daemon_at_our_ports_is_named(tmp_path: Path) -> None:
     config, ports = gateway(pki=LOCAL), free_ports()
     with another(ports.nat) as pid:
         async with running(config, ports, folder=tmp_path) as here:
-            doctor = Doctor(here.gateway, here.gateway.standing, tmp_path / "state", carries_traffic=True)
+            doctor = Doctor(here.gateway.patient, here.gateway.standing, tmp_path / "state", carries_traffic=True)
             found = [each for each in await doctor.examine(config) if each["id"] == "ports"]
     assert f"UDP port {ports.nat} is also held by" in found[0]["message"]
     assert f"(process {pid})" in found[0]["message"]
@@ -103,9 +103,9 @@ async def test_what_tunnels_carry_is_forwarded(tmp_path: Path) -> None:
     """A kernel in memory forwards neither IP version until it is told to."""
     config = gateway(pki=LOCAL)
     async with running(config, free_ports(), folder=tmp_path) as here:
-        assert here.gateway.unforwarded() == {4, 6}
-        assert here.gateway.undeciphered() == 0
-        doctor = Doctor(here.gateway, here.gateway.standing, tmp_path / "state", carries_traffic=True)
+        assert here.gateway.patient.unforwarded() == {4, 6}
+        assert here.gateway.patient.undeciphered() == 0
+        doctor = Doctor(here.gateway.patient, here.gateway.standing, tmp_path / "state", carries_traffic=True)
         found = [each["message"] for each in await doctor.examine(config) if each["id"] == "forwarding"]
     assert ["IPv4" in each for each in found] == [True, False]
 
@@ -116,7 +116,7 @@ async def test_certificates_that_cannot_be_read(tmp_path: Path) -> None:
 
     config = gateway(pki=LOCAL)
     async with running(config, free_ports(), folder=tmp_path) as here:
-        found = await Doctor(here.gateway, damaged, tmp_path / "not yet", carries_traffic=False).examine(config)
+        found = await Doctor(here.gateway.patient, damaged, tmp_path / "not yet", carries_traffic=False).examine(config)
     (fault,) = (each for each in found if each["id"] == "certificates")
     assert (fault["level"], fault["message"]) == ("bad", "ca.pem is damaged")
     assert found[0]["level"] == "bad"

@@ -10,36 +10,33 @@ from edgevpn.daemon.dataplane.homes import site_home
 from edgevpn.daemon.dataplane.tunnels import Dataplane
 from edgevpn.daemon.sites.keeper import Hindrance, NotCalled
 from edgevpn.daemon.sites.surroundings import Surroundings
+from edgevpn.daemon.transport import Transport
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.memory import MemoryKernel
 from tests.support.configs import office
+from tests.support.ports import free_ports
 
 HERE, THERE = ip_address("127.0.0.1"), ip_address("198.51.100.1")
 
 
-def around(dataplane: Dataplane, told: list[str]) -> Surroundings:
-    return Surroundings(dataplane, lambda: (HERE,), asyncio.Event(), told.append, lambda site, why: told.append(site))
+def around(dataplane: Dataplane, told: list[str], transport: Transport | None = None) -> Surroundings:
+    transport = transport or Transport(MemoryKernel(), free_ports(), lambda path, octets: None)
+    return Surroundings(dataplane, transport, asyncio.Event(), told.append, lambda site, why: told.append(site))
 
 
-async def test_names_resolve_to_what_is_served() -> None:
-    world = around(Dataplane(MemoryKernel(), lambda: 0.0), [])
-
-    assert await world.resolve("127.0.0.9") == (ip_address("127.0.0.9"),)
-    with pytest.raises(OSError, match="no address of an IP version"):
-        await world.resolve("::1")
-
-
-def test_what_is_served() -> None:
-    """The address itself, or all of its version."""
-    dataplane = Dataplane(MemoryKernel(), lambda: 0.0)
-    assert around(dataplane, []).serves(HERE)
-    assert not around(dataplane, []).serves(THERE)
-    all_of_ipv4 = (ip_address("0.0.0.0"),)  # noqa: S104 - what a gateway binds
-    everywhere = Surroundings(
-        dataplane, lambda: all_of_ipv4, asyncio.Event(), lambda site: None, lambda site, why: None
-    )
-    assert everywhere.serves(THERE)
-    assert not everywhere.serves(ip_address("::1"))
+async def test_what_is_served() -> None:
+    """Names resolve to addresses of the IP versions that are."""
+    transport = Transport(MemoryKernel(), free_ports(), lambda path, octets: None)
+    world = around(Dataplane(MemoryKernel(), lambda: 0.0), [], transport)
+    transport.listen([HERE])
+    try:
+        assert world.serves(HERE)
+        assert not world.serves(THERE)
+        assert await world.resolve("127.0.0.9") == (ip_address("127.0.0.9"),)
+        with pytest.raises(OSError, match="no address of an IP version"):
+            await world.resolve("::1")
+    finally:
+        transport.close()
 
 
 async def test_traps_that_the_kernel_refuses(caplog: pytest.LogCaptureFixture) -> None:

@@ -95,7 +95,7 @@ class OverviewMethods:
     async def health(self, language: str = Language.ENGLISH.value) -> list[Health]:
         carries_traffic = self._instance.carries_traffic
         nft = Nft() if carries_traffic else None
-        doctor = Doctor(self._gateway, self._gateway.standing, self._instance.state, carries_traffic, nft)
+        doctor = Doctor(self._gateway.patient, self._gateway.standing, self._instance.state, carries_traffic, nft)
         return await doctor.examine(self._configuration.running, Language(language))
 
     async def firewall(self) -> str:
