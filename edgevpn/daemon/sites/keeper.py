@@ -156,6 +156,7 @@ class Keeper:
         self._wanted: dict[str, None] = {}  # children to bring up, in order
         self.why = ""  # the last try failed, if it did
         self._asked: tuple[str, ...] = ()  # those of them that the core is busy with
+        self._asked_of: bytes | None = None  # the IKE SA over which they were asked for, if one stood
         self._by_itself = any(child.start is Start.LOAD for child in site.children)
         self._call = asyncio.Event()
         self._resolved = frozenset[IpAddress]()  # what the peer's names led to when we looked last
@@ -224,15 +225,17 @@ class Keeper:
     def ike_up(self, up: IkeSaUp) -> None:
         if up.replaces is not None:
             self._ikes.pop(up.replaces, None)
+            if self._asked_of == up.replaces:
+                self._asked_of = up.spi
             self._renewed(IKE_SA)
         self._ikes[up.spi] = None
 
     def ike_down(self, down: IkeSaDown) -> None:
         was_up = down.spi in self._ikes
         self._ikes.pop(down.spi, None)
-        if not was_up:
+        if not was_up or down.spi == self._asked_of:
             self._fail(down.reason)
-        elif not self._ikes:
+        if was_up and not self._ikes:
             self._broken(down.reason)
         if was_up and not self._ikes and not down.asked:
             self._act(down)
@@ -369,6 +372,7 @@ class Keeper:
         raise failure
 
     def _ask(self, spi: bytes) -> None:
+        self._asked_of = spi
         for child in self._asked:
             self._core.feed(Ask(spi, CreateChild(child)))
 
@@ -394,7 +398,7 @@ class Keeper:
             raise NotUp("the peer has not answered in time") from None
         finally:
             self._answer.cancel()
-            self._answer, self._asked = None, ()
+            self._answer, self._asked, self._asked_of = None, (), None
             for sa in self._core.sas_of(self.site.name):
                 if isinstance(sa, Initiating | Authenticating):  # the peer was faster, or nobody is to wait any more
                     self._core.feed(Terminate(sa.spi))

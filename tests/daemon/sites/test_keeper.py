@@ -185,6 +185,19 @@ async def test_another_child_of_an_ike_sa(world: World) -> None:
         assert await world.next() == Ask(b"new", CreateChild("office"))
 
 
+async def test_the_ike_sa_goes_while_a_child_is_asked_for(world: World) -> None:
+    """Nobody waits for an answer that cannot come."""
+    async with kept(world, office(remote=["198.51.100.1"], start="traffic")) as keeper:
+        keeper.ike_up(IkeSaUp(b"old", "office", ID, PATH))
+        waiting = asyncio.create_task(keeper.up())
+        assert await world.next() == Ask(b"old", CreateChild("office"))
+        keeper.ike_up(IkeSaUp(b"new", "office", ID, PATH, replaces=b"old"))
+        assert not waiting.done()
+        keeper.ike_down(down("the peer does not answer", b"new"))
+        with pytest.raises(NotUp, match="the peer does not answer"):
+            await waiting
+
+
 async def test_the_peer_was_faster(world: World) -> None:
     """Its IKE SA carries the child, so ours is given up."""
     pair = Pair((TO_RIGHT,), ())
