@@ -116,7 +116,7 @@ def attempt_text(attempt: Attempt, now: float, words: Words = ENGLISH) -> str:
         who,
         (words.called if attempt["called"] else words.origin).format(attempt["remote"]) if attempt["remote"] else "",
         words.client.format(attempt["client"]) if attempt["client"] not in ("", "unknown") else "",
-        words.stage.format(attempt["stage"]),
+        words.unsent if attempt["stage"] == "unsent" else words.stage.format(attempt["stage"]),
         words.tries.format(attempt["tries"]) if attempt["tries"] > 1 else "",
         words.ago.format(age(now - attempt["at"])),
     ]

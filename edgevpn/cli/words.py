@@ -19,6 +19,7 @@ class Words:
     called: str
     client: str
     stage: str
+    unsent: str
     tries: str
     ago: str
     connected: str
@@ -34,6 +35,7 @@ ENGLISH = Words(
     called="called at {}",
     client="looks like {}",
     stage="came as far as {}",
+    unsent="nothing was sent",
     tries="{} times",
     ago="{} ago",
     connected="{} has connected; nothing is wrong.",
@@ -48,6 +50,7 @@ JAPANESE = Words(
     called="接続先 {}",
     client="{} と思われます",
     stage="{} まで進みました",
+    unsent="何も送信されていません",
     tries="{} 回",
     ago="{} 前",
     connected="{} は接続しました。問題はありません。",

@@ -22,8 +22,9 @@ SAME_WITHIN = 60.0
 
 
 class Stage(Enum):
-    """How far an attempt came."""
+    """How far an attempt came; UNSENT: not even a first message left."""
 
+    UNSENT = "unsent"
     IKE_SA_INIT = "ike_sa_init"
     IKE_AUTH = "ike_auth"
     CHILD = "child"

@@ -78,6 +78,14 @@ def test_times_are_told_in_large_units() -> None:
     assert last.endswith(", 1d 1h ago")
 
 
+def test_what_never_left_is_told_as_such() -> None:
+    last = attempt_text({**WRONG_KEY, "called": True, "stage": "unsent"}, 105.0).split("\n")[-1]
+    assert (
+        last
+        == "  peer office, b.example, called at 198.51.100.7, looks like strongSwan, nothing was sent, 3 times, 5s ago"
+    )
+
+
 def test_success_is_said() -> None:
     assert attempt_text(UP, 50.0).startswith("b.example has connected; nothing is wrong.\n")
 

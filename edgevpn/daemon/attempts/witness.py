@@ -116,7 +116,7 @@ class Witness:
     def not_called(self, peer: str, hindrance: Hindrance, where: str, local: str = "") -> None:
         """A peer that we would have called, from this address of ours if one leads there, cannot be."""
         about = About((peer,), where, known=self._peers, called=True)
-        self._note(hindered(hindrance, about, local), about, Stage.IKE_SA_INIT, "")
+        self._note(hindered(hindrance, about, local), about, Stage.UNSENT, "")
 
     # --- below ---
 
@@ -177,7 +177,7 @@ class Witness:
         remote = party.remote if party else self._called_at(down.peer)
         about = self._about_party(down.peer, remote, party, down.reason)
         if down.evidence == Silence(ExchangeType.IKE_SA_INIT) and (why := self._unsent.get(remote)):
-            self._note(unsent(about, why), about, Stage.IKE_SA_INIT, "")
+            self._note(unsent(about, why), about, Stage.UNSENT, "")
             return
         stage = Stage.UP if party and down.cause not in NEVER_OF_USE else _reached(down)
         client, call = party.client if party else "", self._call(about, "", down.evidence)

@@ -110,9 +110,9 @@ def test_same_failure_with_another_offer_only_counts() -> None:
 
 
 FAR = {
-    Code.NAME_NOT_FOUND: Stage.IKE_SA_INIT,
-    Code.NOT_SERVED: Stage.IKE_SA_INIT,
-    Code.NOT_SENT: Stage.IKE_SA_INIT,
+    Code.NAME_NOT_FOUND: Stage.UNSENT,
+    Code.NOT_SERVED: Stage.UNSENT,
+    Code.NOT_SENT: Stage.UNSENT,
     Code.NO_ANSWER: Stage.IKE_SA_INIT,
     Code.OTHER_KE: Stage.IKE_SA_INIT,
     Code.IKE_PROPOSAL_REFUSED: Stage.IKE_SA_INIT,
