@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.signature import OFFERED_HASHES, KeyKind
-from edgevpn.ike.iana import ConfigAttribute, EapType, HashAlgorithm, IdType
+from edgevpn.ike.iana import ConfigAttribute, EapType, HashAlgorithm, IdType, NotifyType
 from edgevpn.ike.identity import Meant, is_meant
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Transform
@@ -161,16 +161,18 @@ class Wants:
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How our first requests look where the RFC leaves that to us; the defaults are our own ways.
+    """How we behave where the RFC leaves that to us; the defaults are our own ways.
 
     `hashes` is what SIGNATURE_HASH_ALGORITHMS says, None to say nothing of RFC 7427. `redirect_first`: of the notifies,
     REDIRECT_SUPPORTED comes first. `asks` is what a configuration request asks for, empty for all that we know to use.
+    `refuses_child_rekey`: what a peer is answered that rekeys a child of ours while a NAT hides us, None to go along.
     """
 
     vendors: tuple[bytes, ...] = ()
     hashes: tuple[HashAlgorithm, ...] | None = OFFERED_HASHES
     redirect_first: bool = False
     asks: tuple[ConfigAttribute, ...] = ()
+    refuses_child_rekey: NotifyType | None = None
 
 
 OUR_MANNERS = Manners()
@@ -198,7 +200,7 @@ class Peer:
     both show again who they are; after `idle` without a packet the IKE SA is closed. `redirects`: the peer may send
     us elsewhere. With `pool` the peer must ask us for an address inside the tunnel, and its children carry that
     address alone; with `wants` we ask the peer. A peer that asks for one of our `aliases` finds us under it.
-    `manners` are those of our requests.
+    `manners` are ours towards it.
     """
 
     name: str

@@ -127,14 +127,14 @@ def sk_cipher(suite: IkeSuite, encryption_key: bytes, integrity_key: bytes) -> S
     cipher = CIPHERS[suite.encr]
     salt_at = len(encryption_key) - cipher.salt_length
     key, salt = encryption_key[:salt_at], encryption_key[salt_at:]
-    if suite.encr in _AEADS:
-        return AeadCipher(cipher.iv_length, cipher.icv_length, _AEADS[suite.encr], key, salt)
+    if suite.encr in AEADS:
+        return AeadCipher(cipher.iv_length, cipher.icv_length, AEADS[suite.encr], key, salt)
     return EncryptThenMac(
         cipher.iv_length,
         INTEGRITIES[suite.integ].icv_length,
         cipher.counter_iv,
         cipher.block_length,
-        _MODES[suite.encr],
+        MODES[suite.encr],
         INTEGRITY_MACS[suite.integ],
         key,
         salt,
@@ -169,7 +169,7 @@ def _ctr(nonce: bytes, iv: bytes) -> CTR:
     return CTR(nonce + iv + FIRST_COUNTER)
 
 
-_AEADS: dict[Encr, Callable[[bytes], Aead]] = {
+AEADS: dict[Encr, Callable[[bytes], Aead]] = {
     Encr.AES_CCM_8: partial(AESCCM, tag_length=8),
     Encr.AES_CCM_12: partial(AESCCM, tag_length=12),
     Encr.AES_CCM_16: partial(AESCCM, tag_length=16),
@@ -178,7 +178,8 @@ _AEADS: dict[Encr, Callable[[bytes], Aead]] = {
     Encr.AES_GCM_16: AESGCM,
     Encr.CHACHA20_POLY1305: ChaCha20Poly1305,
 }
-_MODES: dict[Encr, Callable[[bytes, bytes], CBC | CTR]] = {Encr.AES_CBC: _cbc, Encr.AES_CTR: _ctr}
+MODES: dict[Encr, Callable[[bytes, bytes], CBC | CTR]] = {Encr.AES_CBC: _cbc, Encr.AES_CTR: _ctr}
+"""By salt and IV; the others take a key."""
 
 
 def _unpadded(padded: bytes) -> bytes:

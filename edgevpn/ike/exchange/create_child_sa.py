@@ -178,6 +178,8 @@ def _created(sa: Established, child: ChildSa, nonces: Nonces, answer: Respond, e
 
 
 def _answer_rekeying(sa: Established, request: Request, rekeys: Notify, env: Env) -> Step:
+    if sa.nat.local and (refusal := sa.peer.manners.refuses_child_rekey) is not None:
+        return Step(sa, (Respond(request, (Notify(refusal),)),))
     old = sa.child_out(rekeys.spi)
     if old is None and isinstance(sa.doing, CreatingChild | RekeyingChild):
         raise TemporaryFailure("perhaps that is the child whose making we wait for")

@@ -24,7 +24,7 @@ from edgevpn.ike.errors import Cause, ChildSaNotFound, InvalidSyntax, TemporaryF
 from edgevpn.ike.exchange import create_child_sa
 from edgevpn.ike.iana import ExchangeType, Ke, NotifyType, ProtocolId
 from edgevpn.ike.machine import step
-from edgevpn.ike.peer import NEVER, Offer, Peer
+from edgevpn.ike.peer import NEVER, Manners, Offer, Peer
 from edgevpn.ike.state import (
     ChildSa,
     Closing,
@@ -32,6 +32,7 @@ from edgevpn.ike.state import (
     CreatingChild,
     DeleteChild,
     Established,
+    Nat,
     Phase,
     RekeyChild,
     RekeyIke,
@@ -508,6 +509,17 @@ def test_child_is_not_found(phase: Phase | None) -> None:
     with pytest.raises(ChildSaNotFound) as error:
         create_child_sa.on_request(sa, rekey_request(b"out1"), an_env())
     assert error.value.spi == b"out1"
+
+
+@pytest.mark.parametrize("nat", [Nat(local=True), Nat(remote=True), Nat()], ids=["ours", "the peer's", "none"])
+def test_not_behind_a_nat_by_manners(nat: Nat) -> None:
+    """As Windows does it: what it has stays."""
+    shy = replace(TO_RIGHT, manners=Manners(refuses_child_rekey=NotifyType(12345)))
+    sa = an_sa(a_child(), peer=shy, nat=nat)
+    done = create_child_sa.on_request(sa, rekey_request(b"out1"), an_env())
+    refusals = [payload for payload in the(Respond, done).payloads if isinstance(payload, Notify)]
+    assert refusals == ([Notify(NotifyType(12345))] if nat.local else [])
+    assert (done.sa == sa) is nat.local
 
 
 def test_not_while_we_delete_the_child() -> None:
