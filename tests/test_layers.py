@@ -168,9 +168,9 @@ ORDERS = {
     "simulate": (
         {"trial"},
         {"conversation"},
-        {"judge", "story"},
-        {"user"},
-        {"clients"},
+        {"judge", "story", "tunnel"},
+        {"esp", "pinging", "user"},
+        {"clients", "echo", "replay"},
         {"offers", "wire"},
     ),
     "config": (

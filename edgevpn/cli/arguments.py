@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -236,7 +237,18 @@ def _add_simulate(verbs: Verbs) -> None:
     simulate.add_argument("--by-hand", action="store_true", help="it ran no script of ours, and has no profile")
     simulate.add_argument("--eap-only", action="store_true", help="with a password: ask for no certificate (RFC 5998)")
     simulate.add_argument("--rekey", action="store_true", help="have it give both SAs new keys")
+    simulate.add_argument("--roam", action="store_true", help="have it go on from other ports, or connect anew")
     simulate.add_argument("--stay", type=float, default=0.0, metavar="SECONDS", help="stay connected so long")
+    ping = simulate.add_mutually_exclusive_group()
+    ping.add_argument(
+        "--ping",
+        type=ip_address,
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="ping this through the tunnel (may be given again); else the DNS servers that it is given",
+    )
+    ping.add_argument("--no-ping", action="store_true", help="ping nothing: the login alone")
     simulate.add_argument("--ports", type=_ports, metavar="IKE,NAT", default="500,4500", help="the gateway's UDP ports")
 
 

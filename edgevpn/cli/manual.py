@@ -97,8 +97,10 @@ DESCRIPTIONS: Mapping[str, str] = {
     " tunnel, so that traffic passes both ways. It is status 1 if it does not answer.",
     "site snippet": "Write what the other end has to be told, in the words of its software, secrets included. Of sites"
     " with certificates it is an archive, and each one holds a new certificate.",
-    "simulate": "Play a client of another make against a gateway, from IKE_SA_INIT to the first tunnel, and tell each"
-    " step. No traffic flows, and the machine is left as it is. It is status 1 if it was not let in.",
+    "simulate": "Play a client of another make against a gateway, and tell each step: it logs in, pings through the"
+    " tunnel, and if asked gets new keys, roams and stays, and pings anew each time. Its ESP is in UDP, as behind a"
+    " NAT, and made by the program itself: it needs no rights, and the machine is left as it is. It is status 1 if it"
+    " was not let in, did not stay in, or no ping to one of the addresses was answered.",
     "apply": "Make a file the configuration, as a whole: say what changes and which tunnels drop. With --confirm it is"
     f" undone by itself unless somebody confirms it, so that nobody locks himself out. {_BY_DAEMON}",
     "confirm": "Let stand what was applied, restored or set with --confirm.",

@@ -13,23 +13,27 @@ from edgevpn.cli.output import FAILED, GOOD, as_json, fail
 from edgevpn.pki.bundle import bundle_of, read_parts
 from edgevpn.pki.errors import PkiError
 from edgevpn.simulate.clients import CLIENTS
-from edgevpn.simulate.trial import Plan, run
+from edgevpn.simulate.pinging import Echoes
+from edgevpn.simulate.trial import Plan, Unanswered, run
 from edgevpn.simulate.user import ByCertificate, ByPassword, ByPsk, Secret, Typed, Unable
 
 
 def simulate(options: argparse.Namespace) -> int:
-    """0 when the client was connected and has gone again; else 1, with the reason in one sentence."""
+    """0 when the client was connected, its pings were answered and it has gone again; else 1, and why."""
     steps: list[str] = []
-    why = ""
+    echoes: list[Echoes] = []
+    failure: Unable | PkiError | None = None
     try:
         plan = plan_of(options)
-        asyncio.run(run(plan, steps.append if options.json else _tell))
-    except (Unable, PkiError) as failure:
-        why = str(failure)
+        asyncio.run(run(plan, steps.append if options.json else _tell, echoes.append))
+    except (Unable, PkiError) as reason:
+        failure = reason
     if options.json:
-        print(as_json({"connected": not why, "why": why, "steps": steps}))
-        return FAILED if why else GOOD
-    return fail(why) if why else GOOD
+        connected = failure is None or isinstance(failure, Unanswered)
+        why, pings = str(failure or ""), [*map(_ping, echoes)]
+        print(as_json({"connected": connected, "why": why, "steps": steps, "pings": pings}))
+        return FAILED if failure else GOOD
+    return fail(str(failure)) if failure else GOOD
 
 
 def plan_of(options: argparse.Namespace) -> Plan:
@@ -39,8 +43,16 @@ def plan_of(options: argparse.Namespace) -> Plan:
         raise Unable("without the CA that the client trusts it cannot see who the gateway is: give --ca")
     trusted = read_parts(_octets(options.ca), source=str(options.ca)).certificates if options.ca else ()
     typed = Typed(options.server, secret, options.id, trusted, options.by_hand, options.eap_only)
-    gateway = _address(options.address or options.server)
-    return Plan(CLIENTS[options.client], typed, gateway, options.ports, options.rekey, options.stay)
+    return Plan(
+        CLIENTS[options.client],
+        typed,
+        _address(options.address or options.server),
+        options.ports,
+        options.rekey,
+        options.stay,
+        () if options.no_ping else (tuple(options.ping) or None),
+        options.roam,
+    )
 
 
 def _secret(options: argparse.Namespace) -> Secret:
@@ -79,6 +91,17 @@ def _octets(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise Unable(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _ping(echoes: Echoes) -> dict[str, object]:
+    """For programs; the round trip is the median, null where nothing was answered."""
+    took = None if echoes.round_trip is None else round(echoes.round_trip * 1000, 3)
+    return {
+        "address": echoes.target,
+        "sent": echoes.sent,
+        "answered": echoes.answered,
+        "round_trip_ms": took,
+    }
 
 
 def _tell(step: str) -> None:

@@ -7,7 +7,7 @@ from enum import Enum
 
 from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.signature import KeyKind
-from edgevpn.ike.iana import ConfigAttribute, HashAlgorithm
+from edgevpn.ike.iana import ConfigAttribute, HashAlgorithm, NotifyType
 from edgevpn.ike.peer import Manners
 from edgevpn.simulate.offers import (
     ANDROID_11,
@@ -24,6 +24,9 @@ A = ConfigAttribute
 
 # Attributes of Microsoft's own, MS-IKEE: the servers of the other family.
 INTERNAL_IP4_SERVER, INTERNAL_IP6_SERVER = A(23456), A(23457)
+
+# A private notify of Microsoft's.
+NOT_REKEYED_BEHIND_NAT = NotifyType(12345)
 
 
 class Way(Enum):
@@ -101,6 +104,7 @@ WINDOWS_11 = SimulatedClient(
             A.INTERNAL_IP6_DNS,
             INTERNAL_IP6_SERVER,
         ),
+        refuses_child_rekey=NOT_REKEYED_BEHIND_NAT,
     ),
     verifies=frozenset({KeyKind.RSA, KeyKind.P256, KeyKind.P384}),
     names_server=False,
@@ -113,6 +117,8 @@ WINDOWS_11 = SimulatedClient(
         "interoperability page.",
         "It asks for v4, v6, DNS, NBNS and servers of its own: MS-IKEE 2.2.",
         "The server's certificate must name in SAN what was typed: error 13801 else.",
+        "Behind a NAT it refuses a child rekeying of the gateway's with the private notify 12345: strongSwan's "
+        "interoperability page.",
         "MOBIKE and fragments since 1803; no redirect; no PSK in its own dialogs: strongSwan's interoperability page.",
     ),
 )

@@ -1,6 +1,6 @@
-"""A client at work: the protocol core as initiator, on sockets of its own, with nothing behind it that carries packets.
+"""A client at work: the protocol core as initiator, on sockets of its own, and a data plane that needs no kernel.
 
-What the core wants installed is noted and not done; what it asks is answered as the client would.
+What the core asks is answered as the client would.
 """
 
 from __future__ import annotations
@@ -39,10 +39,12 @@ from edgevpn.ike.endpoint import Endpoint
 from edgevpn.ike.peer import IpAddress
 from edgevpn.ike.questions import Configured, FindPassword, FindPsk, Lease, Sign, VerifyCertificates
 from edgevpn.ike.session import Given
-from edgevpn.ike.state import ChildSa, Established, Initiating, RekeyChild, RekeyIke
+from edgevpn.ike.state import ChildSa, Established, Initiating, RekeyChild, RekeyIke, Update
 from edgevpn.simulate import story
 from edgevpn.simulate.clients import SimulatedClient
 from edgevpn.simulate.judge import answer
+from edgevpn.simulate.pinging import COUNT, Echoes, Pinger
+from edgevpn.simulate.tunnel import Tunnel
 from edgevpn.simulate.user import GATEWAY, Typed, Unable, peer_of
 from edgevpn.simulate.wire import Wire
 
@@ -52,6 +54,10 @@ PATIENCE = 60.0
 PATIENCE_AT_THE_END = 5.0
 
 Tell = Callable[[str], None]
+
+
+class Outside(Unable):
+    """A host is not behind the tunnel."""
 
 
 class Conversation:
@@ -80,6 +86,8 @@ class Conversation:
         self._endpoint = Endpoint((peer_of(client, typed),), os.urandom, settings)
         self._place = gateway, ports
         self._wire: Wire
+        self._tunnel = Tunnel(self._send_esp, lambda packet: self._pinger.take(packet), os.urandom, tell)
+        self._pinger = Pinger(self._carry, int.from_bytes(os.urandom(2)))
         self._spi = b""
         self._inputs: deque[Input] = deque()
         self._busy = False
@@ -124,15 +132,32 @@ class Conversation:
         before = self._keys(ike)
         await self._until(lambda: self._keys(ike) > before)
 
-    async def move(self, local: IpAddress) -> None:
-        """Go on from another address of this machine, as a phone that leaves its Wi-Fi."""
+    async def move(self, local: IpAddress | None = None) -> None:
+        """Go on from another address of this machine, or from other ports: as a phone that leaves its Wi-Fi."""
         if not self._client.mobike:
             raise Unable(f"{self._client.words} cannot move (RFC 4555): it connects anew")
-        self._tell(f"moves to {local}")
+        self._tell(f"moves to {local or 'other ports'}")
         before, self._wire = self._wire, self._open(local)
+        here = self._wire.path.local.host
+        moved = here != before.path.local.host
         before.close()
-        self._feed(MovePath(self._spi, local, self._place[0]))
+        self._feed(MovePath(self._spi, here, self._place[0]) if moved else Ask(self._spi, Update()))
         await self._until(self._is_idle)
+
+    async def ping(self, target: IpAddress, count: int = COUNT) -> Echoes:
+        """Send echo requests through the tunnel, from the address inside it; Outside for a host not behind it."""
+        sources = self._given.addresses if self._given else ()
+        source = next((each for each in sources if each.version == target.version), None)
+        if source is None:
+            raise Outside(f"{target} is not behind the tunnel: the gateway has given no address of IPv{target.version}")
+        if not self._tunnel.leads_to(target):
+            raise Outside(f"{target} is not behind the tunnel: the gateway has agreed on other networks")
+        return await self._pinger.ping(source, target, count)
+
+    @property
+    def dropped(self) -> int:
+        """Packets that came through the tunnel and could not be let pass."""
+        return self._tunnel.dropped
 
     async def lost(self) -> str:
         """Wait until the gateway closes, or is gone; why."""
@@ -152,9 +177,20 @@ class Conversation:
     def _open(self, local: IpAddress | None) -> Wire:
         gateway, ports = self._place
         try:
-            return Wire(gateway, ports, lambda path, octets: self._feed(Datagram(path, octets)), local)
+            return Wire(
+                gateway, ports, lambda path, octets: self._feed(Datagram(path, octets)), self._tunnel.arrived, local
+            )
         except OSError as error:
             raise Unable(f"{gateway} cannot be reached from here: {error.strerror or error}") from error
+
+    def _carry(self, packet: bytes) -> None:
+        if self._why is not None:
+            raise Unable(self._why)
+        self._tunnel.carry(packet)
+
+    def _send_esp(self, octets: bytes) -> None:
+        with suppress(OSError):  # as a lost datagram
+            self._wire.send_esp(octets)
 
     def _is_idle(self) -> bool:
         """Whether the gateway has answered all that was asked of it."""
@@ -203,6 +239,7 @@ class Conversation:
             self._carry_out(effect)
 
     def _carry_out(self, effect: Effect) -> None:
+        self._tunnel.follow(effect)
         match effect:
             case Send(path, octets):
                 with suppress(OSError):  # as a lost datagram: it will be sent again

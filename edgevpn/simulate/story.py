@@ -14,6 +14,7 @@ from edgevpn.ike.proving import Answering, Calling, CheckingResponder, EapAnswer
 from edgevpn.ike.questions import Configured
 from edgevpn.ike.state import Authenticating, IkeSa, Initiating
 from edgevpn.simulate.clients import SimulatedClient
+from edgevpn.simulate.pinging import Echoes
 from edgevpn.simulate.user import Typed
 
 State = IkeSa | Answering | Calling
@@ -34,7 +35,7 @@ def of_state(before: State | None, after: State | None) -> Iterator[str]:
             assert isinstance(first, Authenticating)
             yield f"agreed on {suite_name(first.secured.suite)}"
             if first.nat.local or first.nat.remote:
-                yield "a NAT is in between, so ESP would go in UDP"
+                yield "a NAT is in between, so ESP goes in UDP"
         case Authenticating(), EapAnswering(theirs=None, remote_id=remote_id):
             yield f"the gateway says that it is {remote_id}, and shows it by EAP alone; now the user logs in"
         case CheckingResponder() | Authenticating(), EapAnswering(theirs=theirs, remote_id=remote_id):
@@ -62,6 +63,14 @@ def of_effect(effect: Effect) -> Iterator[str]:
             yield f"traffic is protected by {suite_name(child.suite)}"
         case ChildFailed(reason=reason):
             yield f"there is no CHILD SA: {reason}"
+
+
+def of_echoes(echoes: Echoes) -> str:
+    """How pings through the tunnel went."""
+    told = f"pings {echoes.target} through the tunnel: {echoes.sent} sent, {echoes.answered} answered"
+    if echoes.round_trip is not None:
+        return f"{told}, {echoes.round_trip * 1000:.1f} ms"
+    return f"{told}; {echoes.refused} says that it cannot be reached" if echoes.refused else told
 
 
 def refusal(effect: Effect, client: SimulatedClient, typed: Typed) -> str | None:

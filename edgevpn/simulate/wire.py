@@ -19,20 +19,27 @@ KEEPALIVE = b"\xff"
 LONGEST = 0x10000
 
 Deliver = Callable[[Path, bytes], None]
+DeliverEsp = Callable[[bytes], None]
 
 
 class Wire:
-    """The sockets; `deliver` gets each IKE message without its marker. `ports`: the gateway's, for IKE and behind NAT.
+    """The sockets; `deliver` gets each IKE message without its marker, `deliver_esp` each packet of ESP (RFC 3948).
 
-    `local` is the address to speak from, None for the one that the system takes. Raises OSError where nothing leads to
-    the gateway.
+    `ports`: the gateway's, for IKE and behind NAT. `local` is the address to speak from, None for the one that the
+    system takes. Raises OSError where nothing leads to the gateway.
     """
 
     def __init__(
-        self, gateway: IpAddress, ports: tuple[int, int], deliver: Deliver, local: IpAddress | None = None
+        self,
+        gateway: IpAddress,
+        ports: tuple[int, int],
+        deliver: Deliver,
+        deliver_esp: DeliverEsp,
+        local: IpAddress | None = None,
     ) -> None:
         self._ports = ports
         self._deliver = deliver
+        self._deliver_esp = deliver_esp
         self._socks: dict[int, socket.socket] = {}
         try:
             for port in ports:
@@ -56,6 +63,10 @@ class Wire:
         marked = port == self._ports[1] and octets != KEEPALIVE
         self._socks[port].send(NON_ESP_MARKER + octets if marked else octets)
 
+    def send_esp(self, octets: bytes) -> None:
+        """Send a packet of ESP in UDP; OSError if it cannot leave now."""
+        self._socks[self._ports[1]].send(octets)
+
     def close(self) -> None:
         """Close both sockets."""
         for sock in self._socks.values():
@@ -72,11 +83,12 @@ class Wire:
             octets = self._socks[port].recv(LONGEST)
         except OSError:  # an ICMP error about something that was sent: it is sent again
             return
-        if port == self._ports[1]:
-            if not octets.startswith(NON_ESP_MARKER):
-                return
-            octets = octets[len(NON_ESP_MARKER) :]
-        self._deliver(self._path(port), octets)
+        if port == self._ports[0]:
+            self._deliver(self._path(port), octets)
+        elif octets.startswith(NON_ESP_MARKER):
+            self._deliver(self._path(port), octets[len(NON_ESP_MARKER) :])
+        elif octets != KEEPALIVE:
+            self._deliver_esp(octets)
 
 
 def _connected(gateway: IpAddress, port: int, local: IpAddress | None) -> socket.socket:

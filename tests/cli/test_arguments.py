@@ -25,6 +25,8 @@ Output = pytest.CaptureFixture[str]
         ["device", "add"],
         ["device", "add", "phone", "--secret", "hunter2"],
         ["site", "remove"],
+        ["simulate", "ios", "--server", "vpn.example.org", "--ping", "router"],
+        ["simulate", "ios", "--server", "vpn.example.org", "--ping", "10.1.0.1", "--no-ping"],
     ],
 )
 def test_misuse_is_explained(arguments: list[str], capsys: Output) -> None:

@@ -12,6 +12,7 @@ from edgevpn.cli import main
 from edgevpn.cli.arguments import SIMULATED
 from edgevpn.cli.output import FAILED, GOOD
 from edgevpn.simulate.clients import CLIENTS
+from tests.support.data_plane import carrying
 from tests.support.ports import free_ports
 from tests.support.simulated import SERVER, Home, home, make_pki
 from tests.support.visitors import PASSWORD, PSK
@@ -26,7 +27,8 @@ def written(path: Path, text: str) -> str:
 
 def words(at: Home, *more: str) -> list[str]:
     ports = f"{at.ports.ike},{at.ports.nat}"
-    return ["simulate", "ios", "--server", SERVER, "--address", "127.0.0.1", "--ports", ports, *more]
+    where = ("--server", SERVER, "--address", "127.0.0.1", "--ports", ports)
+    return ["simulate", "ios", *where, *(() if "--ping" in more else ("--no-ping",)), *more]
 
 
 def test_clients_are_those_that_there_are() -> None:
@@ -55,7 +57,31 @@ async def test_for_programs(tmp_path: Path, capsys: Output) -> None:
             told = json.loads(out)
             assert (status, told["connected"], err) == (GOOD if connected else FAILED, connected, "")
             assert bool(told["why"]) is not connected
+            assert told["pings"] == []
             assert told["steps"][0] == "an iPhone or iPad calls vpn.example.org at 127.0.0.1"
+
+
+async def test_pings(tmp_path: Path, capsys: Output) -> None:
+    """Status 1 where one is not answered, though it was let in."""
+    async with home(tmp_path, free_ports()) as at:
+        secret = written(tmp_path / "psk", f"{PSK}\n")
+        login = ("--psk-file", secret, "--id", "tablet", "--ping", "10.1.0.2", "--ping", "fd01::2", "--json")
+        with carrying(at) as (there, plane):
+            assert await asyncio.to_thread(main, words(there, *login)) == GOOD
+            told = json.loads(capsys.readouterr().out)
+            assert (told["connected"], told["why"]) == (True, "")
+            assert [(each["address"], each["sent"], each["answered"]) for each in told["pings"]] == [
+                ("10.1.0.2", 3, 3),
+                ("fd01::2", 3, 3),
+            ]
+            assert all(0 < each["round_trip_ms"] < 1000 for each in told["pings"])
+
+            plane.router = "10.1.0.1"
+            assert await asyncio.to_thread(main, words(there, *login[:-3], "--json")) == FAILED
+            told = json.loads(capsys.readouterr().out)
+            assert told["connected"]
+            assert "no ping to 10.1.0.2 was answered" in told["why"]
+            assert told["pings"] == [{"address": "10.1.0.2", "sent": 3, "answered": 0, "round_trip_ms": None}]
 
 
 @pytest.mark.parametrize("allowed", [False, True])

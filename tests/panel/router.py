@@ -99,7 +99,7 @@ def simulated(router: Router, platform: str, user: str, password: str) -> Iterat
     secret.write_text(password)
     secret.chmod(0o600)
     command = [sys.executable, "-c", START, "simulate", platform, "--server", NAME, "--address", router.address]
-    command += ["--user", user, "--password-file", str(secret), "--ca", str(router.ca()), "--stay", "600"]
+    command += ["--user", user, "--password-file", str(secret), "--ca", str(router.ca()), "--stay", "600", "--no-ping"]
     command += ["--ports", f"{router.ports[0]},{router.ports[1]}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as client:
         try:

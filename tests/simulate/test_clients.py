@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgevpn.ike.clients import ClientKind, recognise_init
+from edgevpn.ike.clients import ANDROID, APPLE, WINDOWS, ClientKind, recognise_init
 from edgevpn.ike.contract import Initiate, Send
 from edgevpn.ike.endpoint import Endpoint
 from edgevpn.ike.wire.message import Header, decode_message
@@ -23,6 +23,7 @@ KINDS = [
     ("android11", False, ClientKind.ANDROID),
     ("android12", False, ClientKind.ANDROID),
 ]
+KNOWN = {each.kind: each for each in (WINDOWS, APPLE, ANDROID)}
 
 
 @pytest.mark.parametrize(("name", "by_hand", "kind"), KINDS)
@@ -31,6 +32,13 @@ def test_first_message(name: str, by_hand: bool, kind: ClientKind) -> None:
     endpoint = Endpoint((peer_of(CLIENTS[name], typed),), Chance(1))
     (octets,) = (e.octets for e in endpoint.handle(Initiate(GATEWAY, LEFT_PATH), 0.0) if isinstance(e, Send))
     assert recognise_init(decode_message(Header.decode(octets), octets)).kind is kind
+
+
+def test_who_refuses_child_rekeyings_is_known_for_it() -> None:
+    """What the gateway knows of a client, and what is played, are the same."""
+    for name, client in CLIENTS.items():
+        kind = next(kind for each, by_hand, kind in KINDS if each == name and not by_hand)
+        assert (client.manners.refuses_child_rekey is None) is KNOWN[kind].takes_child_rekey
 
 
 def test_every_client() -> None:

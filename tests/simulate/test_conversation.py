@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,9 @@ from edgevpn.ike.contract import Ask
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.state import ChildSa, Established, Phase, RekeyChild, RekeyIke
 from edgevpn.simulate.clients import CLIENTS, SimulatedClient, Way
-from edgevpn.simulate.conversation import Conversation
+from edgevpn.simulate.conversation import Conversation, Outside
 from edgevpn.simulate.user import ByPassword, ByPsk, Unable
+from tests.support.data_plane import carrying
 from tests.support.gateways import Running, until
 from tests.support.ports import free_ports
 from tests.support.simulated import DEVICES, Home, home
@@ -32,6 +33,7 @@ ALL = [
     for way in client.ways
     for by_hand in ([False, True] if client.exported and client.name != "windows11" else [False])
 ]
+PINGED = [*map(ip_address, ("10.9.0.1", "10.1.0.2", "fd09::1", "fd01::2"))]
 ANDROID_11, ANDROID_12, WINDOWS = CLIENTS["android11"], CLIENTS["android12"], CLIENTS["windows11"]
 
 
@@ -107,6 +109,74 @@ async def test_connects_anew_where_it_cannot_move(tmp_path: Path, made: Path) ->
                 assert len((await conversation.connect()).addresses) == 2
                 with pytest.raises(Unable, match="Android 11 cannot move"):
                     await conversation.move(IPv4Address("127.0.0.2"))
+
+
+async def pinged(conversation: Conversation) -> None:
+    """A host and a name server answer, by IPv4 and by IPv6."""
+    for target in PINGED:
+        echoes = await conversation.ping(target)
+        assert echoes.answered == echoes.sent > 0, target
+
+
+async def asked(here: Running, way: Way, task: RekeyChild | RekeyIke) -> None:
+    """The gateway has asked that of the client, and was answered."""
+    here.gateway.feed(Ask(established(here, way).spi, task))
+    await until(lambda: (sa := established(here, way)).doing is None and not sa.todo)
+
+
+@pytest.mark.parametrize(("client", "way", "by_hand"), ALL)
+async def test_traffic(tmp_path: Path, made: Path, client: SimulatedClient, way: Way, by_hand: bool) -> None:
+    """It goes on over new SAs, whoever made them, and from another place; Windows keeps the pair that it has."""
+    async with home(tmp_path, free_ports(), made, {"unique": "replace"}) as at:
+        with carrying(at) as (there, plane):
+            async with there.conversation(client, at.typed(way, by_hand=by_hand)) as conversation:
+                given = await conversation.connect()
+                await pinged(conversation)
+                await conversation.rekey()
+                await pinged(conversation)
+                await conversation.rekey(ike=True)
+                await pinged(conversation)
+
+                before = set(conversation.children)
+                await until(lambda: len(active(at.here, way)) == 1)
+                await asked(at.here, way, RekeyChild(active(at.here, way)[0].spi_in))
+                assert (before < conversation.children.keys()) is (client is not WINDOWS)
+                await pinged(conversation)
+                await asked(at.here, way, RekeyIke())
+                await pinged(conversation)
+                if client.mobike:
+                    await conversation.move()
+                    await pinged(conversation)
+                    await conversation.disconnect()
+            if not client.mobike:
+                async with there.conversation(client, at.typed(way, by_hand=by_hand)) as conversation:
+                    assert (await conversation.connect()).addresses == given.addresses
+                    await pinged(conversation)
+                    await conversation.disconnect()
+            left = 0 if client.mobike else 1  # it has gone without a word, and does not hear that it is replaced
+            await until(lambda: len(at.here.gateway.visitors.sessions) == left)
+            assert len(set(plane.seen)) >= 2 + (client is not WINDOWS)
+            assert conversation.dropped == 0
+
+
+async def test_pings_from_a_family_that_it_does_not_have(tmp_path: Path, made: Path) -> None:
+    async with (
+        home(tmp_path, free_ports(), made, {"v4": None}) as at,
+        at.conversation(ANDROID_12, at.typed(Way.PASSWORD)) as conversation,
+    ):
+        await conversation.connect()
+        with pytest.raises(Outside, match="has given no address of IPv4"):
+            await conversation.ping(IPv4Address("10.1.0.2"))
+
+
+async def test_pings_outside_of_a_split_tunnel(tmp_path: Path, made: Path) -> None:
+    async with (
+        home(tmp_path, free_ports(), made, {"mode": "split", "networks": ["10.1.0.0/24"]}) as at,
+        at.conversation(ANDROID_12, at.typed(Way.PASSWORD)) as conversation,
+    ):
+        await conversation.connect()
+        with pytest.raises(Outside, match=r"10\.2\.0\.2 is not behind the tunnel"):
+            await conversation.ping(IPv4Address("10.2.0.2"))
 
 
 async def test_windows_is_left_to_rekey_itself(tmp_path: Path, made: Path) -> None:

@@ -28,6 +28,7 @@ from edgevpn.ike.session import Given
 from edgevpn.ike.state import Initiating
 from edgevpn.simulate import story
 from edgevpn.simulate.clients import CLIENTS
+from edgevpn.simulate.pinging import Echoes
 from edgevpn.simulate.user import ByPassword, Typed
 from tests.support.handshake import LEFT_PATH, an_env
 from tests.support.peers import LEFT_ID, TO_RIGHT
@@ -35,6 +36,7 @@ from tests.support.states import a_child
 
 TYPED = Typed("vpn.example.org", ByPassword("anna", "secret"))
 WINDOWS, ANDROID = CLIENTS["windows11"], CLIENTS["android12"]
+HOST, ROUTER = ip_address("10.1.0.2"), ip_address("10.1.0.1")
 GIVEN = Given(
     (ip_address("10.9.0.2"),), NetworkSettings(networks=(ip_network("10.0.0.0/8"),), domains=("example.org",))
 )
@@ -93,6 +95,19 @@ def test_child() -> None:
     effect = InstallOutbound(a_child(), Endpoints("gateway", LEFT_PATH, nat=True))
     (sentence,) = story.of_effect(effect)
     assert sentence.startswith("traffic is protected by ")
+
+
+ECHOES = {
+    "answered": (Echoes(HOST, 3, (0.0012, 0.002, 0.001)), "3 sent, 3 answered, 1.2 ms"),
+    "one is lost": (Echoes(HOST, 3, (0.01, 0.02), ROUTER), "3 sent, 2 answered, 15.0 ms"),
+    "nobody is there": (Echoes(HOST, 3), "3 sent, 0 answered"),
+    "unreachable": (Echoes(HOST, 3, (), ROUTER), "3 sent, 0 answered; 10.1.0.1 says that it cannot be reached"),
+}
+
+
+@pytest.mark.parametrize(("echoes", "told"), ECHOES.values(), ids=ECHOES)
+def test_echoes(echoes: Echoes, told: str) -> None:
+    assert story.of_echoes(echoes) == f"pings 10.1.0.2 through the tunnel: {told}"
 
 
 def test_when_to_give_up() -> None:

@@ -19,11 +19,12 @@ def gateway() -> socket.socket:
 
 
 async def test_both_ports() -> None:
-    """Each message goes to the port of its path, and comes back by it, wherever it was sent from."""
+    """Each message goes to the port of its path, and comes back by it, wherever it was sent from; ESP has one port."""
     came: asyncio.Queue[tuple[Path, bytes]] = asyncio.Queue()
+    esp: asyncio.Queue[bytes] = asyncio.Queue()
     with gateway() as ike, gateway() as nat:
         ports = ike.getsockname()[1], nat.getsockname()[1]
-        wire = Wire(HERE, ports, lambda path, octets: came.put_nowait((path, octets)))
+        wire = Wire(HERE, ports, lambda path, octets: came.put_nowait((path, octets)), esp.put_nowait)
         try:
             first, second = (Path(Address(HERE, port), Address(HERE, port)) for port in ports)
             assert wire.path == first
@@ -39,8 +40,12 @@ async def test_both_ports() -> None:
 
             ike.sendto(b"answer", from_ike)
             assert await came.get() == (first, b"answer")
-            nat.sendto(b"\1\2\3\4 ESP for nobody", from_nat)
+            nat.sendto(KEEPALIVE, from_nat)
+            nat.sendto(b"\1\2\3\4 ESP", from_nat)
             nat.sendto(NON_ESP_MARKER + b"answer", from_nat)
             assert await came.get() == (second, b"answer")
+            assert (await esp.get(), esp.empty()) == (b"\1\2\3\4 ESP", True)
+            wire.send_esp(b"\4\3\2\1 ESP")
+            assert nat.recv(100) == b"\4\3\2\1 ESP"
         finally:
             wire.close()
