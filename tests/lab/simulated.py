@@ -1,11 +1,79 @@
-"""`edgevpn simulate` against a gateway of the lab: the command lines that play clients as they are."""
+"""`edgevpn simulate` against a gateway of the lab: clients as they are, by their command lines and in this process."""
 
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
 from pathlib import Path
+from threading import Thread
+from typing import TypeVar
 
+from cryptography import x509
+
+from edgevpn.pki.bundle import bundle_of, read_parts
+from edgevpn.simulate.conversation import Conversation
+from edgevpn.simulate.user import ByCertificate, ByPassword, ByPsk, Typed
 from tests.lab.clients import LAPTOP
+from tests.lab.namespace import Namespace
 from tests.lab.peers.connection import Certificate
 from tests.lab.peers.edgevpn import PROGRAM, EdgeVpn
 from tests.lab.visitors import PASSWORD, PSK, PUBLIC_NAME, authority_of
+
+T = TypeVar("T")
+
+LIMIT = 120.0  # seconds for all that one client does
+BREATH = 0.01  # seconds between pings that go on and on
+
+
+def inside(namespace: Namespace, work: Coroutine[None, None, T]) -> T:
+    """Have a coroutine done in a namespace, by a thread of its own: meanwhile the namespace takes other calls."""
+    done: Future[T] = Future()
+
+    def carry_out() -> None:
+        try:
+            done.set_result(asyncio.run(work))
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+            done.set_exception(error)
+
+    namespace.call(Thread(target=carry_out, daemon=True).start)
+    return done.result(LIMIT)
+
+
+def typed(way: str, gateway: EdgeVpn, proof: Certificate) -> Typed:
+    """What the user of a client has typed for that way to log in."""
+    anchors = tuple(x509.load_pem_x509_certificates(authority_of(gateway).read_bytes()))
+    match way:
+        case "password":
+            return Typed(PUBLIC_NAME, ByPassword("phone", PASSWORD), anchors=anchors)
+        case "psk":
+            return Typed(PUBLIC_NAME, ByPsk(PSK.encode()), "tablet")
+    both = proof.certificate.read_bytes() + proof.key.read_bytes()
+    return Typed(PUBLIC_NAME, ByCertificate(bundle_of(read_parts(both))), LAPTOP, anchors)
+
+
+@asynccontextmanager
+async def pinging(conversation: Conversation, *targets: str) -> AsyncIterator[None]:
+    """For the length of a block, ping through the tunnel without a pause; not one answer may be missing."""
+    sent = lost = 0
+    over = asyncio.Event()
+
+    async def go_on() -> None:
+        nonlocal sent, lost
+        while not over.is_set():
+            for target in targets:
+                echoes = await conversation.ping(ip_address(target), 1)
+                sent, lost = sent + 1, lost + echoes.sent - echoes.answered
+            await asyncio.sleep(BREATH)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(go_on())
+        try:
+            yield
+        finally:
+            over.set()
+    assert sent
+    assert lost == 0, f"{lost} of {sent} pings lost"
 
 
 def by_password(gateway: EdgeVpn) -> tuple[str, ...]:

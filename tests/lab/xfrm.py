@@ -1,7 +1,10 @@
 """What the kernel holds of IPsec, read by ip(8), which shares no code with the product."""
 
 import re
+import socket
+import struct
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 from tests.lab.namespace import Namespace
@@ -57,6 +60,24 @@ def policies(namespace: Namespace) -> tuple[Policy, ...]:
     """All policies but those of sockets."""
     blocks = _blocks(namespace.run("ip", "xfrm", "policy"))
     return tuple(_policy(block) for block in blocks if not re.search(r"^\s+socket (in|out)", block, re.MULTILINE))
+
+
+# <linux/netlink.h>, <linux/xfrm.h>: a header, and where struct xfrm_user_expire has what names an SA.
+NETLINK_XFRM, REQUEST_AND_ACK, XFRM_MSG_EXPIRE = 6, 0x1 | 0x4, 0x18
+HEADER, EXPIRE_SIZE, ID_AT, FAMILY_AT = struct.Struct("=IHHII"), 232, 56, 212
+
+
+def expire(namespace: Namespace, state: State) -> None:
+    """Have the kernel say that an SA is near the end of its lifetime, as if it had counted enough packets."""
+    destination = ip_address(state.destination)
+    family = socket.AF_INET if destination.version == 4 else socket.AF_INET6
+    body = bytearray(EXPIRE_SIZE)
+    struct.pack_into(">16sIB", body, ID_AT, destination.packed, state.spi, socket.IPPROTO_ESP)
+    struct.pack_into("=H", body, FAMILY_AT, family)
+    with namespace.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_XFRM) as kernel:
+        kernel.send(HEADER.pack(HEADER.size + len(body), XFRM_MSG_EXPIRE, REQUEST_AND_ACK, 1, 0) + body)
+        (error,) = struct.unpack_from("=i", kernel.recv(4096), HEADER.size)
+    assert error == 0, f"{namespace.name}: {error}"
 
 
 def errors(namespace: Namespace) -> dict[str, int]:
