@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from cryptography import x509
 
+from edgevpn.ike.session import Given
 from edgevpn.pki.bundle import bundle_of, read_parts
 from edgevpn.simulate.conversation import Conversation
 from edgevpn.simulate.user import ByCertificate, ByPassword, ByPsk, Typed
@@ -18,7 +19,8 @@ from tests.lab.clients import LAPTOP
 from tests.lab.namespace import Namespace
 from tests.lab.peers.connection import Certificate
 from tests.lab.peers.edgevpn import PROGRAM, EdgeVpn
-from tests.lab.visitors import PASSWORD, PSK, PUBLIC_NAME, authority_of
+from tests.lab.peers.peer import eventually
+from tests.lab.visitors import CHILD_UP, PASSWORD, PSK, PUBLIC_NAME, authority_of
 
 T = TypeVar("T")
 
@@ -50,6 +52,18 @@ def typed(way: str, gateway: EdgeVpn, proof: Certificate) -> Typed:
             return Typed(PUBLIC_NAME, ByPsk(PSK.encode()), "tablet")
     both = proof.certificate.read_bytes() + proof.key.read_bytes()
     return Typed(PUBLIC_NAME, ByCertificate(bundle_of(read_parts(both))), LAPTOP, anchors)
+
+
+async def come_in(conversation: Conversation, gateway: EdgeVpn) -> Given:
+    """The client connects and is given addresses; when this returns, both ends can send."""
+    before = gateway.log().count(CHILD_UP)
+    given = await conversation.connect()
+
+    def is_up() -> bool:
+        return gateway.log().count(CHILD_UP) > before
+
+    await asyncio.to_thread(eventually, is_up, within=5, what="the gateway can send")
+    return given
 
 
 @asynccontextmanager

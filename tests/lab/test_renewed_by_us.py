@@ -73,7 +73,7 @@ def test_strongswan_in_their_place(
 
 
 def test_as_they_are(network: Network, gateway: EdgeVpn, proof: Certificate, results: Path) -> None:
-    """Windows behind a NAT would refuse it, and is left to do it itself; all others go along."""
+    """Windows behind a NAT would refuse it, and is left to do it itself; all others go along, and so do packets."""
     cases = [(client, way.value) for client in SIMULATED.values() for way in client.ways]
     with ExitStack() as stack:
         running = []
@@ -88,6 +88,8 @@ def test_as_they_are(network: Network, gateway: EdgeVpn, proof: Certificate, res
     assert ended == [0] * len(cases)
     for client, told, _ in running:
         assert (told.read_text().count(RENEWED) > 1) is (client is not WINDOWS_11), told.read_text()
+        pings = told.read_text().splitlines()[-3:-1]
+        assert all("3 sent, 3 answered" in each for each in pings), told.read_text()
     assert not xfrm.spis(gateway.node)
 
 
