@@ -156,7 +156,7 @@ class Pool:
         "1h",
         effect=Effect.NEXT,
     )
-    esp_life_time: int = tunnel.esp_life_time()
+    esp_life_time: int = tunnel.esp_life_time(" That of a client that takes no rekeying from us stays.")
     replay_window: int = tunnel.replay_window()
     dpd_delay: int = setting(
         duration(1, DAY, or_off=True),

@@ -111,10 +111,10 @@ def idle_time() -> int:
     )
 
 
-def esp_life_time() -> int:
+def esp_life_time(besides: str = "") -> int:
     return derived(
         duration(MINUTE, WEEK + DAY, or_off=True),
-        "After what time a CHILD SA that could not be rekeyed is removed.",
+        f"After what time a CHILD SA that could not be rekeyed is removed.{besides}",
         "a tenth more than esp_rekey_time",
         tenth_more("esp_rekey_time"),
         effect=Effect.NEXT,

@@ -17,6 +17,7 @@ from edgevpn.frozen import dataclass
 from edgevpn.ike.contract import Endpoints
 from edgevpn.ike.crypto.suite import ChildSuite
 from edgevpn.ike.iana import Encr, Integ
+from edgevpn.ike.peer import NEVER
 from edgevpn.ike.peer import Mode as IkeMode
 from edgevpn.ike.state import ChildSa
 from edgevpn.ike.wire.selector import ANY_PORTS, ANY_PROTOCOL, OPAQUE_PORTS, TrafficSelector
@@ -77,11 +78,18 @@ JITTER = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
-    """When the kernel says that an SA wants new keys, and when it drops it."""
+    """When the kernel says that an SA wants new keys, and when it drops it. `rekeyed`: we give new keys by time."""
 
     soft: Limits = UNLIMITED
     hard: Limits = UNLIMITED
     replay_window: int = 256
+    rekeyed: bool = False
+
+    def of(self, child: ChildSa) -> Lifetimes:
+        """A child that alone is left to its peer to be rekeyed lives as long as that wants, as Windows behind a NAT."""
+        if not self.rekeyed or child.rekey_at < NEVER:
+            return self
+        return replace(self, hard=replace(self.hard, seconds=None))
 
     def sooner(self, chance: float) -> Lifetimes:
         """With soft limits that a chance below 1 has lowered, so that two equal sides do not ask at the same packet."""
@@ -104,7 +112,8 @@ def child_lifetimes(child: Child) -> Lifetimes:
 
 def pool_lifetimes(pool: Pool) -> Lifetimes:
     """The same for a pool."""
-    return Lifetimes(hard=Limits(seconds=pool.esp_life_time or None), replay_window=pool.replay_window)
+    hard = Limits(seconds=pool.esp_life_time or None)
+    return Lifetimes(hard=hard, replay_window=pool.replay_window, rekeyed=bool(pool.esp_rekey_time))
 
 
 def inbound_sa(child: ChildSa, ends: Endpoints, tags: Tags, lives: Lifetimes) -> SaSpec:

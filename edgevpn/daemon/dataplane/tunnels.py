@@ -372,7 +372,7 @@ class Dataplane:
         self._free_reqids.give_back(reqid)
 
     def _lives(self, home: Home, child: ChildSa) -> Lifetimes:
-        return home.lifetimes[child.name].sooner(self._chance())
+        return home.lifetimes[child.name].of(child).sooner(self._chance())
 
     def _have(self, child: ChildSa, policies: Collection[PolicySpec]) -> None:
         """These are a child's from now on."""

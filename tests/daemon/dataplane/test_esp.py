@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -84,6 +85,17 @@ def test_new_keys_before_a_limit() -> None:
     assert 0.95 * 2**30 <= (soonest.soft.octets or 0) < 0.96 * 2**30
     assert (soonest.soft.packets, soonest.hard) == (951, LIVES.hard)
     assert pool_lifetimes(gateway().pools[0]).sooner(0.5) == pool_lifetimes(gateway().pools[0])
+
+
+def test_who_takes_no_new_keys_from_us_keeps_the_old_ones() -> None:
+    """Unless the owner has all do without: then what is said to be the end is the end."""
+    (pool,) = gateway().pools
+    ours, theirs = replace(child(True), rekey_at=100.0), child(True)
+    assert pool_lifetimes(pool).of(ours).hard == Limits(seconds=3960)
+    assert pool_lifetimes(pool).of(theirs).hard == Limits()
+    (never,) = gateway(pool={"esp_rekey_time": 0, "esp_life_time": "2h"}).pools
+    assert pool_lifetimes(never).of(theirs).hard == Limits(seconds=7200)
+    assert LIVES.of(theirs) == LIVES
 
 
 def test_no_nat_no_encapsulation() -> None:
