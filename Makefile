@@ -21,7 +21,7 @@ LAB_TESTS = tests/lab $(shell grep -rl --include='test_*.py' 'mark.netns' tests)
 
 # What `make test` runs of the lab; `make lab` runs all of it.
 CORE = $(addprefix tests/lab/test_,$(addsuffix .py,harness site_to_site starting negotiation packet_sizes eap \
-	road_warriors packaged diagnose))
+	road_warriors simulated packaged diagnose))
 
 .PHONY: help venv vendor ipk feed apk deb check coverage panel-test soak soak-lab flood fuzz bench bench-guest lab \
 	lab-kernel fast-guest test demo clean

@@ -146,13 +146,15 @@ def test_untouched_windows_is_let_in_where_the_owner_wants_it(
     assert ping(phone, host_a.lan.v4).passed
 
 
+WITHOUT_RIGHTS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+"""What begins a command line that has no capability."""
 SIMULATED_CASES = [(name, way.value) for name, client in SIMULATED.items() for way in client.ways]
 
 
 @pytest.mark.parametrize(("name", "login"), SIMULATED_CASES, ids=["-".join(case) for case in SIMULATED_CASES])
 def test_simulated_client(gateway: EdgeVpn, proof: Certificate, phone: Node, name: str, login: str) -> None:
     """Behind the NAT: an empty EAP identity as Android has it, and what else strongSwan cannot do."""
-    told = phone.run(*simulated(name, gateway, *typed(login, gateway, proof), "--rekey", "--roam"))
+    told = phone.run(*WITHOUT_RIGHTS, *simulated(name, gateway, *typed(login, gateway, proof), "--rekey", "--roam"))
 
     connected = 1 if SIMULATED[name].mobike else 2
     assert told.count(f"connected, with {GIVEN[0]} and {GIVEN[1]}") == connected
@@ -165,6 +167,14 @@ def test_simulated_client(gateway: EdgeVpn, proof: Certificate, phone: Node, nam
     gateway.logged(f"device_in device={device}")
     gateway.logged(f"device_out device={device}")
     assert not xfrm.spis(gateway.node)
+
+
+def test_simulated_client_on_the_gateway_itself(gateway: EdgeVpn, proof: Certificate) -> None:
+    """Where an owner tries it first: IKE and ESP go over loopback."""
+    told = gateway.node.run(*WITHOUT_RIGHTS, *simulated("ios", gateway, *typed("password", gateway, proof), "--rekey"))
+
+    for server in (ROUTER_V4, ROUTER_V6):
+        assert told.count(f"pings {server} through the tunnel: 3 sent, 3 answered") >= 2
 
 
 def new_child_keys(client: StrongSwan, gateway: EdgeVpn) -> None:
