@@ -46,16 +46,17 @@ class Pinger:
         self._identifier = identifier
         self._patience = patience
         self._number = 0
-        self._waiting: dict[int, asyncio.Future[echo.Heard]] = {}
+        self._waiting: dict[int, tuple[IpAddress, asyncio.Future[echo.Heard]]] = {}
 
     def take(self, packet: bytes) -> None:
         """A packet has come out of the tunnel."""
         came = echo.heard(packet)
         if came is None or came.identifier != self._identifier:
             return
-        waiting = self._waiting.get(came.number)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(came)
+        target, waiting = self._waiting.get(came.number, (None, None))
+        if waiting is None or waiting.done() or (came.answers and came.sender != target):
+            return
+        waiting.set_result(came)
 
     async def ping(self, source: IpAddress, target: IpAddress, count: int = COUNT) -> Echoes:
         """One request after the other, each when the one before it was answered or is given up."""
@@ -65,16 +66,18 @@ class Pinger:
         for _ in range(count):
             begin = loop.time()
             came = await self._once(source, target)
-            if came is not None and came.answers:
+            if came is None:
+                continue
+            if came.answers:
                 times.append(loop.time() - begin)
-            elif came is not None:
+            else:
                 refused = came.sender
         return Echoes(target, count, tuple(times), refused)
 
     async def _once(self, source: IpAddress, target: IpAddress) -> echo.Heard | None:
         self._number = number = (self._number + 1) % NUMBERS
         waiting: asyncio.Future[echo.Heard] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = waiting
+        self._waiting[number] = target, waiting
         try:
             self._carry(echo.request(source, target, self._identifier, number))
             with suppress(TimeoutError):

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from ipaddress import ip_address
 
+from edgevpn.ike.peer import IpAddress
 from edgevpn.simulate.echo import ECHO_HEAD, IPV4_HEAD, request
 from edgevpn.simulate.pinging import Echoes, Pinger
 
@@ -21,8 +22,8 @@ def number_of(packet: bytes) -> int:
     return int(ECHO_HEAD.unpack_from(packet, IPV4_HEAD.size)[4])
 
 
-def answer(number: int, identifier: int = ID) -> bytes:
-    return bytes(IP(src=str(THERE), dst=str(HERE)) / ICMP(type=0, id=identifier, seq=number))
+def answer(number: int, identifier: int = ID, sender: IpAddress = THERE) -> bytes:
+    return bytes(IP(src=str(sender), dst=str(HERE)) / ICMP(type=0, id=identifier, seq=number))
 
 
 class Host:
@@ -63,7 +64,12 @@ async def test_some_are_lost() -> None:
 
 async def test_nobody_is_there() -> None:
     """What is another's, or late, is no answer."""
-    host = Host(lambda packet: [answer(number_of(packet), OTHER), answer(number_of(packet) - 1), b"?"])
+
+    def reacts(packet: bytes) -> list[bytes]:
+        number = number_of(packet)
+        return [answer(number, OTHER), answer(number, sender=ROUTER), answer(number - 1), b"?"]
+
+    host = Host(reacts)
     assert await host.ping() == Echoes(THERE, 3)
 
 
