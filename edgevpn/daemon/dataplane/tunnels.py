@@ -224,26 +224,38 @@ class Dataplane:
         return known is not None and all(len(self._policies[policy.key]) == 1 for policy in known.outward)
 
     def move(self, child: ChildSa, ends: Endpoints) -> None:
-        """Both SAs of a child have other ends from now on; keys and sequence numbers stay."""
+        """Both SAs of a child have other ends from now on; keys and sequence numbers stay.
+
+        The outbound one goes first: until it has moved, all that it sends is lost, while what comes in still does.
+        """
         known = self._children.get(child.spi_in)
-        if known is None:
+        if known is None or known.ends == ends:
             return
+        self.meet(ends.peer, (ends.path.remote.host,))
+        if known.outbound is not None:
+            self._move_outbound(child, ends, known, known.outbound)
+        self._move_inbound(child, ends, self._children[child.spi_in])
+
+    def _move_outbound(self, child: ChildSa, ends: Endpoints, known: Installed, old: SaKey) -> None:
         local, remote = ends.path.local.host, ends.path.remote.host
-        self.meet(ends.peer, (remote,))
-        wish, outbound = self._housing.of(ends.peer).offload, known.outbound
-        inbound, carrier = self._offloader.move(known.inbound, remote, local, encap_in(ends), Direction.IN, wish)
-        carriers = carrier, carrier
-        if outbound is not None:
-            outbound, carrier = self._offloader.move(outbound, local, remote, encap_out(ends), Direction.OUT, wish)
-            carriers = carriers[0], carrier
-        for key in (known.inbound, known.outbound):
-            if key is not None:
-                self._spis_in.pop(key, None)
-        self._spis_in |= {key: child.spi_in for key in (inbound, outbound) if key is not None}
-        ins = for_card(_inward(child, ends, known.tags), carriers[0])
-        outs = for_card(_outward(child, ends, known.tags), carriers[1]) if outbound else ()
-        self._children[child.spi_in] = Installed(child, ends, known.tags, inbound, ins, outbound, outs, carriers)
-        self._have(child, (*ins, *outs))
+        wish = self._housing.of(ends.peer).offload
+        key, carrier = self._offloader.move(old, local, remote, encap_out(ends), Direction.OUT, wish)
+        made, carriers = for_card(_outward(child, ends, known.tags), carrier), (known.carriers[0], carrier)
+        self._children[child.spi_in] = replace(known, outbound=key, outward=made, carriers=carriers)
+        self._have_moved(child, old, key, made)
+
+    def _move_inbound(self, child: ChildSa, ends: Endpoints, known: Installed) -> None:
+        local, remote = ends.path.local.host, ends.path.remote.host
+        wish = self._housing.of(ends.peer).offload
+        key, carrier = self._offloader.move(known.inbound, remote, local, encap_in(ends), Direction.IN, wish)
+        made, carriers = for_card(_inward(child, ends, known.tags), carrier), (carrier, known.carriers[1])
+        self._children[child.spi_in] = replace(known, ends=ends, inbound=key, inward=made, carriers=carriers)
+        self._have_moved(child, known.inbound, key, made)
+
+    def _have_moved(self, child: ChildSa, old: SaKey, new: SaKey, policies: Collection[PolicySpec]) -> None:
+        self._spis_in.pop(old, None)
+        self._spis_in[new] = child.spi_in
+        self._have(child, policies)
 
     def remove_outbound(self, child: ChildSa) -> None:
         """Never send on a child again; what is under way to us still comes in."""
