@@ -24,7 +24,7 @@ FEW = 19
 @pytest.mark.parametrize("role", ["initiator"], indirect=True)
 @pytest.mark.parametrize(
     ("peer", "who"),
-    [*product(["strongswan", "libreswan"], ["ours", "theirs"]), ("edgevpn", "ours")],
+    [*product(["strongswan", "libreswan", "libreswan-sid"], ["ours", "theirs"]), ("edgevpn", "ours")],
     indirect=["peer"],
 )
 def test_child_rekeys(tunnels: Tunnels, site: Connection, host_a: Node, host_b: Node, who: Side) -> None:
@@ -44,6 +44,7 @@ def test_child_rekeys(tunnels: Tunnels, site: Connection, host_a: Node, host_b: 
 
 
 @pytest.mark.parametrize("role", ["initiator"], indirect=True)
+@pytest.mark.parametrize("peer", ["strongswan", "libreswan", "libreswan-sid"], indirect=True)
 @pytest.mark.parametrize("who", ["ours", "theirs"])
 def test_ike_rekeys(tunnels: Tunnels, site: Connection, host_a: Node, host_b: Node, who: Side) -> None:
     tunnel = tunnels.between(site)
@@ -61,7 +62,7 @@ def test_ike_rekeys(tunnels: Tunnels, site: Connection, host_a: Node, host_b: No
 
 
 @pytest.mark.parametrize("role", ["initiator"], indirect=True)
-@pytest.mark.parametrize("peer", ["strongswan", "edgevpn"], indirect=True)
+@pytest.mark.parametrize("peer", ["strongswan", "libreswan-sid", "edgevpn"], indirect=True)
 def test_both_rekey_the_child_at_once(
     tunnels: Tunnels, site: Connection, host_a: Node, host_b: Node, gateway_a: Node
 ) -> None:
@@ -83,7 +84,7 @@ def test_both_rekey_the_child_at_once(
 
 
 @pytest.mark.parametrize("role", ["initiator"], indirect=True)
-@pytest.mark.parametrize("peer", ["strongswan", "edgevpn"], indirect=True)
+@pytest.mark.parametrize("peer", ["strongswan", "libreswan-sid", "edgevpn"], indirect=True)
 def test_both_rekey_the_ike_sa_at_once(
     tunnels: Tunnels, site: Connection, host_a: Node, host_b: Node, gateway_a: Node
 ) -> None:

@@ -35,12 +35,13 @@ class OpenIked(Peer):
     """One iked, with one connection that is proved by a shared key or by certificates.
 
     On Linux, version 7.2 has neither AEAD nor SHA-256 for ESP, and leaves them out of its proposals without a word.
+    `release` is whose package it comes from, as `install` calls them.
     """
 
     logs_secrets = True  # with -v its whole configuration
 
-    def __init__(self, node: Node, state: Path, log: Path, connection: Connection) -> None:
-        super().__init__(node, Sandbox(node, state, tree("openiked")), state, log)
+    def __init__(self, node: Node, state: Path, log: Path, connection: Connection, release: str = "openiked") -> None:
+        super().__init__(node, Sandbox(node, state, tree(release)), state, log)
         self.connection = connection
         self.config, self.socket = state / "iked.conf", state / "iked.sock"
         self.config.write_text(f"set passive\n{_policy(connection)}")
