@@ -5,11 +5,12 @@ What is asked for is tried, read back, and believed only then. Nothing here fail
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import Enum
 from functools import lru_cache
 from ipaddress import ip_network
+from typing import TypeAlias
 
 from edgevpn.config.services import Offload as Wish
 from edgevpn.frozen import dataclass
@@ -68,14 +69,25 @@ class Carrier:
 BY_CPU = Carrier()
 
 
+Settle: TypeAlias = Callable[[SaKey, Carrier], None]
+
+
 class Offloader:
-    """Adds and moves SAs, each with the best that works for it. Every call may raise KernelError."""
+    """Adds and moves SAs, each with the best that works for it. Every call may raise KernelError.
+
+    Packets wait for them, or are lost. So where no card could cipher the last time, the SA comes first and the question
+    whether one can by now afterwards; should one, it gets the SA then.
+    """
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
+        self._without_card = False
 
     def add(self, spec: SaSpec, direction: Direction, wish: Wish) -> Carrier:
         """Add an SA; says who works for it."""
+        if self._without_card:
+            self._kernel.add_sa(spec)
+            return self._card_after_all(spec, direction, wish, lambda key, carrier: None)
         why = ""
         for attempt in self._attempts(spec, direction, wish):
             if isinstance(attempt, str):
@@ -100,8 +112,16 @@ class Offloader:
         encapsulation: UdpEncap | None,
         direction: Direction,
         wish: Wish,
-    ) -> tuple[SaKey, Carrier]:
-        """Move an SA to other addresses; who works for it is found out anew."""
+        settle: Settle,
+    ) -> Carrier:
+        """Move an SA to other addresses; who works for it is found out anew.
+
+        `settle` is told of its new key as soon as it is there, for the policies, and of who works for it by then.
+        """
+        if self._without_card:
+            moved = self._kernel.move_sa(key, source, destination, encapsulation)
+            settle(moved, BY_CPU)
+            return self._card_after_all(self._kernel.get_sa(moved).spec, direction, wish, settle)
         spec = self._kernel.get_sa(key).spec
         there = replace(spec, source=source, destination=destination, encapsulation=encapsulation)
         why = ""
@@ -116,11 +136,22 @@ class Offloader:
             except KernelError as refusal:
                 why = refusal.detail
             else:
-                return moved, self._read_back(moved, attempt)
+                carrier = self._read_back(moved, attempt)
+                settle(moved, carrier)
+                return carrier
         moved = self._kernel.move_sa(key, source, destination, encapsulation)
-        return moved, self._of_cpu(there, why)
+        settle(moved, BY_CPU)
+        return self._of_cpu(there, why)
 
     # --- below ---
+
+    def _card_after_all(self, spec: SaSpec, direction: Direction, wish: Wish, settle: Settle) -> Carrier:
+        """Who works for an SA that the CPU has by now: a card may have learnt it since it was last asked."""
+        attempts = tuple(self._attempts(spec, direction, wish))
+        if any(isinstance(attempt, Offload) for attempt in attempts):
+            ends = spec.source, spec.destination, spec.encapsulation
+            return self.move(spec.key, *ends, direction, wish, settle)
+        return self._of_cpu(spec, "".join(str(attempt) for attempt in attempts[-1:]))
 
     def _attempts(self, spec: SaSpec, direction: Direction, wish: Wish) -> Iterator[Offload | str]:
         """What is worth a try, the best first, and what is not, as a reason."""
@@ -134,6 +165,7 @@ class Offloader:
         except KernelError as error:
             yield error.detail
             return
+        self._without_card = not features.esp
         if not features.esp:
             able = "has esp-hw-offload switched off" if features.able else "has no esp-hw-offload"
             yield f"{device} {able}"

@@ -237,20 +237,28 @@ class Dataplane:
         self._move_inbound(child, ends, self._children[child.spi_in])
 
     def _move_outbound(self, child: ChildSa, ends: Endpoints, known: Installed, old: SaKey) -> None:
+        def settle(key: SaKey, carrier: Carrier) -> None:
+            made = for_card(_outward(child, ends, known.tags), carrier)
+            self._children[child.spi_in] = replace(known, outbound=key, outward=made)
+            self._have_moved(child, old, key, made)
+
         local, remote = ends.path.local.host, ends.path.remote.host
         wish = self._housing.of(ends.peer).offload
-        key, carrier = self._offloader.move(old, local, remote, encap_out(ends), Direction.OUT, wish)
-        made, carriers = for_card(_outward(child, ends, known.tags), carrier), (known.carriers[0], carrier)
-        self._children[child.spi_in] = replace(known, outbound=key, outward=made, carriers=carriers)
-        self._have_moved(child, old, key, made)
+        carrier = self._offloader.move(old, local, remote, encap_out(ends), Direction.OUT, wish, settle)
+        moved = self._children[child.spi_in]
+        self._children[child.spi_in] = replace(moved, carriers=(known.carriers[0], carrier))
 
     def _move_inbound(self, child: ChildSa, ends: Endpoints, known: Installed) -> None:
+        def settle(key: SaKey, carrier: Carrier) -> None:
+            made = for_card(_inward(child, ends, known.tags), carrier)
+            self._children[child.spi_in] = replace(known, ends=ends, inbound=key, inward=made)
+            self._have_moved(child, known.inbound, key, made)
+
         local, remote = ends.path.local.host, ends.path.remote.host
         wish = self._housing.of(ends.peer).offload
-        key, carrier = self._offloader.move(known.inbound, remote, local, encap_in(ends), Direction.IN, wish)
-        made, carriers = for_card(_inward(child, ends, known.tags), carrier), (carrier, known.carriers[1])
-        self._children[child.spi_in] = replace(known, ends=ends, inbound=key, inward=made, carriers=carriers)
-        self._have_moved(child, known.inbound, key, made)
+        carrier = self._offloader.move(known.inbound, remote, local, encap_in(ends), Direction.IN, wish, settle)
+        moved = self._children[child.spi_in]
+        self._children[child.spi_in] = replace(moved, carriers=(carrier, known.carriers[1]))
 
     def _have_moved(self, child: ChildSa, old: SaKey, new: SaKey, policies: Collection[PolicySpec]) -> None:
         self._spis_in.pop(old, None)
