@@ -1,9 +1,9 @@
 """OpenIKED, driven by ikectl."""
 
 import re
-import shutil
 from pathlib import Path
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
@@ -97,8 +97,11 @@ def _finish_installation(auth: Auth) -> None:
         Path("/etc/iked", folder).mkdir(parents=True, exist_ok=True)
     _write_key(_key(auth))
     if isinstance(auth, Certificate):
-        shutil.copy(auth.authority, "/etc/iked/ca/ca.crt")
-        shutil.copy(auth.certificate, "/etc/iked/certs/local.crt")
+        own, *between = x509.load_pem_x509_certificates(auth.certificate.read_bytes())
+        root = x509.load_pem_x509_certificate(auth.authority.read_bytes())
+        Path("/etc/iked/certs/local.crt").write_bytes(own.public_bytes(Encoding.PEM))
+        for number, each in enumerate([root, *between]):
+            Path(f"/etc/iked/ca/{number}.crt").write_bytes(each.public_bytes(Encoding.PEM))
 
 
 def _key(auth: Auth) -> PrivateKeyTypes:
