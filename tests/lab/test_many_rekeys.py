@@ -1,6 +1,6 @@
 """Weeks of a tunnel's life in a minute: many new keys, from both sides, some at the same moment; no ping is lost.
 
-Libreswan is left out where both ask at once: version 4.10 trips over it ("EXPECTATION FAILED"); see README.md.
+Libreswan is left out where both ask at once: versions 4.10 and 5.2 trip over it ("EXPECTATION FAILED"); see README.md.
 """
 
 from collections.abc import Callable
@@ -62,7 +62,7 @@ def test_ike_rekeys(tunnels: Tunnels, site: Connection, host_a: Node, host_b: No
 
 
 @pytest.mark.parametrize("role", ["initiator"], indirect=True)
-@pytest.mark.parametrize("peer", ["strongswan", "libreswan-sid", "edgevpn"], indirect=True)
+@pytest.mark.parametrize("peer", ["strongswan", "edgevpn"], indirect=True)
 def test_both_rekey_the_child_at_once(
     tunnels: Tunnels, site: Connection, host_a: Node, host_b: Node, gateway_a: Node
 ) -> None:
@@ -84,7 +84,7 @@ def test_both_rekey_the_child_at_once(
 
 
 @pytest.mark.parametrize("role", ["initiator"], indirect=True)
-@pytest.mark.parametrize("peer", ["strongswan", "libreswan-sid", "edgevpn"], indirect=True)
+@pytest.mark.parametrize("peer", ["strongswan", "edgevpn"], indirect=True)
 def test_both_rekey_the_ike_sa_at_once(
     tunnels: Tunnels, site: Connection, host_a: Node, host_b: Node, gateway_a: Node
 ) -> None:
