@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from edgevpn.config.services import Offload as Wish
-from edgevpn.daemon.dataplane.offload import Carrier, Offloader
-from edgevpn.kernel.spec import DeviceFeatures, Direction, SaKey, UdpEncap
+from edgevpn.daemon.dataplane.offload import Offloader
+from edgevpn.kernel.spec import DeviceFeatures, Direction, UdpEncap
 from tests.lab import xfrm
 from tests.lab.conftest import Peers
 from tests.lab.namespace import Namespace
@@ -210,17 +210,12 @@ def test_after_a_move_the_card_is_asked_anew() -> None:
 
         nat = UdpEncap(4500, 4500)
         to = (spec.source, spec.destination)
-        keys = [spec.key]
-
-        def settle(key: SaKey, carrier: Carrier) -> None:
-            keys.append(key)
-
-        moved = offloader.move(spec.key, *to, nat, Direction.OUT, Wish.AUTO, settle)
+        key, moved = offloader.move(spec.key, *to, nat, Direction.OUT, Wish.AUTO)
         assert (str(moved), card.sas()) == ("cpu", [])
 
-        moved = offloader.move(keys[-1], *to, None, Direction.OUT, Wish.AUTO, settle)
+        key, moved = offloader.move(key, *to, None, Direction.OUT, Wish.AUTO)
         assert (str(moved), card.sas()) == (f"crypto({card.interface})", [f"{OUT.spi:08x}"])
-        kernel.delete_sa(keys[-1])
+        kernel.delete_sa(key)
     finally:
         kernel.close()
         unplug(13)

@@ -5,12 +5,11 @@ What is asked for is tried, read back, and believed only then. Nothing here fail
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from enum import Enum
 from functools import lru_cache
 from ipaddress import ip_network
-from typing import TypeAlias
 
 from edgevpn.config.services import Offload as Wish
 from edgevpn.frozen import dataclass
@@ -69,14 +68,15 @@ class Carrier:
 BY_CPU = Carrier()
 
 
-Settle: TypeAlias = Callable[[SaKey, Carrier], None]
+UNASKED = Carrier(why="nobody has asked yet")
+"""The CPU has it, and `asked` is to find out whether anybody else could."""
 
 
 class Offloader:
     """Adds and moves SAs, each with the best that works for it. Every call may raise KernelError.
 
-    Packets wait for them, or are lost. So where no card could cipher the last time, the SA comes first and the question
-    whether one can by now afterwards; should one, it gets the SA then.
+    Packets wait for them, or are lost. So where no card could cipher the last time, the SA comes first, and its owner
+    asks afterwards whether one can by now.
     """
 
     def __init__(self, kernel: Kernel) -> None:
@@ -84,10 +84,10 @@ class Offloader:
         self._without_card = False
 
     def add(self, spec: SaSpec, direction: Direction, wish: Wish) -> Carrier:
-        """Add an SA; says who works for it."""
+        """Add an SA; says who works for it, or that this is still to be `asked`."""
         if self._without_card:
             self._kernel.add_sa(spec)
-            return self._card_after_all(spec, direction, wish, lambda key, carrier: None)
+            return UNASKED
         why = ""
         for attempt in self._attempts(spec, direction, wish):
             if isinstance(attempt, str):
@@ -112,16 +112,10 @@ class Offloader:
         encapsulation: UdpEncap | None,
         direction: Direction,
         wish: Wish,
-        settle: Settle,
-    ) -> Carrier:
-        """Move an SA to other addresses; who works for it is found out anew.
-
-        `settle` is told of its new key as soon as it is there, for the policies, and of who works for it by then.
-        """
+    ) -> tuple[SaKey, Carrier]:
+        """Move an SA to other addresses; who works for it is found out anew, or still to be `asked`."""
         if self._without_card:
-            moved = self._kernel.move_sa(key, source, destination, encapsulation)
-            settle(moved, BY_CPU)
-            return self._card_after_all(self._kernel.get_sa(moved).spec, direction, wish, settle)
+            return self._kernel.move_sa(key, source, destination, encapsulation), UNASKED
         spec = self._kernel.get_sa(key).spec
         there = replace(spec, source=source, destination=destination, encapsulation=encapsulation)
         why = ""
@@ -136,22 +130,21 @@ class Offloader:
             except KernelError as refusal:
                 why = refusal.detail
             else:
-                carrier = self._read_back(moved, attempt)
-                settle(moved, carrier)
-                return carrier
+                return moved, self._read_back(moved, attempt)
         moved = self._kernel.move_sa(key, source, destination, encapsulation)
-        settle(moved, BY_CPU)
-        return self._of_cpu(there, why)
+        return moved, self._of_cpu(there, why)
+
+    def asked(self, key: SaKey, direction: Direction, wish: Wish) -> Carrier:
+        """Who works for an SA that the CPU has: a card may have learnt it since it was last asked, and gets it then."""
+        spec, why = self._kernel.get_sa(key).spec, ""
+        for attempt in self._attempts(spec, direction, wish):
+            if not isinstance(attempt, str):
+                _, carrier = self.move(key, spec.source, spec.destination, spec.encapsulation, direction, wish)
+                return carrier
+            why = attempt
+        return self._of_cpu(spec, why)
 
     # --- below ---
-
-    def _card_after_all(self, spec: SaSpec, direction: Direction, wish: Wish, settle: Settle) -> Carrier:
-        """Who works for an SA that the CPU has by now: a card may have learnt it since it was last asked."""
-        attempts = tuple(self._attempts(spec, direction, wish))
-        if any(isinstance(attempt, Offload) for attempt in attempts):
-            ends = spec.source, spec.destination, spec.encapsulation
-            return self.move(spec.key, *ends, direction, wish, settle)
-        return self._of_cpu(spec, "".join(str(attempt) for attempt in attempts[-1:]))
 
     def _attempts(self, spec: SaSpec, direction: Direction, wish: Wish) -> Iterator[Offload | str]:
         """What is worth a try, the best first, and what is not, as a reason."""

@@ -28,7 +28,7 @@ from edgevpn.daemon.dataplane.homes import Home
 from edgevpn.daemon.dataplane.housing import Housing, Numbers
 from edgevpn.daemon.dataplane.mtu import Wrapping, tunnel_mtu
 from edgevpn.daemon.dataplane.neighbours import Neighbours
-from edgevpn.daemon.dataplane.offload import BY_CPU, Carrier, Offloader, for_card
+from edgevpn.daemon.dataplane.offload import BY_CPU, UNASKED, Carrier, Offloader, for_card
 from edgevpn.daemon.peers import Selectors
 from edgevpn.frozen import dataclass
 from edgevpn.ike.contract import Endpoints
@@ -192,10 +192,9 @@ class Dataplane:
         tags = self._tags(Group(ends.peer, child.name, (child.ts_local, child.ts_remote)))
         spec = inbound_sa(child, ends, tags, self._lives(home, child))
         carrier = self._offloader.add(spec, Direction.IN, home.offload)
-        made = for_card(_inward(child, ends, tags), carrier)
-        self._children[child.spi_in] = Installed(child, ends, tags, spec.key, made, carriers=(carrier, carrier))
         self._spis_in[spec.key] = child.spi_in
-        self._have(child, made)
+        self._hold(Installed(child, ends, tags, spec.key, (), carriers=(carrier, carrier)))
+        self._ask_cards(child)
         if home.proxied:
             self._neighbours.welcome(home.interface, _hosts(child))
 
@@ -210,11 +209,9 @@ class Dataplane:
         home = self._housing.of(ends.peer)
         spec = outbound_sa(child, ends, known.tags, self._lives(home, child))
         carrier = self._offloader.add(spec, Direction.OUT, home.offload)
-        made = for_card(_outward(child, ends, known.tags), carrier)
-        carriers = known.carriers[0], carrier
-        self._children[child.spi_in] = replace(known, outbound=spec.key, outward=made, carriers=carriers)
         self._spis_in[spec.key] = child.spi_in
-        self._have(child, made)
+        self._hold(replace(known, ends=ends, outbound=spec.key, carriers=(known.carriers[0], carrier)))
+        self._ask_cards(child)
         self._set_mtu(child, ends)
         return True
 
@@ -226,44 +223,47 @@ class Dataplane:
     def move(self, child: ChildSa, ends: Endpoints) -> None:
         """Both SAs of a child have other ends from now on; keys and sequence numbers stay.
 
-        The outbound one goes first: until it has moved, all that it sends is lost, while what comes in still does.
+        The inbound one goes first: what it misses meanwhile would be answered to where nobody is any more.
         """
         known = self._children.get(child.spi_in)
         if known is None or known.ends == ends:
             return
-        self.meet(ends.peer, (ends.path.remote.host,))
-        if known.outbound is not None:
-            self._move_outbound(child, ends, known, known.outbound)
-        self._move_inbound(child, ends, self._children[child.spi_in])
-
-    def _move_outbound(self, child: ChildSa, ends: Endpoints, known: Installed, old: SaKey) -> None:
-        def settle(key: SaKey, carrier: Carrier) -> None:
-            made = for_card(_outward(child, ends, known.tags), carrier)
-            self._children[child.spi_in] = replace(known, outbound=key, outward=made)
-            self._have_moved(child, old, key, made)
-
         local, remote = ends.path.local.host, ends.path.remote.host
-        wish = self._housing.of(ends.peer).offload
-        carrier = self._offloader.move(old, local, remote, encap_out(ends), Direction.OUT, wish, settle)
-        moved = self._children[child.spi_in]
-        self._children[child.spi_in] = replace(moved, carriers=(known.carriers[0], carrier))
+        self.meet(ends.peer, (remote,))
+        wish, outbound = self._housing.of(ends.peer).offload, known.outbound
+        inbound, carrier = self._offloader.move(known.inbound, remote, local, encap_in(ends), Direction.IN, wish)
+        carriers = carrier, carrier
+        if outbound is not None:
+            outbound, carrier = self._offloader.move(outbound, local, remote, encap_out(ends), Direction.OUT, wish)
+            carriers = carriers[0], carrier
+        for key in (known.inbound, known.outbound):
+            if key is not None:
+                self._spis_in.pop(key, None)
+        self._spis_in |= {key: child.spi_in for key in (inbound, outbound) if key is not None}
+        self._hold(Installed(child, ends, known.tags, inbound, (), outbound, (), carriers))
+        self._ask_cards(child)
 
-    def _move_inbound(self, child: ChildSa, ends: Endpoints, known: Installed) -> None:
-        def settle(key: SaKey, carrier: Carrier) -> None:
-            made = for_card(_inward(child, ends, known.tags), carrier)
-            self._children[child.spi_in] = replace(known, ends=ends, inbound=key, inward=made)
-            self._have_moved(child, known.inbound, key, made)
+    def _hold(self, known: Installed) -> None:
+        """A child is in the kernel like this, and has the policies that belong to it."""
+        child, ends, (inward_by, outward_by) = known.child, known.ends, known.carriers
+        outs = for_card(_outward(child, ends, known.tags), outward_by) if known.outbound else ()
+        ins = for_card(_inward(child, ends, known.tags), inward_by)
+        self._children[child.spi_in] = replace(known, inward=ins, outward=outs)
+        self._have(child, (*outs, *ins))
 
-        local, remote = ends.path.local.host, ends.path.remote.host
-        wish = self._housing.of(ends.peer).offload
-        carrier = self._offloader.move(known.inbound, remote, local, encap_in(ends), Direction.IN, wish, settle)
-        moved = self._children[child.spi_in]
-        self._children[child.spi_in] = replace(moved, carriers=(carrier, known.carriers[1]))
-
-    def _have_moved(self, child: ChildSa, old: SaKey, new: SaKey, policies: Collection[PolicySpec]) -> None:
-        self._spis_in.pop(old, None)
-        self._spis_in[new] = child.spi_in
-        self._have(child, policies)
+    def _ask_cards(self, child: ChildSa) -> None:
+        """Find out who else could work for SAs that the CPU has got unasked, as packets were on their way."""
+        known = self._children[child.spi_in]
+        if UNASKED not in known.carriers:
+            return
+        wish, (inward_by, outward_by) = self._housing.of(known.ends.peer).offload, known.carriers
+        if inward_by == UNASKED:
+            inward_by = self._offloader.asked(known.inbound, Direction.IN, wish)
+        if known.outbound is None:
+            outward_by = inward_by
+        elif outward_by == UNASKED:
+            outward_by = self._offloader.asked(known.outbound, Direction.OUT, wish)
+        self._hold(replace(known, carriers=(inward_by, outward_by)))
 
     def remove_outbound(self, child: ChildSa) -> None:
         """Never send on a child again; what is under way to us still comes in."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from edgevpn.config.services import Offload as Wish
-from edgevpn.daemon.dataplane.offload import By, Carrier, Offloader, algorithm_of, for_card, reason
+from edgevpn.daemon.dataplane.offload import UNASKED, By, Carrier, Offloader, algorithm_of, for_card, reason
 from edgevpn.kernel.crypto_api import Driver
 from edgevpn.kernel.errors import AlreadyExists, KernelError
 from edgevpn.kernel.memory import MemoryKernel
@@ -96,13 +96,16 @@ def test_an_sa_that_exists_is_no_matter_of_offload() -> None:
         Offloader(at).add(OUT, Direction.OUT, Wish.AUTO)
 
 
+def added(offloader: Offloader, spec: SaSpec) -> Carrier:
+    """Who works for a new SA."""
+    found = offloader.add(spec, Direction.OUT, Wish.AUTO)
+    return offloader.asked(spec.key, Direction.OUT, Wish.AUTO) if found == UNASKED else found
+
+
 def moved(offloader: Offloader, key: SaKey, to: IpAddress, encapsulation: UdpEncap | None) -> tuple[SaKey, Carrier]:
-    """Its new key, as the last word says that is told for the policies, and who works for it."""
-    told: list[SaKey] = []
-    found = offloader.move(
-        key, HERE, to, encapsulation, Direction.OUT, Wish.AUTO, lambda key, carrier: told.append(key)
-    )
-    return told[-1], found
+    """Its new key, and who works for it there."""
+    key, found = offloader.move(key, HERE, to, encapsulation, Direction.OUT, Wish.AUTO)
+    return key, offloader.asked(key, Direction.OUT, Wish.AUTO) if found == UNASKED else found
 
 
 def test_where_there_is_no_card_the_sa_comes_before_the_question() -> None:
@@ -118,7 +121,7 @@ def test_where_there_is_no_card_the_sa_comes_before_the_question() -> None:
     at.device_features = device_features  # type: ignore[method-assign]
     second = replace(OUT, spi=OUT.spi + 1)
     for spec in (OUT, second):
-        assert offloader.add(spec, Direction.OUT, Wish.AUTO).why == "uplink has no esp-hw-offload"
+        assert added(offloader, spec).why == "uplink has no esp-hw-offload"
     assert moved(offloader, second.key, ELSEWHERE, None)[1].why == "uplink has no esp-hw-offload"
     assert there == [
         set(),
@@ -131,16 +134,16 @@ def test_a_card_that_can_by_now() -> None:
     """Somebody has switched it on: the next SA is the card's."""
     at = kernel(card=False)
     offloader = Offloader(at)
-    offloader.add(replace(OUT, spi=OUT.spi + 1), Direction.OUT, Wish.AUTO)
+    added(offloader, replace(OUT, spi=OUT.spi + 1))
     at.offloading = frozenset({"uplink"})
-    assert str(offloader.add(OUT, Direction.OUT, Wish.AUTO)) == "crypto(uplink)"
+    assert str(added(offloader, OUT)) == "crypto(uplink)"
     assert in_effect(at, OUT) == Offload("uplink", Direction.OUT)
 
 
 def test_a_card_that_can_by_now_takes_what_moves() -> None:
     at = kernel(card=False)
     offloader = Offloader(at)
-    offloader.add(OUT, Direction.OUT, Wish.AUTO)
+    added(offloader, OUT)
     at.offloading = frozenset({"uplink"})
     key, found = moved(offloader, OUT.key, ELSEWHERE, None)
     assert str(found) == "crypto(uplink)"

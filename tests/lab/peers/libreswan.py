@@ -115,6 +115,8 @@ class Libreswan(Peer):
         self._whack("--name", name, REKEY_CHILD[self.release], "--asynchronous")
 
     def rekey_ike(self, name: str = "site") -> None:
+        """Start a rekeying as soon as the IKE SA before is gone: of an old one pluto leaves it undone."""
+        eventually(self._has_one_ike_sa, within=10.0, what=f"{name} has one IKE SA")
         self._whack("--name", name, "--rekey-ike", "--asynchronous")
 
     def status(self) -> tuple[IkeSaStatus, ...]:
@@ -127,6 +129,9 @@ class Libreswan(Peer):
             )
             for connection in self.connections
         )
+
+    def _has_one_ike_sa(self) -> bool:
+        return self._whack("--showstates", check=False).count("ESTABLISHED_IKE_SA") == 1
 
     @property
     def _nss(self) -> str:
