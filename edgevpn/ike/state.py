@@ -284,7 +284,8 @@ class Contending:
 class Rekeyed:
     """Another IKE SA has taken over the children; this one lives until its Delete, or `due`.
 
-    `busy`: a request of ours is unanswered.
+    `busy`: a request of ours is unanswered. `ours`: it is for us to delete it, when it is due. `heir` is the SPI of the
+    other where it is not sure that the peer has the children `doubtful`, by their inbound SPIs, there, too.
     """
 
     secured: Secured
@@ -292,6 +293,9 @@ class Rekeyed:
     path: Path
     due: float
     busy: bool = False
+    ours: bool = False
+    heir: bytes = b""
+    doubtful: tuple[bytes, ...] = ()
 
     @property
     def spi(self) -> bytes:

@@ -81,7 +81,7 @@ class MemoryKernel(MemorySystem):
     ) -> None:
         super().__init__(have)
         self._algorithms = algorithms
-        self._offloading = offloading
+        self.offloading = offloading
         self._clock = clock
         self._sas: dict[SaKey, SaState] = {}
         self._allocated: dict[SaKey, Tags] = {}
@@ -229,11 +229,11 @@ class MemoryKernel(MemorySystem):
         if spec.offload is None:
             return
         self._check_interface(verb, spec.key, spec.offload.interface)
-        if spec.offload.interface in self._offloading and (spec.encapsulation or spec.offload.packet):
+        if spec.offload.interface in self.offloading and (spec.encapsulation or spec.offload.packet):
             refuse(verb, spec.key, errno.EINVAL, {})
 
     def _in_effect(self, offload: Offload | None) -> Offload | None:
-        return offload if offload and offload.interface in self._offloading else None
+        return offload if offload and offload.interface in self.offloading else None
 
     def _check_algorithms(
         self, verb: str, what: object, version: int, cipher: Aead | Encryption, integrity: Integrity | None
@@ -305,7 +305,7 @@ class MemoryKernel(MemorySystem):
     @can_fail
     def device_features(self, interface: str) -> DeviceFeatures:
         self._check_interface("read", f"the features of {interface}", interface)
-        able = interface in self._offloading
+        able = interface in self.offloading
         return DeviceFeatures(esp=able, checksum=able, able=able)
 
     @can_fail

@@ -45,13 +45,13 @@ class Peers:
         """A running strongSwan with connections; see StrongSwan for the options."""
         return self.start(StrongSwan(node, *self._places(node), *connections, **options))  # type: ignore[arg-type]
 
-    def libreswan(self, node: Node, *connections: Connection) -> Libreswan:
-        """A running libreswan with connections."""
-        return self.start(Libreswan(node, *self._places(node), *connections))
+    def libreswan(self, node: Node, *connections: Connection, **options: object) -> Libreswan:
+        """A running libreswan with connections; see Libreswan for the options."""
+        return self.start(Libreswan(node, *self._places(node), *connections, **options))  # type: ignore[arg-type]
 
-    def openiked(self, node: Node, connection: Connection) -> OpenIked:
+    def openiked(self, node: Node, connection: Connection, release: str = "openiked") -> OpenIked:
         """A running OpenIKED with a connection."""
-        return self.start(OpenIked(node, *self._places(node), connection))
+        return self.start(OpenIked(node, *self._places(node), connection, release))
 
     def edgevpn(self, node: Node, toml: str, *arguments: str) -> EdgeVpn:
         """A running edgevpn with a configuration; `arguments` are more of `edgevpn run`."""
@@ -72,10 +72,10 @@ class Peers:
                 return self.strongswan(node, connection)
             case "strongswan-sid":
                 return self.strongswan(node, connection, release=kind)
-            case "libreswan":
-                return self.libreswan(node, connection)
-            case "openiked":
-                return self.openiked(node, connection)
+            case "libreswan" | "libreswan-sid":
+                return self.libreswan(node, connection, release=kind)
+            case "openiked" | "openiked-sid":
+                return self.openiked(node, connection, release=kind)
             case "edgevpn":
                 return self.edgevpn(node, site_table(connection, start="wait"))
         raise AssertionError(f"no peer is called {kind}")

@@ -68,14 +68,26 @@ class Carrier:
 BY_CPU = Carrier()
 
 
+UNASKED = Carrier(why="nobody has asked yet")
+"""The CPU has it, and `asked` is to find out whether anybody else could."""
+
+
 class Offloader:
-    """Adds and moves SAs, each with the best that works for it. Every call may raise KernelError."""
+    """Adds and moves SAs, each with the best that works for it. Every call may raise KernelError.
+
+    Packets wait for them, or are lost. So where no card could cipher the last time, the SA comes first, and its owner
+    asks afterwards whether one can by now.
+    """
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
+        self._without_card = False
 
     def add(self, spec: SaSpec, direction: Direction, wish: Wish) -> Carrier:
-        """Add an SA; says who works for it."""
+        """Add an SA; says who works for it, or that this is still to be `asked`."""
+        if self._without_card:
+            self._kernel.add_sa(spec)
+            return UNASKED
         why = ""
         for attempt in self._attempts(spec, direction, wish):
             if isinstance(attempt, str):
@@ -101,7 +113,9 @@ class Offloader:
         direction: Direction,
         wish: Wish,
     ) -> tuple[SaKey, Carrier]:
-        """Move an SA to other addresses; who works for it is found out anew."""
+        """Move an SA to other addresses; who works for it is found out anew, or still to be `asked`."""
+        if self._without_card:
+            return self._kernel.move_sa(key, source, destination, encapsulation), UNASKED
         spec = self._kernel.get_sa(key).spec
         there = replace(spec, source=source, destination=destination, encapsulation=encapsulation)
         why = ""
@@ -120,6 +134,16 @@ class Offloader:
         moved = self._kernel.move_sa(key, source, destination, encapsulation)
         return moved, self._of_cpu(there, why)
 
+    def asked(self, key: SaKey, direction: Direction, wish: Wish) -> Carrier:
+        """Who works for an SA that the CPU has: a card may have learnt it since it was last asked, and gets it then."""
+        spec, why = self._kernel.get_sa(key).spec, ""
+        for attempt in self._attempts(spec, direction, wish):
+            if not isinstance(attempt, str):
+                _, carrier = self.move(key, spec.source, spec.destination, spec.encapsulation, direction, wish)
+                return carrier
+            why = attempt
+        return self._of_cpu(spec, why)
+
     # --- below ---
 
     def _attempts(self, spec: SaSpec, direction: Direction, wish: Wish) -> Iterator[Offload | str]:
@@ -134,6 +158,7 @@ class Offloader:
         except KernelError as error:
             yield error.detail
             return
+        self._without_card = not features.esp
         if not features.esp:
             able = "has esp-hw-offload switched off" if features.able else "has no esp-hw-offload"
             yield f"{device} {able}"

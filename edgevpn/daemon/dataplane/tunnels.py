@@ -28,7 +28,7 @@ from edgevpn.daemon.dataplane.homes import Home
 from edgevpn.daemon.dataplane.housing import Housing, Numbers
 from edgevpn.daemon.dataplane.mtu import Wrapping, tunnel_mtu
 from edgevpn.daemon.dataplane.neighbours import Neighbours
-from edgevpn.daemon.dataplane.offload import BY_CPU, Carrier, Offloader, for_card
+from edgevpn.daemon.dataplane.offload import BY_CPU, UNASKED, Carrier, Offloader, for_card
 from edgevpn.daemon.peers import Selectors
 from edgevpn.frozen import dataclass
 from edgevpn.ike.contract import Endpoints
@@ -192,10 +192,9 @@ class Dataplane:
         tags = self._tags(Group(ends.peer, child.name, (child.ts_local, child.ts_remote)))
         spec = inbound_sa(child, ends, tags, self._lives(home, child))
         carrier = self._offloader.add(spec, Direction.IN, home.offload)
-        made = for_card(_inward(child, ends, tags), carrier)
-        self._children[child.spi_in] = Installed(child, ends, tags, spec.key, made, carriers=(carrier, carrier))
         self._spis_in[spec.key] = child.spi_in
-        self._have(child, made)
+        self._hold(Installed(child, ends, tags, spec.key, (), carriers=(carrier, carrier)))
+        self._ask_cards(child)
         if home.proxied:
             self._neighbours.welcome(home.interface, _hosts(child))
 
@@ -210,11 +209,9 @@ class Dataplane:
         home = self._housing.of(ends.peer)
         spec = outbound_sa(child, ends, known.tags, self._lives(home, child))
         carrier = self._offloader.add(spec, Direction.OUT, home.offload)
-        made = for_card(_outward(child, ends, known.tags), carrier)
-        carriers = known.carriers[0], carrier
-        self._children[child.spi_in] = replace(known, outbound=spec.key, outward=made, carriers=carriers)
         self._spis_in[spec.key] = child.spi_in
-        self._have(child, made)
+        self._hold(replace(known, ends=ends, outbound=spec.key, carriers=(known.carriers[0], carrier)))
+        self._ask_cards(child)
         self._set_mtu(child, ends)
         return True
 
@@ -224,9 +221,12 @@ class Dataplane:
         return known is not None and all(len(self._policies[policy.key]) == 1 for policy in known.outward)
 
     def move(self, child: ChildSa, ends: Endpoints) -> None:
-        """Both SAs of a child have other ends from now on; keys and sequence numbers stay."""
+        """Both SAs of a child have other ends from now on; keys and sequence numbers stay.
+
+        The inbound one goes first: what it misses meanwhile would be answered to where nobody is any more.
+        """
         known = self._children.get(child.spi_in)
-        if known is None:
+        if known is None or known.ends == ends:
             return
         local, remote = ends.path.local.host, ends.path.remote.host
         self.meet(ends.peer, (remote,))
@@ -240,10 +240,30 @@ class Dataplane:
             if key is not None:
                 self._spis_in.pop(key, None)
         self._spis_in |= {key: child.spi_in for key in (inbound, outbound) if key is not None}
-        ins = for_card(_inward(child, ends, known.tags), carriers[0])
-        outs = for_card(_outward(child, ends, known.tags), carriers[1]) if outbound else ()
-        self._children[child.spi_in] = Installed(child, ends, known.tags, inbound, ins, outbound, outs, carriers)
-        self._have(child, (*ins, *outs))
+        self._hold(Installed(child, ends, known.tags, inbound, (), outbound, (), carriers))
+        self._ask_cards(child)
+
+    def _hold(self, known: Installed) -> None:
+        """A child is in the kernel like this, and has the policies that belong to it."""
+        child, ends, (inward_by, outward_by) = known.child, known.ends, known.carriers
+        outs = for_card(_outward(child, ends, known.tags), outward_by) if known.outbound else ()
+        ins = for_card(_inward(child, ends, known.tags), inward_by)
+        self._children[child.spi_in] = replace(known, inward=ins, outward=outs)
+        self._have(child, (*outs, *ins))
+
+    def _ask_cards(self, child: ChildSa) -> None:
+        """Find out who else could work for SAs that the CPU has got unasked, as packets were on their way."""
+        known = self._children[child.spi_in]
+        if UNASKED not in known.carriers:
+            return
+        wish, (inward_by, outward_by) = self._housing.of(known.ends.peer).offload, known.carriers
+        if inward_by == UNASKED:
+            inward_by = self._offloader.asked(known.inbound, Direction.IN, wish)
+        if known.outbound is None:
+            outward_by = inward_by
+        elif outward_by == UNASKED:
+            outward_by = self._offloader.asked(known.outbound, Direction.OUT, wish)
+        self._hold(replace(known, carriers=(inward_by, outward_by)))
 
     def remove_outbound(self, child: ChildSa) -> None:
         """Never send on a child again; what is under way to us still comes in."""

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 from edgevpn.config.identity import Identity
@@ -77,6 +77,7 @@ class Answers:
     def use(self, config: Config, devices: Devices, leases: Leases) -> None:
         """Answer by this configuration from now on."""
         self._config, self.devices, self.leases = config, devices, leases
+        self.fetcher.kept = timedelta(seconds=config.pki.crl_refresh)
 
     def ask(self, question: Question) -> None:
         """Answer now, or when it is worked out."""

@@ -8,15 +8,18 @@ from dataclasses import replace
 import pytest
 
 from edgevpn.config.services import Offload as Wish
-from edgevpn.daemon.dataplane.offload import By, Carrier, Offloader, algorithm_of, for_card, reason
+from edgevpn.daemon.dataplane.offload import UNASKED, By, Carrier, Offloader, algorithm_of, for_card, reason
 from edgevpn.kernel.crypto_api import Driver
 from edgevpn.kernel.errors import AlreadyExists, KernelError
 from edgevpn.kernel.memory import MemoryKernel
 from edgevpn.kernel.spec import (
+    DeviceFeatures,
     Direction,
     Encryption,
     Integrity,
+    IpAddress,
     Offload,
+    SaKey,
     SaSpec,
     UdpEncap,
 )
@@ -93,16 +96,70 @@ def test_an_sa_that_exists_is_no_matter_of_offload() -> None:
         Offloader(at).add(OUT, Direction.OUT, Wish.AUTO)
 
 
+def added(offloader: Offloader, spec: SaSpec) -> Carrier:
+    """Who works for a new SA."""
+    found = offloader.add(spec, Direction.OUT, Wish.AUTO)
+    return offloader.asked(spec.key, Direction.OUT, Wish.AUTO) if found == UNASKED else found
+
+
+def moved(offloader: Offloader, key: SaKey, to: IpAddress, encapsulation: UdpEncap | None) -> tuple[SaKey, Carrier]:
+    """Its new key, and who works for it there."""
+    key, found = offloader.move(key, HERE, to, encapsulation, Direction.OUT, Wish.AUTO)
+    return key, offloader.asked(key, Direction.OUT, Wish.AUTO) if found == UNASKED else found
+
+
+def test_where_there_is_no_card_the_sa_comes_before_the_question() -> None:
+    """Added or moved; only the first one waits, as nothing is known yet."""
+    at = kernel(card=False)
+    offloader = Offloader(at)
+    there = list[set[tuple[int, IpAddress]]]()
+
+    def device_features(interface: str) -> DeviceFeatures:
+        there.append({(state.spec.spi, state.spec.destination) for state in at.list_sas()})
+        return DeviceFeatures()
+
+    at.device_features = device_features  # type: ignore[method-assign]
+    second = replace(OUT, spi=OUT.spi + 1)
+    for spec in (OUT, second):
+        assert added(offloader, spec).why == "uplink has no esp-hw-offload"
+    assert moved(offloader, second.key, ELSEWHERE, None)[1].why == "uplink has no esp-hw-offload"
+    assert there == [
+        set(),
+        {(OUT.spi, THERE), (second.spi, THERE)},
+        {(OUT.spi, THERE), (second.spi, ELSEWHERE)},
+    ]
+
+
+def test_a_card_that_can_by_now() -> None:
+    """Somebody has switched it on: the next SA is the card's."""
+    at = kernel(card=False)
+    offloader = Offloader(at)
+    added(offloader, replace(OUT, spi=OUT.spi + 1))
+    at.offloading = frozenset({"uplink"})
+    assert str(added(offloader, OUT)) == "crypto(uplink)"
+    assert in_effect(at, OUT) == Offload("uplink", Direction.OUT)
+
+
+def test_a_card_that_can_by_now_takes_what_moves() -> None:
+    at = kernel(card=False)
+    offloader = Offloader(at)
+    added(offloader, OUT)
+    at.offloading = frozenset({"uplink"})
+    key, found = moved(offloader, OUT.key, ELSEWHERE, None)
+    assert str(found) == "crypto(uplink)"
+    assert at.get_sa(key).spec.offload == Offload("uplink", Direction.OUT)
+
+
 def test_after_a_move_it_is_found_out_anew() -> None:
     """Behind a NAT the CPU has to do it; from there on, the card may again."""
     at = kernel(card=True)
     offloader = Offloader(at)
     offloader.add(OUT, Direction.OUT, Wish.AUTO)
 
-    key, found = offloader.move(OUT.key, HERE, ELSEWHERE, NAT, Direction.OUT, Wish.AUTO)
+    key, found = moved(offloader, OUT.key, ELSEWHERE, NAT)
     assert (str(found), at.get_sa(key).spec.offload) == ("cpu", None)
 
-    key, found = offloader.move(key, HERE, THERE, None, Direction.OUT, Wish.AUTO)
+    key, found = moved(offloader, key, THERE, None)
     assert (str(found), key) == ("crypto(uplink)", OUT.key)
     assert in_effect(at, OUT) == Offload("uplink", Direction.OUT)
 
@@ -112,7 +169,7 @@ def test_a_move_that_the_card_refuses() -> None:
     offloader = Offloader(at)
     offloader.add(OUT, Direction.OUT, Wish.AUTO)
     at.fail_next("move_sa", KernelError("move", errno.EINVAL, "the card is full"))
-    key, found = offloader.move(OUT.key, HERE, ELSEWHERE, None, Direction.OUT, Wish.AUTO)
+    key, found = moved(offloader, OUT.key, ELSEWHERE, None)
     assert (found, at.get_sa(key).spec.offload) == (Carrier(By.CPU, "", "the card is full"), None)
 
 
