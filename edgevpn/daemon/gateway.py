@@ -432,8 +432,8 @@ class Gateway:
     def _on_datagram(self, path: Path, octets: bytes) -> None:
         self.feed(Datagram(path, octets))
 
-    def _on_crowd(self) -> None:
-        self._runner.shed(Shed(Limit.FIRST_MESSAGES))
+    def _on_crowd(self, count: int) -> None:
+        self._runner.shed(Shed(Limit.FIRST_MESSAGES, count=count))
 
     def _on_kernel_events(self) -> None:
         self._guard.call(self._kernel_events.read, "kernel events")

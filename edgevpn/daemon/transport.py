@@ -12,14 +12,14 @@ import os
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Protocol, TypeAlias
 
 from edgevpn.daemon.base.options import Ports, StartFailed
+from edgevpn.daemon.valve import Valve, is_first, shows_cookie
 from edgevpn.frozen import dataclass
-from edgevpn.ike.iana import ExchangeType, NotifyType, PayloadType
 from edgevpn.ike.state import Address, Path
 from edgevpn.ike.wire.message import MAX_UNPROTECTED
 from edgevpn.kernel.errors import KernelError
@@ -33,8 +33,6 @@ Ancillary: TypeAlias = list[tuple[int, int, bytes]]
 # From the RFCs.
 NON_ESP_MARKER = bytes(4)
 KEEPALIVE = b"\xff"
-NO_SPI, IKE_SA_INIT = bytes(8), bytes([ExchangeType.IKE_SA_INIT])
-NOTIFY, COOKIE = bytes([PayloadType.NOTIFY]), NotifyType.COOKIE.to_bytes(2)
 
 # <linux/in.h>, <linux/in6.h>, <linux/ipv6.h>
 IP_PKTINFO = 8
@@ -70,6 +68,7 @@ class Bound:
     address: IpAddress
     port: int
     sock: socket.socket
+    valve: Valve
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,8 @@ class Transport:
 
     Whoever asks for an IKE SA waits until those have been heard who have one, and if too many wait, is not heard at
     all: a flood of first messages takes the time that is left over, and never costs a peer its tunnel. Who was asked
-    for a cookie and shows one goes before those who have shown nothing: it need not be lucky twice.
+    for a cookie and shows one goes before those who have shown nothing: it need not be lucky twice. Once too many wait
+    who have shown nothing, the kernel drops others like them until half of those have been heard.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Transport:
         kernel: Unprotected,
         ports: Ports,
         deliver: Deliver,
-        shed: Callable[[], None] = lambda: None,
+        shed: Callable[[int], None] = lambda count: None,
         buffer: int = LONGEST,
     ) -> None:
         """`buffer`: octets that the kernel keeps for each socket until they are read."""
@@ -187,7 +187,8 @@ class Transport:
         try:
             for port in (self._ports.ike, self._ports.nat):
                 sock = _udp_socket(address, self._buffer)
-                made.append(Bound(address, port, sock))
+                marker = len(NON_ESP_MARKER) if port == self._ports.nat else 0
+                made.append(Bound(address, port, sock, Valve(sock, marker)))
                 sock.bind((str(address), port))
                 self._kernel.bypass_socket(sock)
                 if port == self._ports.nat:
@@ -217,16 +218,18 @@ class Transport:
 
     def _sort(self, arrived: Arrived) -> None:
         """Deliver it, or have it wait; what is too long to be read is refused at once, not kept."""
-        if not _is_first(arrived.octets) or len(arrived.octets) > MAX_UNPROTECTED:
+        if not is_first(arrived.octets) or len(arrived.octets) > MAX_UNPROTECTED:
             self._deliver(arrived.path, arrived.octets)
             return
-        crowd = self._returning if _shows_cookie(arrived.octets) else self._waiting
+        crowd = self._returning if shows_cookie(arrived.octets) else self._waiting
         if len(crowd) >= CROWD:
-            self._shed()
+            self._shed(1)
             return
         if not self._returning and not self._waiting:
             asyncio.get_running_loop().call_soon(self._admit)
         crowd.append(arrived)
+        if len(self._waiting) >= CROWD:
+            self._shut()
 
     def _admit(self) -> None:
         """Deliver some of those that wait, and the others after the next look at the sockets."""
@@ -235,8 +238,23 @@ class Transport:
                 arrived = (self._returning or self._waiting).popleft()
                 self._deliver(arrived.path, arrived.octets)
         finally:
+            if len(self._waiting) <= CROWD // 2:
+                self._reopen()
             if self._returning or self._waiting:
                 asyncio.get_running_loop().call_soon(self._admit)
+
+    def _shut(self) -> None:
+        """From now on the kernel drops those who have shown nothing."""
+        for bound in self._sockets():
+            bound.valve.shut()
+
+    def _reopen(self) -> None:
+        """There is room again; tell how many it has dropped."""
+        if dropped := sum(bound.valve.open() for bound in self._sockets()):
+            self._shed(dropped)
+
+    def _sockets(self) -> Iterator[Bound]:
+        return (bound for pair in self._bound.values() for bound in pair)
 
 
 def source_for(remote: IpAddress) -> IpAddress | None:
@@ -274,16 +292,6 @@ def _overlap(one: IpAddress, other: IpAddress) -> bool:
 def family(address: IpAddress) -> socket.AddressFamily:
     """That of sockets for this address."""
     return socket.AF_INET if address.version == 4 else socket.AF_INET6
-
-
-def _is_first(octets: bytes) -> bool:
-    """Whether it asks for an IKE SA: IKE_SA_INIT without an SPI of ours (RFC 7296 §3.1)."""
-    return octets[8:16] == NO_SPI and octets[18:19] == IKE_SA_INIT
-
-
-def _shows_cookie(octets: bytes) -> bool:
-    """Whether the first payload is a COOKIE notification, as it is where one was asked for (RFC 7296 §2.6)."""
-    return octets[16:17] == NOTIFY and octets[34:36] == COOKIE
 
 
 def _destination(ancillary: Ancillary) -> IpAddress | None:

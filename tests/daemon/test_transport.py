@@ -32,6 +32,7 @@ class Side:
         self.heard: asyncio.Queue[tuple[Path, bytes]] = asyncio.Queue()
         self.shed = 0
         self.on_first: Callable[[], None] = lambda: None
+        self.on_loss: Callable[[], None] = lambda: None
         self.transport = Transport(self.kernel, ports, self.hear, self.lose, buffer)
 
     def hear(self, path: Path, octets: bytes) -> None:
@@ -39,8 +40,10 @@ class Side:
         act()
         self.heard.put_nowait((path, octets))
 
-    def lose(self) -> None:
-        self.shed += 1
+    def lose(self, count: int) -> None:
+        act, self.on_loss = self.on_loss, lambda: None
+        act()
+        self.shed += count
 
     async def next(self) -> tuple[Path, bytes]:
         async with asyncio.timeout(5):
@@ -156,6 +159,26 @@ async def test_too_many_first_messages_are_shed() -> None:
             left.transport.send(path(left.ports), FIRST)
         for _ in range(CROWD + 10 - right.shed):
             await right.next()
+        left.transport.send(path(left.ports), FIRST + b"later")
+        assert (await right.next())[1] == FIRST + b"later"
+
+
+async def test_the_kernel_drops_what_is_too_much() -> None:
+    """While too many wait, others are not even read, but for who has an IKE SA; later ones find room again."""
+    async with two() as (left, right):
+
+        def more() -> None:
+            for octets in (*[FIRST + b"more"] * 100, LATER):
+                left.transport.send(path(left.ports), octets)
+
+        right.on_loss = more
+        for _ in range(2 * CROWD):
+            left.transport.send(path(left.ports), FIRST)
+        heard = []
+        while right.shed + len(heard) < 2 * CROWD + 100 + 1:
+            heard.append((await right.next())[1])
+        assert heard.count(LATER) == 1
+        assert FIRST + b"more" not in heard
         left.transport.send(path(left.ports), FIRST + b"later")
         assert (await right.next())[1] == FIRST + b"later"
 

@@ -67,8 +67,8 @@ class Tally:
                 self._up.discard(spi)
                 if cause is not None:
                     self.ended[cause] += 1
-            case Shed(limit):
-                self.shed[limit] += 1
+            case Shed(limit, count=count):
+                self.shed[limit] += count
             case Report(event="discarded"):
                 self.discarded += 1
             case Report(cause=Cause() as cause):

@@ -80,6 +80,6 @@ def test_histogram() -> None:
 
 
 def test_what_was_shed(tally: Tally) -> None:
-    for limit in (Limit.HALF_OPEN, Limit.FIRST_MESSAGES, Limit.HALF_OPEN):
-        tally.hear(Shed(limit))
-    assert tally.shed == {Limit.HALF_OPEN: 2, Limit.FIRST_MESSAGES: 1}
+    for limit, count in ((Limit.HALF_OPEN, 1), (Limit.FIRST_MESSAGES, 500), (Limit.HALF_OPEN, 1)):
+        tally.hear(Shed(limit, count=count))
+    assert tally.shed == {Limit.HALF_OPEN: 2, Limit.FIRST_MESSAGES: 500}
