@@ -174,7 +174,7 @@ async def test_the_kernel_drops_what_is_too_much() -> None:
         right.on_loss = more
         for _ in range(2 * CROWD):
             left.transport.send(path(left.ports), FIRST)
-        heard = []
+        heard: list[bytes] = []
         while right.shed + len(heard) < 2 * CROWD + 100 + 1:
             heard.append((await right.next())[1])
         assert heard.count(LATER) == 1

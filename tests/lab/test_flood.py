@@ -89,7 +89,7 @@ def flooding(besieged: Besieged, internet: Node, results: Path, *words: str) -> 
 def siege(besieged: Besieged, network: Network, results: Path, *words: str) -> None:
     """While it lasts, the tunnel gets new keys, again and again, and the phone gets in; no ping is lost."""
     gateway, grown, rekeyings = besieged.gateway, [0.0], 0
-    memory, cpu = gateway.memory, gateway.cpu
+    memory, cpu = gateway.memory, gateway.cpu()
     with (
         pinging(network["host_a"], network["host_b"].lan.v4, wait=5.0) as echoes,
         flooding(besieged, network["internet"], results, *words) as flood,
@@ -105,7 +105,7 @@ def siege(besieged: Besieged, network: Network, results: Path, *words: str) -> N
             grown.append(gateway.memory - memory)
             with suppress(subprocess.TimeoutExpired):
                 flood.wait(EVERY)
-    figures = {"gateway_cpu": gateway.cpu - cpu, "grown_mb": max(grown), "grown_after_mb": gateway.memory - memory}
+    figures = {"gateway_cpu": gateway.cpu() - cpu, "grown_mb": max(grown), "grown_after_mb": gateway.memory - memory}
     tell(besieged, results, echoes, figures | {"rekeyings": rekeyings + 1, "phone_waited": waited})
     assert echoes.lost == 0, f"{echoes.lost} of {echoes.sent}; {besieged.tunnel.losses()}"
     assert max(grown) < MEMORY

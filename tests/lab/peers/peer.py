@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 from tests.lab.guest import CACHE
 from tests.lab.namespace import Inhabited
 from tests.lab.network import Node
-from tests.support.memory import processor_time, resident
+from tests.support.memory import cpu, resident
 
 START_LIMIT, STOP_LIMIT = 120.0, 30.0  # seconds; an emulated machine on a busy one is slow
 POLL = 0.02
@@ -68,11 +68,10 @@ class Daemon(ABC):
         assert self.process is not None
         return resident(self.process.pid)
 
-    @property
     def cpu(self) -> float:
-        """Seconds of the processor that its process has used."""
+        """Seconds of CPU that its process has used."""
         assert self.process is not None
-        return processor_time(self.process.pid)
+        return cpu(self.process.pid)
 
     def start(self) -> Self:
         """Start the daemon and wait until it answers."""
