@@ -168,6 +168,7 @@ def tell(besieged: Besieged, results: Path, echoes: Echoes, figures: dict[str, f
         line for line in besieged.gateway.run("metrics").splitlines() if line.startswith("edgevpn_ike_shed_total")
     ]
     told = figures | sent(results) | {"pings": echoes.sent}
+    told |= {"not_read": not_read(besieged.gateway.node)}
     told |= {"lost": echoes.lost, "slowest_ping_ms": max(echoes.answered.values(), default=0.0) * 1e3}
     (results / "figures.json").write_text(json.dumps(told | {"shed": counters}, indent=1) + "\n")
 
@@ -176,3 +177,9 @@ def sent(results: Path) -> dict[str, float]:
     """What the sender tells at its end."""
     told: dict[str, float] = json.loads((results / "sent").read_text().partition(BEGUN)[2])
     return told
+
+
+def not_read(node: Node) -> int:
+    """Datagrams that its kernel has dropped at sockets, as there was no room or they were not wanted."""
+    tables = node.run("cat", "/proc/net/udp", "/proc/net/udp6").splitlines()
+    return sum(int(line.split()[-1]) for line in tables if ":" in line)
