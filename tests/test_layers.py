@@ -89,7 +89,7 @@ ORDERS = {
         {"dataplane"},
         {"peers"},
         {"ciphers", "transport"},
-        {"base", "supervisor", "valve"},
+        {"base", "repeats", "supervisor", "valve"},
     ),
     "daemon.control": (
         {"methods"},

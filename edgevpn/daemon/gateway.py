@@ -356,6 +356,11 @@ class Gateway:
         assert self._config is not None
         return uplinks(self._config, self._kernel)
 
+    @property
+    def repeated(self) -> int:
+        """How many datagrams came again at once, and were not looked at."""
+        return self._transport.repeated
+
     async def standing(self) -> tuple[Standing, ...]:
         """How our certificates stand; none if nobody needs any. Raises PkiError."""
         if self._config is None or not needs_certificates(self._config):

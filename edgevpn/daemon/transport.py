@@ -11,6 +11,7 @@ import errno
 import os
 import socket
 import struct
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -18,6 +19,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Protocol, TypeAlias
 
 from edgevpn.daemon.base.options import Ports, StartFailed
+from edgevpn.daemon.repeats import Repeats
 from edgevpn.daemon.valve import Valve, is_first, shows_cookie
 from edgevpn.frozen import dataclass
 from edgevpn.ike.state import Address, Path
@@ -102,6 +104,7 @@ class Transport:
         deliver: Deliver,
         shed: Callable[[int], None] = lambda count: None,
         buffer: int = LONGEST,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`buffer`: octets that the kernel keeps for each socket until they are read."""
         self._kernel = kernel
@@ -109,6 +112,7 @@ class Transport:
         self._ports = ports
         self._deliver = deliver
         self._shed = shed
+        self._repeats = Repeats(clock)
         self._bound: dict[IpAddress, tuple[Bound, ...]] = {}
         self._waiting: deque[Arrived] = deque()
         self._returning: deque[Arrived] = deque()  # who shows a cookie has waited once already
@@ -167,6 +171,11 @@ class Transport:
         host, port = path.remote.host, path.remote.port
         bound.sock.sendmsg([marked], [from_address(path.local.host)], 0, (str(host), port))
 
+    @property
+    def repeated(self) -> int:
+        """How many datagrams came again at once, and were not looked at."""
+        return self._repeats.count
+
     def close(self) -> None:
         """Close all sockets."""
         _close(self._bound)
@@ -219,7 +228,8 @@ class Transport:
     def _sort(self, arrived: Arrived) -> None:
         """Deliver it, or have it wait; what is too long to be read is refused at once, not kept."""
         if not is_first(arrived.octets) or len(arrived.octets) > MAX_UNPROTECTED:
-            self._deliver(arrived.path, arrived.octets)
+            if not self._repeats.has(arrived.octets, arrived.sender):
+                self._deliver(arrived.path, arrived.octets)
             return
         crowd = self._returning if shows_cookie(arrived.octets) else self._waiting
         if len(crowd) >= CROWD:

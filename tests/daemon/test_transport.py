@@ -183,6 +183,15 @@ async def test_the_kernel_drops_what_is_too_much() -> None:
         assert (await right.next())[1] == FIRST + b"later"
 
 
+async def test_what_comes_again_at_once_is_not_looked_at() -> None:
+    """What was overheard and is sent again and again; a first message is another one's each time."""
+    async with two() as (left, right):
+        for octets in (LATER, LATER, LATER, FIRST, FIRST):
+            left.transport.send(path(left.ports), octets)
+        assert [(await right.next())[1] for _ in range(3)] == [LATER, FIRST, FIRST]
+        assert right.transport.repeated == 2
+
+
 async def test_what_is_too_long_does_not_wait() -> None:
     """It is for the core to refuse, before those that can be read."""
     async with two() as (left, right):

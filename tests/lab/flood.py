@@ -38,8 +38,8 @@ LONGEST = 65_507
 """Octets of a datagram of UDP over IPv4."""
 PAUSE = 0.004
 """Seconds between two looks at the clock."""
-AT_ONCE = 500
-"""Datagrams between them at most: the queue of a network device takes a thousand."""
+AT_ONCE = 200
+"""Datagrams between them at most: who was kept from sending for a while does not make up for it at one go."""
 CALLERS, PATIENCE = 10, 1.0
 """Callers between them at most, and the seconds that each waits for an answer."""
 T = TransformType

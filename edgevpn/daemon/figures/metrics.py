@@ -137,6 +137,13 @@ def of_protocol(tally: Tally, established: int, half_open: int) -> list[Family]:
     ]
 
 
+def of_transport(repeated: int) -> list[Family]:
+    """The sockets that speak IKE."""
+    return [
+        _one("ike_repeated_total", Kind.COUNTER, "Datagrams that came again at once, and were not looked at.", repeated)
+    ]
+
+
 def of_limits(memory: int, settings: Settings, clients: int) -> list[Family]:
     """How much there may be, by the words by which it is told what was dropped; sizes are in octets."""
     limits = {
