@@ -12,15 +12,15 @@ import os
 import socket
 import struct
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Protocol, TypeAlias
 
 from edgevpn.daemon.base.options import Ports, StartFailed
+from edgevpn.daemon.crowd import Crowd
 from edgevpn.daemon.repeats import Repeats
-from edgevpn.daemon.valve import Valve, is_first, shows_cookie
+from edgevpn.daemon.valve import Admits, Valve, is_first, shows_cookie
 from edgevpn.frozen import dataclass
 from edgevpn.ike.state import Address, Path
 from edgevpn.ike.wire.message import MAX_UNPROTECTED
@@ -51,7 +51,6 @@ EVERYWHERE: dict[int, IpAddress] = {4: IPv4Address(0), 6: IPv6Address(0)}
 LONGEST = 0x10000
 BATCH = 64  # datagrams read from one socket before the others have their turn
 TURN = 16  # first messages that are handed over between two looks at the sockets
-CROWD = 256  # first messages that may wait: what a slow router deals with in a quarter of a second
 PROBE_PORT = 500  # to find a source address; nothing is sent
 
 
@@ -93,8 +92,8 @@ class Transport:
 
     Whoever asks for an IKE SA waits until those have been heard who have one, and if too many wait, is not heard at
     all: a flood of first messages takes the time that is left over, and never costs a peer its tunnel. Who was asked
-    for a cookie and shows one goes before those who have shown nothing: it need not be lucky twice. Once too many wait
-    who have shown nothing, the kernel drops others like them until half of those have been heard.
+    for a cookie and shows one waits apart from those who have shown nothing: it need not be lucky twice. The two are heard
+    by turns, as cookies may be made up. Once too many of a kind wait, the kernel drops others until half are heard.
     """
 
     def __init__(
@@ -114,8 +113,9 @@ class Transport:
         self._shed = shed
         self._repeats = Repeats(clock)
         self._bound: dict[IpAddress, tuple[Bound, ...]] = {}
-        self._waiting: deque[Arrived] = deque()
-        self._returning: deque[Arrived] = deque()  # who shows a cookie has waited once already
+        self._waiting: Crowd[Arrived] = Crowd()
+        self._returning: Crowd[Arrived] = Crowd()  # who shows a cookie has waited once already
+        self._admitted = Admits.EVERYONE
 
     def listen(self, addresses: Iterable[IpAddress]) -> None:
         """Serve these addresses and no others; what is served already stays. Raises StartFailed, changing nothing.
@@ -232,39 +232,36 @@ class Transport:
                 self._deliver(arrived.path, arrived.octets)
             return
         crowd = self._returning if shows_cookie(arrived.octets) else self._waiting
-        if len(crowd) >= CROWD:
-            self._shed(1)
-            return
         if not self._returning and not self._waiting:
             asyncio.get_running_loop().call_soon(self._admit)
-        crowd.append(arrived)
-        if len(self._waiting) >= CROWD:
-            self._shut()
+        if not crowd.add(arrived):
+            self._shed(1)
+        self._turn_valves()
 
     def _admit(self) -> None:
         """Deliver some of those that wait, and the others after the next look at the sockets."""
         try:
-            for _ in range(min(TURN, len(self._returning) + len(self._waiting))):
-                arrived = (self._returning or self._waiting).popleft()
+            for number in range(min(TURN, len(self._returning) + len(self._waiting))):
+                crowds = (self._waiting, self._returning) if number % 2 else (self._returning, self._waiting)
+                arrived = next(crowd for crowd in crowds if crowd).take()
                 self._deliver(arrived.path, arrived.octets)
         finally:
-            if len(self._waiting) <= CROWD // 2:
-                self._reopen()
+            self._turn_valves()
             if self._returning or self._waiting:
                 asyncio.get_running_loop().call_soon(self._admit)
 
-    def _shut(self) -> None:
-        """From now on the kernel drops those who have shown nothing."""
-        for bound in self._sockets():
-            bound.valve.shut()
-
-    def _reopen(self) -> None:
-        """There is room again; tell how many it has dropped."""
-        if dropped := sum(bound.valve.open() for bound in self._sockets()):
+    def _turn_valves(self) -> None:
+        """Have the kernel admit only those for whom there is room; tell how many it has dropped."""
+        admitted = Admits.EVERYONE
+        if self._waiting.full:
+            admitted &= ~Admits.STRANGERS
+        if self._returning.full:
+            admitted &= ~Admits.RETURNING
+        if admitted == self._admitted:
+            return
+        self._admitted = admitted
+        if dropped := sum(bound.valve.admit(admitted) for pair in self._bound.values() for bound in pair):
             self._shed(dropped)
-
-    def _sockets(self) -> Iterator[Bound]:
-        return (bound for pair in self._bound.values() for bound in pair)
 
 
 def source_for(remote: IpAddress) -> IpAddress | None:

@@ -1,11 +1,12 @@
 """Which messages ask for an IKE SA, and how the kernel keeps them out of a socket for as long as too many wait.
 
 What it drops costs us nothing. It is told by a classic BPF program, as every Linux has it, whoever owns its firewall.
-Whoever has an IKE SA or shows a cookie comes through.
+Whoever has an IKE SA always comes through.
 """
 
 from __future__ import annotations
 
+import enum
 import socket
 import struct
 from array import array
@@ -43,34 +44,47 @@ def shows_cookie(octets: bytes) -> bool:
     return octets[NEXT_PAYLOAD : NEXT_PAYLOAD + 1] == NOTIFY and octets[NOTIFY_TYPE : NOTIFY_TYPE + 2] == COOKIE
 
 
+class Admits(enum.Flag):
+    """Who comes through of those who ask for an IKE SA."""
+
+    STRANGERS = enum.auto()
+    """Who shows no cookie."""
+    RETURNING = enum.auto()
+    """Who shows one."""
+    EVERYONE = STRANGERS | RETURNING
+
+
 class Valve:
-    """That of one socket, on which a message begins behind `marker` octets. It is open at first."""
+    """That of one socket, on which a message begins behind `marker` octets. It admits everyone at first."""
 
     def __init__(self, sock: socket.socket, marker: int) -> None:
         self._socket = sock
-        self._program = _no_first_messages(UDP_HEADER + marker)
-        self._shut = False
+        self._start = UDP_HEADER + marker
+        self._admits = Admits.EVERYONE
         self._dropped = 0
 
-    def shut(self) -> None:
-        """Let no more first messages in; where the kernel will not, those who read them have to."""
-        if self._shut:
-            return
-        self._shut, self._dropped = True, self._drops()
-        code = array("B", self._program)
-        address, length = code.buffer_info()
-        with suppress(OSError):
-            program = PROGRAM.pack(length // INSTRUCTION.size, address)
-            self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+    def admit(self, whom: Admits) -> int:
+        """Let these in and no others; returns how many datagrams the kernel has dropped since it was told other.
 
-    def open(self) -> int:
-        """Let all in again; how many datagrams the kernel has dropped meanwhile."""
-        if not self._shut:
+        Where the kernel will not, those who read them have to.
+        """
+        if whom == self._admits:
             return 0
-        self._shut = False
+        if self._admits == Admits.EVERYONE:
+            self._dropped = self._drops()
         with suppress(OSError):
+            self._tell_kernel(whom)
+        dropped = self._drops() - self._dropped
+        self._admits, self._dropped = whom, self._dropped + dropped
+        return dropped & 0xFFFF_FFFF
+
+    def _tell_kernel(self, whom: Admits) -> None:
+        if whom == Admits.EVERYONE:
             self._socket.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
-        return (self._drops() - self._dropped) & 0xFFFF_FFFF
+            return
+        code = array("B", _first_messages(self._start, whom))
+        address, length = code.buffer_info()
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, PROGRAM.pack(length // INSTRUCTION.size, address))
 
     def _drops(self) -> int:
         """Of the socket since it was made; 0 where the kernel does not tell."""
@@ -81,25 +95,27 @@ class Valve:
         return 0
 
 
-def _no_first_messages(at: int) -> bytes:
-    """Drops those that `is_first` holds of, but not `shows_cookie`; and what is too short to tell.
+def _first_messages(at: int, admitted: Admits) -> bytes:
+    """Drops what `is_first` holds of, unless such are admitted, as `shows_cookie` tells; and what is too short to tell.
 
     The numbers behind a comparison say how many instructions are left out if it is true, and if not.
     """
+    returning, strangers = (EVERYTHING if kind in admitted else 0 for kind in (Admits.RETURNING, Admits.STRANGERS))
     program = (
         (WORD, 0, 0, at + SPI_R),
-        (EQUAL, 0, 10, 0),
+        (EQUAL, 0, 12, 0),
         (WORD, 0, 0, at + SPI_R + 4),
-        (EQUAL, 0, 8, 0),
+        (EQUAL, 0, 10, 0),
         (OCTET, 0, 0, at + EXCHANGE),
-        (EQUAL, 0, 6, ExchangeType.IKE_SA_INIT),
+        (EQUAL, 0, 8, ExchangeType.IKE_SA_INIT),
         (OCTET, 0, 0, at + FLAGS),
-        (ANY_BIT, 4, 0, Flag.RESPONSE),
+        (ANY_BIT, 6, 0, Flag.RESPONSE),
         (OCTET, 0, 0, at + NEXT_PAYLOAD),
         (EQUAL, 0, 3, PayloadType.NOTIFY),
         (HALF, 0, 0, at + NOTIFY_TYPE),
         (EQUAL, 0, 1, NotifyType.COOKIE),
+        (RETURN, 0, 0, returning),
+        (RETURN, 0, 0, strangers),
         (RETURN, 0, 0, EVERYTHING),
-        (RETURN, 0, 0, 0),
     )
     return b"".join(INSTRUCTION.pack(*instruction) for instruction in program)

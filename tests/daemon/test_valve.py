@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from edgevpn.daemon.valve import Valve, is_first, shows_cookie
+from edgevpn.daemon.valve import Admits, Valve, is_first, shows_cookie
 
 NOBODY, SOMEBODY = bytes(8), b"respondr"
 
@@ -86,37 +86,61 @@ def ends(request: pytest.FixtureRequest, family: socket.AddressFamily) -> Iterat
     made.close()
 
 
-def test_shut_it_drops_first_messages(ends: Ends) -> None:
+def test_who_shows_a_cookie() -> None:
+    assert [name for name, octets in KEPT.items() if is_first(octets)] == ["a cookie"]
+
+
+def test_strangers_are_not_admitted(ends: Ends) -> None:
     """They are counted; whatever else there is comes through in its order."""
-    ends.valve.shut()
+    assert ends.valve.admit(Admits.RETURNING) == 0
     ends.send(*DROPPED.values(), FIRST[:18], *KEPT.values())
     assert ends.receive(len(KEPT)) == list(KEPT.values())
-    assert ends.valve.open() == len(DROPPED) + 1
+    assert ends.valve.admit(Admits.EVERYONE) == len(DROPPED) + 1
 
 
-def test_open_it_lets_everything_in(ends: Ends) -> None:
+def test_who_shows_a_cookie_is_not_admitted(ends: Ends) -> None:
+    ends.valve.admit(Admits.STRANGERS)
+    ends.send(*KEPT.values(), *DROPPED.values())
+    others = [*list(KEPT.values())[1:], *DROPPED.values()]
+    assert ends.receive(len(others)) == others
+    assert ends.valve.admit(Admits.EVERYONE) == 1
+
+
+def test_nobody_is_admitted(ends: Ends) -> None:
+    """But whoever has an IKE SA. What is dropped between two changes is counted once."""
+    ends.valve.admit(Admits(0))
+    ends.send(*DROPPED.values(), *KEPT.values())
+    assert ends.receive(len(KEPT) - 1) == list(KEPT.values())[1:]
+    assert ends.valve.admit(Admits.RETURNING) == len(DROPPED) + 1
+    ends.send(*DROPPED.values(), *KEPT.values())
+    assert ends.receive(len(KEPT)) == list(KEPT.values())
+    assert ends.valve.admit(Admits(0)) == len(DROPPED)
+
+
+def test_everyone_is_admitted(ends: Ends) -> None:
     """At first, and again later."""
     ends.send(FIRST)
     assert ends.receive(1) == [FIRST]
-    ends.valve.shut()
+    ends.valve.admit(Admits.RETURNING)
     ends.send(FIRST)
-    assert ends.valve.open() == 1
+    assert ends.valve.admit(Admits.EVERYONE) == 1
     ends.send(*DROPPED.values())
     assert ends.receive(len(DROPPED)) == list(DROPPED.values())
+    assert ends.valve.admit(Admits.RETURNING) == 0
 
 
 def test_twice_is_as_once(ends: Ends) -> None:
-    assert ends.valve.open() == 0
-    ends.valve.shut()
+    assert ends.valve.admit(Admits.EVERYONE) == 0
+    ends.valve.admit(Admits.RETURNING)
     ends.send(FIRST)
-    ends.valve.shut()
+    assert ends.valve.admit(Admits.RETURNING) == 0
     ends.send(FIRST)
-    assert ends.valve.open() == 2
-    assert ends.valve.open() == 0
+    assert ends.valve.admit(Admits.EVERYONE) == 2
+    assert ends.valve.admit(Admits.EVERYONE) == 0
 
 
 def test_what_has_arrived_stays(ends: Ends) -> None:
     ends.send(FIRST)
-    ends.valve.shut()
+    ends.valve.admit(Admits.RETURNING)
     assert ends.receive(1) == [FIRST]
-    assert ends.valve.open() == 0
+    assert ends.valve.admit(Admits.EVERYONE) == 0

@@ -21,8 +21,9 @@ from itertools import cycle
 from pathlib import Path
 from random import Random
 
-from edgevpn.ike.iana import Encr, ExchangeType, Flag, Ke, Prf, ProtocolId, TransformType
+from edgevpn.ike.iana import Encr, ExchangeType, Flag, Ke, NotifyType, Prf, ProtocolId, TransformType
 from edgevpn.ike.wire.message import Header, Payload, decode_message, encode_message
+from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import KeyExchange, Nonce, SecurityAssociation
 from edgevpn.ike.wire.proposal import Proposal, Transform
 from tests.lab.ring import Ring, link_to
@@ -56,7 +57,7 @@ Send = Callable[[int], int]
 
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.lab.flood", description="What strangers might send.")
-    parser.add_argument("kind", choices=("first", "foreign", "junk", "again", "cookies"))
+    parser.add_argument("kind", choices=("first", "guessed", "foreign", "junk", "again", "cookies"))
     parser.add_argument("target", type=IPv4Address)
     parser.add_argument("--rate", type=int, default=10_000, help="datagrams a second")
     parser.add_argument("--seconds", type=float, default=60.0)
@@ -75,6 +76,8 @@ def sender(options: argparse.Namespace) -> Send:
     match options.kind:
         case "first":
             return spoofing(target, init_request(TRANSFORMS))
+        case "guessed":
+            return spoofing(target, init_request(TRANSFORMS, Notify(NotifyType.COOKIE, bytes(32))))
         case "foreign":
             return spoofing(target, init_request(OF_NO_USE))
         case "junk":

@@ -126,6 +126,13 @@ def test_first_messages(besieged: Besieged, network: Network, results: Path) -> 
     assert besieged.gateway.log().count("\n") < LINES
 
 
+def test_cookies_that_are_made_up(besieged: Besieged, network: Network, results: Path) -> None:
+    """They wait with those that are ours; who has none yet is heard all the same."""
+    siege(besieged, network, results, "guessed", "--rate", str(RATE))
+    assert "shed limit=first-messages" in besieged.gateway.log()
+    assert besieged.gateway.log().count("\n") < LINES
+
+
 def test_offers_of_no_use(besieged: Besieged, network: Network, results: Path) -> None:
     """Each is refused, which asks for no cookie, and the owner is told why; but not of each."""
     siege(besieged, network, results, "foreign", "--rate", str(RATE))

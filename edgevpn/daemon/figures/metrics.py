@@ -13,10 +13,10 @@ from enum import Enum
 from pathlib import Path
 
 from edgevpn.api.records import CertificateStatus, PoolStatus, SiteStatus
+from edgevpn.daemon.crowd import CROWD
 from edgevpn.daemon.figures.meter import Meter
 from edgevpn.daemon.figures.tally import BOUNDS, Histogram, Tally
 from edgevpn.daemon.figures.usage import Amount
-from edgevpn.daemon.transport import CROWD
 from edgevpn.frozen import dataclass
 from edgevpn.ike.contract import Limit, Settings
 from edgevpn.ike.errors import Cause
