@@ -92,8 +92,9 @@ class Transport:
 
     Whoever asks for an IKE SA waits until those have been heard who have one, and if too many wait, is not heard at
     all: a flood of first messages takes the time that is left over, and never costs a peer its tunnel. Who was asked
-    for a cookie and shows one waits apart from those who have shown nothing: it need not be lucky twice. The two are heard
-    by turns, as cookies may be made up. Once too many of a kind wait, the kernel drops others until half are heard.
+    for a cookie and shows one waits apart from those who have shown nothing: it need not be lucky twice. The two are
+    heard by turns, as cookies may be made up. Once too many of a kind wait, the kernel drops others until half of them
+    have been heard.
     """
 
     def __init__(
