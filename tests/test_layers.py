@@ -89,7 +89,7 @@ ORDERS = {
         {"dataplane"},
         {"peers"},
         {"ciphers", "transport"},
-        {"base", "supervisor"},
+        {"base", "crowd", "repeats", "supervisor", "valve"},
     ),
     "daemon.control": (
         {"methods"},

@@ -97,7 +97,9 @@ class Subscription(TypedDict):
 
 
 class ChildStatus(TypedDict):
-    """One CHILD SA. `bytes_in` and `bytes_out` count from its last rekeying on.
+    """One CHILD SA. `bytes_in`, `bytes_out` and `undeciphered` count from its last rekeying on.
+
+    `undeciphered` are packets that came and could not be decrypted.
 
     `carrier_in` and `carrier_out` are who ciphers: "cpu", "driver NAME", "crypto(CARD)", "packet(CARD)"; `carrier_why`
     is what kept a network card from it, "" if nothing did.
@@ -110,6 +112,7 @@ class ChildStatus(TypedDict):
     remote_ts: list[str]
     bytes_in: int
     bytes_out: int
+    undeciphered: int
     suite: str
     carrier_in: str
     carrier_out: str
@@ -174,7 +177,8 @@ class PeriodUsage(TypedDict):
 class SessionStatus(TypedDict):
     """A device that is in: from where, since when, as which client, by which proof, with which addresses.
 
-    `own_proof` is how we proved ourselves to it. `weak` says what is weak in its cryptography, and why.
+    `own_proof` is how we proved ourselves to it. `weak` says what is weak in its cryptography, and why. `undeciphered`
+    are packets that came and could not be decrypted.
     """
 
     spi: str
@@ -189,6 +193,7 @@ class SessionStatus(TypedDict):
     weak: list[str]
     bytes_in: int
     bytes_out: int
+    undeciphered: int
 
 
 class DeviceStatus(TypedDict):

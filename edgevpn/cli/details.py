@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgevpn.api import SiteStatus
-from edgevpn.api.records import Amount, CertificateStatus, DeviceDetail, SessionStatus
+from edgevpn.api.records import Amount, CertificateStatus, ChildStatus, DeviceDetail, SessionStatus
 from edgevpn.cli.listing import cell
 from edgevpn.cli.output import painted
 from edgevpn.cli.status import age, carriers, moment, octets
@@ -19,8 +19,7 @@ def site_rows(site: SiteStatus, now: float) -> list[Row]:
         rows += [
             (
                 f"ike.{child['name']}",
-                f"in {octets(child['bytes_in'])}, out {octets(child['bytes_out'])}, {child['suite']},"
-                f" by {carriers(child['carrier_in'], child['carrier_out'])}",
+                f"{_moved(child)}, {child['suite']}, by {carriers(child['carrier_in'], child['carrier_out'])}",
             )
             for child in ike["children"]
         ]
@@ -57,8 +56,14 @@ def device_rows(detail: DeviceDetail, now: float) -> list[Row]:
 
 def _session(session: SessionStatus, now: float) -> str:
     addresses = ", ".join(session["addresses"]) or "no address"
-    used = f"in {octets(session['bytes_in'])}, out {octets(session['bytes_out'])}"
-    return f"from {session['remote']}, for {age(now - session['since'])}, as {addresses}, {used}, {session['suite']}"
+    since = age(now - session["since"])
+    return f"from {session['remote']}, for {since}, as {addresses}, {_moved(session)}, {session['suite']}"
+
+
+def _moved(counted: ChildStatus | SessionStatus) -> str:
+    moved = f"in {octets(counted['bytes_in'])}, out {octets(counted['bytes_out'])}"
+    lost = counted["undeciphered"]
+    return f"{moved}, {lost} packets that could not be decrypted" if lost else moved
 
 
 def _amount(amount: Amount) -> str:

@@ -361,6 +361,11 @@ class Gateway:
         assert self._config is not None
         return uplinks(self._config, self._kernel)
 
+    @property
+    def repeated(self) -> int:
+        """How many datagrams came again at once, and were not looked at."""
+        return self._transport.repeated
+
     async def standing(self) -> tuple[Standing, ...]:
         """How our certificates stand; none if nobody needs any. Raises PkiError."""
         if self._config is None or not needs_certificates(self._config):
@@ -437,8 +442,8 @@ class Gateway:
     def _on_datagram(self, path: Path, octets: bytes) -> None:
         self.feed(Datagram(path, octets))
 
-    def _on_crowd(self) -> None:
-        self._runner.shed(Shed(Limit.FIRST_MESSAGES))
+    def _on_crowd(self, count: int) -> None:
+        self._runner.shed(Shed(Limit.FIRST_MESSAGES, count=count))
 
     def _on_kernel_events(self) -> None:
         self._guard.call(self._kernel_events.read, "kernel events")

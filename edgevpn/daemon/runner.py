@@ -235,9 +235,9 @@ class Runner:
                 self._hearer.keys_derived(effect)
             case Report():
                 self._tell(effect)
-            case Shed(limit, remote):
+            case Shed(limit, remote, count):
                 whose = {} if remote is None else {"remote": remote}
-                self._tell(report(Level.WARNING, "shed", limit=limit.value, **whose))
+                self._tell(report(Level.WARNING, "shed", limit=limit.value, count=count, **whose))
             case _:
                 assert_never(effect)
 

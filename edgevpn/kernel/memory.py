@@ -140,7 +140,9 @@ class MemoryKernel(MemorySystem):
 
     @can_fail
     def count_sas(self) -> Mapping[SaKey, SaCounts]:
-        counted = {key: SaCounts(each.octets, each.packets, each.last_used_at) for key, each in self._sas.items()}
+        counted = {
+            key: SaCounts(each.octets, each.packets, each.last_used_at, each.forged) for key, each in self._sas.items()
+        }
         return dict.fromkeys(self._allocated, SaCounts()) | counted
 
     @can_fail

@@ -52,6 +52,11 @@ def test_a_device_that_is_in() -> None:
     assert rows["certificate"] == "phone, until 2023-11-14 22:13:20Z, ab:cd"
 
 
+def test_a_device_whose_packets_arrive_spoilt() -> None:
+    rows = dict(device_rows(detail(sessions=[session(undeciphered=7)]), STARTED + 660))
+    assert "out 4.5 MB, 7 packets that could not be decrypted, aes256gcm16" in rows["in"]
+
+
 def test_a_device_that_is_kept_out() -> None:
     assert (
         dict(device_rows(detail(refused="the device is disabled"), STARTED))["let in"] == "no: the device is disabled"

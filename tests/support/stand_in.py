@@ -91,6 +91,7 @@ def session(**given: object) -> dict[str, Any]:
         "weak": [],
         "bytes_in": 120_000,
         "bytes_out": 4_500_000,
+        "undeciphered": 0,
         **given,
     }
 

@@ -74,13 +74,15 @@ class Group:
 class Traffic:
     """What went over a child: octets in and out, and when a packet last came in (monotonic seconds), if ever.
 
-    `carriers`: who works for what we receive, and for what we send.
+    `carriers`: who works for what we receive, and for what we send. `undeciphered`: packets that came and could not be
+    decrypted.
     """
 
     octets_in: int = 0
     octets_out: int = 0
     heard: float | None = None
     carriers: tuple[Carrier, Carrier] = (BY_CPU, BY_CPU)
+    undeciphered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +318,7 @@ class Dataplane:
         if inbound and inbound.last_used_at:
             heard = self._clock() - max(0.0, self._unix_time() - inbound.last_used_at)
         octets_in, octets_out = inbound.octets if inbound else 0, outbound.octets if outbound else 0
-        return Traffic(octets_in, octets_out, heard, known.carriers)
+        return Traffic(octets_in, octets_out, heard, known.carriers, inbound.forged if inbound else 0)
 
     def heard(self, spis_in: Iterable[bytes]) -> float | None:
         """When a packet last came in on any of these, if ever."""

@@ -66,6 +66,7 @@ def _child_status(child: ChildSa, ask: Ask) -> ChildStatus:
         remote_ts=[selector_text(ts) for ts in child.ts_remote],
         bytes_in=traffic.octets_in,
         bytes_out=traffic.octets_out,
+        undeciphered=traffic.undeciphered,
         suite=suite_name(child.suite),
         carrier_in=str(traffic.carriers[0]),
         carrier_out=str(traffic.carriers[1]),

@@ -58,6 +58,7 @@ def session_status(visit: Visit, sa: Established, ask: Callable[[ChildSa], Traff
         weak=list(weak_points(sa.secured.suite, *(child.suite for child in sa.children))),
         bytes_in=sum(each.octets_in for each in counted),
         bytes_out=sum(each.octets_out for each in counted),
+        undeciphered=sum(each.undeciphered for each in counted),
     )
 
 

@@ -51,6 +51,7 @@ NO_SPI = bytes(8)
 
 # Our own choices.
 NONCE_SIZE = 32
+REFUSED_LATELY = 10.0  # seconds for which a refusal counts as one that is half-open does: it is more work than a cookie
 MAX_TRIES = 4  # a COOKIE, an INVALID_KE_PAYLOAD, and each once more because they may alternate (§2.6.1)
 
 
