@@ -177,7 +177,7 @@ def tell(besieged: Besieged, results: Path, echoes: Echoes, figures: dict[str, f
         line for line in besieged.gateway.run("metrics").splitlines() if line.startswith("edgevpn_ike_shed_total")
     ]
     told = figures | sent(results) | {"pings": echoes.sent}
-    told |= {"not_read": not_read(besieged.gateway.node)}
+    told |= {"not_read": not_read(besieged.gateway.node), "answered": answered(besieged.gateway.node)}
     told |= {"lost": echoes.lost, "slowest_ping_ms": max(echoes.answered.values(), default=0.0) * 1e3}
     (results / "figures.json").write_text(json.dumps(told | {"shed": counters}, indent=1) + "\n")
 
@@ -198,3 +198,11 @@ def not_read(node: Node) -> int:
     """Datagrams that its kernel has dropped at sockets, as there was no room or they were not wanted."""
     tables = node.run("cat", "/proc/net/udp", "/proc/net/udp6").splitlines()
     return sum(int(line.split()[-1]) for line in tables if ":" in line)
+
+
+def answered(node: Node) -> int:
+    """Datagrams of UDP over IPv4 that it has sent."""
+    names, numbers = (
+        line.split() for line in node.run("cat", "/proc/net/snmp").splitlines() if line.startswith("Udp:")
+    )
+    return int(numbers[names.index("OutDatagrams")])
