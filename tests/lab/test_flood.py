@@ -32,6 +32,8 @@ SECONDS = float(os.environ.get("EDGEVPN_FLOOD_SECONDS", "6"))
 RATE = 10_000
 CALLERS, A_SECOND = 1_000, 200
 """More than there is room for, and how many of them come in a second."""
+TRIES = 3
+"""Of a phone: each asks six times in half a minute."""
 EVERY = 2.0
 """Seconds between two rekeyings."""
 MEMORY = 20.0
@@ -96,9 +98,7 @@ def siege(besieged: Besieged, network: Network, results: Path, *words: str, newc
     ):
         rekey(besieged.tunnel)
         if newcomer:
-            began = time.monotonic()
-            come_in(besieged.phone, gateway)
-            waited = time.monotonic() - began
+            waited = insist(besieged)
             assert ping(network["phone"], network["host_a"].lan.v4, wait=5.0).passed
         while flood.poll() is None:
             rekey(besieged.tunnel)
@@ -111,6 +111,17 @@ def siege(besieged: Besieged, network: Network, results: Path, *words: str, newc
     assert echoes.lost == 0, f"{echoes.lost} of {echoes.sent}; {besieged.tunnel.losses()}"
     assert max(grown) < MEMORY
     assert figures["grown_after_mb"] < MEMORY
+
+
+def insist(besieged: Besieged) -> float:
+    """The phone comes in, if it must at a second or third try, as people do; returns after how many seconds."""
+    began = time.monotonic()
+    for _ in range(TRIES - 1):
+        with suppress(AssertionError):
+            come_in(besieged.phone, besieged.gateway)
+            return time.monotonic() - began
+    come_in(besieged.phone, besieged.gateway)
+    return time.monotonic() - began
 
 
 def rekey(tunnel: Tunnel) -> None:
