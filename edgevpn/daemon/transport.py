@@ -116,7 +116,7 @@ class Transport:
         self._bound: dict[IpAddress, tuple[Bound, ...]] = {}
         self._waiting: Crowd[Arrived] = Crowd()
         self._returning: Crowd[Arrived] = Crowd()  # who shows a cookie has waited once already
-        self._admitted = Admits.EVERYONE
+        self._full = False, False
 
     def listen(self, addresses: Iterable[IpAddress]) -> None:
         """Serve these addresses and no others; what is served already stays. Raises StartFailed, changing nothing.
@@ -253,14 +253,11 @@ class Transport:
 
     def _turn_valves(self) -> None:
         """Have the kernel admit only those for whom there is room; tell how many it has dropped."""
-        admitted = Admits.EVERYONE
-        if self._waiting.full:
-            admitted &= ~Admits.STRANGERS
-        if self._returning.full:
-            admitted &= ~Admits.RETURNING
-        if admitted == self._admitted:
+        full = self._waiting.full, self._returning.full
+        if full == self._full:
             return
-        self._admitted = admitted
+        self._full = full
+        admitted = (Admits(0) if full[0] else Admits.STRANGERS) | (Admits(0) if full[1] else Admits.RETURNING)
         if dropped := sum(bound.valve.admit(admitted) for pair in self._bound.values() for bound in pair):
             self._shed(dropped)
 
