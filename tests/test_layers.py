@@ -68,6 +68,7 @@ ORDERS = {
         {"login"},
         {"admission"},
         {"extensions"},
+        {"ppk"},
         {"eap", "proof", "refusal"},
         {"asked"},
         {"configuration"},

@@ -34,7 +34,7 @@ from edgevpn.ike.crypto.signature import SignatureScheme
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.iana import Ke
 from edgevpn.ike.inbound import Request, Response
-from edgevpn.ike.peer import NEVER, Credential, Peer
+from edgevpn.ike.peer import NEVER, Credential, Peer, Ppk, PpkRing
 from edgevpn.ike.session import Proof
 from edgevpn.ike.state import Authenticating, HalfOpen, Initiating, Nat, Opening, Path, Secured
 from edgevpn.ike.wire.message import Payload
@@ -157,10 +157,12 @@ class Claim:
         """Names of the peers that it may be."""
         return tuple(peer.name for peer in self.peers)
 
-    def called(self, name: str) -> Claim | None:
-        """The same, now that it is known to be this peer; None if it cannot be."""
+    def called(self, name: str, ppk: Ppk | None = None) -> Claim | None:
+        """The same, now that it is known to be this peer; None if it cannot be. `ppk` is what a ring has for it."""
         peer = next((peer for peer in self.peers if peer.name == name), None)
-        return None if peer is None else replace(self, peers=(peer,))
+        if peer is None:
+            return None
+        return replace(self, peers=(replace(peer, ppk=ppk) if isinstance(peer.ppk, PpkRing) else peer,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,12 +321,13 @@ class _Calling:
 
 @dataclass(frozen=True, slots=True)
 class PreparingAuth(_Calling):
-    """`Sign` is unanswered; then our first IKE_AUTH request goes out."""
+    """`Sign` is unanswered; then our first IKE_AUTH request goes out. `ready` is what of our proof is there already."""
 
     credential: Credential
     scheme: SignatureScheme
     initial_contact: bool
     until: float
+    ready: tuple[Payload, ...] = ()
 
     @property
     def due(self) -> float:

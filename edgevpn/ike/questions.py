@@ -2,7 +2,8 @@
 
 Each question is asked on behalf of the IKE SA with this SPI of ours, and wants one answer with the same SPI. Nobody
 waits in the meantime but that IKE SA, so an answer may take its time; it may also come too late, which does no harm. A
-question that names several peers leaves open which of them it is about: the answer says so.
+question that names several peers leaves open which of them it is about: the answer says so. `ppk` in it is the
+post-quantum pre-shared key of whoever was found, where the peer has a `PpkRing`; None if it has none.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import field
 
 from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.signature import SignatureScheme
-from edgevpn.ike.peer import IpAddress, NetworkSettings, Unique, Wants
+from edgevpn.ike.peer import IpAddress, NetworkSettings, Ppk, Unique, Wants
 from edgevpn.ike.sa import Address
 from edgevpn.ike.session import Given
 from edgevpn.ike.wire.payloads import Identification
@@ -62,6 +63,7 @@ class CertificatesVerified:
     spi: bytes
     peer: str
     public_key: bytes = field(repr=False)
+    ppk: Ppk | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class PskFound:
     spi: bytes
     peer: str
     key: bytes | None = field(repr=False)
+    ppk: Ppk | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ class PasswordFound:
     spi: bytes
     peer: str
     nt_hash: bytes | None = field(repr=False)
+    ppk: Ppk | None = None
 
 
 # --- addresses -----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from dataclasses import replace
 from edgevpn.ike.clients import UNKNOWN
 from edgevpn.ike.contract import Request
 from edgevpn.ike.crypto.signature import RSA_SHA1
-from edgevpn.ike.peer import NEVER
+from edgevpn.ike.peer import NEVER, Ppk, PpkRing
 from edgevpn.ike.proving import (
     AskedIdentity,
     Challenged,
@@ -39,6 +39,7 @@ CLAIM = Claim(OPENED.half_open, OPENED.request(), (TO_LEFT, GUESTS), UNKNOWN, du
 LATER = auth_request((), message_id=3)
 LOOK_UP = LookUp(Challenged(1, "alice", b"c" * 16), ChallengeResponse(1, bytes(16), b"n" * 24, b"alice"), "alice")
 CREDENTIAL = credential("gateway")
+PPK, OTHER_PPK = Ppk(b"winter", b"a key"), Ppk(b"summer", b"another")
 
 RESPONDER: tuple[tuple[object, Request], ...] = (
     (FindingKey(CLAIM), CLAIM.asked),
@@ -59,6 +60,14 @@ def test_claim_is_narrowed_to_one_of_its_peers() -> None:
     assert guests is not None
     assert guests.peers == (GUESTS,)
     assert CLAIM.called("strangers") is None
+
+
+def test_what_a_ring_has_for_a_peer_takes_its_place() -> None:
+    """A key that is the peer's own stays."""
+    ringed = replace(CLAIM, peers=(replace(GUESTS, ppk=PpkRing()),))
+    found, without = ringed.called("guests", OTHER_PPK), ringed.called("guests")
+    own = replace(CLAIM, peers=(replace(GUESTS, ppk=PPK),)).called("guests", OTHER_PPK)
+    assert [claim.peers[0].ppk for claim in (found, without, own) if claim] == [OTHER_PPK, None, PPK]
 
 
 def test_responder_knows_what_it_is_answering() -> None:

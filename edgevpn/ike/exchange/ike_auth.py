@@ -27,19 +27,17 @@ from edgevpn.ike.contract import Env, Level, Request, report
 from edgevpn.ike.crypto.signature import KeyKind, SignatureScheme
 from edgevpn.ike.errors import AuthenticationFailed, Cause, IkeError, InvalidSyntax
 from edgevpn.ike.evidence import Names, Verdict
+from edgevpn.ike.exchange import ppk
 from edgevpn.ike.exchange.admission import admit, on_leased
 from edgevpn.ike.exchange.login import begin_login, on_bound, on_eap, on_password
 from edgevpn.ike.exchange.proof import (
     Audience,
     authorities_of,
     certificates_of,
-    check_signature,
     choose,
-    is_key_auth,
     key_auth,
     our_octets,
     signed,
-    their_octets,
 )
 from edgevpn.ike.exchange.refusal import given_up
 from edgevpn.ike.iana import AuthMethod, NotifyType
@@ -126,7 +124,7 @@ def _on_claim(sa: HalfOpen, request: Request, env: Env) -> Step:
     ways_of(shown.method)  # one that nobody may use is told before anything else
     claim = _claim(sa, request, shown.method, env)
     if shown.method == AuthMethod.SHARED_KEY:
-        return _check_key(claim, shown, env)
+        return _check_key(claim, env)
     asked = VerifyCertificates(sa.spi, claim.names, claim.remote_id, certificates_of(request), server=False)
     return Step(CheckingCertificates(claim), (asked,))
 
@@ -141,44 +139,41 @@ def _claim(sa: HalfOpen, request: Request, method: AuthMethod | None, env: Env) 
     return Claim(sa, request, peers, client, env.now + env.settings.half_open_timeout)
 
 
-def _check_key(claim: Claim, shown: Authentication, env: Env) -> Step:
+def _check_key(claim: Claim, env: Env) -> Step:
     """By a key that we have, or by one that the world has to find."""
+    names = Names(claim.remote_id, tuple((peer.name, peer.remote_id) for peer in claim.peers))
+    refusals: list[AuthenticationFailed] = []
     for peer in claim.peers:
-        if isinstance(peer.remote_auth, Psk) and _has_key(claim, peer.remote_auth.key, shown):
-            return _prove(replace(claim, peers=(peer,)), BY_KEY, env, key=peer.remote_auth.key)
+        if isinstance(peer.remote_auth, Psk):
+            try:
+                proved = ppk.proved_by_key(replace(claim, peers=(peer,)), peer.remote_auth.key, claim.asked, names)
+            except AuthenticationFailed as error:
+                refusals.append(error)
+            else:
+                return _prove(proved, BY_KEY, env, key=peer.remote_auth.key)
     ring = tuple(peer for peer in claim.peers if isinstance(peer.remote_auth, KeyRing))
     if not ring:
-        names = Names(claim.remote_id, tuple((peer.name, peer.remote_id) for peer in claim.peers))
-        raise AuthenticationFailed("the peer has another pre-shared key", Cause.WRONG_KEY, names)
+        raise refusals[0]
     claim = replace(claim, peers=ring)
     return Step(FindingKey(claim), (FindPsk(claim.half_open.spi, claim.names, claim.remote_id),))
 
 
 def _on_key(sa: FindingKey, found: PskFound, env: Env) -> Step:
-    claim = sa.claim.called(found.peer)
+    claim = sa.claim.called(found.peer, found.ppk)
     if found.key is None or claim is None:
         names = Names(sa.claim.remote_id, tuple((peer.name, None) for peer in sa.claim.peers))
         raise AuthenticationFailed(f"{sa.claim.remote_id} has no pre-shared key", Cause.KEY_UNKNOWN, names)
-    if not _has_key(claim, found.key, sa.request.need(Authentication)):
-        names = Names(claim.remote_id, tuple((peer.name, None) for peer in claim.peers))
-        raise AuthenticationFailed("the peer has another pre-shared key", Cause.WRONG_KEY, names)
-    return _prove(claim, BY_KEY, env, key=found.key)
-
-
-def _has_key(claim: Claim, key: bytes, shown: Authentication) -> bool:
-    half_open = claim.half_open
-    octets = their_octets(half_open.secured, half_open.opening, claim.remote_id)
-    return is_key_auth(half_open.secured, key, octets, shown)
+    names = Names(claim.remote_id, tuple((peer.name, None) for peer in claim.peers))
+    return _prove(ppk.proved_by_key(claim, found.key, sa.request, names), BY_KEY, env, key=found.key)
 
 
 def _on_public_key(sa: CheckingCertificates, verified: CertificatesVerified, env: Env) -> Step:
-    claim, half_open = sa.claim.called(verified.peer), sa.claim.half_open
+    claim = sa.claim.called(verified.peer, verified.ppk)
     if claim is None:
         raise AuthenticationFailed("the certificate is that of another peer", Cause.CERTIFICATE_REFUSED)
     allowed = claim.peers[0].remote_auth
     assert isinstance(allowed, Certified)
-    octets = their_octets(half_open.secured, half_open.opening, claim.remote_id)
-    kind, theirs = check_signature(sa.request.need(Authentication), verified.public_key, octets, allowed)
+    claim, kind, theirs = ppk.proved_by_signature(claim, verified.public_key, sa.request, allowed)
     return _prove(claim, BySignature(theirs), env, used=(kind, theirs))
 
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from edgevpn.ike.contract import Env, Request
 from edgevpn.ike.errors import AuthenticationFailed, Cause
-from edgevpn.ike.exchange import eap
+from edgevpn.ike.exchange import eap, ppk
 from edgevpn.ike.exchange.admission import admit
-from edgevpn.ike.exchange.proof import is_key_auth, key_auth, our_octets, their_octets
+from edgevpn.ike.exchange.proof import key_auth, our_octets
 from edgevpn.ike.exchange.refusal import told
 from edgevpn.ike.iana import EapType
 from edgevpn.ike.peer import Login
@@ -21,7 +21,7 @@ from edgevpn.ike.session import ByEap, Proof
 from edgevpn.ike.state import Closed
 from edgevpn.ike.steps import Respond, Step
 from edgevpn.ike.wire.message import Payload
-from edgevpn.ike.wire.payloads import Authentication, Eap
+from edgevpn.ike.wire.payloads import Eap
 
 BY_MSCHAPV2 = ByEap(EapType.MSCHAPV2)
 
@@ -55,7 +55,7 @@ def on_eap(sa: EapAsking, request: Request, env: Env) -> Step:
 
 def on_password(sa: EapLookingUp, found: PasswordFound, env: Env) -> Step:
     """Judge the peer's proof. Whether there is such a user shows nowhere but in our own log."""
-    claim = sa.claim.called(found.peer) if found.nt_hash is not None else None
+    claim = sa.claim.called(found.peer, found.ppk) if found.nt_hash is not None else None
     asked = eap.on_password(sa.look_up, found.nt_hash if claim else None, env)
     if claim is None or not isinstance(asked.state, Confirming):
         claim = sa.claim  # another try may be that of another user
@@ -64,13 +64,9 @@ def on_password(sa: EapLookingUp, found: PasswordFound, env: Env) -> Step:
 
 def on_bound(sa: EapProving, request: Request, env: Env) -> Step:
     """AUTH by the key that EAP has made shows that who logged in is who began this IKE SA."""
-    claim, half_open = sa.claim, sa.claim.half_open
-    secured, opening = half_open.secured, half_open.opening
-    theirs = their_octets(secured, opening, claim.remote_id)
-    if not is_key_auth(secured, sa.msk, theirs, request.need(Authentication)):
-        raise AuthenticationFailed("AUTH was not made with the key of EAP", Cause.WRONG_KEY)
-    ours = our_octets(secured, opening, claim.local_id)
-    auth = key_auth(secured, sa.msk, ours)
+    claim = ppk.proved_by_key(sa.claim, sa.msk, request)
+    secured = claim.half_open.secured
+    auth = key_auth(secured, sa.msk, our_octets(secured, claim.half_open.opening, claim.local_id))
     return admit(claim, Proven(sa.ours or BY_MSCHAPV2, BY_MSCHAPV2, sa.user, (auth,)), request, env)
 
 
