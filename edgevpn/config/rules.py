@@ -10,7 +10,7 @@ from edgevpn.config.identity import Pattern
 from edgevpn.config.model import Auth, Child, Config, Device, Gateway, Pool, Site, Start
 from edgevpn.config.pool import Login, TunnelMode
 from edgevpn.config.site import Signature
-from edgevpn.config.values import NETWORK, V4_RANGE, WITH_PORTS, Address, Ports
+from edgevpn.config.values import NETWORK, PPK_ID, V4_RANGE, WITH_PORTS, Address, Ports
 
 LIFETIMES = (
     ("esp_rekey_time", "esp_life_time"),
@@ -54,6 +54,7 @@ def check_site(site: Site, path: Path, findings: Findings) -> None:
     for weakness in dict.fromkeys(weak for proposal in site.ike_proposals for weak in proposal.weaknesses):
         findings.warn((*path, "ike_proposals"), weakness)
     _check_proof(site, path, findings)
+    _check_ppk(site, path, findings)
     if site.local and site.remote and not any(_may_reach(site, host) for host in site.remote):
         findings.refuse((*path, "local"), "has another IP version than every address in remote")
 
@@ -202,6 +203,14 @@ def _check_proof(site: Site, path: Path, findings: Findings) -> None:
         findings.refuse((*path, missing), f"is missing, and needed with {there}", allowed="an absolute path")
     if site.auth is Auth.EAP and not site.remote:
         findings.refuse((*path, "auth"), 'with "eap" we log in at the peer, so remote has to name it')
+
+
+def _check_ppk(site: Site, path: Path, findings: Findings) -> None:
+    """A post-quantum pre-shared key and its name go together."""
+    if site.ppk is not None and site.ppk_id is None:
+        findings.refuse((*path, "ppk_id"), "is missing, and needed with ppk", allowed=PPK_ID.allowed)
+    if site.ppk is None and site.ppk_id is not None:
+        findings.refuse((*path, "ppk_id"), "names a key that is not there", cure="write ppk, ppk_file or ppk_env")
 
 
 def _listens(gateway: Gateway, local: Address) -> bool:

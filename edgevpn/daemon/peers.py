@@ -84,9 +84,11 @@ Proofs = Mapping[str, Proof]
 
 def peers(config: Config, proofs: Proofs, ciphers: Ciphers = UNTRIED) -> tuple[ike.Peer, ...]:
     """Everybody who may come, or be called. Whoever needs a certificate that is not there yet is left out."""
+    with_ppk = {peer_of(device) for device in config.devices if device.ppk is not None}
     sites = (site_peer(site, config.gateway, proofs.get(site.name), ciphers) for site in config.sites)
     visitors = (peer for pool in config.pools for peer in pool_peers(pool, config.pki, proofs.get(""), ciphers))
-    return (*(peer for peer in sites if peer is not None), *visitors)
+    ringed = (replace(peer, ppk=ike.PpkRing()) if peer.name in with_ppk else peer for peer in visitors)
+    return (*(peer for peer in sites if peer is not None), *ringed)
 
 
 # --- sites ---------------------------------------------------------------------------------------------------------
@@ -122,6 +124,7 @@ def site_peer(site: Site, gateway: Gateway, proof: Proof | None, ciphers: Cipher
         mobike=site.mobike,
         childless=CHILDLESS[site.childless],
         wants=_wants(site),
+        ppk=_site_ppk(site),
     )
 
 
@@ -135,6 +138,12 @@ def _site_auths(site: Site, proof: Proof | None) -> tuple[ike.LocalAuth, ike.Rem
         user = site.eap_id or (site.local_id.data.decode("utf-8", "replace") if site.local_id else site.name)
         return ike.Password(user, nt_password_hash(site.credential.text)), proof.certified
     return proof.signing, proof.certified
+
+
+def _site_ppk(site: Site) -> ike.Ppk | None:
+    if site.ppk is None or site.ppk_id is None:
+        return None
+    return ike.Ppk(site.ppk_id.encode(), site.ppk.octets, site.ppk_required)
 
 
 def _wants(site: Site) -> ike.Wants | None:
@@ -151,6 +160,18 @@ def _wants(site: Site) -> ike.Wants | None:
 def pool_peer_names(pool: Pool) -> tuple[str, ...]:
     """How the peers of a pool are called: "road/password", "road/psk"."""
     return tuple(f"{pool.name}/{login.value}" for login in pool.logins)
+
+
+def peer_of(device: Device) -> str:
+    """The peer by which a device comes in."""
+    return f"{device.pool}/{device.login.value}"
+
+
+def device_ppk(device: Device) -> ike.Ppk | None:
+    """The post-quantum pre-shared key of a device, if it has one."""
+    if device.ppk is None:
+        return None
+    return ike.Ppk(device.ppk_id.encode(), device.ppk.octets, device.ppk_required)
 
 
 def pool_peers(pool: Pool, pki: Pki, proof: Proof | None, ciphers: Ciphers = UNTRIED) -> tuple[ike.Peer, ...]:

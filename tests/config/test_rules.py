@@ -189,6 +189,15 @@ def test_proof_of_a_site(site: dict[str, Any], fault: str) -> None:
     assert faults(office=site)[0] == f"site.office.{fault}"
 
 
+def test_a_post_quantum_key_and_its_name_go_together() -> None:
+    key = {"ppk": "0s" + "A" * 43 + "="}
+    assert warnings(office=OFFICE | key | {"ppk_id": "winter"}) == []
+    assert faults(office=OFFICE | key)[0].startswith("site.office.ppk_id: is missing, and needed with ppk; allowed: ")
+    assert faults(office=OFFICE | {"ppk_id": "winter"}) == [
+        "site.office.ppk_id: names a key that is not there; write ppk, ppk_file or ppk_env"
+    ]
+
+
 def test_a_pool_has_addresses() -> None:
     assert faults_of(document(pool={"staff": {}})) == [
         'pool.staff.v4: is missing, and v6 too; allowed: a network of its own, "10.9.0.0/24", or a part of one,'

@@ -10,6 +10,7 @@ from edgevpn.daemon.peers import (
     Proof,
     _offers,
     _transform,
+    device_ppk,
     lacking,
     peers,
     pool_settings,
@@ -29,7 +30,7 @@ from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Proposal, Transform
 from edgevpn.ike.wire.selector import TrafficSelector
 from tests.support.configs import OFFICE, config, office
-from tests.support.visitors import PHONE, Table, gateway
+from tests.support.visitors import PHONE, TABLET, Table, gateway
 
 GATEWAY = Gateway()
 
@@ -208,6 +209,23 @@ def test_a_pool_is_a_peer_for_each_login() -> None:
 def test_a_pool_may_send_esp_in_udp(*, encap: bool) -> None:
     made = peers(gateway(pool={"encap": encap}), {"": PROOF})
     assert {peer.force_encapsulation for peer in made} == {encap}
+
+
+def test_a_site_with_a_post_quantum_key() -> None:
+    keys = {"ppk": "0x" + "42" * 32, "ppk_id": "winter"}
+    assert peer_of(office(**keys)).ppk == ike.Ppk(b"winter", b"B" * 32)
+    assert peer_of(office(**keys, ppk_required=False)).ppk == ike.Ppk(b"winter", b"B" * 32, required=False)
+    assert peer_of(office()).ppk is None
+
+
+def test_devices_with_post_quantum_keys() -> None:
+    """It is said beforehand to those alone who may be one of them."""
+    config = gateway({"phone": PHONE | {"ppk": "0x" + "42" * 32}, "tablet": TABLET})
+    made = {peer.name: peer.ppk for peer in peers(config, {"": PROOF})}
+    assert made == {"road/password": ike.PpkRing(), "road/certificate": None, "road/psk": None}
+    phone, tablet = config.devices
+    assert device_ppk(phone) == ike.Ppk(b"phone", b"B" * 32)
+    assert device_ppk(tablet) is None
 
 
 @pytest.mark.parametrize("allowed", [False, True])

@@ -23,7 +23,7 @@ from edgevpn.daemon.login.devices import Devices, Found, Refusal, Tries, nt_hash
 from edgevpn.daemon.login.fetching import Fetcher
 from edgevpn.daemon.login.keyring import Keyring, Verdict
 from edgevpn.daemon.login.vouched import Shown, Vouched
-from edgevpn.daemon.peers import pool_settings, visitor_unique
+from edgevpn.daemon.peers import device_ppk, pool_settings, visitor_unique
 from edgevpn.ike import peer as ike
 from edgevpn.ike.contract import Input
 from edgevpn.ike.iana import IdType
@@ -89,7 +89,8 @@ class Answers:
             case FindPsk(spi, peers, identity):
                 found = self._found(spi, peers, identity.data)
                 key = psk_of(found.device) if found else None
-                self._feed(PskFound(spi, found.peer if found else peers[0], key))
+                ppk = device_ppk(found.device) if found else None
+                self._feed(PskFound(spi, found.peer if found else peers[0], key, ppk))
             case FindPassword(spi, peers, user):
                 found = self._found(spi, peers, user.encode())
                 if found and not self._tries.allow(found.device.name):
@@ -97,7 +98,8 @@ class Answers:
                     self.on_refused(spi, Refusal.TOO_MANY_TRIES)
                     found = None
                 nt_hash = nt_hash_of(found.device) if found else None
-                self._feed(PasswordFound(spi, found.peer if found else peers[0], nt_hash))
+                ppk = device_ppk(found.device) if found else None
+                self._feed(PasswordFound(spi, found.peer if found else peers[0], nt_hash, ppk))
             case Lease():
                 self._lease(question)
 
@@ -180,4 +182,4 @@ class Answers:
             known = (each for each in outcomes if each is not Refusal.UNKNOWN)
             return CertificatesRefused(question.spi, next(known, Refusal.UNKNOWN))
         self.vouched.note(question.spi, Shown(found.device.name, verdict.verified))
-        return CertificatesVerified(question.spi, verdict.peer, verdict.public_key)
+        return CertificatesVerified(question.spi, verdict.peer, verdict.public_key, device_ppk(found.device))

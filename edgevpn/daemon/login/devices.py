@@ -11,7 +11,7 @@ from edgevpn.config.credential import NtHash, Psk, Secret
 from edgevpn.config.identity import Identity, Pattern
 from edgevpn.config.model import Config, Device
 from edgevpn.config.pool import Login
-from edgevpn.daemon.peers import pattern_of
+from edgevpn.daemon.peers import pattern_of, peer_of
 from edgevpn.dn import CanonicalName, canonical_of_der, der_of, split
 from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
@@ -95,8 +95,8 @@ class Devices:
 
     @staticmethod
     def peer_of(device: Device) -> str:
-        """The peer by which a device comes in; see `peers.pool_peer_names`."""
-        return f"{device.pool}/{device.login.value}"
+        """The peer by which a device comes in."""
+        return peer_of(device)
 
 
 class Tries:

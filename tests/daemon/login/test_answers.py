@@ -23,7 +23,7 @@ from edgevpn.ike.contract import Input
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.crypto.signature import OLD_ECDSA, KeyKind
 from edgevpn.ike.iana import IdType
-from edgevpn.ike.peer import NetworkSettings, Unique, Wants
+from edgevpn.ike.peer import NetworkSettings, Ppk, Unique, Wants
 from edgevpn.ike.questions import (
     CertificatesRefused,
     CertificatesVerified,
@@ -43,7 +43,7 @@ from edgevpn.ike.wire.payloads import Identification
 from edgevpn.pki.errors import PkiError
 from edgevpn.pki.office import Office
 from edgevpn.pki.store import Store
-from tests.support.visitors import LAPTOP, PASSWORD, PHONE, PSK, TABLET, gateway
+from tests.support.visitors import LAPTOP, PASSWORD, PHONE, PSK, TABLET, Table, gateway
 
 SPI = b"8 octets"
 PLACE = Address(ip_address("198.51.100.1"), 4500)
@@ -115,6 +115,28 @@ async def test_signing(world: World) -> None:
     answer = await world.worked()
     assert isinstance(answer, Signed)
     assert answer.signature
+
+
+def test_the_post_quantum_key_of_who_was_found(tmp_path: Path) -> None:
+    ppk: Table = {"ppk": "0x" + "42" * 32, "ppk_id": "winter", "ppk_required": False}
+    world = World(tmp_path / "pki", gateway({"phone": PHONE | ppk, "tablet": TABLET | ppk}))
+    world.answers.ask(FindPsk(SPI, PEERS, named("tablet")))
+    world.answers.ask(FindPassword(SPI, PEERS, "phone"))
+    world.answers.ask(FindPassword(SPI, PEERS, "nobody"))
+    keys = [answer.ppk for answer in world.fed if isinstance(answer, PskFound | PasswordFound)]
+    assert keys == [Ppk(b"winter", b"B" * 32, required=False)] * 2 + [None]
+
+
+async def test_the_post_quantum_key_of_who_has_a_certificate(tmp_path: Path) -> None:
+    world = World(tmp_path / "pki", gateway({"laptop": LAPTOP | {"ppk": "0x" + "42" * 32}}))
+    mail, sent = (
+        Identification(IdType.RFC822_ADDR, b"laptop@example.org"),
+        certificate(world, "laptop", "laptop@example.org"),
+    )
+    world.answers.ask(VerifyCertificates(SPI, ("road/certificate",), mail, sent, server=False))
+    answer = await world.worked()
+    assert isinstance(answer, CertificatesVerified)
+    assert answer.ppk == Ppk(b"laptop", b"B" * 32)
 
 
 def certificate(world: World, name: str, identity: str) -> tuple[bytes, ...]:
