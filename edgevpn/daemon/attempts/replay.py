@@ -53,6 +53,7 @@ class Need(Enum):
     CERTIFICATE = "a certificate that we accept, and a signature by its key"
     HOLDER = "a certificate that was given to one of the devices"
     TRUST = "that the peer accepts how we prove ourselves: it trusts our CA and finds our name"
+    PPK = "the same post-quantum pre-shared key (PPK) on both sides, under the same name, or leave to do without"
     ADDRESS = "a free address in the pool"
     SITE = "a site or pool of that name in this file"
     ANSWER = "the peer's consent: this file asks it otherwise than before, and only the peer can say whether that fits"
@@ -67,6 +68,7 @@ COVERS: dict[Need, frozenset[Code]] = {
     Need.CERTIFICATE: OF_CERTIFICATES,
     Need.HOLDER: OF_DEVICES,
     Need.TRUST: frozenset({Code.LEFT_UNCONVINCED, Code.CANNOT_SIGN}),
+    Need.PPK: frozenset({Code.PPK_MISSING, Code.PPK_UNKNOWN, Code.WRONG_PPK}),
     Need.ADDRESS: frozenset({Code.NO_ADDRESS_LEFT}),
 }
 """Causes about which nothing is known while a need is open."""
@@ -209,6 +211,8 @@ class Hearing:
         self._about = replace(self._about, peers=tuple(peer.name for peer in claim))
         peer = self._proven(claim)
         self._about = replace(self._about, peers=(peer.name,))
+        if peer.ppk is not None:
+            self.needs.append(Need.PPK)
         if asked.esp:
             self._first_child(peer)
 
