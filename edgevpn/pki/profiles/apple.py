@@ -128,6 +128,7 @@ def _vpn(profile: Profile, demand: OnDemand) -> dict[str, Any]:
         "DisableRedirect": 1,
         "IKESecurityAssociationParameters": _algorithms(),
         "ChildSecurityAssociationParameters": _algorithms(),
+        **_ppk(profile),
         **_demand(demand),
     }
     payload = {
@@ -178,6 +179,13 @@ def _certificate_type(login: CertificateLogin, profile: Profile) -> dict[str, st
                 detail="allowed: RSA, or ECDSA where the issuer of the gateway's certificate is known",
                 cure="issue it a certificate with an RSA key",
             )
+
+
+def _ppk(profile: Profile) -> dict[str, Any]:
+    """From iOS 18 and macOS 15 on (RFC 8784); older systems pass it over."""
+    if (ppk := profile.ppk) is None:
+        return {}
+    return {"PPK": ppk.octets, "PPKIdentifier": ppk.name, "PPKMandatory": int(ppk.required)}
 
 
 def _algorithms() -> dict[str, Any]:

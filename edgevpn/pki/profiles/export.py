@@ -8,7 +8,7 @@ from enum import Enum
 from edgevpn.pki.profiles import android, apple, by_hand, linux, site, sswan, windows
 from edgevpn.pki.profiles.apple import NO_DEMAND, OnDemand
 from edgevpn.pki.profiles.card import Card, files
-from edgevpn.pki.profiles.profile import Artifact, Profile
+from edgevpn.pki.profiles.profile import Artifact, Profile, unsupported
 from edgevpn.pki.profiles.site import SitePeer
 
 
@@ -45,6 +45,9 @@ CARDS: dict[Target, Callable[[Profile], Card]] = {
 }
 """What is typed, by what it is typed into."""
 
+WITH_PPK = (Target.APPLE, Target.SWANCTL)
+"""What can be given a post-quantum pre-shared key (RFC 8784)."""
+
 PEERS: dict[PeerTarget, Callable[[SitePeer], tuple[Artifact, ...]]] = {
     PeerTarget.EDGEVPN: site.edgevpn_toml,
     PeerTarget.STRONGSWAN: site.strongswan,
@@ -55,6 +58,10 @@ PEERS: dict[PeerTarget, Callable[[SitePeer], tuple[Artifact, ...]]] = {
 
 def export(profile: Profile, target: Target, demand: OnDemand = NO_DEMAND) -> tuple[Artifact, ...]:
     """The files for a device, the main one first. Raises WishRefused where the platform has no such login."""
+    if profile.ppk is not None and profile.ppk.required and target not in WITH_PPK:
+        raise unsupported(
+            "a post-quantum pre-shared key on this platform", "set ppk_required = false for it, or take out its ppk"
+        )
     match target:
         case Target.APPLE:
             return (apple.mobileconfig(profile, demand),)

@@ -111,6 +111,23 @@ Login = PasswordLogin | CertificateLogin | PskLogin
 
 
 @dataclass(frozen=True, slots=True)
+class Ppk:
+    """A post-quantum pre-shared key beside the login (RFC 8784), by the name that both ends have for it."""
+
+    name: str
+    octets: bytes = field(repr=False)
+    required: bool = True
+
+    def __post_init__(self) -> None:
+        wishes.line(self.name, "name of the post-quantum pre-shared key", 64)
+
+    @property
+    def text(self) -> str:
+        """The key as one types it."""
+        return key_text(self.octets)
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """One device and its way to the gateway. Without `networks` everything goes through the tunnel."""
 
@@ -122,6 +139,7 @@ class Profile:
     dns: tuple[Address, ...] = ()
     domains: tuple[str, ...] = ()
     ends: datetime | None = None
+    ppk: Ppk | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         wishes.name(self.device, "name of the device")
@@ -163,6 +181,15 @@ def slug(text: str) -> str:
     """Letters and digits of a name; what is neither becomes a hyphen, and a name of nothing else a checksum."""
     plain = re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower()[:40]
     return plain or f"{uuid.uuid5(OURS, text).hex[:8]}"
+
+
+def key_text(octets: bytes) -> str:
+    """A shared key as one types it; what is no text is written as strongSwan and RouterOS read it."""
+    try:
+        text = octets.decode()
+    except UnicodeDecodeError:
+        text = "\n"
+    return text if text.isprintable() else f"0x{octets.hex()}"
 
 
 def unsupported(what: str, cure: str) -> WishRefused:

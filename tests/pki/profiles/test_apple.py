@@ -3,6 +3,7 @@ CommonPayloadKeys, com.apple.vpn.managed, com.apple.security.pkcs12, com.apple.s
 required (!), the type, and the values or the range that are allowed."""
 
 import plistlib
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from edgevpn.pki.bundle import bundle_of, read_parts
 from edgevpn.pki.errors import PkiError, Reason, WishRefused
 from edgevpn.pki.profiles.apple import NO_DEMAND, AlwaysExcept, ForDomains, OnDemand, mobileconfig
-from edgevpn.pki.profiles.profile import Artifact, Media, Profile
+from edgevpn.pki.profiles.profile import Artifact, Media, Ppk, Profile
 from tests.support.certificates import DAY, NOW, ed, p256
 from tests.support.profiles import AUTHORITY, NAMES, P12_PASSWORD, PASSWORD, PSK, certificate_login, profile
 
@@ -83,6 +84,9 @@ IKEV2: Schema = {
     "IncludeAllNetworks": FLAG,
     "EnforceRoutes": FLAG,
     "ExcludeLocalNetworks": FLAG,
+    "PPK": (bytes, None),
+    "PPKIdentifier": (str, None),
+    "PPKMandatory": FLAG,
     "IKESecurityAssociationParameters": (dict, None),
     "ChildSecurityAssociationParameters": (dict, None),
 }
@@ -218,6 +222,14 @@ def test_keys_that_apple_does_not_take() -> None:
 def test_psk() -> None:
     ike = ikev2(profile("psk"))
     assert (ike["AuthenticationMethod"], ike["SharedSecret"]) == ("SharedSecret", PSK)
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_post_quantum_key(required: bool) -> None:
+    """From iOS 18 and macOS 15 on; the system's own default is that it is mandatory."""
+    ike = ikev2(replace(profile(), ppk=Ppk("winter", b"\xff" * 32, required)))
+    assert (ike["PPK"], ike["PPKIdentifier"], ike["PPKMandatory"]) == (b"\xff" * 32, "winter", int(required))
+    assert not {"PPK", "PPKIdentifier", "PPKMandatory"} & ikev2(profile()).keys()
 
 
 def test_our_ca_comes_with_it() -> None:

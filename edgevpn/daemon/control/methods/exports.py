@@ -12,7 +12,7 @@ from edgevpn.api.records import CardField
 from edgevpn.config.credential import Psk
 from edgevpn.config.device import Platform
 from edgevpn.config.identity import Identity, IdentityKind
-from edgevpn.config.model import Config, Device
+from edgevpn.config.model import Config, Device, Site
 from edgevpn.config.pool import Login
 from edgevpn.daemon.addresses.prefixes import is_half
 from edgevpn.daemon.gateway import Gateway
@@ -29,7 +29,16 @@ from edgevpn.pki.external import read_server
 from edgevpn.pki.office import Office
 from edgevpn.pki.profiles.apple import NO_DEMAND, AlwaysExcept, ForDomains, OnDemand
 from edgevpn.pki.profiles.export import CARDS, Target, export
-from edgevpn.pki.profiles.profile import Artifact, CertificateLogin, Media, PasswordLogin, Profile, PskLogin
+from edgevpn.pki.profiles.profile import (
+    Artifact,
+    CertificateLogin,
+    Media,
+    PasswordLogin,
+    Ppk,
+    Profile,
+    PskLogin,
+    key_text,
+)
 from edgevpn.pki.profiles.profile import Gateway as Seen
 
 TARGETS = {
@@ -130,12 +139,13 @@ def _own_identity(device: Device) -> str:
 
 
 def psk_text(psk: Psk) -> str:
-    """A pre-shared key as one types it; what is no text is written as strongSwan and RouterOS read it."""
-    try:
-        text = psk.octets.decode()
-    except UnicodeDecodeError:
-        text = "\n"
-    return text if text.isprintable() else f"0x{psk.octets.hex()}"
+    """A pre-shared key as one types it."""
+    return key_text(psk.octets)
+
+
+def ppk_of(of: Device | Site) -> Ppk | None:
+    """The post-quantum pre-shared key of a device or a site, as it is handed out."""
+    return Ppk(of.ppk_id, of.ppk.octets, of.ppk_required) if of.ppk is not None and of.ppk_id else None
 
 
 def _enrolled(config: Config, device: Device, form: str, secret: str, office: Office, at: datetime) -> Profile:
@@ -182,6 +192,7 @@ def _profile(config: Config, device: Device, login: PasswordLogin | PskLogin | C
         dns=tuple(each for each in device.dns if not is_half(each)),  # what begins as the provider likes is told later
         domains=pool.domains,
         ends=device.expires,
+        ppk=ppk_of(device),
     )
 
 
