@@ -43,6 +43,15 @@ class Eap:
 Auth = Psk | Certificate | Eap
 
 
+@dataclass(frozen=True, slots=True)
+class Ppk:
+    """A post-quantum pre-shared key that both sides know by this name (RFC 8784); with `required` they insist on it."""
+
+    name: str
+    secret: str
+    required: bool = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
     """A peer's side of a connection with one CHILD SA; times in seconds, 0 for never.
@@ -75,6 +84,7 @@ class Connection:
     mobike: bool = True
     encap: bool = False
     """Use UDP encapsulation where no NAT asks for it."""
+    ppk: Ppk | None = None
     if_id: int = 0
 
     def mirrored(self, **changes: object) -> Self:

@@ -164,6 +164,8 @@ class StrongSwan(Peer):
         for connection in self.connections:
             for auth in (connection.auth, connection.remote_auth):
                 _load_secret(session, connection, auth)
+            if (ppk := connection.ppk) is not None:
+                session.load_shared({"type": "ppk", "data": ppk.secret, "owners": [ppk.name]})
             for number, pool in enumerate(connection.pools):
                 session.load_pool({f"{connection.name}-{number}": {"addrs": pool}})
             session.load_conn({connection.name: self._section(connection)})
@@ -187,6 +189,8 @@ class StrongSwan(Peer):
             section["remote_addrs"] = [connection.remote]
         if connection.request_addresses:
             section["vips"] = list(connection.request_addresses)
+        if (ppk := connection.ppk) is not None:
+            section |= {"ppk_id": ppk.name, "ppk_required": _flag(ppk.required)}
         if connection.pools:
             section["pools"] = [f"{connection.name}-{number}" for number in range(len(connection.pools))]
         return {**section, **self.connection_options}
