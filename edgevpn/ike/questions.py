@@ -12,6 +12,7 @@ from dataclasses import field
 
 from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.signature import SignatureScheme
+from edgevpn.ike.errors import Cause
 from edgevpn.ike.peer import IpAddress, NetworkSettings, Ppk, Unique, Wants
 from edgevpn.ike.sa import Address
 from edgevpn.ike.session import Given
@@ -115,6 +116,50 @@ class PasswordFound:
     ppk: Ppk | None = None
 
 
+# --- TLS -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TalkTls:
+    """What does a TLS server answer to this message, which wants a certificate of one of these peers? (RFC 5216)
+
+    There is one conversation on an IKE SA, which begins with the first message.
+    """
+
+    spi: bytes
+    peers: tuple[str, ...]
+    octets: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TlsAnswered:
+    """This, and then it goes on."""
+
+    spi: bytes
+    octets: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSucceeded:
+    """This, and that is all: `user` of that peer has a good certificate. `msk`: RFC 5216 §2.3, RFC 9190 §2.3."""
+
+    spi: bytes
+    octets: bytes = field(repr=False)
+    peer: str
+    user: str
+    msk: bytes = field(repr=False)
+    ppk: Ppk | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TlsRefused:
+    """Nothing comes of it. `reason` is why a certificate is refused, if that is the cause."""
+
+    spi: bytes
+    cause: Cause
+    reason: object = None
+
+
 # --- addresses -----------------------------------------------------------------------------------------------------
 
 
@@ -169,6 +214,16 @@ class Configured:
     given: Given
 
 
-Question = Sign | VerifyCertificates | FindPsk | FindPassword | Lease
-Answer = Signed | CertificatesVerified | CertificatesRefused | PskFound | PasswordFound | Leased
+Question = Sign | VerifyCertificates | FindPsk | FindPassword | TalkTls | Lease
+Answer = (
+    Signed
+    | CertificatesVerified
+    | CertificatesRefused
+    | PskFound
+    | PasswordFound
+    | TlsAnswered
+    | TlsSucceeded
+    | TlsRefused
+    | Leased
+)
 News = Release | Configured

@@ -7,6 +7,7 @@ from dataclasses import replace
 from edgevpn.ike.clients import UNKNOWN
 from edgevpn.ike.contract import Request
 from edgevpn.ike.crypto.signature import RSA_SHA1
+from edgevpn.ike.iana import EapType
 from edgevpn.ike.peer import NEVER, Ppk, PpkRing
 from edgevpn.ike.proving import (
     AskedIdentity,
@@ -27,7 +28,7 @@ from edgevpn.ike.proving import (
     Proven,
     SigningAnswer,
 )
-from edgevpn.ike.session import BY_KEY
+from edgevpn.ike.session import BY_KEY, ByEap
 from edgevpn.ike.wire.mschapv2 import ChallengeResponse
 from tests.support.handshake import auth_request, auth_response, open_sa
 from tests.support.peers import LEFT_ID, RIGHT_ID, TO_LEFT, TO_RIGHT
@@ -77,7 +78,10 @@ def test_responder_knows_what_it_is_answering() -> None:
 
 
 def test_responder_waits_for_the_peer_as_long() -> None:
-    for sa in (EapAsking(CLAIM, AskedIdentity(1), None), EapProving(CLAIM, "alice", b"m" * 64, None)):
+    for sa in (
+        EapAsking(CLAIM, AskedIdentity(1), None),
+        EapProving(CLAIM, "alice", b"m" * 64, None, ByEap(EapType.MSCHAPV2)),
+    ):
         assert (sa.spi, sa.due) == (OPENED.half_open.spi, 30.0)
 
 
@@ -98,7 +102,7 @@ def test_secrets_are_not_shown() -> None:
     shown = repr(
         (
             LOOK_UP,
-            EapProving(CLAIM, "alice", b"m" * 64, None),
+            EapProving(CLAIM, "alice", b"m" * 64, None, ByEap(EapType.MSCHAPV2)),
             EapProven(OPENED.authenticating, RIGHT_ID, None, b"m" * 64),
         )
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.crypto.signature import KeyKind, PrivateKey, sign
+from edgevpn.ike.errors import Cause
 from edgevpn.ike.peer import Credential, IpAddress, NetworkSettings, Ppk
 from edgevpn.ike.questions import (
     Answer,
@@ -26,9 +27,16 @@ from edgevpn.ike.questions import (
     Release,
     Sign,
     Signed,
+    TalkTls,
+    TlsAnswered,
+    TlsRefused,
+    TlsSucceeded,
     VerifyCertificates,
 )
 from tests.support.keys import private_key, public_key
+
+MSK = bytes(range(64))
+"""What a conversation of TLS comes to here."""
 
 
 @dataclass
@@ -47,6 +55,7 @@ class World:
     peer: str = ""
     free: Sequence[IpAddress] = ()
     ppk: Ppk | None = None
+    tls_greeting: bytes = b"who are you?"
     settings: NetworkSettings | None = None
     asked: list[Question] = field(default_factory=list, init=False)
     released: list[Release] = field(default_factory=list, init=False)
@@ -66,8 +75,19 @@ class World:
             case FindPassword(spi, peers, user):
                 password = self.users.get(user)
                 return PasswordFound(spi, self._of(peers), nt_password_hash(password) if password else None, self.ppk)
+            case TalkTls(spi, peers, octets):
+                return self._tls(spi, self._of(peers), octets)
             case Lease(spi, wants=wants):
                 return Leased(spi, self._lease(wants.ipv4, wants.ipv6), self.settings)
+
+    def _tls(self, spi: bytes, peer: str, octets: bytes) -> Answer:
+        """No TLS, but as many messages: a name is asked for, and whoever is known by it is let in."""
+        user = octets.removeprefix(b"I am ").decode()
+        if octets == b"hello":
+            return TlsAnswered(spi, self.tls_greeting)
+        if user not in self.users:
+            return TlsRefused(spi, Cause.CERTIFICATE_REFUSED, "REVOKED_LEAF")
+        return TlsSucceeded(spi, b"welcome", peer, user, MSK, self.ppk)
 
     def take_back(self, release: Release) -> None:
         """Addresses are free again."""

@@ -29,7 +29,7 @@ from edgevpn.ike.errors import AuthenticationFailed, Cause, IkeError, InvalidSyn
 from edgevpn.ike.evidence import Names, Verdict
 from edgevpn.ike.exchange import ppk
 from edgevpn.ike.exchange.admission import admit, on_leased
-from edgevpn.ike.exchange.login import begin_login, on_bound, on_eap, on_password
+from edgevpn.ike.exchange.login import begin_login, on_bound, on_eap, on_password, on_tls
 from edgevpn.ike.exchange.proof import (
     Audience,
     authorities_of,
@@ -40,7 +40,7 @@ from edgevpn.ike.exchange.proof import (
     signed,
 )
 from edgevpn.ike.exchange.refusal import given_up
-from edgevpn.ike.iana import AuthMethod, NotifyType
+from edgevpn.ike.iana import AuthMethod, EapType, NotifyType
 from edgevpn.ike.matching import asking_for_us, known_as, near, proving_by, ways_of
 from edgevpn.ike.peer import Certified, KeyRing, Login, Password, Peer, Psk, Signing
 from edgevpn.ike.proving import (
@@ -51,8 +51,10 @@ from edgevpn.ike.proving import (
     EapProving,
     FindingKey,
     LeasingAddress,
+    LookUp,
     Proven,
     SigningAnswer,
+    TlsTurn,
     Waiting,
 )
 from edgevpn.ike.questions import (
@@ -65,6 +67,9 @@ from edgevpn.ike.questions import (
     PskFound,
     Sign,
     Signed,
+    TlsAnswered,
+    TlsRefused,
+    TlsSucceeded,
     VerifyCertificates,
 )
 from edgevpn.ike.session import BY_KEY, BySignature, Proof
@@ -100,8 +105,10 @@ def on_answer(sa: Waiting, answer: Answer, env: Env) -> Step:
                 raise AuthenticationFailed(text, Cause.CERTIFICATE_REFUSED, Verdict(reason))
             case SigningAnswer(), Signed():
                 return _on_signed(sa, answer, env)
-            case EapLookingUp(), PasswordFound():
+            case EapLookingUp(look_up=LookUp()), PasswordFound():
                 return on_password(sa, answer, env)
+            case EapLookingUp(look_up=TlsTurn()), (TlsAnswered() | TlsSucceeded() | TlsRefused()):
+                return on_tls(sa, answer)
             case LeasingAddress(), Leased():
                 return on_leased(sa, answer, env)
             case _:
@@ -210,9 +217,7 @@ def _before_login(claim: Claim, env: Env) -> Step:
     """Show who we are before we ask for anything; not if the peer has asked us not to, and we agree (RFC 5998 §3)."""
     first = claim.peers[0]
     claim = replace(claim, peers=tuple(peer for peer in claim.peers if _greets_as(peer, first)))
-    assert isinstance(first.remote_auth, Login)
-    asks = claim.asked.notify(NotifyType.EAP_ONLY_AUTHENTICATION) is not None
-    if first.remote_auth.alone and asks and claim.client.means_eap_only:
+    if _is_alone(claim):
         return begin_login(claim, (IdR(claim.local_id),), None, env)
     if not isinstance(first.local_auth, Signing):
         raise AuthenticationFailed("only a signature of ours may come before EAP", Cause.CANNOT_SIGN)
@@ -221,7 +226,18 @@ def _before_login(claim: Claim, env: Env) -> Step:
 
 def _greets_as(peer: Peer, other: Peer) -> bool:
     """Whether we show ourselves to both alike, so that it may stay open until the login which of them it is."""
-    return (peer.local_id, peer.local_auth, peer.remote_auth) == (other.local_id, other.local_auth, other.remote_auth)
+    return (peer.local_id, peer.local_auth) == (other.local_id, other.local_auth)
+
+
+def _is_alone(claim: Claim) -> bool:
+    """Whether EAP alone is to show who we are: the peer wants that, and may have it whoever it is (RFC 5998 §3).
+
+    Who asks for it does not always mean it: with a method such as MSCHAPv2, strongSwan would not go on.
+    """
+    asks = claim.asked.notify(NotifyType.EAP_ONLY_AUTHENTICATION) is not None
+    logins = [peer.remote_auth for peer in claim.peers if isinstance(peer.remote_auth, Login)]
+    mutual = all(login.methods == (EapType.TLS,) for login in logins)
+    return asks and all(login.alone for login in logins) and (mutual or claim.client.means_eap_only)
 
 
 def _sign(claim: Claim, signing: Signing, theirs: Proof | None, used: tuple[KeyKind, SignatureScheme] | None) -> Step:
