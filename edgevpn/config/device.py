@@ -15,7 +15,7 @@ from edgevpn.config.credential import NtHash, Ppk, Psk, Secret
 from edgevpn.config.errors import Refused
 from edgevpn.config.identity import Identity, IdentityKind, Pattern, identity
 from edgevpn.config.kinds import FLAG, choice, many, text
-from edgevpn.config.pool import Login, TunnelMode
+from edgevpn.config.pool import BY_CERTIFICATE, Login, TunnelMode
 from edgevpn.config.ranges import Address, Network
 from edgevpn.config.setting import Default, Effect, derived, optional, setting
 from edgevpn.config.tunnel import Unique
@@ -50,7 +50,7 @@ def _only_pool(given: Mapping[str, Any]) -> str:
 def _named(given: Mapping[str, Any]) -> Identity:
     """The identity that the device's name makes; where a certificate has to prove it, one that a certificate can."""
     name: str = given["name"]
-    if given["login"] is Login.CERTIFICATE and not PROVABLE.fullmatch(name):
+    if given["login"] in BY_CERTIFICATE and not PROVABLE.fullmatch(name):
         return Identity(IdentityKind.FQDN, _host_of(name).encode())
     try:
         return identity(name)

@@ -35,6 +35,7 @@ PROOFS: Mapping[Login, tuple[Slot[Psk | Secret | NtHash], ...]] = {
     Login.PASSWORD: (PASSWORD, NT_HASH),
     Login.CERTIFICATE: (),
     Login.PSK: (PSK,),
+    Login.EAP_TLS: (),
 }
 SITE_PROOFS: Mapping[Auth, tuple[Slot[Psk | Secret], ...]] = {
     Auth.PSK: (PSK,),

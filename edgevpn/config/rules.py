@@ -8,7 +8,7 @@ from itertools import combinations
 from edgevpn.config.errors import Findings, Path
 from edgevpn.config.identity import Pattern
 from edgevpn.config.model import Auth, Child, Config, Device, Gateway, Pool, Site, Start
-from edgevpn.config.pool import Login, TunnelMode
+from edgevpn.config.pool import BY_CERTIFICATE, Login, TunnelMode
 from edgevpn.config.site import Signature
 from edgevpn.config.values import NETWORK, PPK_ID, V4_RANGE, WITH_PORTS, Address, Ports
 
@@ -79,7 +79,7 @@ def check_pool(pool: Pool, path: Path, findings: Findings) -> None:
             value="true",
             cure="give them the script of edgevpn device export, and take this out",
         )
-    if pool.eap_only:
+    if pool.eap_only and Login.PASSWORD in pool.logins:
         findings.warn(
             (*path, "eap_only"),
             "lets whoever stands between work out passwords of clients that ask for no certificate of ours",
@@ -169,7 +169,7 @@ def _check_names(pool: Pool, path: Path, findings: Findings) -> None:
 
 def _check_many(device: Device, path: Path, findings: Findings) -> None:
     """All whose identity is like a pattern come in as one device, each with a certificate and an address of its own."""
-    if device.login is not Login.CERTIFICATE:
+    if device.login not in BY_CERTIFICATE:
         findings.refuse(
             (*path, "id"),
             "lets in several, who would share one secret",

@@ -24,7 +24,7 @@ from edgevpn.frozen import dataclass
 from edgevpn.ike import peer as ike
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.crypto.suite import is_supported
-from edgevpn.ike.iana import Encr, Esn, IdType, Integ, Ke, Prf, TransformType
+from edgevpn.ike.iana import EapType, Encr, Esn, IdType, Integ, Ke, Prf, TransformType
 from edgevpn.ike.identity import Below, MailAt, Meant, NameLike
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Transform
@@ -87,7 +87,9 @@ def peers(config: Config, proofs: Proofs, ciphers: Ciphers = UNTRIED) -> tuple[i
     with_ppk = {peer_of(device) for device in config.devices if device.ppk is not None}
     sites = (site_peer(site, config.gateway, proofs.get(site.name), ciphers) for site in config.sites)
     visitors = (peer for pool in config.pools for peer in pool_peers(pool, config.pki, proofs.get(""), ciphers))
-    ringed = (replace(peer, ppk=ike.PpkRing()) if peer.name in with_ppk else peer for peer in visitors)
+    used = {peer_of(device) for device in config.devices}
+    known = (peer for peer in visitors if peer.name in used or not peer.name.endswith(f"/{Login.EAP_TLS.value}"))
+    ringed = (replace(peer, ppk=ike.PpkRing()) if peer.name in with_ppk else peer for peer in known)
     return (*(peer for peer in sites if peer is not None), *ringed)
 
 
@@ -190,7 +192,13 @@ def _pool_auths(pool: Pool, login: Login, proof: Proof | None) -> tuple[ike.Loca
         return ike.KeyRing(), ike.KeyRing()
     if proof is None:
         return None
-    return proof.signing, ike.Login(alone=pool.eap_only) if login is Login.PASSWORD else proof.certified
+    match login:
+        case Login.PASSWORD:
+            return proof.signing, ike.Login(alone=pool.eap_only)
+        case Login.EAP_TLS:
+            return proof.signing, ike.Login((EapType.TLS,), alone=pool.eap_only)
+        case Login.CERTIFICATE:
+            return proof.signing, proof.certified
 
 
 def _pool_peer(

@@ -2,7 +2,9 @@ from typing import Any
 
 import pytest
 
+from edgevpn.config.errors import ConfigError
 from tests.support.configs import BRANCH, OFFICE, PHONE, config, document, faults, faults_of, staff, warnings_of
+from tests.support.visitors import gateway
 
 
 def warnings(**sites: dict[str, object]) -> list[str]:
@@ -277,6 +279,19 @@ def test_the_legacy_switch_is_red() -> None:
 def test_eap_alone_is_warned_of() -> None:
     (warning,) = warnings_of(staff({"eap_only": True}))
     assert warning.startswith("pool.staff.eap_only = true: lets whoever stands between work out passwords")
+
+
+def test_eap_alone_without_passwords() -> None:
+    """EAP-TLS shows both sides who the other is."""
+    config = gateway({"laptop": {"login": "eap-tls"}}, {"eap_only": True, "logins": ["eap-tls"]})
+    assert not [each for each in config.warnings if "eap_only" in str(each)]
+
+
+def test_eap_tls_is_for_pools_that_take_it() -> None:
+    with pytest.raises(ConfigError, match="is not taken by pool road"):
+        gateway({"laptop": {"login": "eap-tls"}}, {"logins": ["password"]})
+    with pytest.raises(ConfigError, match="is of no use with login"):
+        gateway({"laptop": {"login": "eap-tls", "password": "correct horse"}}, {"logins": ["eap-tls"]})
 
 
 def test_a_login_that_the_pool_does_not_take() -> None:

@@ -22,7 +22,7 @@ from edgevpn.dn import der_of
 from edgevpn.ike import peer as ike
 from edgevpn.ike.crypto import mlkem
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
-from edgevpn.ike.iana import Encr, Esn, IdType, Integ, Ke, Prf, ProtocolId, TransformType
+from edgevpn.ike.iana import EapType, Encr, Esn, IdType, Integ, Ke, Prf, ProtocolId, TransformType
 from edgevpn.ike.identity import Below, MailAt, NameLike
 from edgevpn.ike.negotiate import choose
 from edgevpn.ike.peer import NEVER, Psk, Unique
@@ -233,6 +233,20 @@ def test_eap_alone_is_the_owners_choice(*, allowed: bool) -> None:
     config = gateway(pool={"eap_only": allowed})
     made = {peer.name: peer for peer in peers(config, {"": PROOF})}
     assert made["road/password"].remote_auth == ike.Login(alone=allowed)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_logins_by_eap_tls(*, alone: bool) -> None:
+    """Where a device has one: EAP-TLS shows it who we are, too, so a pool may leave out the certificate before."""
+    pool: Table = {"logins": ["password", "eap-tls"], "eap_only": alone}
+    without = gateway({"phone": PHONE}, pool)
+    assert [peer.name for peer in peers(without, {"": PROOF})] == ["road/password"]
+    config = gateway({"phone": PHONE, "laptop": {"login": "eap-tls"}}, pool)
+    made = {peer.name: peer for peer in peers(config, {"": PROOF})}
+    assert made.keys() == {"road/password", "road/eap-tls"}
+    assert made["road/eap-tls"].remote_auth == ike.Login((EapType.TLS,), alone=alone)
+    assert made["road/eap-tls"].local_auth == made["road/password"].local_auth
+    assert not [peer for peer in peers(config, {}) if peer.name == "road/eap-tls"]
 
 
 def test_a_device_may_have_networks_of_its_own() -> None:
