@@ -205,7 +205,7 @@ class DeviceStatus(TypedDict):
     name: str
     owner: str
     platform: Literal["windows", "macos", "ios", "android", "linux", "other"]
-    login: Literal["password", "certificate", "psk"]
+    login: Literal["password", "certificate", "psk", "eap-tls"]
     id: str
     pool: str
     enabled: bool
@@ -281,7 +281,7 @@ class PoolStatus(TypedDict):
     mode: Literal["full", "split"]
     networks: list[str]
     dns: list[str]
-    logins: list[Literal["password", "certificate", "psk"]]
+    logins: list[Literal["password", "certificate", "psk", "eap-tls"]]
     legacy: bool
 
 

@@ -19,11 +19,17 @@ export const WAYS = {
 /* Machines that have this panel before them when they are set up. */
 const PCS = ['windows', 'macos', 'linux'];
 const WITHOUT_PSK = ['powershell', 'sswan'];
+const WITHOUT_EAP_TLS = ['powershell'];
+
+/* Whether a device shows a certificate, in IKE itself or within EAP. */
+export function certified({ login }) {
+	return login === 'certificate' || login === 'eap-tls';
+}
 
 /* Told this once: what the device proves itself by, or what opens the file that its certificate comes in. */
 export function secretCard(made) {
 	const { login, platform } = made.device;
-	const profileHoldsIt = login === 'certificate' && platform in { ios: 1, macos: 1, windows: 1, linux: 1 };
+	const profileHoldsIt = certified(made.device) && platform in { ios: 1, macos: 1, windows: 1, linux: 1 };
 	const secret = made.password || made.psk;
 	return secret && !profileHoldsIt && card(t('secret.title'), h('p', {}, t('secret.once')), copyable(t(`secret.${login}`), secret));
 }
@@ -38,9 +44,12 @@ export function ways(device, options) {
 }
 
 /* A card names no file but those that are handed over beside it, and Windows takes no pre-shared key. */
-function fits(form, { platform, login }) {
+function fits(form, device) {
+	const { platform, login } = device;
 	if (form === 'p12')
-		return login === 'certificate';
+		return certified(device);
+	if (login === 'eap-tls')
+		return form !== 'card' && !WITHOUT_EAP_TLS.includes(form);
 	if (form === 'card' && login === 'certificate')
 		return WAYS[platform].some(([, other]) => other === 'p12');
 	return login !== 'psk' || !WITHOUT_PSK.includes(form) && (form !== 'card' || platform !== 'windows');

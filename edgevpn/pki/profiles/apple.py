@@ -156,7 +156,7 @@ def _login(profile: Profile) -> dict[str, Any]:
         case CertificateLogin() as login:
             return {
                 "AuthenticationMethod": "Certificate",
-                "ExtendedAuthEnabled": 0,
+                "ExtendedAuthEnabled": int(login.within_eap),
                 **_certificate_type(login, profile),
                 "PayloadCertificateUUID": profile.uuid("identity"),
                 **issuer,

@@ -8,7 +8,7 @@ from enum import Enum
 from edgevpn.pki.profiles import android, apple, by_hand, linux, site, sswan, windows
 from edgevpn.pki.profiles.apple import NO_DEMAND, OnDemand
 from edgevpn.pki.profiles.card import Card, files
-from edgevpn.pki.profiles.profile import Artifact, Profile, unsupported
+from edgevpn.pki.profiles.profile import Artifact, CertificateLogin, Profile, unsupported
 from edgevpn.pki.profiles.site import SitePeer
 
 
@@ -48,6 +48,9 @@ CARDS: dict[Target, Callable[[Profile], Card]] = {
 WITH_PPK = (Target.APPLE, Target.SWANCTL)
 """What can be given a post-quantum pre-shared key (RFC 8784)."""
 
+WITH_EAP_TLS = (Target.APPLE, Target.STRONGSWAN_APP, Target.NETWORK_MANAGER, Target.SWANCTL)
+"""What can be told to show its certificate within EAP."""
+
 PEERS: dict[PeerTarget, Callable[[SitePeer], tuple[Artifact, ...]]] = {
     PeerTarget.EDGEVPN: site.edgevpn_toml,
     PeerTarget.STRONGSWAN: site.strongswan,
@@ -61,6 +64,10 @@ def export(profile: Profile, target: Target, demand: OnDemand = NO_DEMAND) -> tu
     if profile.ppk is not None and profile.ppk.required and target not in WITH_PPK:
         raise unsupported(
             "a post-quantum pre-shared key on this platform", "set ppk_required = false for it, or take out its ppk"
+        )
+    if isinstance(profile.login, CertificateLogin) and profile.login.within_eap and target not in WITH_EAP_TLS:
+        raise unsupported(
+            "EAP-TLS in what is made for this platform", "set it up by hand, or write login = certificate"
         )
     match target:
         case Target.APPLE:

@@ -131,8 +131,8 @@ def _nm_login(profile: Profile) -> Iterator[str]:
                 yield ""
                 yield "[vpn-secrets]"
                 yield f"password={_keyfile(password)}"
-        case CertificateLogin():
-            yield "method=cert"
+        case CertificateLogin(within_eap=within_eap):
+            yield f"method={'eap-tls' if within_eap else 'cert'}"
             yield "cert-source=file"
             yield f"usercert=/{NM_CERTIFICATES}/{profile.file_name('cert.pem')}"
             yield f"userkey=/{NM_CERTIFICATES}/{profile.file_name('key.pem')}"
@@ -172,8 +172,8 @@ def _swanctl_ends(profile: Profile) -> Iterator[str]:
         case PasswordLogin(user=user):
             yield "      auth = eap-mschapv2"
             yield f"      eap_id = {swanctl_value(user)}"
-        case CertificateLogin():
-            yield "      auth = pubkey"
+        case CertificateLogin(within_eap=within_eap):
+            yield f"      auth = {'eap-tls' if within_eap else 'pubkey'}"
             yield f"      certs = {profile.file_name('cert.pem')}"
         case PskLogin():
             yield "      auth = psk"

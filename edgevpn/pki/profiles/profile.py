@@ -91,10 +91,11 @@ class PasswordLogin:
 
 @dataclass(frozen=True, slots=True)
 class CertificateLogin:
-    """A certificate of the device, and the password that its PKCS #12 file opens with."""
+    """A certificate of the device, and the password that its PKCS #12 file opens with. `within_eap`: by EAP-TLS."""
 
     bundle: Bundle
     password: str = field(repr=False)
+    within_eap: bool = False
 
 
 @dataclass(frozen=True, slots=True)

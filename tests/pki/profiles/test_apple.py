@@ -16,7 +16,7 @@ from edgevpn.pki.errors import PkiError, Reason, WishRefused
 from edgevpn.pki.profiles.apple import NO_DEMAND, AlwaysExcept, ForDomains, OnDemand, mobileconfig
 from edgevpn.pki.profiles.profile import Artifact, Media, Ppk, Profile
 from tests.support.certificates import DAY, NOW, ed, p256
-from tests.support.profiles import AUTHORITY, NAMES, P12_PASSWORD, PASSWORD, PSK, certificate_login, profile
+from tests.support.profiles import AUTHORITY, NAMES, P12_PASSWORD, PASSWORD, PSK, certificate_login, profile, within_eap
 
 Schema = dict[str, tuple[type, Any]]
 
@@ -222,6 +222,14 @@ def test_keys_that_apple_does_not_take() -> None:
 def test_psk() -> None:
     ike = ikev2(profile("psk"))
     assert (ike["AuthenticationMethod"], ike["SharedSecret"]) == ("SharedSecret", PSK)
+
+
+def test_eap_tls() -> None:
+    """Extended authentication, and the certificate that it is to show."""
+    found = read(mobileconfig(within_eap()))
+    ike = found["managed"]["IKEv2"]
+    assert (ike["AuthenticationMethod"], ike["ExtendedAuthEnabled"]) == ("Certificate", 1)
+    assert ike["PayloadCertificateUUID"] == found["pkcs12"]["PayloadUUID"]
 
 
 @pytest.mark.parametrize("required", [True, False])

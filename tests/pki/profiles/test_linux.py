@@ -12,7 +12,7 @@ from edgevpn.pki.errors import PkiError
 from edgevpn.pki.profiles.linux import ESP_PROPOSALS, IKE_PROPOSALS, network_manager, swanctl, swanctl_value
 from edgevpn.pki.profiles.profile import Ppk, PskLogin
 from tests.support import swanctl as conf
-from tests.support.profiles import AUTHORITY, LOGINS, NAMES, PASSWORD, PSK, profile
+from tests.support.profiles import AUTHORITY, LOGINS, NAMES, PASSWORD, PSK, profile, within_eap
 
 NM_KEYS = {
     "service-type",
@@ -129,6 +129,14 @@ def test_swanctl_logins() -> None:
     psk, secret = connection("psk")
     assert psk["remote"]["auth"] == "psk"
     assert secret["secret"] == PSK
+
+
+def test_eap_tls() -> None:
+    made, *_ = swanctl(within_eap())
+    (found,) = conf.parse(made.octets.decode())["connections"].values()
+    assert (found["local"]["auth"], found["remote"]["auth"]) == ("eap-tls", "pubkey")
+    assert found["local"]["certs"] == "home-phone.cert.pem"
+    assert keyfile(network_manager(within_eap())[0].octets)["vpn"]["method"] == "eap-tls"
 
 
 @pytest.mark.parametrize("login", LOGINS)

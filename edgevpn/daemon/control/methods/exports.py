@@ -13,7 +13,7 @@ from edgevpn.config.credential import Psk
 from edgevpn.config.device import Platform
 from edgevpn.config.identity import Identity, IdentityKind
 from edgevpn.config.model import Config, Device, Site
-from edgevpn.config.pool import Login
+from edgevpn.config.pool import BY_CERTIFICATE, Login
 from edgevpn.daemon.addresses.prefixes import is_half
 from edgevpn.daemon.gateway import Gateway
 from edgevpn.daemon.keeping.configuration import Configuration, NotNow
@@ -92,7 +92,7 @@ class Exports:
         """The files of a form, the main one first."""
         config, wanted = self._configuration.running, demand.resolved()
         target = CARD_TARGETS[device.platform] if form == CARD else TARGETS.get(form)
-        if device.login is Login.CERTIFICATE:
+        if device.login in BY_CERTIFICATE:
             return await self._gateway.certificates.have(
                 lambda office, at: _files(_enrolled(config, device, form, secret, office, at), target, wanted)
             )
@@ -107,10 +107,12 @@ class Exports:
 
         def made(office: Office, at: datetime) -> Profile:
             seen = _seen(config, office, at)
-            if device.login is not Login.CERTIFICATE:
+            if device.login not in BY_CERTIFICATE:
                 return _profile(config, device, _login(device, secret), seen)
             nobodys = Bundle(office.authority.key, office.authority.certificate)  # the card's fields hold none
-            return _profile(config, device, CertificateLogin(nobodys, ""), seen)
+            return _profile(
+                config, device, CertificateLogin(nobodys, "", within_eap=device.login is Login.EAP_TLS), seen
+            )
 
         card = CARDS[CARD_TARGETS[device.platform]](await self._gateway.certificates.ask(made))
         return [CardField(label=line.label, value=line.value) for line in card.lines]
@@ -157,7 +159,8 @@ def _enrolled(config: Config, device: Device, form: str, secret: str, office: Of
         )
     seen = _seen(config, office, at)
     bundle = office.enrol_device(device.name, _own_identity(device), at, ends=device.expires)
-    return _profile(config, device, CertificateLogin(bundle, secret or make_password(os.urandom, 25)), seen)
+    login = CertificateLogin(bundle, secret or make_password(os.urandom, 25), device.login is Login.EAP_TLS)
+    return _profile(config, device, login, seen)
 
 
 def _files(made: Profile, target: Target | None, demand: OnDemand) -> Sequence[Artifact]:
