@@ -40,7 +40,19 @@ class Eap:
     """The client wants the gateway, too, to prove itself by EAP (RFC 5998)."""
 
 
-Auth = Psk | Certificate | Eap
+@dataclass(frozen=True, slots=True)
+class EapTls:
+    """The client shows this certificate within EAP, as `user` if that is not its subject; the gateway one of its own.
+
+    `alone`: the gateway shows its certificate within EAP, too, and nowhere else (RFC 5998).
+    """
+
+    proof: Certificate
+    user: str = ""
+    alone: bool = False
+
+
+Auth = Psk | Certificate | Eap | EapTls
 
 
 @dataclass(frozen=True, slots=True)

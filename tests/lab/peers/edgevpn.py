@@ -18,7 +18,7 @@ from edgevpn.daemon.ciphers.speeds import FILE as TRIAL_FILE
 from tests.lab.leaks import leaked, leaked_by_files, leaked_by_processes, secrets_of
 from tests.lab.namespace import Sandbox
 from tests.lab.network import Node
-from tests.lab.peers.connection import Auth, Certificate, Connection, Eap, Ppk, Psk
+from tests.lab.peers.connection import Auth, Certificate, Connection, Eap, EapTls, Ppk, Psk
 from tests.lab.peers.peer import IkeSaStatus, Peer, eventually
 
 PROGRAM = Path(sys.executable).with_name("edgevpn")
@@ -64,6 +64,8 @@ def _credentials(auth: Auth) -> dict[str, object]:
             return {"auth": "certificate", "cert": str(certificate), "key": str(key), "ca": [str(authority)]}
         case Eap(user=user, password=password, authority=authority):
             return {"auth": "eap", "eap_id": user, "password": password, "ca": [str(authority)]}
+        case EapTls():
+            raise AssertionError("edgevpn is no client of EAP-TLS")
 
 
 def _ppk(ppk: Ppk | None) -> dict[str, object]:
