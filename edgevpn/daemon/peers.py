@@ -359,6 +359,13 @@ def with_ml_kem(proposals: tuple[Proposal, ...]) -> tuple[Proposal, ...]:
     return (replace(proposals[0], additional=ML_KEM), *proposals)
 
 
+def ml_kem_of(pool: Pool) -> tuple[int, ...]:
+    """The post-quantum key exchanges that devices of a pool may have after the classic one, the preferred first."""
+    offers = _offers(with_ml_kem(pool.accepted_ike))
+    further = (t.transform_id for offer in offers for t in offer.transforms if t.transform_type is TransformType.ADDKE1)
+    return tuple(dict.fromkeys(int(each) for each in further if each in (Ke.ML_KEM_768, Ke.ML_KEM_1024)))
+
+
 def lacking(proposals: tuple[Proposal, ...]) -> tuple[str, ...]:
     """The keywords without which none of these can be carried out here; none if any can."""
     if not proposals or _offers(proposals):

@@ -12,6 +12,7 @@ from edgevpn.daemon.peers import (
     _transform,
     device_ppk,
     lacking,
+    ml_kem_of,
     peers,
     pool_settings,
     selectors_of,
@@ -117,6 +118,19 @@ def test_a_phone_that_insists_on_ml_kem() -> None:
     (pool,) = gateway().pools
     chosen = choose(_offers(with_ml_kem(pool.accepted_ike)), (Proposal(1, ProtocolId.IKE, b"", asked),), ProtocolId.IKE)
     assert chosen.transforms == asked
+
+
+@pytest.mark.skipif(not mlkem.AVAILABLE, reason="this library has no ML-KEM")
+def test_ml_kem_of_a_pool() -> None:
+    """What is told to phones: nothing where the owner's own proposals have none."""
+    assert ml_kem_of(gateway().pools[0]) == (36, 37)
+    own = gateway(pool={"ike_proposals": "aes256gcm16-prfsha384-ecp384"})
+    assert ml_kem_of(own.pools[0]) == ()
+
+
+@pytest.mark.usefixtures("without_ml_kem")
+def test_a_library_without_ml_kem_names_none_to_phones() -> None:
+    assert ml_kem_of(gateway().pools[0]) == ()
 
 
 @pytest.mark.usefixtures("without_ml_kem")

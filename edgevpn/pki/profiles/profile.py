@@ -130,7 +130,10 @@ class Ppk:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One device and its way to the gateway. Without `networks` everything goes through the tunnel."""
+    """One device and its way to the gateway. Without `networks` everything goes through the tunnel.
+
+    `ml_kem` are post-quantum key exchanges that the gateway takes after the classic one, by their numbers at IANA.
+    """
 
     device: str
     identity: str
@@ -141,6 +144,7 @@ class Profile:
     domains: tuple[str, ...] = ()
     ends: datetime | None = None
     ppk: Ppk | None = field(default=None, repr=False)
+    ml_kem: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         wishes.name(self.device, "name of the device")

@@ -1,4 +1,5 @@
-"""The keys are those of Apple's device-management schemas, release iOS 18.1 and macOS 15.1, mdm/profiles: TopLevel,
+"""The keys are those of Apple's device-management schemas, release iOS 18.1 and macOS 15.1 (and of its documentation,
+26, for post-quantum key exchanges), mdm/profiles: TopLevel,
 CommonPayloadKeys, com.apple.vpn.managed, com.apple.security.pkcs12, com.apple.security.root. Typed by hand: what is
 required (!), the type, and the values or the range that are allowed."""
 
@@ -84,6 +85,7 @@ IKEV2: Schema = {
     "IncludeAllNetworks": FLAG,
     "EnforceRoutes": FLAG,
     "ExcludeLocalNetworks": FLAG,
+    "AllowPostQuantumKeyExchangeFallback": FLAG,
     "PPK": (bytes, None),
     "PPKIdentifier": (str, None),
     "PPKMandatory": FLAG,
@@ -98,6 +100,7 @@ ALGORITHMS: Schema = {
     "IntegrityAlgorithm": (str, {"SHA1-96", "SHA1-160", "SHA2-256", "SHA2-384", "SHA2-512"}),
     "DiffieHellmanGroup": (int, {1, 2, 5, 14, 15, 16, 17, 18, 19, 20, 21, 31, 32}),
     "LifeTimeInMinutes": (int, range(10, 1441)),
+    "PostQuantumKeyExchangeMethods": (list, None),
 }
 RULE: Schema = {
     "!Action": (str, {"Allow", "Connect", "Disconnect", "EvaluateConnection", "Ignore"}),
@@ -222,6 +225,15 @@ def test_keys_that_apple_does_not_take() -> None:
 def test_psk() -> None:
     ike = ikev2(profile("psk"))
     assert (ike["AuthenticationMethod"], ike["SharedSecret"]) == ("SharedSecret", PSK)
+
+
+def test_post_quantum_key_exchange() -> None:
+    """From iOS 26 and macOS 26 on. Without leave to do without they would not connect to a gateway that cannot."""
+    ike = ikev2(replace(profile(), ml_kem=(36, 37)))
+    assert ike["IKESecurityAssociationParameters"]["PostQuantumKeyExchangeMethods"] == [36]
+    assert ike["AllowPostQuantumKeyExchangeFallback"] == 1
+    assert "PostQuantumKeyExchangeMethods" not in ike["ChildSecurityAssociationParameters"]
+    assert "AllowPostQuantumKeyExchangeFallback" not in ikev2(profile())
 
 
 def test_eap_tls() -> None:

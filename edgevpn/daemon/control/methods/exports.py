@@ -20,7 +20,7 @@ from edgevpn.daemon.keeping.configuration import Configuration, NotNow
 from edgevpn.daemon.login.devices import nt_hash_of
 from edgevpn.daemon.login.keyring import server_names
 from edgevpn.daemon.login.passwords import nt_hash
-from edgevpn.daemon.peers import split_networks
+from edgevpn.daemon.peers import ml_kem_of, split_networks
 from edgevpn.frozen import dataclass
 from edgevpn.pki.bundle import Bundle
 from edgevpn.pki.certificate import is_self_issued
@@ -196,6 +196,7 @@ def _profile(config: Config, device: Device, login: PasswordLogin | PskLogin | C
         domains=pool.domains,
         ends=device.expires,
         ppk=ppk_of(device),
+        ml_kem=ml_kem_of(pool),
     )
 
 
