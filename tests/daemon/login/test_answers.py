@@ -15,6 +15,7 @@ import pytest
 
 from edgevpn.config.model import Config
 from edgevpn.daemon.addresses.leases import Leases
+from edgevpn.daemon.login import answers
 from edgevpn.daemon.login.answers import Answers
 from edgevpn.daemon.login.devices import Devices, Refusal
 from edgevpn.daemon.login.keyring import open_keyring, prepare
@@ -292,6 +293,15 @@ async def talked(world: World, name: str, identity: str) -> tuple[TlsSucceeded |
             case TlsSucceeded() | TlsRefused():
                 return answer, client
     raise AssertionError("it does not come to an end")
+
+
+def test_tls_without_its_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(answers, "is_there", lambda: False)
+    tls_world(tmp_path)
+    assert "eap_tls_not_possible" in caplog.text
+    assert "edgevpn[eap-tls]" in caplog.text
 
 
 async def test_tls(tmp_path: Path) -> None:
