@@ -201,6 +201,7 @@ export const english = {
 	'steps.card.card.ios.password': 'Install the CA certificate first: scan its code, then Settings → Profile downloaded → Install.\nTrust it: Settings → General → About → Certificate Trust Settings.\nSettings → General → VPN → Add: fill in what stands here.',
 	'steps.card.card.macos.password': 'Download the CA certificate and open it: add it to the keychain System, and there set it to Always Trust.\nSystem Settings → VPN → Add: fill in what stands here.',
 	'steps.card.card.certificate': 'Install the file with the certificate first, as above.\nAdd a VPN of the type IKEv2 with a certificate (Android: IKEv2/IPSec RSA).\nFill in what stands here.',
+	'steps.card.card.eap-tls': 'Install the file with the certificate first, as above.\nAdd a VPN of the type IKEv2 with EAP-TLS.\nFill in what stands here.',
 	'steps.card.card.psk': 'Add a VPN of the type IKEv2 with a pre-shared key (Android: IKEv2/IPSec PSK).\nFill in what stands here.',
 	'steps.card.card.windows': 'Download the CA certificate and open it: Install → Local Machine → Trusted Root Certification Authorities.\nSettings → Network & Internet → VPN → Add: fill in what stands here, and save.\nCopy the last line, and run it in a PowerShell window of the same user. Without it Windows offers a weak key exchange alone, and is refused.\nConnect.',
 	'steps.file.powershell': 'Download the script on that PC.\nRight-click it and choose “Run with PowerShell”; agree that it may change the system.\nSettings → Network & Internet → VPN: connect.',

@@ -201,6 +201,7 @@ export const japanese = {
 	'steps.card.card.ios.password': '先に CA 証明書をインストールします。コードを読み取り、設定 → ダウンロード済みのプロファイル → インストール。\n信頼します：設定 → 一般 → 情報 → 証明書信頼設定。\n設定 → 一般 → VPN → 追加：次の内容を入力します。',
 	'steps.card.card.macos.password': 'CA 証明書をダウンロードして開き、キーチェーン「システム」に追加して「常に信頼」にします。\nシステム設定 → VPN → 追加：次の内容を入力します。',
 	'steps.card.card.certificate': '先に上の証明書のファイルをインストールします。\n証明書を使う IKEv2 の VPN を追加します（Android：IKEv2/IPSec RSA）。\n次の内容を入力します。',
+	'steps.card.card.eap-tls': '先に上の証明書のファイルをインストールします。\nEAP-TLS を使う IKEv2 の VPN を追加します。\n次の内容を入力します。',
 	'steps.card.card.psk': '事前共有鍵を使う IKEv2 の VPN を追加します（Android：IKEv2/IPSec PSK）。\n次の内容を入力します。',
 	'steps.card.card.windows': 'CA 証明書をダウンロードして開き、インストール → ローカル コンピューター → 信頼されたルート証明機関 を選びます。\n設定 → ネットワークとインターネット → VPN → 追加：次の内容を入力して保存します。\n最後の行をコピーし、同じユーザーの PowerShell で実行します。実行しないと Windows は弱い鍵交換しか提案せず、接続を拒否されます。\n接続します。',
 	'steps.file.powershell': 'その PC でスクリプトをダウンロードします。\n右クリックして「PowerShell で実行」を選び、変更を許可します。\n設定 → ネットワークとインターネット → VPN で接続します。',

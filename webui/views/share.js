@@ -19,7 +19,6 @@ export const WAYS = {
 /* Machines that have this panel before them when they are set up. */
 const PCS = ['windows', 'macos', 'linux'];
 const WITHOUT_PSK = ['powershell', 'sswan'];
-const WITHOUT_EAP_TLS = ['powershell'];
 
 /* Whether a device shows a certificate, in IKE itself or within EAP. */
 export function certified({ login }) {
@@ -29,7 +28,7 @@ export function certified({ login }) {
 /* Told this once: what the device proves itself by, or what opens the file that its certificate comes in. */
 export function secretCard(made) {
 	const { login, platform } = made.device;
-	const profileHoldsIt = certified(made.device) && platform in { ios: 1, macos: 1, windows: 1, linux: 1 };
+	const profileHoldsIt = certified(made.device) && platform in { ios: 1, macos: 1, linux: 1 };
 	const secret = made.password || made.psk;
 	return secret && !profileHoldsIt && card(t('secret.title'), h('p', {}, t('secret.once')), copyable(t(`secret.${login}`), secret));
 }
@@ -48,10 +47,8 @@ function fits(form, device) {
 	const { platform, login } = device;
 	if (form === 'p12')
 		return certified(device);
-	if (login === 'eap-tls')
-		return form !== 'card' && !WITHOUT_EAP_TLS.includes(form);
-	if (form === 'card' && login === 'certificate')
-		return WAYS[platform].some(([, other]) => other === 'p12');
+	if (form === 'card' && certified(device))
+		return !(login === 'eap-tls' && platform === 'android') && WAYS[platform].some(([, other]) => other === 'p12');
 	return login !== 'psk' || !WITHOUT_PSK.includes(form) && (form !== 'card' || platform !== 'windows');
 }
 

@@ -28,7 +28,7 @@ from edgevpn.pki.container import Container, make_password, pkcs12_file
 from edgevpn.pki.external import read_server
 from edgevpn.pki.office import Office
 from edgevpn.pki.profiles.apple import NO_DEMAND, AlwaysExcept, ForDomains, OnDemand
-from edgevpn.pki.profiles.export import CARDS, Target, export
+from edgevpn.pki.profiles.export import Target, card, export
 from edgevpn.pki.profiles.profile import (
     Artifact,
     CertificateLogin,
@@ -58,7 +58,7 @@ CARD_TARGETS = {
     Platform.OTHER: Target.OTHER_CARD,
 }
 P12 = "p12"
-TYPED = ("sswan", CARD, P12)
+TYPED = ("powershell", "sswan", CARD, P12)
 """Forms whose certificate opens by a password that somebody has to type."""
 
 
@@ -114,8 +114,8 @@ class Exports:
                 config, device, CertificateLogin(nobodys, "", within_eap=device.login is Login.EAP_TLS), seen
             )
 
-        card = CARDS[CARD_TARGETS[device.platform]](await self._gateway.certificates.ask(made))
-        return [CardField(label=line.label, value=line.value) for line in card.lines]
+        typed = card(await self._gateway.certificates.ask(made), CARD_TARGETS[device.platform])
+        return [CardField(label=line.label, value=line.value) for line in typed.lines]
 
 
 def gateway_name(config: Config) -> str:
