@@ -122,7 +122,8 @@ class ChildStatus(TypedDict):
 class IkeStatus(TypedDict):
     """One IKE SA. `nat` tells which ends have a NAT before them.
 
-    `weak` says what is weak in its cryptography and that of its children, and why.
+    `ppk` names the post-quantum pre-shared key in its keys, "" if there is none. `weak` says what is weak in its
+    cryptography and that of its children, and why.
     """
 
     spi_i: str
@@ -132,6 +133,7 @@ class IkeStatus(TypedDict):
     nat: Literal["none", "local", "remote", "both"]
     established: float
     suite: str
+    ppk: str
     weak: list[str]
     children: list[ChildStatus]
 
@@ -177,8 +179,8 @@ class PeriodUsage(TypedDict):
 class SessionStatus(TypedDict):
     """A device that is in: from where, since when, as which client, by which proof, with which addresses.
 
-    `own_proof` is how we proved ourselves to it. `weak` says what is weak in its cryptography, and why. `undeciphered`
-    are packets that came and could not be decrypted.
+    `own_proof` is how we proved ourselves to it; `ppk` as in `IkeStatus`. `weak` says what is weak in its cryptography,
+    and why. `undeciphered` are packets that came and could not be decrypted.
     """
 
     spi: str
@@ -190,6 +192,7 @@ class SessionStatus(TypedDict):
     nat: bool
     own_proof: str
     suite: str
+    ppk: str
     weak: list[str]
     bytes_in: int
     bytes_out: int
@@ -202,7 +205,7 @@ class DeviceStatus(TypedDict):
     name: str
     owner: str
     platform: Literal["windows", "macos", "ios", "android", "linux", "other"]
-    login: Literal["password", "certificate", "psk"]
+    login: Literal["password", "certificate", "psk", "eap-tls"]
     id: str
     pool: str
     enabled: bool
@@ -278,7 +281,7 @@ class PoolStatus(TypedDict):
     mode: Literal["full", "split"]
     networks: list[str]
     dns: list[str]
-    logins: list[Literal["password", "certificate", "psk"]]
+    logins: list[Literal["password", "certificate", "psk", "eap-tls"]]
     legacy: bool
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgevpn.api import SiteStatus
+from edgevpn.api import IkeStatus, SiteStatus
 from edgevpn.api.records import Amount, CertificateStatus, ChildStatus, DeviceDetail, SessionStatus
 from edgevpn.cli.listing import cell
 from edgevpn.cli.output import painted
@@ -15,7 +15,7 @@ def site_rows(site: SiteStatus, now: float) -> list[Row]:
     """How a site stands: why it is not up if it is not, its IKE SAs and their children. `now` is a Unix time."""
     rows = [("state", painted(site["state"])), ("why", cell(site["why"] or None))]
     for ike in site["ike"]:
-        rows.append(("ike", f"{ike['local']} - {ike['remote']}, for {age(now - ike['established'])}, {ike['suite']}"))
+        rows.append(("ike", f"{ike['local']} - {ike['remote']}, for {age(now - ike['established'])}, {_suite(ike)}"))
         rows += [
             (
                 f"ike.{child['name']}",
@@ -57,13 +57,17 @@ def device_rows(detail: DeviceDetail, now: float) -> list[Row]:
 def _session(session: SessionStatus, now: float) -> str:
     addresses = ", ".join(session["addresses"]) or "no address"
     since = age(now - session["since"])
-    return f"from {session['remote']}, for {since}, as {addresses}, {_moved(session)}, {session['suite']}"
+    return f"from {session['remote']}, for {since}, as {addresses}, {_moved(session)}, {_suite(session)}"
 
 
 def _moved(counted: ChildStatus | SessionStatus) -> str:
     moved = f"in {octets(counted['bytes_in'])}, out {octets(counted['bytes_out'])}"
     lost = counted["undeciphered"]
     return f"{moved}, {lost} packets that could not be decrypted" if lost else moved
+
+
+def _suite(sa: IkeStatus | SessionStatus) -> str:
+    return f"{sa['suite']} with the PPK {sa['ppk']}" if sa["ppk"] else sa["suite"]
 
 
 def _amount(amount: Amount) -> str:

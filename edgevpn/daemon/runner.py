@@ -62,6 +62,7 @@ from edgevpn.ike.questions import (
     Question,
     Release,
     Sign,
+    TalkTls,
     VerifyCertificates,
 )
 from edgevpn.ike.state import ChildSa, Established, Path
@@ -221,7 +222,7 @@ class Runner:
                 self._hearer.ike_down(effect)
             case Redirected():
                 self._hearer.redirected(effect)
-            case Sign() | VerifyCertificates() | FindPsk() | FindPassword() | Lease():
+            case Sign() | VerifyCertificates() | FindPsk() | FindPassword() | TalkTls() | Lease():
                 self._world.ask(effect)
             case Release():
                 self._hearer.released(effect)

@@ -56,6 +56,9 @@ from edgevpn.ike.questions import (
     PskFound,
     Release,
     Signed,
+    TlsAnswered,
+    TlsRefused,
+    TlsSucceeded,
 )
 from edgevpn.ike.state import Closed, Established, HalfOpen, Initiating, Path
 from edgevpn.ike.steps import (
@@ -122,7 +125,9 @@ class Endpoint:
                 return (Release(spi, addresses),) if addresses else ()  # nobody waits for them any more
             case Signed(spi=spi) | CertificatesVerified(spi=spi) | CertificatesRefused(spi=spi) | Leased(spi=spi):
                 return tuple(self._carrier.tell(spi, event, env))
-            case PskFound(spi=spi) | PasswordFound(spi=spi):
+            case PskFound(spi=spi) | PasswordFound(spi=spi) | TlsAnswered(spi=spi):
+                return tuple(self._carrier.tell(spi, event, env))
+            case TlsSucceeded(spi=spi) | TlsRefused(spi=spi):
                 return tuple(self._carrier.tell(spi, event, env))
             case LocalAddresses(hosts):
                 self._hosts = hosts

@@ -33,7 +33,7 @@ from edgevpn.ike.clients import UNKNOWN, Client
 from edgevpn.ike.crypto.dh import KeyPair
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.iana import HashAlgorithm, Ke
-from edgevpn.ike.peer import NEVER, IpAddress, Peer
+from edgevpn.ike.peer import NEVER, IpAddress, Peer, Ppk
 from edgevpn.ike.sa import Address as Address
 from edgevpn.ike.sa import ChildSa as ChildSa
 from edgevpn.ike.sa import Nat as Nat
@@ -140,7 +140,7 @@ class Opening:
 class Authenticating:
     """Our (first) IKE_AUTH request is unanswered. `ours` is how we have proved ourselves in it.
 
-    `childless`: it asks for no child (RFC 6023).
+    `childless`: it asks for no child (RFC 6023). `ppk` is the key that we offer to put into the keys (RFC 8784).
     """
 
     secured: Secured
@@ -152,6 +152,7 @@ class Authenticating:
     children: tuple[str, ...]
     ours: Proof = BY_KEY
     childless: bool = False
+    ppk: Ppk | None = None
 
     @property
     def spi(self) -> bytes:
@@ -167,7 +168,8 @@ class HalfOpen:
     """We answered IKE_SA_INIT; nobody has shown who it is. Given up at `due`.
 
     `client` is what kind of client it seems to be, `hashes` what it can verify signatures with (RFC 7427 §4). `left`
-    are the additional key exchanges that come before IKE_AUTH (RFC 9370).
+    are the additional key exchanges that come before IKE_AUTH (RFC 9370). `uses_ppk`: both have said that they can
+    (RFC 8784).
     """
 
     secured: Secured
@@ -178,6 +180,7 @@ class HalfOpen:
     client: Client = UNKNOWN
     hashes: tuple[HashAlgorithm, ...] | None = None
     left: tuple[Ke, ...] = ()
+    uses_ppk: bool = False
 
     @property
     def spi(self) -> bytes:

@@ -26,6 +26,12 @@ def test_a_site_that_is_up() -> None:
     ]
 
 
+def test_a_site_with_a_post_quantum_key() -> None:
+    (ike,) = OFFICE["ike"]
+    rows = dict(site_rows({**OFFICE, "ike": [{**ike, "ppk": "winter"}]}, STARTED + 3600))
+    assert rows["ike"].endswith("aes256gcm16-prfsha384-x25519 with the PPK winter")
+
+
 def test_a_site_that_does_not_come_up() -> None:
     assert site_rows({**BRANCH, "why": "no way leads there"}, STARTED) == [
         ("state", "connecting"),

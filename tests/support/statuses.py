@@ -20,6 +20,7 @@ OFFICE: SiteStatus = {
             "nat": "local",
             "established": STARTED + 60,
             "suite": "aes256gcm16-prfsha384-x25519",
+            "ppk": "",
             "weak": [],
             "children": [
                 {

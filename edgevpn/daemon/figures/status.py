@@ -12,6 +12,7 @@ from edgevpn.daemon.dataplane.offload import reason
 from edgevpn.daemon.dataplane.tunnels import Traffic
 from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.names import suite_name, weak_points
+from edgevpn.ike.exchange.ppk import text_of
 from edgevpn.ike.state import Address, ChildSa, Established, Nat, Phase
 from edgevpn.ike.wire.selector import ANY_PORTS, ANY_PROTOCOL, TrafficSelector
 
@@ -51,6 +52,7 @@ def _ike_status(sa: Established, ask: Ask, epoch: float) -> IkeStatus:
         nat=_nat(sa.nat),
         established=sa.since + epoch,
         suite=suite_name(sa.secured.suite),
+        ppk=text_of(sa.secured.ppk_id),
         weak=list(weak_points(sa.secured.suite, *(child.suite for child in children))),
         children=[_child_status(child, ask) for child in children],
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from edgevpn.api import SiteStatus
 from edgevpn.api.records import DeviceStatus, Health
 from edgevpn.config.model import Config
+from edgevpn.config.pool import Login
 from edgevpn.config.proposals import Proposal
 from edgevpn.config.values import Address
 from edgevpn.daemon.base.options import Ports
@@ -21,6 +22,7 @@ from edgevpn.daemon.health.checks import judged
 from edgevpn.daemon.health.facts import Ends, Facts, Firewall, Lookup, Silent, Suspect
 from edgevpn.daemon.health.hardware import Hardware, Insisted, Lacking, Stranger
 from edgevpn.daemon.health.patient import Patient
+from edgevpn.daemon.login import tls
 from edgevpn.daemon.peers import lacking
 from edgevpn.diagnosis.entry import Language
 from edgevpn.frozen import dataclass
@@ -119,6 +121,7 @@ class Doctor:
             untried=speeds.why_untried,
             insisted=tuple(_insisted(config, speeds.ciphers)),
             lacking=tuple(_lacking(config)),
+            shut_out=_shut_out(config),
             unmet=self.patient.unmet(),
             strangers=tuple(_strangers(self.patient.ports)),
         )
@@ -182,6 +185,10 @@ def _lacking(config: Config) -> Iterable[Lacking]:
     for where, own in (*of_ike, *_esp_proposals(config)):
         if words := lacking(own):
             yield Lacking(where, words)
+
+
+def _shut_out(config: Config) -> tuple[str, ...]:
+    return () if tls.is_there() else tuple(each.name for each in config.devices if each.login is Login.EAP_TLS)
 
 
 def _esp_proposals(config: Config) -> list[tuple[str, tuple[Proposal, ...]]]:

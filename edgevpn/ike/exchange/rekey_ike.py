@@ -207,7 +207,7 @@ def _secured(
 ) -> Secured:
     prf_id, sk_d = sa.secured.suite.prf, sa.secured.keys.sk_d
     keys = derive_rekeyed_ike_keys(suite, prf_id, sk_d, nonces.ni, nonces.nr, shared_secret, *spis, more)
-    return Secured(*spis, initiator, suite, keys, sa.secured.fragments)
+    return Secured(*spis, initiator, suite, keys, sa.secured.fragments, sa.secured.ppk_id)
 
 
 def _succeeded(sa: Established, secured: Secured, env: Env) -> Effects:

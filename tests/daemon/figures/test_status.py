@@ -9,6 +9,7 @@ from edgevpn.api import SiteStatus
 from edgevpn.daemon.dataplane.tunnels import Traffic
 from edgevpn.daemon.figures.status import Seen, place, selector_text, site_status
 from edgevpn.ike.iana import Encr, Integ
+from edgevpn.ike.peer import Ppk
 from edgevpn.ike.state import Address, Established, Nat, Phase
 from edgevpn.ike.wire.selector import ANY_PORTS, TrafficSelector
 from tests.support.configs import office
@@ -39,6 +40,12 @@ def test_site_that_is_up(sa: Established) -> None:
     (child,) = ike["children"]
     assert (child["local_ts"], child["remote_ts"]) == (["10.1.0.0/24"], ["10.2.0.0/24"])
     assert (child["bytes_in"], child["bytes_out"], child["undeciphered"]) == (7, 8, 9)
+
+
+def test_site_with_a_post_quantum_key(sa: Established) -> None:
+    mixed = replace(sa, secured=sa.secured.mixed(Ppk(b"winter", b"a key")))
+    status = site_status(office(), [mixed, sa], Seen(), lambda _: Traffic(), 0.0)
+    assert [ike["ppk"] for ike in status["ike"]] == ["winter", ""]
 
 
 def test_site_with_weak_algorithms(sa: Established) -> None:

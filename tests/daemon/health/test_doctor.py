@@ -13,6 +13,7 @@ import pytest
 
 from edgevpn.daemon.health.doctor import Clues, Doctor, Flow
 from edgevpn.daemon.health.facts import Suspect
+from edgevpn.daemon.login import tls
 from edgevpn.kernel.nft import Nft
 from edgevpn.pki.errors import PkiError, Reason
 from tests.support.gateways import running, until
@@ -75,6 +76,19 @@ async def test_another_daemon_at_our_ports_is_named(tmp_path: Path) -> None:
             found = [each for each in await doctor.examine(config) if each["id"] == "ports"]
     assert f"UDP port {ports.nat} is also held by" in found[0]["message"]
     assert f"(process {pid})" in found[0]["message"]
+
+
+@pytest.mark.parametrize(("installed", "levels"), [(True, []), (False, ["bad"])])
+async def test_eap_tls_needs_a_library(
+    installed: bool, levels: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls, "is_there", lambda: installed)
+    config = gateway({"phone": {"login": "eap-tls"}}, pki=LOCAL)
+    async with running(config, free_ports(), folder=tmp_path) as here:
+        doctor = Doctor(here.gateway.patient, here.gateway.standing, tmp_path / "state", carries_traffic=True)
+        found = [each for each in await doctor.examine(config) if each["id"] == "logins"]
+    assert [each["level"] for each in found] == levels
+    assert all("(phone)" in each["message"] for each in found)
 
 
 NONE = Clues(unforwarded=False, barred=False)

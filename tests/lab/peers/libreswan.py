@@ -196,6 +196,8 @@ def _section(connection: Connection, more: Mapping[str, str]) -> str:
         "encapsulation": "yes" if connection.encap else "auto",
         "auto": "ignore",
     }
+    if connection.ppk is not None:
+        settings["ppk"] = "insist" if connection.ppk.required else "propose"
     if connection.dpd_delay:
         settings |= {
             "dpddelay": f"{connection.dpd_delay}s",
@@ -223,10 +225,10 @@ def _proof(name: str, auth: Auth) -> dict[str, str]:
 
 
 def _secret(connection: Connection) -> str:
-    if not isinstance(connection.auth, Psk):
-        return ""
     owners = f"{_identity(connection.local_id)} {_identity(connection.remote_id)}"
-    return f'{owners} : PSK "{connection.auth.secret}"\n'
+    psk = f'{owners} : PSK "{connection.auth.secret}"\n' if isinstance(connection.auth, Psk) else ""
+    ppk = f'{owners} : PPKS "{connection.ppk.name}" "{connection.ppk.secret}"\n' if connection.ppk else ""
+    return psk + ppk
 
 
 def _identity(spelled: str) -> str:
