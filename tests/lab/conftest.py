@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -83,8 +84,9 @@ class Peers:
     def close(self) -> None:
         """End them; nothing that the test has left behind, whoever wrote it, may hold a secret of theirs."""
         try:
-            for daemon in reversed(self.daemons):
-                daemon.close()
+            with ExitStack() as ending:  # the last one first; and all, also where one does not end
+                for daemon in self.daemons:
+                    ending.callback(daemon.close)
         finally:
             shutil.rmtree(self.state, ignore_errors=True)
         ours = [daemon for daemon in self.daemons if isinstance(daemon, EdgeVpn)]
