@@ -99,7 +99,7 @@ def test_child() -> None:
 
 ECHOES = {
     "answered": (Echoes(HOST, 3, (0.0012, 0.002, 0.001)), "3 sent, 3 answered, 1.2 ms"),
-    "one is lost": (Echoes(HOST, 3, (0.01, 0.02), ROUTER), "3 sent, 2 answered, 15.0 ms"),
+    "one is lost": (Echoes(HOST, 3, (0.01, 0.02), ROUTER), "3 sent, 2 answered, 20.0 ms"),
     "nobody is there": (Echoes(HOST, 3), "3 sent, 0 answered"),
     "unreachable": (Echoes(HOST, 3, (), ROUTER), "3 sent, 0 answered; 10.1.0.1 says that it cannot be reached"),
 }
