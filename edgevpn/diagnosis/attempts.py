@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import field, replace
+from dataclasses import field
 from enum import Enum
 
 from edgevpn.diagnosis.entry import Finding
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 
 KEPT = 200
 KEPT_OF_STRANGERS = 50

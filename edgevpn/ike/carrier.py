@@ -9,8 +9,8 @@ step -> respond, call: the window numbers and seals      -> send
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
+from edgevpn.frozen import replace
 from edgevpn.ike.contract import (
     Ask,
     Effect,

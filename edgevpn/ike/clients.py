@@ -7,11 +7,11 @@ row may rest on habits that a later version of a client could give up; each says
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from enum import Enum
 from functools import lru_cache
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.crypto.signature import EC_KINDS, EDWARDS_KINDS, KeyKind
 from edgevpn.ike.iana import ConfigAttribute, Encr, IdType, Integ, Ke, NotifyType, TransformType
 from edgevpn.ike.peer import NEVER, ChildPolicy, Offer, Peer

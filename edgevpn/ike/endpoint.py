@@ -9,8 +9,8 @@ Nothing before the opened seal changes anything. A fault found after it is answe
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
 
+from edgevpn.frozen import replace
 from edgevpn.ike.carrier import Carrier
 from edgevpn.ike.clients import recognise_init
 from edgevpn.ike.contract import (

@@ -5,8 +5,7 @@ Times that both sides may have are moved forward by chance, so that they do not 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from edgevpn.frozen import replace
 from edgevpn.ike.contract import Env
 from edgevpn.ike.peer import NEVER, Peer
 from edgevpn.ike.state import Established, Nat, Path, RekeyIke, Secured

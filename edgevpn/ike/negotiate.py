@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import lru_cache
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.crypto.suite import Algorithm, ChildSuite, IkeSuite
 from edgevpn.ike.errors import Cause, NoProposalChosen, TsUnacceptable
 from edgevpn.ike.evidence import Offers, Selectors

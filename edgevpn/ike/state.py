@@ -25,10 +25,10 @@ What the records are made of is in `sa` and `tasks`; who uses a state finds all 
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Self
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.clients import UNKNOWN, Client
 from edgevpn.ike.crypto.dh import KeyPair
 from edgevpn.ike.errors import Cause

@@ -8,10 +8,10 @@ request is repeated, longer apart each time, until its answer comes or the tries
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Self
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.contract import Env, Send
 from edgevpn.ike.crypto.cipher import SkCipher, sk_cipher
 from edgevpn.ike.errors import Discard

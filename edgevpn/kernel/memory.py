@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from itertools import chain
 from typing import Any, TypeVar
 
+from edgevpn.frozen import replace
 from edgevpn.kernel import faults
 from edgevpn.kernel.contract import Features, Flushed, require_all_ours, require_ours
 from edgevpn.kernel.crypto_api import Driver

@@ -6,12 +6,12 @@ kept out of every `repr`.
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 from enum import IntEnum, IntFlag
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Self, TypeAlias
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 
 IpAddress: TypeAlias = IPv4Address | IPv6Address
 IpNetwork: TypeAlias = IPv4Network | IPv6Network

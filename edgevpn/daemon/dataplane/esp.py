@@ -7,13 +7,12 @@ ports into masks: one policy for each combination and direction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from itertools import product
 from typing import TypeAlias
 
 from edgevpn.config.model import Child, Pool
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.contract import Endpoints
 from edgevpn.ike.crypto.suite import ChildSuite
 from edgevpn.ike.iana import Encr, Integ

@@ -6,13 +6,12 @@ What is asked for is tried, read back, and believed only then. Nothing here fail
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from enum import Enum
 from functools import lru_cache
 from ipaddress import ip_network
 
 from edgevpn.config.services import Offload as Wish
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import AlreadyExists, KernelError, NotFound
 from edgevpn.kernel.spec import (

@@ -10,7 +10,6 @@ import random
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 
 from edgevpn.config.services import Offload
 from edgevpn.daemon.dataplane.esp import (
@@ -30,7 +29,7 @@ from edgevpn.daemon.dataplane.mtu import Wrapping, tunnel_mtu
 from edgevpn.daemon.dataplane.neighbours import Neighbours
 from edgevpn.daemon.dataplane.offload import BY_CPU, Carrier, Offloader, for_card
 from edgevpn.daemon.peers import Selectors
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.contract import Endpoints
 from edgevpn.ike.iana import TsType
 from edgevpn.ike.peer import Mode

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -24,6 +23,7 @@ from edgevpn.daemon.login.fetching import Fetcher
 from edgevpn.daemon.login.keyring import Keyring, Verdict
 from edgevpn.daemon.login.vouched import Shown, Vouched
 from edgevpn.daemon.peers import pool_settings, visitor_unique
+from edgevpn.frozen import replace
 from edgevpn.ike import peer as ike
 from edgevpn.ike.contract import Input
 from edgevpn.ike.iana import IdType

@@ -5,8 +5,7 @@ Both sides have shown who they are. Whatever goes wrong from here on, the IKE SA
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from edgevpn.frozen import replace
 from edgevpn.ike.clients import adapted
 from edgevpn.ike.contract import (
     Effect,

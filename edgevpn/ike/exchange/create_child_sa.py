@@ -17,8 +17,7 @@ the peer has to wait with what it wants, so that the two do not meet in the midd
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from edgevpn.frozen import replace
 from edgevpn.ike.contract import (
     ChildClosed,
     ChildFailed,

@@ -8,8 +8,8 @@ IKE_AUTH      N(MOBIKE_SUPPORTED), N(ADDITIONAL_*_ADDRESS), beside the SA       
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from edgevpn.frozen import replace
 from edgevpn.ike.contract import Env, Request, Response
 from edgevpn.ike.errors import Cause, InvalidSyntax, NoAdditionalSas, NoProposalChosen
 from edgevpn.ike.exchange import mobike, reauthentication, redirect

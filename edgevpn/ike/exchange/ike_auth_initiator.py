@@ -6,8 +6,8 @@ RFC 7296 §1.2, §2.15, §2.16, §2.19, RFC 5998. The messages are drawn in `ike
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
+from edgevpn.frozen import replace
 from edgevpn.ike.contract import (
     ChildFailed,
     Effect,

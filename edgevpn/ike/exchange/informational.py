@@ -7,8 +7,7 @@ SK {D(IKE)}                 -->  <--  SK {}                     all is to go
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from edgevpn.frozen import replace
 from edgevpn.ike.contract import (
     ChildClosed,
     Effect,

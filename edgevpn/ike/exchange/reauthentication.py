@@ -8,8 +8,7 @@ stands. The other closes what has not been authenticated anew.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from edgevpn.frozen import replace
 from edgevpn.ike.contract import Env, Request, Response
 from edgevpn.ike.iana import NotifyType
 from edgevpn.ike.lifetime import soon

@@ -12,8 +12,7 @@ deletes the old one has decided: its own new IKE SA stands, whatever we wait for
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from edgevpn.frozen import replace
 from edgevpn.ike.clients import rekey_method
 from edgevpn.ike.contract import (
     Effect,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from struct import Struct
 from typing import Self
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.errors import Discard, InvalidMajorVersion, InvalidSyntax, OldVersion, UnsupportedCriticalPayload
 from edgevpn.ike.iana import ExchangeType, Flag, PayloadType
 from edgevpn.ike.wire.buffer import Reader

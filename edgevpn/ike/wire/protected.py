@@ -7,11 +7,11 @@ found before the ICV is verified (Discard) and after it (InvalidSyntax) have dif
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from struct import Struct
 from typing import Protocol
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.errors import Discard
 from edgevpn.ike.iana import PayloadType
 from edgevpn.ike.wire.message import HEADER, PAYLOAD_HEAD, Header, Payload, encode_payloads
