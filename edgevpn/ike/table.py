@@ -86,7 +86,7 @@ class Table:
     def put(self, spi: bytes, slot: Slot) -> None:
         """Keep a slot under our SPI, in the place of the one that is there."""
         before = self._slots.get(spi)
-        if before is None or before.sa is not slot.sa:
+        if before is None or not _found_alike(before.sa, slot.sa):
             self._forget(spi, before, slot.sa)
             self._learn(spi, slot.sa)
         if slot.follows:
@@ -206,6 +206,14 @@ def _take(index: dict[K, dict[bytes, None]], key: K, spi: bytes) -> None:
     del spis[spi]
     if not spis:
         del index[key]
+
+
+def _found_alike(one: IkeSa, other: IkeSa) -> bool:
+    """Whether the same ways lead to both: most that happens changes none of them."""
+    if not isinstance(one, Established) or not isinstance(other, Established):
+        return one is other
+    same_children, same_peer = one.children is other.children, one.peer is other.peer
+    return same_children and same_peer and one.identity is other.identity and one.began == other.began
 
 
 def _standing(sa: Established) -> tuple[Partner, bool]:
