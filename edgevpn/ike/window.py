@@ -68,7 +68,8 @@ class Seal:
         self, exchange: ExchangeType, message_id: int, flags: Flag, payloads: tuple[Payload, ...], path: Path, env: Env
     ) -> tuple[Self, tuple[bytes, ...]]:
         """The sealed datagrams of a message, and the seal after them."""
-        flags |= Flag.INITIATOR if self.initiator else Flag(0)
+        if self.initiator:
+            flags |= Flag.INITIATOR
         header, ivs = Header(self.spi_i, self.spi_r, exchange, flags, message_id), self._ivs(env)
         if self.fragments:
             datagrams = seal_fragments(header, payloads, self.outgoing, max_size(path, env.settings), ivs)
