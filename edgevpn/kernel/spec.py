@@ -191,6 +191,10 @@ class Selector:
         if self.source.version != self.destination.version:
             raise ValueError(f"selector with two address families: {self.source}, {self.destination}")
 
+    def __hash__(self) -> int:
+        """By what nearly always differs: policies are looked up often, and the hash of a network takes long."""
+        return hash((int(self.source.network_address), int(self.destination.network_address), self.protocol))
+
     def __str__(self) -> str:
         return f"{self.source} -> {self.destination}" + (f" protocol {self.protocol}" if self.protocol else "")
 

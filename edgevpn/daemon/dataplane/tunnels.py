@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from edgevpn.config.services import Offload
@@ -38,7 +38,7 @@ from edgevpn.kernel.batch import raise_first
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import KernelError, NotFound
 from edgevpn.kernel.network_spec import AddressSpec, RouteSpec, RuleSpec
-from edgevpn.kernel.operations import Delete, Update
+from edgevpn.kernel.operations import Delete, Operation, Update
 from edgevpn.kernel.reconcile import Desired
 from edgevpn.kernel.spec import (
     OURS_REQID,
@@ -167,7 +167,8 @@ class Dataplane:
             made += outward(*pair, (local, remote), Mode.TUNNEL, self._tags(Group(peer, child, pair)), TRAP)
         before = {policy.key: self.policy(policy.key) for policy in made}
         self._traps |= {policy.key: policy for policy in made}
-        self._settle(before)
+        now = {key: self.policy(key) for key in before}
+        self._carry_out([Update(policy) for key, policy in now.items() if policy and policy != before[key]])
 
     def lend(self, peer: str, addresses: Iterable[IpAddress]) -> None:
         """A site has given us these addresses: packets of our own to its networks bear them from now on."""
@@ -360,10 +361,11 @@ class Dataplane:
             self._housing.set_mtu(home, tunnel_mtu(way.mtu, wrapping, inner_ipv6))
 
     def _tags(self, group: Group) -> Tags:
-        if group not in self._reqids:
+        reqid = self._reqids.get(group)
+        if reqid is None:
             reqid = self._free_reqids.take()
             self._reqids[group], self._groups[reqid] = reqid, group
-        return Tags(self._reqids[group], self._housing.if_id(self._housing.of(group.peer)))
+        return Tags(reqid, self._housing.if_id(self._housing.of(group.peer)))
 
     def _ungroup(self, group: Group) -> None:
         reqid = self._reqids.pop(group)
@@ -373,28 +375,33 @@ class Dataplane:
     def _lives(self, home: Home, child: ChildSa) -> Lifetimes:
         return home.lifetimes[child.name].of(child).sooner(self._chance())
 
-    def _have(self, child: ChildSa, policies: Collection[PolicySpec]) -> None:
+    def _have(self, child: ChildSa, policies: Iterable[PolicySpec]) -> None:
         """These are a child's from now on."""
-        made = {policy.key: policy for policy in policies}
-        before = {key: self.policy(key) for key in made}
-        for key, policy in made.items():
-            held = dict(self._policies.get(key, ())) | {child.spi_in: policy}
-            self._policies[key] = tuple(held.items())
-        self._settle(before)
+        changed: list[Operation] = []
+        for policy in policies:
+            key = policy.key
+            before = self._policies.get(key, ())
+            held = self._policies[key] = tuple((dict(before) | {child.spi_in: policy}).items())
+            was = before[-1][1] if before else self._traps.get(key)
+            if held[-1][1] != was:
+                changed.append(Update(held[-1][1]))
+        self._carry_out(changed)
 
-    def _have_no_more(self, child: ChildSa, policies: Collection[PolicySpec]) -> None:
-        before = {policy.key: self.policy(policy.key) for policy in policies}
-        for key in before:
-            held = tuple(each for each in self._policies.pop(key) if each[0] != child.spi_in)
-            if held:
+    def _have_no_more(self, child: ChildSa, policies: Iterable[PolicySpec]) -> None:
+        changed: list[Operation] = []
+        for policy in policies:
+            key = policy.key
+            before = self._policies.pop(key)
+            if held := tuple(each for each in before if each[0] != child.spi_in):
                 self._policies[key] = held
-        self._settle(before)
+            now = held[-1][1] if held else self._traps.get(key)
+            if now is None:
+                changed.append(Delete(key))
+            elif now != before[-1][1]:
+                changed.append(Update(now))
+        self._carry_out(changed)
 
-    def _settle(self, before: Mapping[PolicyKey, PolicySpec | None]) -> None:
-        """Have the kernel hold what is to be at these keys, where that is not what was to be there before."""
-        wanted = [(key, self.policy(key), was) for key, was in before.items()]
-        changed = [(key, policy) for key, policy, was in wanted if policy != was]
-        operations = [Delete(key) if policy is None else Update(policy) for key, policy in changed]
+    def _carry_out(self, operations: Sequence[Operation]) -> None:
         fates = self._kernel.apply(operations) if operations else ()
         raise_first(fates, besides=(NotFound,))
 
