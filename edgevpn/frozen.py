@@ -25,7 +25,10 @@ else:
 
     def replace(record, /, **changes):
         """A record as this one, but for these fields."""
-        return record.__replace__(**changes)
+        known, values, by_name = record.__fields_at_hand__
+        if by_name or not changes.keys() <= known:  # what is no field, `__init__` refuses
+            return record.__class__(**{**dict(zip(known, values(record), strict=True)), **changes})
+        return record.__class__(*map(changes.get, known, values(record)))
 
 
 def _completed(record: Any) -> Any:
@@ -35,7 +38,7 @@ def _completed(record: Any) -> Any:
     for name, method in made.items():
         if own.get(name) is None:
             setattr(record, name, method)
-    record.__getstate__, record.__setstate__, record.__replace__ = _getstate, _setstate, _replacing(record)
+    record.__getstate__, record.__setstate__, record.__fields_at_hand__ = _getstate, _setstate, _fields_at_hand(record)
     record.__setattr__, record.__delattr__ = _refuse_to_set, _refuse_to_delete
     return record
 
@@ -79,18 +82,14 @@ def _comparing(record: type[Any]) -> dict[str, Any]:
     return {"__eq__": eq, "__hash__": hashed}
 
 
-def _replacing(record: type[Any]) -> Any:
-    """Each step of an IKE SA makes a record of twenty values, of which one is new: the others go over at once."""
-    known = {field.name: field.kw_only for field in fields(record)}
+def _fields_at_hand(record: type[Any]) -> tuple[Any, Any, bool]:
+    """For `replace`: the names, what gives all values of a record, and whether some fields have to be named.
+
+    Each step of an IKE SA makes a record of twenty values, of which one is new: so the others go over at once.
+    """
+    known = {field.name: None for field in fields(record)}
     values = attrgetter(*known) if len(known) > 1 else lambda self: [getattr(self, name) for name in known]
-    by_name = any(known.values())
-
-    def replaced(self: Any, /, **changes: Any) -> Any:
-        if by_name or not changes.keys() <= known.keys():  # what is no field, `__init__` refuses
-            return self.__class__(**{**dict(zip(known, values(self), strict=True)), **changes})
-        return self.__class__(*map(changes.get, known, values(self)))
-
-    return replaced
+    return known.keys(), values, any(field.kw_only for field in fields(record))
 
 
 def _repr(self: Any) -> str:
