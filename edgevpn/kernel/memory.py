@@ -238,16 +238,20 @@ class MemoryKernel(MemorySystem):
     def _check_algorithms(
         self, verb: str, what: object, version: int, cipher: Aead | Encryption, integrity: Integrity | None
     ) -> None:
-        causes = faults.adding_sa(version, cipher, integrity)
         algorithms = [cipher] if integrity is None else [cipher, integrity]
+        code = 0
         if any(algorithm.name not in self._algorithms for algorithm in algorithms):
-            refuse(verb, what, errno.ENOSYS, causes)
-        if not (self._have.esp4 if version == 4 else self._have.esp6):
-            refuse(verb, what, errno.EPROTONOSUPPORT, causes)
-        for algorithm in algorithms:
-            lengths = self._algorithms[algorithm.name]
-            if lengths and len(algorithm.key) not in lengths:
-                refuse(verb, what, errno.EINVAL, causes)
+            code = errno.ENOSYS
+        elif not (self._have.esp4 if version == 4 else self._have.esp6):
+            code = errno.EPROTONOSUPPORT
+        elif not all(self._takes(algorithm.name, len(algorithm.key)) for algorithm in algorithms):
+            code = errno.EINVAL
+        if code:
+            refuse(verb, what, code, faults.adding_sa(version, cipher, integrity))
+
+    def _takes(self, algorithm: str, key_length: int) -> bool:
+        lengths = self._algorithms[algorithm]
+        return not lengths or key_length in lengths
 
     # Policies
 

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from ipaddress import ip_network
 
 from edgevpn.config.services import Offload as Wish
 from edgevpn.frozen import dataclass, replace
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import AlreadyExists, KernelError, NotFound
+from edgevpn.kernel.network_spec import Path
 from edgevpn.kernel.spec import (
     Aead,
+    DeviceFeatures,
     Direction,
     IpAddress,
     Offload,
@@ -67,16 +69,35 @@ class Carrier:
 BY_CPU = Carrier()
 
 
+class Way:
+    """How packets of ours leave from one address to another; the kernel is asked once, and may raise KernelError."""
+
+    def __init__(self, kernel: Kernel, here: IpAddress, there: IpAddress) -> None:
+        self._kernel = kernel
+        self.ends = here, there
+
+    @cached_property
+    def path(self) -> Path:
+        """By which interface, and how long packets may be there."""
+        here, there = self.ends
+        return self._kernel.path_to(there, here)
+
+    @cached_property
+    def features(self) -> DeviceFeatures:
+        """What that interface does for ESP."""
+        return self._kernel.device_features(self.path.interface)
+
+
 class Offloader:
-    """Adds and moves SAs, each with the best that works for it. Every call may raise KernelError."""
+    """Adds and moves SAs, each with the best that works for it, on the way that it takes. May raise KernelError."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
 
-    def add(self, spec: SaSpec, direction: Direction, wish: Wish) -> Carrier:
+    def add(self, spec: SaSpec, direction: Direction, wish: Wish, way: Way) -> Carrier:
         """Add an SA; says who works for it."""
         why = ""
-        for attempt in self._attempts(spec, direction, wish):
+        for attempt in self._attempts(spec, direction, wish, way):
             if isinstance(attempt, str):
                 why = attempt
                 continue
@@ -94,17 +115,18 @@ class Offloader:
     def move(
         self,
         key: SaKey,
-        source: IpAddress,
-        destination: IpAddress,
         encapsulation: UdpEncap | None,
         direction: Direction,
         wish: Wish,
+        way: Way,
     ) -> tuple[SaKey, Carrier]:
         """Move an SA to other addresses; who works for it is found out anew."""
+        here, there = way.ends
+        source, destination = (here, there) if direction is Direction.OUT else (there, here)
         spec = self._kernel.get_sa(key).spec
-        there = replace(spec, source=source, destination=destination, encapsulation=encapsulation)
+        moving = replace(spec, source=source, destination=destination, encapsulation=encapsulation)
         why = ""
-        for attempt in self._attempts(there, direction, wish):
+        for attempt in self._attempts(moving, direction, wish, way):
             if isinstance(attempt, str):
                 why = attempt
                 continue
@@ -117,19 +139,17 @@ class Offloader:
             else:
                 return moved, self._read_back(moved, attempt)
         moved = self._kernel.move_sa(key, source, destination, encapsulation)
-        return moved, self._of_cpu(there, why)
+        return moved, self._of_cpu(moving, why)
 
     # --- below ---
 
-    def _attempts(self, spec: SaSpec, direction: Direction, wish: Wish) -> Iterator[Offload | str]:
+    def _attempts(self, spec: SaSpec, direction: Direction, wish: Wish, way: Way) -> Iterator[Offload | str]:
         """What is worth a try, the best first, and what is not, as a reason."""
         if wish is Wish.OFF:
             yield "offload is off"
             return
-        here, there = (spec.destination, spec.source) if direction is Direction.IN else (spec.source, spec.destination)
         try:
-            device = self._kernel.path_to(there, here).interface
-            features = self._kernel.device_features(device)
+            device, features = way.path.interface, way.features
         except KernelError as error:
             yield error.detail
             return

@@ -27,7 +27,7 @@ from edgevpn.daemon.dataplane.homes import Home
 from edgevpn.daemon.dataplane.housing import Housing, Numbers
 from edgevpn.daemon.dataplane.mtu import Wrapping, tunnel_mtu
 from edgevpn.daemon.dataplane.neighbours import Neighbours
-from edgevpn.daemon.dataplane.offload import BY_CPU, Carrier, Offloader, for_card
+from edgevpn.daemon.dataplane.offload import BY_CPU, Carrier, Offloader, Way, for_card
 from edgevpn.daemon.peers import Selectors
 from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.contract import Endpoints
@@ -119,6 +119,7 @@ class Dataplane:
         self._children: dict[bytes, Installed] = {}
         self._spis_in: dict[SaKey, bytes] = {}
         self._traps: dict[PolicyKey, PolicySpec] = {}
+        self._ways: dict[bytes, Way] = {}  # of children that only receive yet
         self._policies: dict[PolicyKey, tuple[Held, ...]] = {}  # the newest last
 
     # --- homes ---
@@ -191,7 +192,8 @@ class Dataplane:
         home = self._housing.of(ends.peer)
         tags = self._tags(Group(ends.peer, child.name, (child.ts_local, child.ts_remote)))
         spec = inbound_sa(child, ends, tags, self._lives(home, child))
-        carrier = self._offloader.add(spec, Direction.IN, home.offload)
+        way = self._ways[child.spi_in] = self._way(child, ends)
+        carrier = self._offloader.add(spec, Direction.IN, home.offload, way)
         made = for_card(_inward(child, ends, tags), carrier)
         self._children[child.spi_in] = Installed(child, ends, tags, spec.key, made, carriers=(carrier, carrier))
         self._spis_in[spec.key] = child.spi_in
@@ -209,13 +211,15 @@ class Dataplane:
             return False
         home = self._housing.of(ends.peer)
         spec = outbound_sa(child, ends, known.tags, self._lives(home, child))
-        carrier = self._offloader.add(spec, Direction.OUT, home.offload)
+        way = self._way(child, ends)
+        carrier = self._offloader.add(spec, Direction.OUT, home.offload, way)
         made = for_card(_outward(child, ends, known.tags), carrier)
         carriers = known.carriers[0], carrier
         self._children[child.spi_in] = replace(known, outbound=spec.key, outward=made, carriers=carriers)
         self._spis_in[spec.key] = child.spi_in
         self._have(child, made)
-        self._set_mtu(child, ends)
+        self._set_mtu(child, ends, way)
+        self._ways.pop(child.spi_in, None)
         return True
 
     def is_alone(self, child: ChildSa) -> bool:
@@ -228,13 +232,12 @@ class Dataplane:
         known = self._children.get(child.spi_in)
         if known is None:
             return
-        local, remote = ends.path.local.host, ends.path.remote.host
-        self.meet(ends.peer, (remote,))
-        wish, outbound = self._housing.of(ends.peer).offload, known.outbound
-        inbound, carrier = self._offloader.move(known.inbound, remote, local, encap_in(ends), Direction.IN, wish)
+        self.meet(ends.peer, (ends.path.remote.host,))
+        wish, way, outbound = self._housing.of(ends.peer).offload, self._way(child, ends), known.outbound
+        inbound, carrier = self._offloader.move(known.inbound, encap_in(ends), Direction.IN, wish, way)
         carriers = carrier, carrier
         if outbound is not None:
-            outbound, carrier = self._offloader.move(outbound, local, remote, encap_out(ends), Direction.OUT, wish)
+            outbound, carrier = self._offloader.move(outbound, encap_out(ends), Direction.OUT, wish, way)
             carriers = carriers[0], carrier
         for key in (known.inbound, known.outbound):
             if key is not None:
@@ -258,6 +261,7 @@ class Dataplane:
         """Remove both SAs of a child, and the policies that no other has."""
         self.remove_outbound(child)
         known = self._children.pop(child.spi_in, None)
+        self._ways.pop(child.spi_in, None)
         if known is None:
             return
         try:
@@ -349,16 +353,21 @@ class Dataplane:
 
     # --- below ---
 
-    def _set_mtu(self, child: ChildSa, ends: Endpoints) -> None:
+    def _way(self, child: ChildSa, ends: Endpoints) -> Way:
+        """Between these ends; one for both directions of a child, of which one may come a few seconds later."""
+        here, there = ends.path.local.host, ends.path.remote.host
+        known = self._ways.get(child.spi_in)
+        return known if known is not None and known.ends == (here, there) else Way(self._kernel, here, there)
+
+    def _set_mtu(self, child: ChildSa, ends: Endpoints, way: Way) -> None:
         """Have the interface take no packet that would not fit the path once it is wrapped."""
-        home, path = self._housing.of(ends.peer), ends.path
+        home = self._housing.of(ends.peer)
         if home.mtu is not None:
             return
         with suppress(NotFound):
-            way = self._kernel.path_to(path.remote.host, path.local.host)
-            wrapping = Wrapping(path.remote.host.version, ends.nat, child.suite, child.mode)
+            wrapping = Wrapping(ends.path.remote.host.version, ends.nat, child.suite, child.mode)
             inner_ipv6 = any(ts.ts_type is TsType.IPV6_ADDR_RANGE for ts in child.ts_remote)
-            self._housing.set_mtu(home, tunnel_mtu(way.mtu, wrapping, inner_ipv6))
+            self._housing.set_mtu(home, tunnel_mtu(way.path.mtu, wrapping, inner_ipv6))
 
     def _tags(self, group: Group) -> Tags:
         reqid = self._reqids.get(group)
