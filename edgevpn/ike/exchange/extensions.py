@@ -93,8 +93,9 @@ def in_auth_response(sa: Established, env: Env) -> tuple[Payload, ...]:
 
 def agreed(sa: Established, message: Request | Response, env: Env) -> Established:
     """With what both can do, after what the peer has said in IKE_AUTH."""
-    mobility = mobike.mobility_of(message) if sa.peer.mobike else None
-    return reauthentication.timed(replace(sa, mobility=mobility), message, env)
+    if sa.peer.mobike:
+        sa = replace(sa, mobility=mobike.mobility_of(message))
+    return reauthentication.timed(sa, message, env)
 
 
 def _says(message: Request | Response, notify_type: NotifyType) -> bool:

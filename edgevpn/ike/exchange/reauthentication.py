@@ -31,6 +31,8 @@ def announced(sa: Established) -> tuple[Payload, ...]:
 
 def timed(sa: Established, message: Request | Response, env: Env) -> Established:
     """With the time to do it again: ours, or what the peer says, whichever comes first."""
+    if not sa.began and sa.peer.reauth_after == NEVER:
+        return sa
     if not sa.began:
         return replace(sa, auth_until=env.now + sa.peer.reauth_after + env.settings.reauth_grace)
     told = message.notify(NotifyType.AUTH_LIFETIME)

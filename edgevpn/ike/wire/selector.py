@@ -92,12 +92,12 @@ class TrafficSelector:
 
     def intersection(self, other: TrafficSelector) -> TrafficSelector | None:
         """The packets that both selectors match, if any; RFC 7296 §2.9. It is one of the two where it can be."""
+        if self.ts_type != other.ts_type:
+            return None
         if self.contains(other):
             return other
         if other.contains(self):
             return self
-        if self.ts_type != other.ts_type:
-            return None
         if self.protocol != other.protocol and ANY_PROTOCOL not in (self.protocol, other.protocol):
             return None
         ports = _common_ports(self.ports, other.ports)
