@@ -209,8 +209,9 @@ def _asks_as_windows(shown: Shown) -> bool:
 
 def adapted(peer: Peer, client: Client, behind_nat: bool) -> Peer:
     """The peer with offers and children as this client takes them; what it may ask of us stays the same."""
-    children = tuple(_adapted(child, client, behind_nat) for child in peer.children)
-    ke = client.ike_rekey_ke
+    if client is UNKNOWN:
+        return peer
+    children, ke = tuple(_adapted(child, client, behind_nat) for child in peer.children), client.ike_rekey_ke
     if ke is None:
         return replace(peer, children=children)
     offers = sorted((_method_first(offer, ke) for offer in peer.offers), key=lambda offer: ke not in _methods(offer))

@@ -100,8 +100,9 @@ def _establish(claim: Claim, proven: Proven, request: Request, given: Given, env
     session = Session(proven.ours, proven.theirs, proven.user, claim.client, lent=given)
     narrowed = lending(peer, given, claim.client.asks_dhcp) if given else peer
     treated = adapted(narrowed, claim.client, half_open.nat.remote)
-    up = established(half_open.secured, treated, claim.remote_id, request.path, half_open.nat, env, began=False)
-    up = extensions.agreed(replace(up, session=session), claim.asked, env)
+    secured, nat = half_open.secured, half_open.nat
+    up = established(secured, treated, claim.remote_id, request.path, nat, session, env, began=False)
+    up = extensions.agreed(up, claim.asked, env)
     effects: list[Effect | Directive] = [IkeSaUp(up.spi, peer.name, up.remote_id, up.path, session=session)]
     anew = _begins_anew(claim) and peer.unique is not Unique.SHARE
     if anew or peer.unique is Unique.REPLACE:

@@ -236,8 +236,8 @@ def _finish(sa: Authenticating, response: Response, remote_id: Identification, t
     got = read_reply(response.first(Configuration), wants) if wants else NOTHING
     session = Session(sa.ours, theirs, got=got)
     peer = using(peer, got) if got else peer
-    up = established(sa.secured, peer, remote_id, sa.path, sa.nat, env, began=True)
-    up = extensions.agreed(replace(up, session=session), response, env).then(*map(CreateChild, sa.children))
+    up = established(sa.secured, peer, remote_id, sa.path, sa.nat, session, env, began=True)
+    up = extensions.agreed(up, response, env).then(*map(CreateChild, sa.children))
     if redirect.wanted(up, response):
         first = (CreateChild(sa.offer.policy.name),) if sa.offer else ()
         return redirect.on_auth(replace(up, todo=(*first, *up.todo)), response)

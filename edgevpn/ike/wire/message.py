@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from struct import Struct
 from typing import Self
 
-from edgevpn.frozen import dataclass, replace
+from edgevpn.frozen import dataclass
 from edgevpn.ike.errors import Discard, InvalidMajorVersion, InvalidSyntax, OldVersion, UnsupportedCriticalPayload
 from edgevpn.ike.iana import ExchangeType, Flag, PayloadType
 from edgevpn.ike.wire.buffer import Reader, member
@@ -139,9 +139,13 @@ class Header:
 
     def encode(self) -> bytes:
         """The 28 octets as the fields say."""
+        return self.before(self.next_payload, self.length - HEADER.size)
+
+    def before(self, first: PayloadType, size: int) -> bytes:
+        """The 28 octets before `size` octets of payloads, the first of this type."""
         version = self.major << 4 | self.minor
-        fields = self.spi_i, self.spi_r, self.next_payload, version, self.exchange, self.flags
-        return HEADER.pack(*fields, self.message_id, self.length)
+        fields = self.spi_i, self.spi_r, first, version, self.exchange, self.flags, self.message_id
+        return HEADER.pack(*fields, HEADER.size + size)
 
     @property
     def is_response(self) -> bool:
@@ -164,7 +168,7 @@ class Header:
 def encode_message(header: Header, payloads: Sequence[Payload]) -> bytes:
     """A whole message without encryption, as IKE_SA_INIT is."""
     first, chain = encode_payloads(payloads)
-    return replace(header, next_payload=first, length=HEADER.size + len(chain)).encode() + chain
+    return header.before(first, len(chain)) + chain
 
 
 def decode_message(header: Header, datagram: bytes, read: frozenset[PayloadType] = OPENING) -> tuple[Payload, ...]:
