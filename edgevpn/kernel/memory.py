@@ -61,6 +61,7 @@ ALGORITHMS: Mapping[str, frozenset[int]] = {
     "xcbc(aes)": frozenset({16}),
     "cmac(aes)": frozenset({16}),
 }
+UNUSED = Sequence()
 EVERYTHING = Features(esp4=True, esp6=True, xfrm_interface=True, migrate=True)
 
 
@@ -204,12 +205,13 @@ class MemoryKernel(MemorySystem):
         self._check_algorithms("try", "algorithms", 4, cipher, integrity)
 
     def _insert(self, verb: str, spec: SaSpec) -> None:
-        self._check_free(verb, spec.key)
+        key = spec.key
+        self._check_free(verb, key)
         offload = self._in_effect(spec.offload)
-        sequence = spec.sequence or Sequence()
-        self._sas[spec.key] = SaState(
-            spec=replace(spec, offload=offload, sequence=None), added_at=int(self._clock()), sequence=sequence
-        )
+        sequence = spec.sequence or UNUSED
+        if offload != spec.offload or spec.sequence is not None:
+            spec = replace(spec, offload=offload, sequence=None)
+        self._sas[key] = SaState(spec=spec, added_at=int(self._clock()), sequence=sequence)
 
     def _find(self, verb: str, key: SaKey) -> SaState:
         if key not in self._sas:
@@ -222,7 +224,7 @@ class MemoryKernel(MemorySystem):
 
     def _check(self, verb: str, spec: SaSpec) -> None:
         self._check_offload(verb, spec)
-        self._check_algorithms(verb, spec.key, spec.destination.version, spec.cipher, spec.integrity)
+        self._check_algorithms(verb, spec, spec.destination.version, spec.cipher, spec.integrity)
 
     def _check_offload(self, verb: str, spec: SaSpec) -> None:
         """A device that can takes neither ESP in UDP nor whole packets; any other, and the CPU does the work."""

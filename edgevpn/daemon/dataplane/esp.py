@@ -144,6 +144,13 @@ def outward(
     return tuple(_policy(selector, Direction.OUT, templates, tags, priority) for selector in selectors)
 
 
+def outward_of(inward: Iterable[PolicySpec], path: Hosts, mode: IkeMode, tags: Tags) -> tuple[PolicySpec, ...]:
+    """The same for a child whose `inward` policies are known: what it sends is what it lets in, turned round."""
+    templates = (Template(*path, tags.reqid, MODES[mode]),)
+    selectors = (_reversed(policy.selector) for policy in inward if policy.direction is Direction.IN)
+    return tuple(_policy(selector, Direction.OUT, templates, tags, UP) for selector in selectors)
+
+
 def inward(
     ts_local: tuple[TrafficSelector, ...],
     ts_remote: tuple[TrafficSelector, ...],

@@ -22,6 +22,7 @@ from edgevpn.daemon.dataplane.esp import (
     inward,
     outbound_sa,
     outward,
+    outward_of,
 )
 from edgevpn.daemon.dataplane.homes import Home
 from edgevpn.daemon.dataplane.housing import Housing, Numbers
@@ -195,8 +196,9 @@ class Dataplane:
         way = self._ways[child.spi_in] = self._way(child, ends)
         carrier = self._offloader.add(spec, Direction.IN, home.offload, way)
         made = for_card(_inward(child, ends, tags), carrier)
-        self._children[child.spi_in] = Installed(child, ends, tags, spec.key, made, carriers=(carrier, carrier))
-        self._spis_in[spec.key] = child.spi_in
+        key = spec.key
+        self._children[child.spi_in] = Installed(child, ends, tags, key, made, carriers=(carrier, carrier))
+        self._spis_in[key] = child.spi_in
         self._have(child, made)
         if home.proxied:
             self._neighbours.welcome(home.interface, _hosts(child))
@@ -213,10 +215,10 @@ class Dataplane:
         spec = outbound_sa(child, ends, known.tags, self._lives(home, child))
         way = self._way(child, ends)
         carrier = self._offloader.add(spec, Direction.OUT, home.offload, way)
-        made = for_card(_outward(child, ends, known.tags), carrier)
-        carriers = known.carriers[0], carrier
-        self._children[child.spi_in] = replace(known, outbound=spec.key, outward=made, carriers=carriers)
-        self._spis_in[spec.key] = child.spi_in
+        made = for_card(_outward(child, ends, known.tags, known.inward), carrier)
+        key, carriers = spec.key, (known.carriers[0], carrier)
+        self._children[child.spi_in] = replace(known, outbound=key, outward=made, carriers=carriers)
+        self._spis_in[key] = child.spi_in
         self._have(child, made)
         self._set_mtu(child, ends, way)
         self._ways.pop(child.spi_in, None)
@@ -244,7 +246,7 @@ class Dataplane:
                 self._spis_in.pop(key, None)
         self._spis_in |= {key: child.spi_in for key in (inbound, outbound) if key is not None}
         ins = for_card(_inward(child, ends, known.tags), carriers[0])
-        outs = for_card(_outward(child, ends, known.tags), carriers[1]) if outbound else ()
+        outs = for_card(_outward(child, ends, known.tags, ins), carriers[1]) if outbound else ()
         self._children[child.spi_in] = Installed(child, ends, known.tags, inbound, ins, outbound, outs, carriers)
         self._have(child, (*ins, *outs))
 
@@ -432,9 +434,8 @@ def _inward(child: ChildSa, ends: Endpoints, tags: Tags) -> tuple[PolicySpec, ..
     return inward(child.ts_local, child.ts_remote, ends.path.remote.host.version, child.mode, tags, UP)
 
 
-def _outward(child: ChildSa, ends: Endpoints, tags: Tags) -> tuple[PolicySpec, ...]:
-    hosts = ends.path.local.host, ends.path.remote.host
-    return outward(child.ts_local, child.ts_remote, hosts, child.mode, tags, UP)
+def _outward(child: ChildSa, ends: Endpoints, tags: Tags, inward: tuple[PolicySpec, ...]) -> tuple[PolicySpec, ...]:
+    return outward_of(inward, (ends.path.local.host, ends.path.remote.host), child.mode, tags)
 
 
 def _hosts(child: ChildSa) -> list[IpAddress]:
