@@ -91,10 +91,21 @@ class Installed:
     ends: Endpoints
     tags: Tags
     inbound: SaKey
-    inward: tuple[PolicySpec, ...]
+    inward: tuple[PolicySpec, ...] = ()
     outbound: SaKey | None = None
     outward: tuple[PolicySpec, ...] = ()
     carriers: tuple[Carrier, Carrier] = (BY_CPU, BY_CPU)  # inbound, outbound
+
+    @property
+    def lets_in_by(self) -> tuple[object, ...]:
+        """What `inward` follows from; the tags stand for the selectors."""
+        return self.tags, self.ends.path.remote.host.version, self.child.mode, self.carriers[0]
+
+    @property
+    def sends_by(self) -> tuple[object, ...]:
+        """What `outward` follows from."""
+        path = self.ends.path
+        return self.tags, path.local.host, path.remote.host, self.child.mode, self.carriers[1]
 
 
 class Dataplane:
@@ -195,11 +206,10 @@ class Dataplane:
         spec = inbound_sa(child, ends, tags, self._lives(home, child))
         way = self._ways[child.spi_in] = self._way(child, ends)
         carrier = self._offloader.add(spec, Direction.IN, home.offload, way)
-        made = for_card(_inward(child, ends, tags), carrier)
-        key = spec.key
-        self._children[child.spi_in] = Installed(child, ends, tags, key, made, carriers=(carrier, carrier))
-        self._spis_in[key] = child.spi_in
-        self._have(child, made)
+        new = Installed(child, ends, tags, spec.key, carriers=(carrier, carrier))
+        new = self._children[child.spi_in] = replace(new, inward=self._inward(new))
+        self._spis_in[new.inbound] = child.spi_in
+        self._have(child, new.inward)
         if home.proxied:
             self._neighbours.welcome(home.interface, _hosts(child))
 
@@ -215,11 +225,11 @@ class Dataplane:
         spec = outbound_sa(child, ends, known.tags, self._lives(home, child))
         way = self._way(child, ends)
         carrier = self._offloader.add(spec, Direction.OUT, home.offload, way)
-        made = for_card(_outward(child, ends, known.tags, known.inward), carrier)
         key, carriers = spec.key, (known.carriers[0], carrier)
-        self._children[child.spi_in] = replace(known, outbound=key, outward=made, carriers=carriers)
+        new = replace(known, ends=ends, outbound=key, carriers=carriers)
+        new = self._children[child.spi_in] = replace(new, outward=self._outward(new))
         self._spis_in[key] = child.spi_in
-        self._have(child, made)
+        self._have(child, new.outward)
         self._set_mtu(child, ends, way)
         self._ways.pop(child.spi_in, None)
         return True
@@ -245,10 +255,10 @@ class Dataplane:
             if key is not None:
                 self._spis_in.pop(key, None)
         self._spis_in |= {key: child.spi_in for key in (inbound, outbound) if key is not None}
-        ins = for_card(_inward(child, ends, known.tags), carriers[0])
-        outs = for_card(_outward(child, ends, known.tags, ins), carriers[1]) if outbound else ()
-        self._children[child.spi_in] = Installed(child, ends, known.tags, inbound, ins, outbound, outs, carriers)
-        self._have(child, (*ins, *outs))
+        new = Installed(child, ends, known.tags, inbound, outbound=outbound, carriers=carriers)
+        new = replace(new, inward=self._inward(new))
+        new = self._children[child.spi_in] = replace(new, outward=self._outward(new) if outbound else ())
+        self._have(child, (*new.inward, *new.outward))
 
     def remove_outbound(self, child: ChildSa) -> None:
         """Never send on a child again; what is under way to us still comes in."""
@@ -386,6 +396,27 @@ class Dataplane:
     def _lives(self, home: Home, child: ChildSa) -> Lifetimes:
         return home.lifetimes[child.name].of(child).sooner(self._chance())
 
+    def _inward(self, new: Installed) -> tuple[PolicySpec, ...]:
+        """What lets in a child's packets: as the child before it has it, if the same is true of both."""
+        before, child = self._before(new), new.child
+        if before is not None and before.lets_in_by == new.lets_in_by:
+            return before.inward
+        version = new.ends.path.remote.host.version
+        made = inward(child.ts_local, child.ts_remote, version, child.mode, new.tags, UP)
+        return for_card(made, new.carriers[0])
+
+    def _outward(self, new: Installed) -> tuple[PolicySpec, ...]:
+        """What asks for a child's SA; likewise."""
+        before, path = self._before(new), new.ends.path
+        if before is not None and before.outward and before.sends_by == new.sends_by:
+            return before.outward
+        made = outward_of(new.inward, (path.local.host, path.remote.host), new.child.mode, new.tags)
+        return for_card(made, new.carriers[1])
+
+    def _before(self, new: Installed) -> Installed | None:
+        """The child in whose place this one was made, while that is there."""
+        return self._children.get(new.child.replaces) if new.child.replaces else None
+
     def _have(self, child: ChildSa, policies: Iterable[PolicySpec]) -> None:
         """These are a child's from now on."""
         changed: list[Operation] = []
@@ -428,10 +459,6 @@ class Dataplane:
             return self._kernel.get_sa(key)
         except NotFound:
             return None
-
-
-def _inward(child: ChildSa, ends: Endpoints, tags: Tags) -> tuple[PolicySpec, ...]:
-    return inward(child.ts_local, child.ts_remote, ends.path.remote.host.version, child.mode, tags, UP)
 
 
 def _outward(child: ChildSa, ends: Endpoints, tags: Tags, inward: tuple[PolicySpec, ...]) -> tuple[PolicySpec, ...]:
