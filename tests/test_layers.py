@@ -107,7 +107,7 @@ ORDERS = {
     ),
     "daemon.base": (
         {"key_log", "logbook", "state_file"},
-        {"guard", "limits", "logs", "news", "options", "recent", "sparing"},
+        {"guard", "limits", "logs", "news", "options", "recent", "sparing", "timers"},
     ),
     "daemon.ciphers": (
         {"bench"},
