@@ -1,7 +1,7 @@
 """One time for each of many things, all by a single timer of the event loop.
 
-Thousands of IKE SAs have one each, and set it anew with every message. A pair in a queue takes a quarter of the room that
-a timer of asyncio takes.
+Thousands of IKE SAs have one each, and set it anew with every message. A pair in a queue takes a quarter of the room
+that a timer of asyncio takes.
 """
 
 from __future__ import annotations

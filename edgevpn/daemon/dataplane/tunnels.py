@@ -57,8 +57,8 @@ WANTED = (Offload.CRYPTO, Offload.PACKET)
 """The wishes that are to be met, where AUTO leaves it to the hardware."""
 
 
-Held = tuple[bytes, PolicySpec]
-"""Whose a policy is, by the inbound SPI."""
+Held = tuple[bytes, tuple[PolicySpec, ...]]
+"""A child that has a policy, by its inbound SPI, and all policies that it has for that half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,8 +336,7 @@ class Dataplane:
 
     def policy(self, key: PolicyKey) -> PolicySpec | None:
         """What is to be at that key: the newest child's policy, else the trap, else none."""
-        held = self._policies.get(key)
-        return held[-1][1] if held else self._traps.get(key)
+        return _newest(key, held) if (held := self._policies.get(key)) else self._traps.get(key)
 
     def has_link(self, name: str) -> bool:
         """Whether that interface is one of ours."""
@@ -417,29 +416,32 @@ class Dataplane:
         """The child in whose place this one was made, while that is there."""
         return self._children.get(new.child.replaces) if new.child.replaces else None
 
-    def _have(self, child: ChildSa, policies: Iterable[PolicySpec]) -> None:
+    def _have(self, child: ChildSa, policies: tuple[PolicySpec, ...]) -> None:
         """These are a child's from now on."""
-        changed: list[Operation] = []
+        own = child.spi_in, policies
+        alone, changed = (own,), list[Operation]()
         for policy in policies:
             key = policy.key
-            before = self._policies.get(key, ())
-            held = self._policies[key] = tuple((dict(before) | {child.spi_in: policy}).items())
-            was = before[-1][1] if before else self._traps.get(key)
-            if held[-1][1] != was:
-                changed.append(Update(held[-1][1]))
+            before = self._policies.get(key)
+            was = policy if before and before[-1][1] is policies else self.policy(key)
+            held = self._policies[key] = _with(own, before) if before else alone
+            if held[-1] is own and policy != was:
+                changed.append(Update(policy))
         self._carry_out(changed)
 
-    def _have_no_more(self, child: ChildSa, policies: Iterable[PolicySpec]) -> None:
+    def _have_no_more(self, child: ChildSa, policies: tuple[PolicySpec, ...]) -> None:
         changed: list[Operation] = []
         for policy in policies:
             key = policy.key
             before = self._policies.pop(key)
             if held := tuple(each for each in before if each[0] != child.spi_in):
                 self._policies[key] = held
-            now = held[-1][1] if held else self._traps.get(key)
+            if held and held[-1][1] is before[-1][1]:
+                continue
+            now = self.policy(key)
             if now is None:
                 changed.append(Delete(key))
-            elif now != before[-1][1]:
+            elif now != _newest(key, before):
                 changed.append(Update(now))
         self._carry_out(changed)
 
@@ -463,6 +465,18 @@ class Dataplane:
 
 def _outward(child: ChildSa, ends: Endpoints, tags: Tags, inward: tuple[PolicySpec, ...]) -> tuple[PolicySpec, ...]:
     return outward_of(inward, (ends.path.local.host, ends.path.remote.host), child.mode, tags)
+
+
+def _with(own: Held, held: tuple[Held, ...]) -> tuple[Held, ...]:
+    """A child's policies in the place of those that it had, or as the newest."""
+    if own[0] not in dict(held):
+        return *held, own
+    return tuple(own if each[0] == own[0] else each for each in held)
+
+
+def _newest(key: PolicyKey, held: tuple[Held, ...]) -> PolicySpec:
+    """The policy with that key of the child that came last."""
+    return next(policy for policy in held[-1][1] if policy.key == key)
 
 
 def _hosts(child: ChildSa) -> list[IpAddress]:
