@@ -70,6 +70,7 @@ class Answers:
         self._feed = feed
         self._begin = begin
         self._config: Config
+        self._common: dict[str, ike.NetworkSettings] = {}  # by pool
         self.devices: Devices
         self.keyring: Keyring
         self.leases: Leases
@@ -82,6 +83,7 @@ class Answers:
     def use(self, config: Config, devices: Devices, leases: Leases) -> None:
         """Answer by this configuration from now on."""
         self._config, self.devices, self.leases = config, devices, leases
+        self._common = {pool.name: pool_settings(pool) for pool in config.pools}
 
     def ask(self, question: Question) -> None:
         """Answer now, or when it is worked out."""
@@ -143,9 +145,12 @@ class Answers:
         return replace(wants, ipv6=False) if spare else wants
 
     def _settings(self, pool: str, device: Device | None) -> Any:
-        """What a device is told of the network where it differs from its pool."""
-        config = self._pool(pool)
-        return pool_settings(config, device) if config and device else None
+        """What a device is told of the network where it differs from its pool; thousands do not."""
+        config, common = self._pool(pool), self._common.get(pool)
+        if config is None or device is None:
+            return None
+        own = pool_settings(config, device)
+        return common if own == common else own
 
     def _pool(self, name: str) -> Pool | None:
         return next((each for each in self._config.pools if each.name == name), None)

@@ -56,7 +56,7 @@ def admit(claim: Claim, proven: Proven, request: Request, env: Env) -> Step:
 def on_leased(sa: LeasingAddress, leased: Leased, env: Env) -> Step:
     """There is an address for the peer, or there is none."""
     claim, peer = sa.claim, sa.claim.peers[0]
-    if leased.unique is not None:
+    if leased.unique not in (None, peer.unique):
         claim = replace(claim, peers=(replace(peer, unique=leased.unique), *claim.peers[1:]))
     settings = leased.settings or peer.pool or NetworkSettings()
     given = Given(leased.addresses, settings) if leased.addresses else NOTHING
