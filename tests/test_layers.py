@@ -119,7 +119,7 @@ ORDERS = {
         {"tunnels"},
         {"housing"},
         {"homes", "wall"},
-        {"caught", "detours", "esp", "mtu", "neighbours", "offload", "reverse_path", "routing"},
+        {"caught", "detours", "esp", "mtu", "neighbours", "offload", "policies", "reverse_path", "routing"},
     ),
     "daemon.figures": (
         {"metrics"},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from edgevpn.config.services import Offload
@@ -29,17 +29,16 @@ from edgevpn.daemon.dataplane.housing import Housing, Numbers
 from edgevpn.daemon.dataplane.mtu import Wrapping, tunnel_mtu
 from edgevpn.daemon.dataplane.neighbours import Neighbours
 from edgevpn.daemon.dataplane.offload import BY_CPU, Carrier, Offloader, Way, for_card
+from edgevpn.daemon.dataplane.policies import Policies
 from edgevpn.daemon.peers import Selectors
 from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.contract import Endpoints
 from edgevpn.ike.iana import TsType
 from edgevpn.ike.peer import Mode
 from edgevpn.ike.state import ChildSa
-from edgevpn.kernel.batch import raise_first
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import KernelError, NotFound
 from edgevpn.kernel.network_spec import AddressSpec, RouteSpec, RuleSpec
-from edgevpn.kernel.operations import Delete, Operation, Update
 from edgevpn.kernel.reconcile import Desired
 from edgevpn.kernel.spec import (
     OURS_REQID,
@@ -55,10 +54,6 @@ from edgevpn.kernel.spec import (
 
 WANTED = (Offload.CRYPTO, Offload.PACKET)
 """The wishes that are to be met, where AUTO leaves it to the hardware."""
-
-
-Held = tuple[bytes, tuple[PolicySpec, ...]]
-"""A child that has a policy, by its inbound SPI, and all policies that it has for that half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +125,8 @@ class Dataplane:
         self._groups: dict[int, Group] = {}
         self._children: dict[bytes, Installed] = {}
         self._spis_in: dict[SaKey, bytes] = {}
-        self._traps: dict[PolicyKey, PolicySpec] = {}
         self._ways: dict[bytes, Way] = {}  # of children that only receive yet
-        self._policies: dict[PolicyKey, tuple[Held, ...]] = {}  # the newest last
+        self._policies = Policies(kernel)
 
     # --- homes ---
 
@@ -161,10 +155,7 @@ class Dataplane:
         for each in [each for each in self._children.values() if each.ends.peer in peers]:
             self.remove_child(each.child)
         if_ids = {self._housing.if_id(home) for home in homes}
-        traps = [key for key in self._traps if key.if_id in if_ids]
-        for key in traps:
-            del self._traps[key]
-        self._kernel.apply([Delete(key) for key in traps])  # of a trap that is gone nobody need be told
+        self._policies.untrap(lambda key: key.if_id in if_ids)
         for group in [group for group in self._reqids if group.peer in peers]:
             self._ungroup(group)
         self._housing.remove(homes)
@@ -178,10 +169,7 @@ class Dataplane:
         made: list[PolicySpec] = []
         for child, pair in self._housing.of(peer).traps:
             made += outward(*pair, (local, remote), Mode.TUNNEL, self._tags(Group(peer, child, pair)), TRAP)
-        before = {policy.key: self.policy(policy.key) for policy in made}
-        self._traps |= {policy.key: policy for policy in made}
-        now = {key: self.policy(key) for key in before}
-        self._carry_out([Update(policy) for key, policy in now.items() if policy and policy != before[key]])
+        self._policies.trap(made)
 
     def lend(self, peer: str, addresses: Iterable[IpAddress]) -> None:
         """A site has given us these addresses: packets of our own to its networks bear them from now on."""
@@ -209,7 +197,7 @@ class Dataplane:
         new = Installed(child, ends, tags, spec.key, carriers=(carrier, carrier))
         new = self._children[child.spi_in] = replace(new, inward=self._inward(new))
         self._spis_in[new.inbound] = child.spi_in
-        self._have(child, new.inward)
+        self._policies.have(child.spi_in, new.inward)
         if home.proxied:
             self._neighbours.welcome(home.interface, _hosts(child))
 
@@ -229,7 +217,7 @@ class Dataplane:
         new = replace(known, ends=ends, outbound=key, carriers=carriers)
         new = self._children[child.spi_in] = replace(new, outward=self._outward(new))
         self._spis_in[key] = child.spi_in
-        self._have(child, new.outward)
+        self._policies.have(child.spi_in, new.outward)
         self._set_mtu(child, ends, way)
         self._ways.pop(child.spi_in, None)
         return True
@@ -237,7 +225,7 @@ class Dataplane:
     def is_alone(self, child: ChildSa) -> bool:
         """Whether no other child sends the same packets: this one does not follow upon another."""
         known = self._children.get(child.spi_in)
-        return known is not None and all(len(self._policies[policy.key]) == 1 for policy in known.outward)
+        return known is not None and self._policies.are_of_one(known.outward)
 
     def move(self, child: ChildSa, ends: Endpoints) -> None:
         """Both SAs of a child have other ends from now on; keys and sequence numbers stay."""
@@ -258,7 +246,7 @@ class Dataplane:
         new = Installed(child, ends, known.tags, inbound, outbound=outbound, carriers=carriers)
         new = replace(new, inward=self._inward(new))
         new = self._children[child.spi_in] = replace(new, outward=self._outward(new) if outbound else ())
-        self._have(child, (*new.inward, *new.outward))
+        self._policies.have(child.spi_in, (*new.inward, *new.outward))
 
     def remove_outbound(self, child: ChildSa) -> None:
         """Never send on a child again; what is under way to us still comes in."""
@@ -266,7 +254,7 @@ class Dataplane:
         if known is None or known.outbound is None:
             return
         self._children[child.spi_in] = replace(known, outbound=None, outward=())
-        self._have_no_more(child, known.outward)
+        self._policies.have_no_more(child.spi_in, known.outward)
         self._delete(known.outbound)
 
     def remove_child(self, child: ChildSa) -> None:
@@ -279,7 +267,7 @@ class Dataplane:
         try:
             self._delete(known.inbound)  # before the policies: what it still lets in would else meet none
         finally:
-            self._have_no_more(child, known.inward)
+            self._policies.have_no_more(child.spi_in, known.inward)
         if self._housing.of(known.ends.peer).proxied:
             self._neighbours.part(_hosts(child))
 
@@ -323,10 +311,9 @@ class Dataplane:
 
     def desired(self) -> Desired:
         """All that is to be in the kernel by now."""
-        policies = map(self.policy, {**self._traps, **self._policies})
         return Desired(
             sas=frozenset(self._spis_in),
-            policies=tuple(policy for policy in policies if policy is not None),
+            policies=tuple(self._policies),
             links=tuple(self._housing.links.values()),
             addresses=self._housing.addresses,
             routes=(*self._housing.routes(), *self._neighbours.routes),
@@ -336,7 +323,7 @@ class Dataplane:
 
     def policy(self, key: PolicyKey) -> PolicySpec | None:
         """What is to be at that key: the newest child's policy, else the trap, else none."""
-        return _newest(key, held) if (held := self._policies.get(key)) else self._traps.get(key)
+        return self._policies.at(key)
 
     def has_link(self, name: str) -> bool:
         """Whether that interface is one of ours."""
@@ -416,39 +403,6 @@ class Dataplane:
         """The child in whose place this one was made, while that is there."""
         return self._children.get(new.child.replaces) if new.child.replaces else None
 
-    def _have(self, child: ChildSa, policies: tuple[PolicySpec, ...]) -> None:
-        """These are a child's from now on."""
-        own = child.spi_in, policies
-        alone, changed = (own,), list[Operation]()
-        for policy in policies:
-            key = policy.key
-            before = self._policies.get(key)
-            was = policy if before and before[-1][1] is policies else self.policy(key)
-            held = self._policies[key] = _with(own, before) if before else alone
-            if held[-1] is own and policy != was:
-                changed.append(Update(policy))
-        self._carry_out(changed)
-
-    def _have_no_more(self, child: ChildSa, policies: tuple[PolicySpec, ...]) -> None:
-        changed: list[Operation] = []
-        for policy in policies:
-            key = policy.key
-            before = self._policies.pop(key)
-            if held := tuple(each for each in before if each[0] != child.spi_in):
-                self._policies[key] = held
-            if held and held[-1][1] is before[-1][1]:
-                continue
-            now = self.policy(key)
-            if now is None:
-                changed.append(Delete(key))
-            elif now != _newest(key, before):
-                changed.append(Update(now))
-        self._carry_out(changed)
-
-    def _carry_out(self, operations: Sequence[Operation]) -> None:
-        fates = self._kernel.apply(operations) if operations else ()
-        raise_first(fates, besides=(NotFound,))
-
     def _delete(self, key: SaKey) -> None:
         self._spis_in.pop(key, None)
         with suppress(NotFound):  # its hard lifetime was over
@@ -461,22 +415,6 @@ class Dataplane:
             return self._kernel.get_sa(key)
         except NotFound:
             return None
-
-
-def _outward(child: ChildSa, ends: Endpoints, tags: Tags, inward: tuple[PolicySpec, ...]) -> tuple[PolicySpec, ...]:
-    return outward_of(inward, (ends.path.local.host, ends.path.remote.host), child.mode, tags)
-
-
-def _with(own: Held, held: tuple[Held, ...]) -> tuple[Held, ...]:
-    """A child's policies in the place of those that it had, or as the newest."""
-    if own[0] not in dict(held):
-        return *held, own
-    return tuple(own if each[0] == own[0] else each for each in held)
-
-
-def _newest(key: PolicyKey, held: tuple[Held, ...]) -> PolicySpec:
-    """The policy with that key of the child that came last."""
-    return next(policy for policy in held[-1][1] if policy.key == key)
 
 
 def _hosts(child: ChildSa) -> list[IpAddress]:
