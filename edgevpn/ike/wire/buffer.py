@@ -61,7 +61,8 @@ class Reader:
 
     def rest(self) -> bytes:
         """All octets that remain, possibly none."""
-        return self.take(self.remaining)
+        start, self._next = self._next, self._end
+        return self._octets[start : self._end]
 
     def split(self, size: int) -> tuple[bytes, ...]:
         """All octets that remain, as strings of `size` octets each; `size` is at least one."""
@@ -81,7 +82,7 @@ class Reader:
 
     def finish(self) -> None:
         """Raise InvalidSyntax unless everything was read."""
-        if self.remaining:
+        if self._next != self._end:
             raise InvalidSyntax(f"{self.remaining} octets left over")
 
     def _advance(self, size: int) -> int:

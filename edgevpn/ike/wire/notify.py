@@ -51,9 +51,10 @@ class Notify:
     @classmethod
     def decode(cls, body: Reader) -> Self:
         protocol, spi, notify_type = _decode_sa(body)
-        if body.remaining not in DATA_SIZES.get(notify_type, (body.remaining,)):
-            raise InvalidSyntax(f"{notify_type.name} with {body.remaining} octets of data")
-        return cls(notify_type, body.rest(), protocol, spi)
+        data = body.rest()
+        if len(data) not in DATA_SIZES.get(notify_type, (len(data),)):
+            raise InvalidSyntax(f"{notify_type.name} with {len(data)} octets of data")
+        return cls(notify_type, data, protocol, spi)
 
     def encode(self) -> bytes:
         return HEAD.pack(self.protocol, len(self.spi), self.notify_type) + self.spi + self.data
