@@ -97,7 +97,9 @@ class Subscription(TypedDict):
 
 
 class ChildStatus(TypedDict):
-    """One CHILD SA. `bytes_in` and `bytes_out` count from its last rekeying on.
+    """One CHILD SA. `bytes_in`, `bytes_out` and `undeciphered` count from its last rekeying on.
+
+    `undeciphered` are packets that came and could not be decrypted.
 
     `carrier_in` and `carrier_out` are who ciphers: "cpu", "driver NAME", "crypto(CARD)", "packet(CARD)"; `carrier_why`
     is what kept a network card from it, "" if nothing did.
@@ -110,6 +112,7 @@ class ChildStatus(TypedDict):
     remote_ts: list[str]
     bytes_in: int
     bytes_out: int
+    undeciphered: int
     suite: str
     carrier_in: str
     carrier_out: str
@@ -119,7 +122,8 @@ class ChildStatus(TypedDict):
 class IkeStatus(TypedDict):
     """One IKE SA. `nat` tells which ends have a NAT before them.
 
-    `weak` says what is weak in its cryptography and that of its children, and why.
+    `ppk` names the post-quantum pre-shared key in its keys, "" if there is none. `weak` says what is weak in its
+    cryptography and that of its children, and why.
     """
 
     spi_i: str
@@ -129,6 +133,7 @@ class IkeStatus(TypedDict):
     nat: Literal["none", "local", "remote", "both"]
     established: float
     suite: str
+    ppk: str
     weak: list[str]
     children: list[ChildStatus]
 
@@ -174,7 +179,8 @@ class PeriodUsage(TypedDict):
 class SessionStatus(TypedDict):
     """A device that is in: from where, since when, as which client, by which proof, with which addresses.
 
-    `own_proof` is how we proved ourselves to it. `weak` says what is weak in its cryptography, and why.
+    `own_proof` is how we proved ourselves to it; `ppk` as in `IkeStatus`. `weak` says what is weak in its cryptography,
+    and why. `undeciphered` are packets that came and could not be decrypted.
     """
 
     spi: str
@@ -186,9 +192,11 @@ class SessionStatus(TypedDict):
     nat: bool
     own_proof: str
     suite: str
+    ppk: str
     weak: list[str]
     bytes_in: int
     bytes_out: int
+    undeciphered: int
 
 
 class DeviceStatus(TypedDict):
@@ -197,7 +205,7 @@ class DeviceStatus(TypedDict):
     name: str
     owner: str
     platform: Literal["windows", "macos", "ios", "android", "linux", "other"]
-    login: Literal["password", "certificate", "psk"]
+    login: Literal["password", "certificate", "psk", "eap-tls"]
     id: str
     pool: str
     enabled: bool
@@ -273,7 +281,7 @@ class PoolStatus(TypedDict):
     mode: Literal["full", "split"]
     networks: list[str]
     dns: list[str]
-    logins: list[Literal["password", "certificate", "psk"]]
+    logins: list[Literal["password", "certificate", "psk", "eap-tls"]]
     legacy: bool
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edgevpn.api import SiteStatus
-from edgevpn.api.records import Amount, CertificateStatus, DeviceDetail, SessionStatus
+from edgevpn.api import IkeStatus, SiteStatus
+from edgevpn.api.records import Amount, CertificateStatus, ChildStatus, DeviceDetail, SessionStatus
 from edgevpn.cli.listing import cell
 from edgevpn.cli.output import painted
 from edgevpn.cli.status import age, carriers, moment, octets
@@ -15,12 +15,11 @@ def site_rows(site: SiteStatus, now: float) -> list[Row]:
     """How a site stands: why it is not up if it is not, its IKE SAs and their children. `now` is a Unix time."""
     rows = [("state", painted(site["state"])), ("why", cell(site["why"] or None))]
     for ike in site["ike"]:
-        rows.append(("ike", f"{ike['local']} - {ike['remote']}, for {age(now - ike['established'])}, {ike['suite']}"))
+        rows.append(("ike", f"{ike['local']} - {ike['remote']}, for {age(now - ike['established'])}, {_suite(ike)}"))
         rows += [
             (
                 f"ike.{child['name']}",
-                f"in {octets(child['bytes_in'])}, out {octets(child['bytes_out'])}, {child['suite']},"
-                f" by {carriers(child['carrier_in'], child['carrier_out'])}",
+                f"{_moved(child)}, {child['suite']}, by {carriers(child['carrier_in'], child['carrier_out'])}",
             )
             for child in ike["children"]
         ]
@@ -57,8 +56,18 @@ def device_rows(detail: DeviceDetail, now: float) -> list[Row]:
 
 def _session(session: SessionStatus, now: float) -> str:
     addresses = ", ".join(session["addresses"]) or "no address"
-    used = f"in {octets(session['bytes_in'])}, out {octets(session['bytes_out'])}"
-    return f"from {session['remote']}, for {age(now - session['since'])}, as {addresses}, {used}, {session['suite']}"
+    since = age(now - session["since"])
+    return f"from {session['remote']}, for {since}, as {addresses}, {_moved(session)}, {_suite(session)}"
+
+
+def _moved(counted: ChildStatus | SessionStatus) -> str:
+    moved = f"in {octets(counted['bytes_in'])}, out {octets(counted['bytes_out'])}"
+    lost = counted["undeciphered"]
+    return f"{moved}, {lost} packets that could not be decrypted" if lost else moved
+
+
+def _suite(sa: IkeStatus | SessionStatus) -> str:
+    return f"{sa['suite']} with the PPK {sa['ppk']}" if sa["ppk"] else sa["suite"]
 
 
 def _amount(amount: Amount) -> str:

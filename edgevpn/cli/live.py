@@ -164,7 +164,7 @@ def _made(made: records.DeviceMade, options: argparse.Namespace) -> int:
         return GOOD
     print(f"device {name} is ready")
     for kind, text in shown.items():
-        what = "password of its certificate's file" if made["device"]["login"] == "certificate" else kind
+        what = "password of its certificate's file" if made["device"]["login"] in ("certificate", "eap-tls") else kind
         print(f"{what}: {text}   (shown this once)")
     return GOOD
 

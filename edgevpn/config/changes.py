@@ -5,7 +5,7 @@ Each raises Refused for what cannot be done; what does not fit the rest of the f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field
 from datetime import datetime
 from shlex import quote
@@ -25,6 +25,9 @@ WAYS: Mapping[str, tuple[str, Mapping[Any, tuple[Slot[Any], ...]]]] = {
     "site": ("auth", SITE_PROOFS),
 }
 """The key that says how one logs in, and which secrets each way needs."""
+
+BESIDE = frozenset({"ppk"})
+"""Secrets that have nothing to do with the way to log in."""
 
 Keys = Mapping[str, object]
 """Keys with values as TOML has them; None takes a key out."""
@@ -96,6 +99,7 @@ def _add(
     written = {key: value for key, value in keys.items() if value is not None}
     below = {key: value for key, value in written.items() if isinstance(value, Mapping) and _is_table((*path, key))}
     own = {key: value for key, value in written.items() if key not in below}
+    secrets = {**secrets, **{key: str(own.pop(key)) for key in BESIDE & own.keys()}}
     for key, value in own.items():
         setting_at((*path, key))
         _check((*path, key), value)
@@ -120,7 +124,7 @@ def _set(
     before = _value(documents.config, noun, path, forgets)
     documents = _set_keys(documents, path, keys)
     if secrets or _value(documents.config, noun, path, forgets) != before:
-        documents = _forget(documents, noun, path)
+        documents = _forget(documents, noun, path, kept=BESIDE)
     return _keep(documents, path, secrets)
 
 
@@ -175,13 +179,14 @@ def _keep(documents: Documents, path: Path, secrets: Mapping[str, str]) -> Docum
     return replace(documents, secrets=text)
 
 
-def _forget(documents: Documents, noun: Noun, path: Path) -> Documents:
-    """Without the secrets of a table, those in the file itself included."""
-    config = documents.config
-    for key in noun.secrets:
-        if _has(config, (*path, key)):
-            config = unset(config, (*path, key))
-    secrets = unset(documents.secrets, path) if _has(documents.secrets, path) else documents.secrets
+def _forget(documents: Documents, noun: Noun, path: Path, kept: Collection[str] = ()) -> Documents:
+    """Without the secrets of a table, those in the file itself included, but for those that are kept."""
+    config, secrets = documents.config, documents.secrets
+    for key in (key for key in noun.secrets if key not in kept):
+        config = unset(config, (*path, key)) if _has(config, (*path, key)) else config
+        secrets = unset(secrets, (*path, key)) if _has(secrets, (*path, key)) else secrets
+    if _has(secrets, path) and not any(_has(secrets, (*path, key)) for key in noun.secrets):
+        secrets = unset(secrets, path)
     return Documents(config, secrets)
 
 

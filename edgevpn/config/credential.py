@@ -27,6 +27,14 @@ class Psk:
 
 
 @dataclass(frozen=True, slots=True)
+class Ppk:
+    """A post-quantum pre-shared key (RFC 8784), and where it was written."""
+
+    source: str
+    octets: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class NtHash:
     """The MD4 hash of a password in UTF-16 (RFC 2759 §8.3), as good as the password itself."""
 
@@ -57,6 +65,29 @@ class PskKeys:
     )
     psk_env: str | None = optional(
         _VARIABLE, "An environment variable that holds the pre-shared key.", "psk or psk_file is set"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PpkKeys:
+    """The three ways to write a post-quantum pre-shared key."""
+
+    ppk: str | None = optional(
+        text("text, or octets as 0xHEX or 0sBASE64", r"[^\0]+"),
+        "A post-quantum pre-shared key (RFC 8784) beside the proof of who is there. Both ends have the same. Whoever"
+        " records the tunnel and breaks its key exchange later cannot read it without this key.",
+        "ppk_file or ppk_env is set, or there is none",
+        secret=True,
+    )
+    ppk_file: Path | None = optional(
+        FILE,
+        "A file that holds the post-quantum pre-shared key and that only root can read.",
+        "ppk or ppk_env is set, or there is none",
+    )
+    ppk_env: str | None = optional(
+        _VARIABLE,
+        "An environment variable that holds the post-quantum pre-shared key.",
+        "ppk or ppk_file is set, or there is none",
     )
 
 

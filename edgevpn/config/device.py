@@ -10,15 +10,16 @@ from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from edgevpn.config.credential import NtHash, Psk, Secret
+from edgevpn.config import tunnel
+from edgevpn.config.credential import NtHash, Ppk, Psk, Secret
 from edgevpn.config.errors import Refused
 from edgevpn.config.identity import Identity, IdentityKind, Pattern, identity
 from edgevpn.config.kinds import FLAG, choice, many, text
-from edgevpn.config.pool import Login, TunnelMode
+from edgevpn.config.pool import BY_CERTIFICATE, Login, TunnelMode
 from edgevpn.config.ranges import Address, Network
 from edgevpn.config.setting import Default, Effect, derived, optional, setting
 from edgevpn.config.tunnel import Unique
-from edgevpn.config.values import EXPIRY, HOST_ADDRESS, MEANT, NETWORK, V4, V6, printable
+from edgevpn.config.values import EXPIRY, HOST_ADDRESS, MEANT, NETWORK, PPK_ID, V4, V6, printable
 from edgevpn.frozen import dataclass
 
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -49,7 +50,7 @@ def _only_pool(given: Mapping[str, Any]) -> str:
 def _named(given: Mapping[str, Any]) -> Identity:
     """The identity that the device's name makes; where a certificate has to prove it, one that a certificate can."""
     name: str = given["name"]
-    if given["login"] is Login.CERTIFICATE and not PROVABLE.fullmatch(name):
+    if given["login"] in BY_CERTIFICATE and not PROVABLE.fullmatch(name):
         return Identity(IdentityKind.FQDN, _host_of(name).encode())
     try:
         return identity(name)
@@ -69,6 +70,7 @@ class Device:
 
     name: str
     credential: Psk | Secret | NtHash | None  # None where a certificate proves who it is
+    ppk: Ppk | None = None
     login: Login = setting(choice(Login), "How the device proves who it is.", "password")
     id: Identity | Pattern = derived(
         MEANT,
@@ -114,3 +116,10 @@ class Device:
         _from_pool("unique"),
         effect=Effect.LIVE,
     )
+    ppk_id: str = derived(
+        PPK_ID,
+        "How the device calls its post-quantum pre-shared key.",
+        "the device's name",
+        lambda given: given["name"],
+    )
+    ppk_required: bool = tunnel.ppk_required()

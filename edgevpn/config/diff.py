@@ -12,7 +12,7 @@ from edgevpn.config.model import Config, Device, Site
 from edgevpn.config.setting import Effect, Setting, settings_of
 from edgevpn.frozen import dataclass
 
-SECRETS = {"credential": Effect.DROP, "password_hash": Effect.LIVE, "totp_secret": Effect.LIVE}
+SECRETS = {"credential": Effect.DROP, "ppk": Effect.DROP, "password_hash": Effect.LIVE, "totp_secret": Effect.LIVE}
 """Fields that hold secrets, and what a change of them does."""
 
 ABSENT = "(nothing)"

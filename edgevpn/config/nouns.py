@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
-from edgevpn.config.credential import NtHashKeys, PasswordKeys, PskKeys, WebKeys
+from edgevpn.config.credential import NtHashKeys, PasswordKeys, PpkKeys, PskKeys, WebKeys
 from edgevpn.config.errors import Path, Refused, dotted
 from edgevpn.config.model import Child, Crypto, Device, Firewall, Gateway, Head, Pki, Pool, Site, Web
 from edgevpn.config.setting import Setting, settings_of
@@ -54,8 +54,8 @@ HEAD = _noun((), (Head,))
 GATEWAY = _noun(("gateway",), (Gateway,))
 PKI = _noun(("pki",), (Pki,))
 POOL = _noun(("pool", NAME), (Pool,), naming=SHORT)
-DEVICE = _noun(("device", NAME), (Device, PskKeys, PasswordKeys, NtHashKeys), naming=FREE)
-SITE = _noun(("site", NAME), (Site, PskKeys, PasswordKeys), inherited=Child, naming=SHORT)
+DEVICE = _noun(("device", NAME), (Device, PskKeys, PasswordKeys, NtHashKeys, PpkKeys), naming=FREE)
+SITE = _noun(("site", NAME), (Site, PskKeys, PasswordKeys, PpkKeys), inherited=Child, naming=SHORT)
 CHILD = _noun(("site", NAME, "child", NAME), (Child,), naming=SHORT)
 CRYPTO = _noun(("crypto",), (Crypto,))
 FIREWALL = _noun(("firewall",), (Firewall,))

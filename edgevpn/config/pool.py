@@ -51,6 +51,11 @@ class Login(Enum):
     PASSWORD = "password"  # noqa: S105 - the word itself
     CERTIFICATE = "certificate"
     PSK = "psk"
+    EAP_TLS = "eap-tls"
+
+
+BY_CERTIFICATE = frozenset({Login.CERTIFICATE, Login.EAP_TLS})
+"""Ways in which a certificate is shown, in IKE itself or within EAP."""
 
 
 def _first_addresses(given: Mapping[str, Any]) -> tuple[Address, ...]:
@@ -108,7 +113,9 @@ class Pool:
         effect=Effect.NEXT,
     )
     logins: tuple[Login, ...] = setting(
-        many(choice(Login)), "The ways to log in that this pool takes.", ["password", "certificate", "psk"]
+        many(choice(Login)),
+        "The ways to log in that this pool takes.",
+        ["password", "certificate", "psk", "eap-tls"],
     )
     unique: Unique = setting(
         choice(Unique),
@@ -137,8 +144,8 @@ class Pool:
     )
     eap_only: bool = setting(
         FLAG,
-        "Leave out our certificate before a password login where the client asks for that (RFC 5998). With MSCHAPv2,"
-        " whoever stands between can then record a login and work out the password.",
+        "Leave out our certificate before a login by EAP where the client asks for that (RFC 5998). EAP-TLS shows it"
+        " within; with passwords (MSCHAPv2), whoever stands between can record a login and work out the password.",
         False,
         effect=Effect.NEXT,
     )

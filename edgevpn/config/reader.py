@@ -77,6 +77,8 @@ def _holds_secrets(config: Config) -> bool:
     found = [
         *(site.credential for site in config.sites),
         *(device.credential for device in config.devices),
+        *(site.ppk for site in config.sites),
+        *(device.ppk for device in config.devices),
         config.web.totp_secret,
     ]
     return any(secret is not None and secret.source in INLINE for secret in found)

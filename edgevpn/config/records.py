@@ -15,6 +15,7 @@ from edgevpn.config.secret import (
     NT_HASH,
     PASSWORD,
     PASSWORD_HASH,
+    PPK,
     PSK,
     STORE,
     TOTP_SECRET,
@@ -34,6 +35,7 @@ PROOFS: Mapping[Login, tuple[Slot[Psk | Secret | NtHash], ...]] = {
     Login.PASSWORD: (PASSWORD, NT_HASH),
     Login.CERTIFICATE: (),
     Login.PSK: (PSK,),
+    Login.EAP_TLS: (),
 }
 SITE_PROOFS: Mapping[Auth, tuple[Slot[Psk | Secret], ...]] = {
     Auth.PSK: (PSK,),
@@ -99,7 +101,8 @@ def device(table: Table, name: str, reading: Reading) -> Device | None:
     proof = None if _is_bad("login", table, given) else _proof("login", login, PROOFS, table, given, path, reading)
     if not _has_pool(given, path, reading) or reading.faults > before:
         return None
-    made = Device(name=name, credential=proof, **filled(Device, {**reading.around, "name": name, **given}))
+    ppk = credential((PPK,), given, reading.sources, path, reading.findings)
+    made = Device(name=name, credential=proof, ppk=ppk, **filled(Device, {**reading.around, "name": name, **given}))
     check_device(made, reading.around["pools"][made.pool], path, reading.findings)
     return made
 
@@ -116,6 +119,7 @@ def site(table: Table, name: str, reading: Reading) -> Site | None:
         )
     auth = given.get("auth", Auth.PSK)
     proof = None if _is_bad("auth", table, given) else _proof("auth", auth, SITE_PROOFS, table, given, path, reading)
+    ppk = credential((PPK,), given, reading.sources, path, findings)
     children = _children(table, path, findings)
     if reading.faults > before:
         return None
@@ -125,6 +129,7 @@ def site(table: Table, name: str, reading: Reading) -> Site | None:
     made = Site(
         name=name,
         credential=proof,
+        ppk=ppk,
         children=tuple(Child(name=child, **filled(Child, values | given | own)) for child, own in children.items()),
         **values,
     )

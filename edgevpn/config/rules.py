@@ -8,9 +8,9 @@ from itertools import combinations
 from edgevpn.config.errors import Findings, Path
 from edgevpn.config.identity import Pattern
 from edgevpn.config.model import Auth, Child, Config, Device, Gateway, Pool, Site, Start
-from edgevpn.config.pool import Login, TunnelMode
+from edgevpn.config.pool import BY_CERTIFICATE, Login, TunnelMode
 from edgevpn.config.site import Signature
-from edgevpn.config.values import NETWORK, V4_RANGE, WITH_PORTS, Address, Ports
+from edgevpn.config.values import NETWORK, PPK_ID, V4_RANGE, WITH_PORTS, Address, Ports
 
 LIFETIMES = (
     ("esp_rekey_time", "esp_life_time"),
@@ -54,6 +54,7 @@ def check_site(site: Site, path: Path, findings: Findings) -> None:
     for weakness in dict.fromkeys(weak for proposal in site.ike_proposals for weak in proposal.weaknesses):
         findings.warn((*path, "ike_proposals"), weakness)
     _check_proof(site, path, findings)
+    _check_ppk(site, path, findings)
     if site.local and site.remote and not any(_may_reach(site, host) for host in site.remote):
         findings.refuse((*path, "local"), "has another IP version than every address in remote")
 
@@ -78,7 +79,7 @@ def check_pool(pool: Pool, path: Path, findings: Findings) -> None:
             value="true",
             cure="give them the script of edgevpn device export, and take this out",
         )
-    if pool.eap_only:
+    if pool.eap_only and Login.PASSWORD in pool.logins:
         findings.warn(
             (*path, "eap_only"),
             "lets whoever stands between work out passwords of clients that ask for no certificate of ours",
@@ -168,7 +169,7 @@ def _check_names(pool: Pool, path: Path, findings: Findings) -> None:
 
 def _check_many(device: Device, path: Path, findings: Findings) -> None:
     """All whose identity is like a pattern come in as one device, each with a certificate and an address of its own."""
-    if device.login is not Login.CERTIFICATE:
+    if device.login not in BY_CERTIFICATE:
         findings.refuse(
             (*path, "id"),
             "lets in several, who would share one secret",
@@ -202,6 +203,14 @@ def _check_proof(site: Site, path: Path, findings: Findings) -> None:
         findings.refuse((*path, missing), f"is missing, and needed with {there}", allowed="an absolute path")
     if site.auth is Auth.EAP and not site.remote:
         findings.refuse((*path, "auth"), 'with "eap" we log in at the peer, so remote has to name it')
+
+
+def _check_ppk(site: Site, path: Path, findings: Findings) -> None:
+    """A post-quantum pre-shared key and its name go together."""
+    if site.ppk is not None and site.ppk_id is None:
+        findings.refuse((*path, "ppk_id"), "is missing, and needed with ppk", allowed=PPK_ID.allowed)
+    if site.ppk is None and site.ppk_id is not None:
+        findings.refuse((*path, "ppk_id"), "names a key that is not there", cure="write ppk, ppk_file or ppk_env")
 
 
 def _listens(gateway: Gateway, local: Address) -> bool:

@@ -12,19 +12,21 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from edgevpn.config import errors
-from edgevpn.config.credential import PASSWORD_HASH_SHAPE, NtHash, Psk, Secret
+from edgevpn.config.credential import PASSWORD_HASH_SHAPE, NtHash, Ppk, Psk, Secret
 from edgevpn.config.errors import MASKED, Findings, Refused
 from edgevpn.frozen import dataclass
 
 LONGEST = 1024
 SHORTEST_SOUND = 16
 """Octets. A shorter key can be found by trying, by whoever sees one handshake as its responder (RFC 7296 §2.15)."""
+SHORTEST_PPK = 32
+"""Octets. A quantum computer halves the strength of what is there to be guessed (RFC 8784 §6)."""
 SHORTEST_PASSWORD = 8
 """Characters. A password can be tried only against us, one login at a time."""
 
 STORE = "secrets.toml"
 
-Made = TypeVar("Made", bound=Psk | Secret | NtHash, covariant=True)
+Made = TypeVar("Made", bound=Psk | Ppk | Secret | NtHash, covariant=True)
 Stored = Mapping[errors.Path, Mapping[str, str]]
 """What secrets.toml holds: for each table, its secret keys."""
 
@@ -111,6 +113,14 @@ def _made(slot: Slot[Made], source: str, text: str, path: errors.Path, value: st
 
 
 def _psk(source: str, text: str) -> Psk:
+    return Psk(source, _octets(text))
+
+
+def _ppk(source: str, text: str) -> Ppk:
+    return Ppk(source, _octets(text))
+
+
+def _octets(text: str) -> bytes:
     """The key that a text stands for: 0xHEX, 0sBASE64, or the text itself in UTF-8."""
     try:
         match text[:2]:
@@ -125,12 +135,17 @@ def _psk(source: str, text: str) -> Psk:
         raise Refused(f'the key begins with "{text[:2]}" and does not go on in {base}') from None
     if not 0 < len(octets) <= LONGEST:
         raise Refused(f"a key has 1 to {LONGEST} octets")
-    return Psk(source, octets)
+    return octets
 
 
 def _short_psk(made: Psk) -> str:
     short = len(made.octets) < SHORTEST_SOUND
     return f"the key has fewer than {SHORTEST_SOUND} octets and can be guessed" if short else ""
+
+
+def _short_ppk(made: Ppk) -> str:
+    short = len(made.octets) < SHORTEST_PPK
+    return f"the key has fewer than {SHORTEST_PPK} octets, which a quantum computer could guess" if short else ""
 
 
 def _secret(source: str, text: str) -> Secret:
@@ -182,6 +197,7 @@ def _check_mode(path: Path, key: errors.Path, findings: Findings) -> None:
 
 
 PSK = Slot("psk", _psk, _short_psk, "make a new one with: openssl rand -base64 32")
+PPK = Slot("ppk", _ppk, _short_ppk, "make a new one with: openssl rand -base64 32")
 PASSWORD = Slot("password", _secret, _short_password, "make a longer one")
 NT_HASH = Slot("nt_hash", _nt_hash, elsewhere=False)
 PASSWORD_HASH = Slot("password_hash", _password_hash)

@@ -10,7 +10,7 @@ from pathlib import Path as FilePath
 
 from edgevpn.config.errors import Findings, Path, shown
 from edgevpn.config.model import Auth, Config
-from edgevpn.config.pool import Login, TunnelMode
+from edgevpn.config.pool import BY_CERTIFICATE, TunnelMode
 from edgevpn.config.services import Manage
 
 
@@ -61,7 +61,7 @@ def _check_certificates(config: Config, findings: Findings) -> None:
         return
     cure = "write local_ca = true or trust in [pki]"
     for device in config.devices:
-        if device.login is Login.CERTIFICATE:
+        if device.login in BY_CERTIFICATE:
             findings.refuse(("device", device.name, "login"), "has no CA to vouch for it", cure=cure)
     for site in config.sites:
         if site.auth is not Auth.PSK and not site.ca:

@@ -117,9 +117,16 @@ class Pki:
         choice(Revocation),
         "A certificate whose revocation list cannot be had is refused (strict) or accepted (soft);"
         " or nothing but our own block list is asked (off). Lists that certificates point to are fetched over HTTP, and"
-        " again at a reload and after some 70 minutes at the latest; who is in and turns out to be revoked has to go.",
+        " again at a reload and when they are old; who is in and turns out to be revoked has to go.",
         "soft",
         effect=Effect.NEXT,
+    )
+    crl_refresh: int = setting(
+        duration(10, 7 * DAY),
+        "How long a revocation list that was fetched is used before a newer one is asked for, if it ends no sooner."
+        " Who is in and revoked goes within that time and 10 minutes, or within twice that time where it is shorter.",
+        "1h",
+        effect=Effect.LIVE,
     )
     sha1_signatures: bool = setting(
         FLAG,

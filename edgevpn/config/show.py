@@ -7,7 +7,7 @@ from typing import Any
 
 import tomli
 
-from edgevpn.config.credential import NtHash, Psk, Secret
+from edgevpn.config.credential import NtHash, Ppk, Psk, Secret
 from edgevpn.config.edit import dotted_toml, set_value, toml_text
 from edgevpn.config.errors import MASKED, Path
 from edgevpn.config.model import VERSION, Config, Site
@@ -48,7 +48,7 @@ def complete(config: Config, tables: Table) -> Table:
     whole["web"] |= _secrets(WEB, tables.get("web", NOTHING), config.web.password_hash, config.web.totp_secret)
     whole["pool"] = {pool.name: _values(pool) for pool in config.pools}
     whole["device"] = {
-        device.name: _values(device) | _secrets(DEVICE, tables["device"][device.name], device.credential)
+        device.name: _values(device) | _secrets(DEVICE, tables["device"][device.name], device.credential, device.ppk)
         for device in config.devices
     }
     whole["site"] = {site.name: _site(site, tables["site"][site.name]) for site in config.sites}
@@ -92,15 +92,15 @@ def _values(record: Any) -> Table:
 
 def _site(site: Site, table: Table) -> Table:
     """A site; the keys of its only child stand in it where they are written there."""
-    values = _values(site) | _secrets(SITE, table, site.credential)
+    values = _values(site) | _secrets(SITE, table, site.credential, site.ppk)
     if "child" not in table:
         return values | _values(site.children[0])
     return values | {"child": {child.name: _values(child) for child in site.children}}
 
 
-def _secrets(noun: Noun, table: Mapping[str, Any], *found: Psk | Secret | NtHash | None) -> Table:
+def _secrets(noun: Noun, table: Mapping[str, Any], *found: Psk | Ppk | Secret | NtHash | None) -> Table:
     """The keys by which secrets are written, or under which they are stored."""
-    stored = {Psk: "psk", NtHash: "nt_hash", Secret: "password"} if noun is not WEB else {}
+    stored = {Psk: "psk", Ppk: "ppk", NtHash: "nt_hash", Secret: "password"} if noun is not WEB else {}
     shown: Table = {}
     for secret in found:
         if secret is not None and secret.source == STORE and type(secret) in stored:

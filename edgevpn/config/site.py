@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevpn.config import tunnel
-from edgevpn.config.credential import Psk, Secret
+from edgevpn.config.credential import Ppk, Psk, Secret
 from edgevpn.config.identity import Identity, IdentityKind, Pattern, address_identity
 from edgevpn.config.kinds import DAY, FLAG, MINUTE, WEEK, choice, duration, integer, many, size
 from edgevpn.config.proposals import Proposal
@@ -30,6 +30,7 @@ from edgevpn.config.values import (
     OWN_ADDRESS,
     PEER_IDENTITY,
     PORTS,
+    PPK_ID,
     PROTOCOL,
     REMOTES,
     Address,
@@ -172,6 +173,7 @@ class Site:
     name: str
     credential: Psk | Secret | None  # None where a certificate proves who we are
     children: tuple[Child, ...]
+    ppk: Ppk | None = None
     remote: tuple[Host, ...] = required(REMOTES, "Where the peer is: names or addresses, tried in order.")
     local: Address | None = optional(
         OWN_ADDRESS, "The address that the tunnel starts from.", "the one that the routing table chooses"
@@ -203,6 +205,12 @@ class Site:
         effect=Effect.NEXT,
     )
     eap_id: str | None = optional(printable(255), 'Our user name at the peer, with auth = "eap".', "local_id")
+    ppk_id: str | None = optional(
+        PPK_ID,
+        "The name of the post-quantum pre-shared key, the same at both ends; letters and digits do everywhere.",
+        "there is no such key",
+    )
+    ppk_required: bool = tunnel.ppk_required()
     virtual_ips: tuple[Address, ...] = several(
         many(ADDRESS), "Addresses that we ask the peer for; 0.0.0.0 or :: for any that it gives.", "none"
     )

@@ -121,6 +121,15 @@ def esp_life_time(besides: str = "") -> int:
     )
 
 
+def ppk_required() -> bool:
+    return setting(
+        FLAG,
+        "Make no tunnel without the post-quantum pre-shared key. With false, a peer that does not know the key yet does"
+        " without it.",
+        True,
+    )
+
+
 def replay_window() -> int:
     return setting(
         integer(0, 4096, "packets, 0 for no replay check"),

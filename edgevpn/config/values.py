@@ -257,6 +257,7 @@ PROTOCOL = Kind(
     {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 255}, _TEXT]},
 )
 FILE = Kind("an absolute path", _file, str, string_schema(pattern="^/"))
+PPK_ID = printable(64)
 EXPIRY = Kind('a date, such as "2027-03-31", or a date and time', _expiry, _expiry_text)
 ORDER = Kind(
     '"measured", or ciphers in order of preference, such as ["chacha20poly1305", "aes128gcm16"]',

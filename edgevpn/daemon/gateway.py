@@ -143,7 +143,12 @@ class Gateway:
         self._answers = Answers(self.feed, self._begin)
         self._answers.keyring = NONE
         self._withdrawing = Withdrawing(
-            self._answers.vouched, self._answers.fetcher, self._begin, self._withdraw, self._clock
+            self._answers.vouched,
+            self._answers.fetcher,
+            lambda: self._answers.keyring,
+            self._begin,
+            self._withdraw,
+            self._clock,
         )
         self.attempts = Attempts()
         self._witness = Witness(self.attempts, ports.nat, self._clock, self._device_of)
@@ -209,6 +214,7 @@ class Gateway:
                 loop.add_reader(self._kernel.fileno(), self._on_kernel_events)
                 self.apply(config)
                 self._go_on(self.certificates.run, "certificates")
+                self._go_on(self._withdrawing.run, "revocation")
                 self._go_on(self._detours.run, "connections")
                 if self.wall:
                     await self.wall.settle()  # it stands before anybody is told that we are there
@@ -218,7 +224,6 @@ class Gateway:
                 while True:
                     await asyncio.sleep(TICK)
                     self._guard.call(self.tick, "tick")
-                    self._guard.call(lambda: self._withdrawing.tick(self._answers.keyring), "revocation")
         finally:
             self._guard.call(self.tick, "tick")
             await self._say_goodbye()
@@ -331,7 +336,7 @@ class Gateway:
         """There are new certificates, or others are refused by now."""
         self._answers.keyring = keyring
         self._reconfigure()
-        self._withdrawing.look(keyring)
+        self._withdrawing.look()
 
     def _withdraw(self, spi: bytes) -> None:
         """End what stands on a certificate that is revoked by now."""
@@ -355,6 +360,11 @@ class Gateway:
         """The interfaces to the Internet. Raises KernelError."""
         assert self._config is not None
         return uplinks(self._config, self._kernel)
+
+    @property
+    def repeated(self) -> int:
+        """How many datagrams came again at once, and were not looked at."""
+        return self._transport.repeated
 
     async def standing(self) -> tuple[Standing, ...]:
         """How our certificates stand; none if nobody needs any. Raises PkiError."""
@@ -432,8 +442,8 @@ class Gateway:
     def _on_datagram(self, path: Path, octets: bytes) -> None:
         self.feed(Datagram(path, octets))
 
-    def _on_crowd(self) -> None:
-        self._runner.shed(Shed(Limit.FIRST_MESSAGES))
+    def _on_crowd(self, count: int) -> None:
+        self._runner.shed(Shed(Limit.FIRST_MESSAGES, count=count))
 
     def _on_kernel_events(self) -> None:
         self._guard.call(self._kernel_events.read, "kernel events")

@@ -23,7 +23,7 @@ from edgevpn.frozen import dataclass, replace
 from edgevpn.ike import peer as ike
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.crypto.suite import is_supported
-from edgevpn.ike.iana import Encr, Esn, IdType, Integ, Ke, Prf, TransformType
+from edgevpn.ike.iana import EapType, Encr, Esn, IdType, Integ, Ke, Prf, TransformType
 from edgevpn.ike.identity import Below, MailAt, Meant, NameLike
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Transform
@@ -83,9 +83,13 @@ Proofs = Mapping[str, Proof]
 
 def peers(config: Config, proofs: Proofs, ciphers: Ciphers = UNTRIED) -> tuple[ike.Peer, ...]:
     """Everybody who may come, or be called. Whoever needs a certificate that is not there yet is left out."""
+    with_ppk = {peer_of(device) for device in config.devices if device.ppk is not None}
     sites = (site_peer(site, config.gateway, proofs.get(site.name), ciphers) for site in config.sites)
     visitors = (peer for pool in config.pools for peer in pool_peers(pool, config.pki, proofs.get(""), ciphers))
-    return (*(peer for peer in sites if peer is not None), *visitors)
+    used = {peer_of(device) for device in config.devices}
+    known = (peer for peer in visitors if peer.name in used or not peer.name.endswith(f"/{Login.EAP_TLS.value}"))
+    ringed = (replace(peer, ppk=ike.PpkRing()) if peer.name in with_ppk else peer for peer in known)
+    return (*(peer for peer in sites if peer is not None), *ringed)
 
 
 # --- sites ---------------------------------------------------------------------------------------------------------
@@ -121,6 +125,7 @@ def site_peer(site: Site, gateway: Gateway, proof: Proof | None, ciphers: Cipher
         mobike=site.mobike,
         childless=CHILDLESS[site.childless],
         wants=_wants(site),
+        ppk=_site_ppk(site),
     )
 
 
@@ -134,6 +139,12 @@ def _site_auths(site: Site, proof: Proof | None) -> tuple[ike.LocalAuth, ike.Rem
         user = site.eap_id or (site.local_id.data.decode("utf-8", "replace") if site.local_id else site.name)
         return ike.Password(user, nt_password_hash(site.credential.text)), proof.certified
     return proof.signing, proof.certified
+
+
+def _site_ppk(site: Site) -> ike.Ppk | None:
+    if site.ppk is None or site.ppk_id is None:
+        return None
+    return ike.Ppk(site.ppk_id.encode(), site.ppk.octets, site.ppk_required)
 
 
 def _wants(site: Site) -> ike.Wants | None:
@@ -152,6 +163,18 @@ def pool_peer_names(pool: Pool) -> tuple[str, ...]:
     return tuple(f"{pool.name}/{login.value}" for login in pool.logins)
 
 
+def peer_of(device: Device) -> str:
+    """The peer by which a device comes in."""
+    return f"{device.pool}/{device.login.value}"
+
+
+def device_ppk(device: Device) -> ike.Ppk | None:
+    """The post-quantum pre-shared key of a device, if it has one."""
+    if device.ppk is None:
+        return None
+    return ike.Ppk(device.ppk_id.encode(), device.ppk.octets, device.ppk_required)
+
+
 def pool_peers(pool: Pool, pki: Pki, proof: Proof | None, ciphers: Ciphers = UNTRIED) -> tuple[ike.Peer, ...]:
     """A peer for each way to log in that a pool takes; whoever proves to be a device of the pool comes in by it."""
     names = tuple(_identification(host_identity(name)) for name in pki.public_name)
@@ -168,7 +191,13 @@ def _pool_auths(pool: Pool, login: Login, proof: Proof | None) -> tuple[ike.Loca
         return ike.KeyRing(), ike.KeyRing()
     if proof is None:
         return None
-    return proof.signing, ike.Login(alone=pool.eap_only) if login is Login.PASSWORD else proof.certified
+    match login:
+        case Login.PASSWORD:
+            return proof.signing, ike.Login(alone=pool.eap_only)
+        case Login.EAP_TLS:
+            return proof.signing, ike.Login((EapType.TLS,), alone=pool.eap_only)
+        case Login.CERTIFICATE:
+            return proof.signing, proof.certified
 
 
 def _pool_peer(
@@ -327,6 +356,13 @@ def with_ml_kem(proposals: tuple[Proposal, ...]) -> tuple[Proposal, ...]:
     if not proposals or proposals[0] not in AEADS:
         return proposals
     return (replace(proposals[0], additional=ML_KEM), *proposals)
+
+
+def ml_kem_of(pool: Pool) -> tuple[int, ...]:
+    """The post-quantum key exchanges that devices of a pool may have after the classic one, the preferred first."""
+    offers = _offers(with_ml_kem(pool.accepted_ike))
+    further = (t.transform_id for offer in offers for t in offer.transforms if t.transform_type is TransformType.ADDKE1)
+    return tuple(dict.fromkeys(int(each) for each in further if each in (Ke.ML_KEM_768, Ke.ML_KEM_1024)))
 
 
 def lacking(proposals: tuple[Proposal, ...]) -> tuple[str, ...]:

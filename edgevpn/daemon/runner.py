@@ -62,6 +62,7 @@ from edgevpn.ike.questions import (
     Question,
     Release,
     Sign,
+    TalkTls,
     VerifyCertificates,
 )
 from edgevpn.ike.state import ChildSa, Established, Path
@@ -219,7 +220,7 @@ class Runner:
                 self._hearer.ike_down(effect)
             case Redirected():
                 self._hearer.redirected(effect)
-            case Sign() | VerifyCertificates() | FindPsk() | FindPassword() | Lease():
+            case Sign() | VerifyCertificates() | FindPsk() | FindPassword() | TalkTls() | Lease():
                 self._world.ask(effect)
             case Release():
                 self._hearer.released(effect)
@@ -233,9 +234,9 @@ class Runner:
                 self._hearer.keys_derived(effect)
             case Report():
                 self._tell(effect)
-            case Shed(limit, remote):
+            case Shed(limit, remote, count):
                 whose = {} if remote is None else {"remote": remote}
-                self._tell(report(Level.WARNING, "shed", limit=limit.value, **whose))
+                self._tell(report(Level.WARNING, "shed", limit=limit.value, count=count, **whose))
             case _:
                 assert_never(effect)
 

@@ -11,7 +11,7 @@ import errno
 import os
 import socket
 import struct
-from collections import deque
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import lru_cache
@@ -19,8 +19,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Protocol, TypeAlias
 
 from edgevpn.daemon.base.options import Ports, StartFailed
+from edgevpn.daemon.crowd import Crowd
+from edgevpn.daemon.repeats import Repeats
+from edgevpn.daemon.valve import Admits, Valve, is_first, shows_cookie
 from edgevpn.frozen import dataclass
-from edgevpn.ike.iana import ExchangeType, NotifyType, PayloadType
 from edgevpn.ike.state import Address, Path
 from edgevpn.ike.wire.message import MAX_UNPROTECTED
 from edgevpn.kernel.errors import KernelError
@@ -34,8 +36,6 @@ Ancillary: TypeAlias = list[tuple[int, int, bytes]]
 # From the RFCs.
 NON_ESP_MARKER = bytes(4)
 KEEPALIVE = b"\xff"
-NO_SPI, IKE_SA_INIT = bytes(8), bytes([ExchangeType.IKE_SA_INIT])
-NOTIFY, COOKIE = bytes([PayloadType.NOTIFY]), NotifyType.COOKIE.to_bytes(2)
 
 # <linux/in.h>, <linux/in6.h>, <linux/ipv6.h>
 IP_PKTINFO = 8
@@ -52,7 +52,6 @@ EVERYWHERE: dict[int, IpAddress] = {4: IPv4Address(0), 6: IPv6Address(0)}
 LONGEST = 0x10000
 BATCH = 64  # datagrams read from one socket before the others have their turn
 TURN = 16  # first messages that are handed over between two looks at the sockets
-CROWD = 256  # first messages that may wait: what a slow router deals with in a quarter of a second
 KEPT_PATHS = 256  # of the last datagrams
 PROBE_PORT = 500  # to find a source address; nothing is sent
 
@@ -72,6 +71,7 @@ class Bound:
     address: IpAddress
     port: int
     sock: socket.socket
+    valve: Valve
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,9 @@ class Transport:
 
     Whoever asks for an IKE SA waits until those have been heard who have one, and if too many wait, is not heard at
     all: a flood of first messages takes the time that is left over, and never costs a peer its tunnel. Who was asked
-    for a cookie and shows one goes before those who have shown nothing: it need not be lucky twice.
+    for a cookie and shows one waits apart from those who have shown nothing: it need not be lucky twice. The two are
+    heard by turns, as cookies may be made up. Once too many of a kind wait, the kernel drops others until half of them
+    have been heard.
     """
 
     def __init__(
@@ -102,8 +104,9 @@ class Transport:
         kernel: Unprotected,
         ports: Ports,
         deliver: Deliver,
-        shed: Callable[[], None] = lambda: None,
+        shed: Callable[[int], None] = lambda count: None,
         buffer: int = LONGEST,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`buffer`: octets that the kernel keeps for each socket until they are read."""
         self._kernel = kernel
@@ -111,9 +114,11 @@ class Transport:
         self._ports = ports
         self._deliver = deliver
         self._shed = shed
+        self._repeats = Repeats(clock)
         self._bound: dict[IpAddress, tuple[Bound, ...]] = {}
-        self._waiting: deque[Arrived] = deque()
-        self._returning: deque[Arrived] = deque()  # who shows a cookie has waited once already
+        self._waiting: Crowd[Arrived] = Crowd()
+        self._returning: Crowd[Arrived] = Crowd()  # who shows a cookie has waited once already
+        self._full = False, False
 
     def listen(self, addresses: Iterable[IpAddress]) -> None:
         """Serve these addresses and no others; what is served already stays. Raises StartFailed, changing nothing.
@@ -169,6 +174,11 @@ class Transport:
         host, port = path.remote.host, path.remote.port
         bound.sock.sendmsg([marked], [from_address(path.local.host)], 0, (str(host), port))
 
+    @property
+    def repeated(self) -> int:
+        """How many datagrams came again at once, and were not looked at."""
+        return self._repeats.count
+
     def close(self) -> None:
         """Close all sockets."""
         _close(self._bound)
@@ -189,7 +199,8 @@ class Transport:
         try:
             for port in (self._ports.ike, self._ports.nat):
                 sock = _udp_socket(address, self._buffer)
-                made.append(Bound(address, port, sock))
+                marker = len(NON_ESP_MARKER) if port == self._ports.nat else 0
+                made.append(Bound(address, port, sock, Valve(sock, marker)))
                 sock.bind((str(address), port))
                 self._kernel.bypass_socket(sock)
                 if port == self._ports.nat:
@@ -219,26 +230,38 @@ class Transport:
 
     def _sort(self, arrived: Arrived) -> None:
         """Deliver it, or have it wait; what is too long to be read is refused at once, not kept."""
-        if not _is_first(arrived.octets) or len(arrived.octets) > MAX_UNPROTECTED:
-            self._deliver(arrived.path, arrived.octets)
+        if not is_first(arrived.octets) or len(arrived.octets) > MAX_UNPROTECTED:
+            if not self._repeats.has(arrived.octets, arrived.sender):
+                self._deliver(arrived.path, arrived.octets)
             return
-        crowd = self._returning if _shows_cookie(arrived.octets) else self._waiting
-        if len(crowd) >= CROWD:
-            self._shed()
-            return
+        crowd = self._returning if shows_cookie(arrived.octets) else self._waiting
         if not self._returning and not self._waiting:
             asyncio.get_running_loop().call_soon(self._admit)
-        crowd.append(arrived)
+        if not crowd.add(arrived):
+            self._shed(1)
+        self._turn_valves()
 
     def _admit(self) -> None:
         """Deliver some of those that wait, and the others after the next look at the sockets."""
         try:
-            for _ in range(min(TURN, len(self._returning) + len(self._waiting))):
-                arrived = (self._returning or self._waiting).popleft()
+            for number in range(min(TURN, len(self._returning) + len(self._waiting))):
+                crowds = (self._waiting, self._returning) if number % 2 else (self._returning, self._waiting)
+                arrived = next(crowd for crowd in crowds if crowd).take()
                 self._deliver(arrived.path, arrived.octets)
         finally:
+            self._turn_valves()
             if self._returning or self._waiting:
                 asyncio.get_running_loop().call_soon(self._admit)
+
+    def _turn_valves(self) -> None:
+        """Have the kernel admit only those for whom there is room; tell how many it has dropped."""
+        full = self._waiting.full, self._returning.full
+        if full == self._full:
+            return
+        self._full = full
+        admitted = (Admits(0) if full[0] else Admits.STRANGERS) | (Admits(0) if full[1] else Admits.RETURNING)
+        if dropped := sum(bound.valve.admit(admitted) for pair in self._bound.values() for bound in pair):
+            self._shed(dropped)
 
 
 def source_for(remote: IpAddress) -> IpAddress | None:
@@ -276,16 +299,6 @@ def _overlap(one: IpAddress, other: IpAddress) -> bool:
 def family(address: IpAddress) -> socket.AddressFamily:
     """That of sockets for this address."""
     return socket.AF_INET if address.version == 4 else socket.AF_INET6
-
-
-def _is_first(octets: bytes) -> bool:
-    """Whether it asks for an IKE SA: IKE_SA_INIT without an SPI of ours (RFC 7296 §3.1)."""
-    return octets[8:16] == NO_SPI and octets[18:19] == IKE_SA_INIT
-
-
-def _shows_cookie(octets: bytes) -> bool:
-    """Whether the first payload is a COOKIE notification, as it is where one was asked for (RFC 7296 §2.6)."""
-    return octets[16:17] == NOTIFY and octets[34:36] == COOKIE
 
 
 def _destination(ancillary: Ancillary) -> bytes | None:

@@ -1,4 +1,4 @@
-"""What both sides must agree on: algorithms, packets, addresses."""
+"""What both sides must agree on: algorithms, packets, addresses, what is mixed into keys."""
 
 from __future__ import annotations
 
@@ -225,6 +225,50 @@ ENTRIES = (
         ),
         Text("Update the peer's software.", "相手側のソフトウェアを更新してください。"),
         "RFC 7296 §2.21: INVALID_SYNTAX",
+    ),
+    Entry(
+        Code.PPK_UNKNOWN,
+        Side.BOTH,
+        Severity.ERROR,
+        Text(
+            "{setting}: the peer names a post-quantum pre-shared key (PPK) that we do not have for it, and does not do"
+            " without ({detail}).",
+            "{setting}: 相手が示した耐量子事前共有鍵(PPK)はこちらになく、PPK なしでは接続できません({detail})。",
+        ),
+        Text(
+            "Give the key the same name at both ends ({setting}), or write it down here.",
+            "両側で鍵の名前({setting})を同じにするか、こちらに鍵を登録してください。",
+        ),
+        "RFC 8784 §3: PPK_IDENTITY",
+    ),
+    Entry(
+        Code.PPK_MISSING,
+        Side.BOTH,
+        Severity.ERROR,
+        Text(
+            "{setting}: a post-quantum pre-shared key (PPK) has to be used, and the peer uses none ({detail}).",
+            "{setting}: 耐量子事前共有鍵(PPK)が必須ですが、相手は使っていません({detail})。",
+        ),
+        Text(
+            "Write the key down at the peer, under the same name; until then, {setting} = false does without it.",
+            "相手側にも同じ名前で鍵を登録してください。それまでは {setting} = false で PPK なしに接続できます。",
+        ),
+        Text("RFC 8784 §3, table 1", "RFC 8784 §3 表 1"),
+    ),
+    Entry(
+        Code.WRONG_PPK,
+        Side.BOTH,
+        Severity.ERROR,
+        Text(
+            "{setting}: {identity} has another post-quantum pre-shared key (PPK) than we have for it, or another"
+            " pre-shared key.",
+            "{setting}: {identity} の耐量子事前共有鍵(PPK)または事前共有鍵が、こちらのものと一致しません。",
+        ),
+        Text(
+            "Write the same key on both sides; look for blanks at its ends and for letters that look alike.",
+            "両側に同じ鍵を書いてください。前後の空白や似た文字にも注意してください。",
+        ),
+        Text("RFC 8784 §3: AUTH with SK_pi and SK_pr", "RFC 8784 §3: SK_pi と SK_pr による AUTH"),
     ),
     Entry(
         Code.OLD_VERSION,

@@ -34,6 +34,9 @@ class Code(Enum):
     NOT_OUR_NAME = "not-our-name"
     METHOD_NOT_ALLOWED = "method-not-allowed"
     KEY_UNKNOWN = "key-unknown"
+    PPK_UNKNOWN = "ppk-unknown"
+    PPK_MISSING = "ppk-missing"
+    WRONG_PPK = "wrong-ppk"
     WRONG_KEY = "wrong-key"
     USER_UNKNOWN = "user-unknown"
     WRONG_PASSWORD = "wrong-password"  # noqa: S105 - a code

@@ -163,12 +163,12 @@ ENTRIES = (
         Side.THEIRS,
         Severity.ERROR,
         Text(
-            "{setting}: the device does not want to log in by EAP-MSCHAPv2.",
-            "{setting}: 端末が EAP-MSCHAPv2 でのログインを拒みました。",
+            "{setting}: the device logs in by no method of EAP that its pool has: EAP-MSCHAPv2 or EAP-TLS.",
+            "{setting}: 端末の EAP 方式は、プールにある方式(EAP-MSCHAPv2 または EAP-TLS)と一致しません。",
         ),
         Text(
-            "Choose user name and password (EAP-MSCHAPv2) on the device.",
-            "端末でユーザー名とパスワード(EAP-MSCHAPv2)を選んでください。",
+            'Choose user name and password (EAP-MSCHAPv2) on the device; for certificates add "eap-tls" to {setting}.',
+            '端末でユーザー名とパスワード(EAP-MSCHAPv2)を選ぶか、証明書なら {setting} に "eap-tls" を加えてください。',
         ),
         "RFC 3748 §5.3.1: Nak",
     ),

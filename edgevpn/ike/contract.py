@@ -343,10 +343,11 @@ class Limit(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Shed:
-    """Something of a stranger's was dropped, as there is too much of its kind. `remote`: its address, if known."""
+    """Something of strangers was dropped, as there is too much of its kind. `remote`: the one's address, if known."""
 
     limit: Limit
     remote: IpAddress | None = None
+    count: int = 1
 
 
 Effect = (

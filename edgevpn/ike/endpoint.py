@@ -8,6 +8,7 @@ Nothing before the opened seal changes anything. A fault found after it is answe
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 
 from edgevpn.frozen import replace
@@ -55,6 +56,9 @@ from edgevpn.ike.questions import (
     PskFound,
     Release,
     Signed,
+    TlsAnswered,
+    TlsRefused,
+    TlsSucceeded,
 )
 from edgevpn.ike.state import Closed, Established, HalfOpen, Initiating, Path
 from edgevpn.ike.steps import (
@@ -85,6 +89,7 @@ class Endpoint:
         self._table = Table()
         self._carrier = Carrier(self._table)
         self._cookies = Cookies(entropy(32), entropy(32))
+        self._refused_at: deque[float] = deque(maxlen=settings.cookie_threshold)
 
     @property
     def sas(self) -> tuple[IkeSa, ...]:
@@ -120,7 +125,9 @@ class Endpoint:
                 return (Release(spi, addresses),) if addresses else ()  # nobody waits for them any more
             case Signed(spi=spi) | CertificatesVerified(spi=spi) | CertificatesRefused(spi=spi) | Leased(spi=spi):
                 return tuple(self._carrier.tell(spi, event, env))
-            case PskFound(spi=spi) | PasswordFound(spi=spi):
+            case PskFound(spi=spi) | PasswordFound(spi=spi) | TlsAnswered(spi=spi):
+                return tuple(self._carrier.tell(spi, event, env))
+            case TlsSucceeded(spi=spi) | TlsRefused(spi=spi):
                 return tuple(self._carrier.tell(spi, event, env))
             case LocalAddresses(hosts):
                 self._hosts = hosts
@@ -164,7 +171,7 @@ class Endpoint:
         if self._table.proven_count >= self._settings.session_limit:
             yield Shed(Limit.SESSIONS, path.remote.host)  # unanswered: who asks again may find room
             return
-        if self._must_show_cookie(datagram):
+        if self._must_show_cookie(path.remote.host, env.now):
             self._cookies = self._cookies.at(env)
             glanced = Request(header.exchange, 0, decode_message(header, octets, COOKIE_CHECK), path)
             if not self._cookies.check(glanced, header.spi_i):
@@ -180,6 +187,7 @@ class Endpoint:
             client = recognise_init(request.payloads).name
             told = {"remote": path.remote.host, "client": client, "notify": error.notify.name, "why": str(error)}
             near = tuple(peer.name for peer in env.peers if peer.accepts(path.local.host, path.remote.host))
+            self._refused_at.append(env.now)
             asked = asked_at_first(request)
             yield refused("ike_sa_init_refused", error.cause, error.evidence, asked, peers=near, **told)
             yield Send(path, ike_sa_init.refusal(header, error))
@@ -221,11 +229,12 @@ class Endpoint:
         yield Shed(limit, half_open.path.remote.host)
         yield from self._carrier.apply(spi, slot, Step(Closed(f"too much: {limit.value}")), env)
 
-    def _must_show_cookie(self, datagram: Datagram) -> bool:
-        """Many are half-open, in all or from that address: whoever asks must show that it is there (RFC 7296 §2.6)."""
-        near = self._table.half_open_near(datagram.path.remote.host)
-        crowded = self._table.half_open_count >= self._settings.cookie_threshold
-        return crowded or near >= self._settings.half_open_per_address
+    def _must_show_cookie(self, remote: IpAddress, now: float) -> bool:
+        """Many are half-open or were refused, or are half-open near by: who asks must show its address is its own."""
+        if self._table.half_open_count >= (many := self._settings.cookie_threshold):
+            return True
+        refused = len(self._refused_at) == many and now - self._refused_at[0] < ike_sa_init.REFUSED_LATELY
+        return refused or self._table.half_open_near(remote) >= self._settings.half_open_per_address
 
     def _on_init_response(self, header: Header, datagram: Datagram, env: Env) -> Iterator[Effect]:
         slot = self._table.get(header.spi_i)

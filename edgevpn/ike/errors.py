@@ -29,6 +29,9 @@ class Cause(Enum):
     METHOD_NOT_ALLOWED = "method-not-allowed"  # it authenticates in another way than it should
     KEY_UNKNOWN = "key-unknown"  # there is no pre-shared key for it
     WRONG_KEY = "wrong-key"
+    PPK_UNKNOWN = "ppk-unknown"  # it names a post-quantum pre-shared key that is not its, and cannot do without
+    PPK_MISSING = "ppk-missing"  # it has to use one, and does not
+    WRONG_PPK = "wrong-ppk"
     NO_CERTIFICATE = "no-certificate"
     TOO_MANY_CERTIFICATES = "too-many-certificates"
     CERTIFICATE_REFUSED = "certificate-refused"

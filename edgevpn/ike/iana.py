@@ -308,6 +308,13 @@ class EapType(Open):
     EXPANDED = 254
 
 
+class PpkIdType(Open):
+    """IKEv2 Post-quantum Preshared Key ID Types."""
+
+    OPAQUE = 1
+    FIXED = 2
+
+
 class NotifyType(Open):
     """IKEv2 Notify Message Types: errors below 16384, status from there on."""
 

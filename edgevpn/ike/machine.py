@@ -296,6 +296,8 @@ def _at_the_end(sa: Rekeyed | Closing, event: Event, env: Env) -> Step:
             return Step(replace(sa, busy=False))
         case Rekeyed(), Terminate():
             return informational.close(sa)
+        case Rekeyed(ours=True), Due():
+            return informational.close(sa)
         case Rekeyed(), (Due() | Unanswered()):
             return Step(Closed("replaced"))
         case _:

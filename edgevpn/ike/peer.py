@@ -136,6 +136,23 @@ RemoteAuth = Psk | KeyRing | Certified | Login
 
 
 @dataclass(frozen=True, slots=True)
+class Ppk:
+    """A post-quantum pre-shared key, which goes into the keys beside what the key exchange gives (RFC 8784).
+
+    `ppk_id` is how both sides call it. `required`: without it no IKE SA is made.
+    """
+
+    ppk_id: bytes
+    key: bytes = field(repr=False)
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PpkRing:
+    """One for some of those who may be this peer: the world tells it with what else it finds of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkSettings:
     """What a client is told beside its addresses (RFC 7296 §3.15.1, RFC 8598).
 
@@ -200,7 +217,7 @@ class Peer:
     both show again who they are; after `idle` without a packet the IKE SA is closed. `redirects`: the peer may send
     us elsewhere. With `pool` the peer must ask us for an address inside the tunnel, and its children carry that
     address alone; with `wants` we ask the peer. A peer that asks for one of our `aliases` finds us under it.
-    `manners` are ours towards it.
+    `manners` are ours towards it; a `ppk` is offered in our requests, and looked for in the peer's.
     """
 
     name: str
@@ -227,6 +244,7 @@ class Peer:
     wants: Wants | None = None
     aliases: tuple[Identification, ...] = ()
     manners: Manners = OUR_MANNERS
+    ppk: Ppk | PpkRing | None = None
 
     def child(self, name: str) -> ChildPolicy | None:
         """The child policy of that name, if the peer still has one."""

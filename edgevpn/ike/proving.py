@@ -31,100 +31,26 @@ from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.clients import Client
 from edgevpn.ike.crypto.dh import KeyPair
 from edgevpn.ike.crypto.signature import SignatureScheme
-from edgevpn.ike.errors import Cause
-from edgevpn.ike.iana import Ke
+from edgevpn.ike.eap_state import AskedIdentity as AskedIdentity
+from edgevpn.ike.eap_state import Challenged as Challenged
+from edgevpn.ike.eap_state import Confirming as Confirming
+from edgevpn.ike.eap_state import EapClient as EapClient
+from edgevpn.ike.eap_state import EapFresh as EapFresh
+from edgevpn.ike.eap_state import EapResponded as EapResponded
+from edgevpn.ike.eap_state import EapServer as EapServer
+from edgevpn.ike.eap_state import EapTrusting as EapTrusting
+from edgevpn.ike.eap_state import LookUp as LookUp
+from edgevpn.ike.eap_state import Refusing as Refusing
+from edgevpn.ike.eap_state import TlsConfirming as TlsConfirming
+from edgevpn.ike.eap_state import TlsTalking as TlsTalking
+from edgevpn.ike.eap_state import TlsTurn as TlsTurn
+from edgevpn.ike.iana import EapType, Ke
 from edgevpn.ike.inbound import Request, Response
-from edgevpn.ike.peer import NEVER, Credential, Peer
-from edgevpn.ike.session import Proof
+from edgevpn.ike.peer import NEVER, Credential, Login, Peer, Ppk, PpkRing
+from edgevpn.ike.session import ByEap, Proof
 from edgevpn.ike.state import Authenticating, HalfOpen, Initiating, Nat, Opening, Path, Secured
 from edgevpn.ike.wire.message import Payload
-from edgevpn.ike.wire.mschapv2 import ChallengeResponse
 from edgevpn.ike.wire.payloads import Identification, IdI, IdR
-
-# --- EAP ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class AskedIdentity:
-    """EAP-Request/Identity is unanswered."""
-
-    identifier: int
-
-
-@dataclass(frozen=True, slots=True)
-class Challenged:
-    """An MSCHAPv2 challenge is unanswered.
-
-    `failed` says how the tries before went wrong, if there were any, and `tried` whom the last of them named.
-    """
-
-    identifier: int
-    identity: str
-    challenge: bytes = field(repr=False)
-    failed: tuple[Cause, ...] = ()
-    tried: str = ""
-
-    @property
-    def user(self) -> str:
-        """Who logs in, as far as that has come out: the EAP identity may be empty."""
-        return self.tried or self.identity
-
-
-@dataclass(frozen=True, slots=True)
-class Confirming:
-    """The password is right, and we have shown that we know it; the peer has not said that it believes us."""
-
-    identifier: int
-    user: str
-    msk: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Refusing:
-    """The peer has been told that it does not come in; it has not said that it has seen it."""
-
-    identifier: int
-    user: str
-    cause: Cause
-
-
-EapServer = AskedIdentity | Challenged | Confirming | Refusing
-"""What an authenticator waits for."""
-
-
-@dataclass(frozen=True, slots=True)
-class LookUp:
-    """A response that cannot be judged before the user's NT hash is there."""
-
-    challenged: Challenged
-    response: ChallengeResponse
-    user: str
-
-
-@dataclass(frozen=True, slots=True)
-class EapFresh:
-    """We have shown no proof yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class EapResponded:
-    """We have answered a challenge."""
-
-    peer_challenge: bytes
-    challenge: bytes
-    nt_response: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class EapTrusting:
-    """The authenticator has shown that it knows the password."""
-
-    msk: bytes = field(repr=False)
-
-
-EapClient = EapFresh | EapResponded | EapTrusting
-"""How far we are, logging in somewhere."""
-
 
 # --- responder ----------------------------------------------------------------------------------------------------
 
@@ -157,10 +83,19 @@ class Claim:
         """Names of the peers that it may be."""
         return tuple(peer.name for peer in self.peers)
 
-    def called(self, name: str) -> Claim | None:
-        """The same, now that it is known to be this peer; None if it cannot be."""
+    def logging_in_by(self, method: EapType) -> Claim:
+        """The same, now that it is known by which method of EAP the peer logs in."""
+        able = (
+            peer for peer in self.peers if isinstance(peer.remote_auth, Login) and method in peer.remote_auth.methods
+        )
+        return replace(self, peers=tuple(able))
+
+    def called(self, name: str, ppk: Ppk | None = None) -> Claim | None:
+        """The same, now that it is known to be this peer; None if it cannot be. `ppk` is what a ring has for it."""
         peer = next((peer for peer in self.peers if peer.name == name), None)
-        return None if peer is None else replace(self, peers=(peer,))
+        if peer is None:
+            return None
+        return replace(self, peers=(replace(peer, ppk=ppk) if isinstance(peer.ppk, PpkRing) else peer,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +148,9 @@ class EapAsking(_Answering):
 
 @dataclass(frozen=True, slots=True)
 class EapLookingUp(_Answering):
-    """`FindPassword` is unanswered."""
+    """`FindPassword` or `TalkTls` is unanswered."""
 
-    look_up: LookUp
+    look_up: LookUp | TlsTurn
     under_answer: Request
     ours: Proof | None
     rounds: int
@@ -227,11 +162,12 @@ class EapLookingUp(_Answering):
 
 @dataclass(frozen=True, slots=True)
 class EapProving(_Answering):
-    """EAP has succeeded; the peer has not bound it to this IKE SA by AUTH yet."""
+    """EAP has succeeded, `by` this method; the peer has not bound it to this IKE SA by AUTH yet."""
 
     user: str
     msk: bytes = field(repr=False)
     ours: Proof | None
+    by: ByEap
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,12 +255,13 @@ class _Calling:
 
 @dataclass(frozen=True, slots=True)
 class PreparingAuth(_Calling):
-    """`Sign` is unanswered; then our first IKE_AUTH request goes out."""
+    """`Sign` is unanswered; then our first IKE_AUTH request goes out. `ready` is what of our proof is there already."""
 
     credential: Credential
     scheme: SignatureScheme
     initial_contact: bool
     until: float
+    ready: tuple[Payload, ...] = ()
 
     @property
     def due(self) -> float:

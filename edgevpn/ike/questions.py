@@ -2,7 +2,8 @@
 
 Each question is asked on behalf of the IKE SA with this SPI of ours, and wants one answer with the same SPI. Nobody
 waits in the meantime but that IKE SA, so an answer may take its time; it may also come too late, which does no harm. A
-question that names several peers leaves open which of them it is about: the answer says so.
+question that names several peers leaves open which of them it is about: the answer says so. `ppk` in it is the
+post-quantum pre-shared key of whoever was found, where the peer has a `PpkRing`; None if it has none.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from dataclasses import field
 
 from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.signature import SignatureScheme
-from edgevpn.ike.peer import IpAddress, NetworkSettings, Unique, Wants
+from edgevpn.ike.errors import Cause
+from edgevpn.ike.peer import IpAddress, NetworkSettings, Ppk, Unique, Wants
 from edgevpn.ike.sa import Address
 from edgevpn.ike.session import Given
 from edgevpn.ike.wire.payloads import Identification
@@ -62,6 +64,7 @@ class CertificatesVerified:
     spi: bytes
     peer: str
     public_key: bytes = field(repr=False)
+    ppk: Ppk | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class PskFound:
     spi: bytes
     peer: str
     key: bytes | None = field(repr=False)
+    ppk: Ppk | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,51 @@ class PasswordFound:
     spi: bytes
     peer: str
     nt_hash: bytes | None = field(repr=False)
+    ppk: Ppk | None = None
+
+
+# --- TLS -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TalkTls:
+    """What does a TLS server answer to this message, which wants a certificate of one of these peers? (RFC 5216)
+
+    There is one conversation on an IKE SA, which begins with the first message.
+    """
+
+    spi: bytes
+    peers: tuple[str, ...]
+    octets: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TlsAnswered:
+    """This, and then it goes on."""
+
+    spi: bytes
+    octets: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSucceeded:
+    """This, and that is all: `user` of that peer has a good certificate. `msk`: RFC 5216 §2.3, RFC 9190 §2.3."""
+
+    spi: bytes
+    octets: bytes = field(repr=False)
+    peer: str
+    user: str
+    msk: bytes = field(repr=False)
+    ppk: Ppk | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TlsRefused:
+    """Nothing comes of it. `reason` is why a certificate is refused, if that is the cause."""
+
+    spi: bytes
+    cause: Cause
+    reason: object = None
 
 
 # --- addresses -----------------------------------------------------------------------------------------------------
@@ -165,6 +214,16 @@ class Configured:
     given: Given
 
 
-Question = Sign | VerifyCertificates | FindPsk | FindPassword | Lease
-Answer = Signed | CertificatesVerified | CertificatesRefused | PskFound | PasswordFound | Leased
+Question = Sign | VerifyCertificates | FindPsk | FindPassword | TalkTls | Lease
+Answer = (
+    Signed
+    | CertificatesVerified
+    | CertificatesRefused
+    | PskFound
+    | PasswordFound
+    | TlsAnswered
+    | TlsSucceeded
+    | TlsRefused
+    | Leased
+)
 News = Release | Configured

@@ -6,9 +6,9 @@ from dataclasses import field
 from enum import Enum, auto
 
 from edgevpn.frozen import dataclass, replace
-from edgevpn.ike.crypto.keymat import ChildKeys, IkeKeys
+from edgevpn.ike.crypto.keymat import ChildKeys, IkeKeys, mix_ppk
 from edgevpn.ike.crypto.suite import ChildSuite, IkeSuite
-from edgevpn.ike.peer import NEVER, IpAddress, Mode
+from edgevpn.ike.peer import NEVER, IpAddress, Mode, Ppk
 from edgevpn.ike.wire.selector import TrafficSelector
 
 
@@ -47,7 +47,8 @@ class Nat:
 class Secured:
     """What both sides share once keys are agreed (RFC 7296 §2.14). `initiator`: whether we began this IKE SA.
 
-    `fragments`: both know how to put a long message together again (RFC 7383 §2.3).
+    `fragments`: both know how to put a long message together again (RFC 7383 §2.3). `ppk_id` names the post-quantum
+    pre-shared key that has gone into the keys, or into those that they follow from; empty if none has (RFC 8784).
     """
 
     spi_i: bytes
@@ -56,6 +57,7 @@ class Secured:
     suite: IkeSuite
     keys: IkeKeys = field(repr=False)
     fragments: bool = False
+    ppk_id: bytes = b""
 
     @property
     def spi(self) -> bytes:
@@ -71,6 +73,10 @@ class Secured:
     def sk_p_remote(self) -> bytes:
         """The key that covers the peer's identity in AUTH."""
         return self.keys.sk_pr if self.initiator else self.keys.sk_pi
+
+    def mixed(self, ppk: Ppk) -> Secured:
+        """The same with this key in it."""
+        return replace(self, keys=mix_ppk(self.suite, self.keys, ppk.key), ppk_id=ppk.ppk_id)
 
 
 class Phase(Enum):

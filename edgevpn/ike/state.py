@@ -34,7 +34,7 @@ from edgevpn.ike.clients import UNKNOWN, Client
 from edgevpn.ike.crypto.dh import KeyPair
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.iana import HashAlgorithm, Ke
-from edgevpn.ike.peer import NEVER, IpAddress, Peer
+from edgevpn.ike.peer import NEVER, IpAddress, Peer, Ppk
 from edgevpn.ike.sa import Address as Address
 from edgevpn.ike.sa import ChildSa as ChildSa
 from edgevpn.ike.sa import Nat as Nat
@@ -144,7 +144,7 @@ class Opening:
 class Authenticating:
     """Our (first) IKE_AUTH request is unanswered. `ours` is how we have proved ourselves in it.
 
-    `childless`: it asks for no child (RFC 6023).
+    `childless`: it asks for no child (RFC 6023). `ppk` is the key that we offer to put into the keys (RFC 8784).
     """
 
     secured: Secured
@@ -156,6 +156,7 @@ class Authenticating:
     children: tuple[str, ...]
     ours: Proof = BY_KEY
     childless: bool = False
+    ppk: Ppk | None = None
 
     @property
     def spi(self) -> bytes:
@@ -171,7 +172,8 @@ class HalfOpen:
     """We answered IKE_SA_INIT; nobody has shown who it is. Given up at `due`.
 
     `client` is what kind of client it seems to be, `hashes` what it can verify signatures with (RFC 7427 §4). `left`
-    are the additional key exchanges that come before IKE_AUTH (RFC 9370).
+    are the additional key exchanges that come before IKE_AUTH (RFC 9370). `uses_ppk`: both have said that they can
+    (RFC 8784).
     """
 
     secured: Secured
@@ -182,6 +184,7 @@ class HalfOpen:
     client: Client = UNKNOWN
     hashes: tuple[HashAlgorithm, ...] | None = None
     left: tuple[Ke, ...] = ()
+    uses_ppk: bool = False
 
     @property
     def spi(self) -> bytes:
@@ -288,7 +291,8 @@ class Contending:
 class Rekeyed:
     """Another IKE SA has taken over the children; this one lives until its Delete, or `due`.
 
-    `busy`: a request of ours is unanswered.
+    `busy`: a request of ours is unanswered. `ours`: it is for us to delete it, when it is due. `heir` is the SPI of the
+    other where it is not sure that the peer has the children `doubtful`, by their inbound SPIs, there, too.
     """
 
     secured: Secured
@@ -296,6 +300,9 @@ class Rekeyed:
     path: Path
     due: float
     busy: bool = False
+    ours: bool = False
+    heir: bytes = b""
+    doubtful: tuple[bytes, ...] = ()
 
     @property
     def spi(self) -> bytes:

@@ -82,7 +82,7 @@ class MemoryKernel(MemorySystem):
     ) -> None:
         super().__init__(have)
         self._algorithms = algorithms
-        self._offloading = offloading
+        self.offloading = offloading
         self._clock = clock
         self._sas: dict[SaKey, SaState] = {}
         self._allocated: dict[SaKey, Tags] = {}
@@ -141,7 +141,9 @@ class MemoryKernel(MemorySystem):
 
     @can_fail
     def count_sas(self) -> Mapping[SaKey, SaCounts]:
-        counted = {key: SaCounts(each.octets, each.packets, each.last_used_at) for key, each in self._sas.items()}
+        counted = {
+            key: SaCounts(each.octets, each.packets, each.last_used_at, each.forged) for key, each in self._sas.items()
+        }
         return dict.fromkeys(self._allocated, SaCounts()) | counted
 
     @can_fail
@@ -231,11 +233,11 @@ class MemoryKernel(MemorySystem):
         if spec.offload is None:
             return
         self._check_interface(verb, spec.key, spec.offload.interface)
-        if spec.offload.interface in self._offloading and (spec.encapsulation or spec.offload.packet):
+        if spec.offload.interface in self.offloading and (spec.encapsulation or spec.offload.packet):
             refuse(verb, spec.key, errno.EINVAL, {})
 
     def _in_effect(self, offload: Offload | None) -> Offload | None:
-        return offload if offload and offload.interface in self._offloading else None
+        return offload if offload and offload.interface in self.offloading else None
 
     def _check_algorithms(
         self, verb: str, what: object, version: int, cipher: Aead | Encryption, integrity: Integrity | None
@@ -311,7 +313,7 @@ class MemoryKernel(MemorySystem):
     @can_fail
     def device_features(self, interface: str) -> DeviceFeatures:
         self._check_interface("read", f"the features of {interface}", interface)
-        able = interface in self._offloading
+        able = interface in self.offloading
         return DeviceFeatures(esp=able, checksum=able, able=able)
 
     @can_fail

@@ -20,12 +20,12 @@ from edgevpn.kernel.spec import OURS_IF_ID, OURS_REQID, IpAddress, Mark, Protoco
 #     xfrm_address_t           saddr;
 #     struct xfrm_lifetime_cfg lft;     64 octets
 #     struct xfrm_lifetime_cur curlft;  __u64 bytes, packets, add_time, use_time;
-#     struct xfrm_stats        stats;   12 octets
+#     struct xfrm_stats        stats;   __u32 replay_window, replay, integrity_failed;
 #     __u32                    seq, reqid;
 #     __u16                    family;
 #     __u8                     mode, replay_window, flags;
 # };
-INFO = struct.Struct("=56x16s4sB3x16x64xQQ16x12x4xIH3x7x")
+INFO = struct.Struct("=56x16s4sB3x16x64xQQ16x8xI4xIH3x7x")
 # struct xfrm_mark { __u32 v, m; };
 MARK = struct.Struct("=II")
 LASTUSED, IF_ID = struct.Struct("=Q"), struct.Struct("=I")
@@ -37,7 +37,7 @@ def read_counts(messages: Iterable[bytes]) -> dict[SaKey, SaCounts]:
     """The counters of our SAs, by key; SPIs that are only allocated count nothing. Raises struct.error."""
     counted: dict[SaKey, SaCounts] = {}
     for octets in messages:
-        daddr, spi, proto, total, packets, reqid, family = INFO.unpack_from(octets, HEADER.size)
+        daddr, spi, proto, total, packets, forged, reqid, family = INFO.unpack_from(octets, HEADER.size)
         wanted = _attributes(octets, HEADER.size + INFO.size)
         if_id = IF_ID.unpack(wanted[XFRMA_IF_ID])[0] if XFRMA_IF_ID in wanted else 0
         if reqid not in OURS_REQID and if_id not in OURS_IF_ID:
@@ -45,7 +45,7 @@ def read_counts(messages: Iterable[bytes]) -> dict[SaKey, SaCounts]:
         mark = Mark(*MARK.unpack(wanted[XFRMA_MARK])) if XFRMA_MARK in wanted else None
         used = LASTUSED.unpack(wanted[XFRMA_LASTUSED])[0] if XFRMA_LASTUSED in wanted else None
         key = SaKey(_address(daddr, family), int.from_bytes(spi, "big"), Protocol(proto), mark)
-        counted[key] = SaCounts(total, packets, used)
+        counted[key] = SaCounts(total, packets, used, forged)
     return counted
 
 

@@ -321,11 +321,12 @@ class SaState:
 
 @dataclass(frozen=True, slots=True)
 class SaCounts:
-    """What an SA has counted; `last_used_at` in seconds since 1970, None for never."""
+    """What an SA has counted; `last_used_at` in seconds since 1970, None for never. `forged`: as of `SaState`."""
 
     octets: int = 0
     packets: int = 0
     last_used_at: int | None = None
+    forged: int = 0
 
 
 @dataclass(frozen=True, slots=True)

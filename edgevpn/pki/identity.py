@@ -71,7 +71,7 @@ def ids_of(certificate: x509.Certificate) -> tuple[IkeId, ...]:
     found = []
     for name in extension(certificate, x509.SubjectAlternativeName) or ():
         match name:
-            case x509.DNSName(value=value) if "*" not in value and not _is_address(value):
+            case x509.DNSName(value=value) if "*" not in value and not is_address(value):
                 found.append(IkeId(Kind.FQDN, value.encode()))
             case x509.RFC822Name(value=value):
                 found.append(IkeId(Kind.RFC822_ADDR, value.encode()))
@@ -144,7 +144,8 @@ def _text(claimed: IkeId) -> str:
         return ""
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether a name is an IP address."""
     try:
         return "%" not in text and bool(ip_address(text).packed)
     except ValueError:

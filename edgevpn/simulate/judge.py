@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from edgevpn.ike.crypto.signature import kind_of, sign
+from edgevpn.ike.errors import Cause
 from edgevpn.ike.questions import (
     Answer,
     CertificatesRefused,
@@ -18,6 +19,8 @@ from edgevpn.ike.questions import (
     Question,
     Sign,
     Signed,
+    TalkTls,
+    TlsRefused,
     VerifyCertificates,
 )
 from edgevpn.pki.errors import PkiError
@@ -40,6 +43,8 @@ def answer(question: Question, client: SimulatedClient, typed: Typed, at: dateti
             return PskFound(spi, "", None)
         case FindPassword(spi=spi):
             return PasswordFound(spi, "", None)
+        case TalkTls(spi=spi):
+            return TlsRefused(spi, Cause.NO_COMMON_METHOD)
         case Lease(spi=spi):
             return Leased(spi, ())
 

@@ -26,6 +26,7 @@ class Deb:
     name: str
     depends: tuple[str, ...]
     recommends: tuple[str, ...]
+    suggests: tuple[str, ...]
     description: str
     entries: tuple[Entry, ...] = field(repr=False)
 
@@ -46,6 +47,7 @@ def edgevpn(store: Path) -> Deb:
         name="edgevpn",
         depends=("python3 (>= 3.11)", "python3-cryptography (>= 41.0.7)", "adduser"),
         recommends=("nftables",),
+        suggests=("python3-openssl",),
         description="IKEv2 gateway for native clients and sites\n"
         " Phones, laptops and other sites by the clients that they have; ESP in the kernel.",
         entries=(
@@ -66,6 +68,7 @@ def edgevpn_web(store: Path) -> Deb:
         name="edgevpn-web",
         depends=(f"edgevpn (= {upstream_version()}-1)",),
         recommends=(),
+        suggests=(),
         description="Web panel of edgevpn\n It runs as a user of its own, without rights, and brings its own aiohttp.",
         entries=(
             File(f"{UNITS}/edgevpn-web.service", _debian("edgevpn-web.service")),
@@ -95,6 +98,7 @@ def _control(package: Deb) -> Iterator[File]:
         "Installed-Size": str(kibibytes),
         "Depends": _joined(package.depends),
         "Recommends": _joined(package.recommends),
+        "Suggests": _joined(package.suggests),
         "Section": "net",
         "Priority": "optional",
         "Description": package.description,

@@ -25,7 +25,7 @@ from edgevpn.pki.bundle import Bundle
 from edgevpn.pki.certificate import pem_of
 from edgevpn.pki.keys import pkcs8
 from tests.bench.callers import Device, Login, operations
-from tests.bench.served import LAPTOP, POOL, SERVER, Papers, Served, cpu, served
+from tests.bench.served import LAPTOP, POOL, SERVER, Papers, Served, served
 from tests.lab.network import Node
 from tests.lab.peers.connection import Auth, Certificate, Connection, Psk
 from tests.lab.peers.peer import tree
@@ -104,11 +104,6 @@ class Charon(StrongSwan):
         with self._session() as session:
             told = session.version()
         return f"strongSwan {told['version'].decode()}"
-
-    def cpu(self) -> float:
-        """Seconds of CPU that it has used."""
-        assert self.process is not None
-        return cpu(self.process)
 
     def resident(self) -> float:
         """What it has in memory, in MiB."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from edgevpn.daemon.base.options import Ports
+from edgevpn.daemon.repeats import MOMENT
 from edgevpn.ike.contract import Ask, Datagram, Effect, Input, Send
 from edgevpn.ike.iana import Encr, Esn, HashAlgorithm, Ke, Prf, TransformType
 from edgevpn.ike.peer import Offer
@@ -54,8 +55,10 @@ class Device(Conversation):
     async def repeat(self) -> None:
         """Send the last request again, as if its answer were lost, and wait until the answer comes again.
 
-        Charon overlooks one that comes before its thread has put the IKE SA away.
+        Not at once: edgevpn does not look at what comes again so soon, and charon overlooks one that comes before its
+        thread has put the IKE SA away.
         """
+        await asyncio.sleep(MOMENT)
         before = self._heard
         for _ in range(TRIES):
             self._wire.send(self._last.path, self._last.octets)

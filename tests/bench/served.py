@@ -26,7 +26,7 @@ from edgevpn.pki.office import Office
 from edgevpn.pki.store import Store
 from tests.lab.namespace import Inhabited
 from tests.support.configs import Table
-from tests.support.memory import resident
+from tests.support.memory import cpu, resident
 from tests.support.ports import free_ports
 from tests.support.visitors import PSK, gateway
 
@@ -37,8 +37,6 @@ LAPTOP = "laptop@example.org"
 PROGRAM = Path(sys.executable).with_name("edgevpn")
 PATIENCE = 120.0
 """Seconds for a daemon to start."""
-CPUCLOCK_SCHED = 2
-"""<linux/posix-timers.h>: in a clock's number, the kind of CPU time that the scheduler counts, in nanoseconds."""
 
 POOL = {"v4": "10.64.0.0/14", "logins": ["psk", "certificate"], "unique": "keep", "dpd_delay": "0s"}
 QUIET = {"listen": str(HERE), "log_level": "error"}
@@ -56,7 +54,7 @@ class Served:
 
     def cpu(self) -> float:
         """Seconds of CPU that it has used."""
-        return cpu(self.process)
+        return cpu(self.process.pid)
 
     def resident(self) -> float:
         """What it has in memory, in MiB."""
@@ -73,11 +71,6 @@ class Papers:
     ca: bytes
     laptop: Bundle
     server: Bundle
-
-
-def cpu(process: subprocess.Popen[bytes]) -> float:
-    """Seconds of CPU that a process has used, in the kernel and outside, by all its threads, those that ended too."""
-    return time.clock_gettime(~process.pid << 3 | CPUCLOCK_SCHED)
 
 
 @contextmanager

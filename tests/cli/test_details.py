@@ -26,6 +26,12 @@ def test_a_site_that_is_up() -> None:
     ]
 
 
+def test_a_site_with_a_post_quantum_key() -> None:
+    (ike,) = OFFICE["ike"]
+    rows = dict(site_rows({**OFFICE, "ike": [{**ike, "ppk": "winter"}]}, STARTED + 3600))
+    assert rows["ike"].endswith("aes256gcm16-prfsha384-x25519 with the PPK winter")
+
+
 def test_a_site_that_does_not_come_up() -> None:
     assert site_rows({**BRANCH, "why": "no way leads there"}, STARTED) == [
         ("state", "connecting"),
@@ -50,6 +56,11 @@ def test_a_device_that_is_in() -> None:
     assert rows["seen"] == "2023-11-14 22:13:20Z, 203.0.113.9"
     assert rows["expires"] == "2023-11-14 22:13:20Z"
     assert rows["certificate"] == "phone, until 2023-11-14 22:13:20Z, ab:cd"
+
+
+def test_a_device_whose_packets_arrive_spoilt() -> None:
+    rows = dict(device_rows(detail(sessions=[session(undeciphered=7)]), STARTED + 660))
+    assert "out 4.5 MB, 7 packets that could not be decrypted, aes256gcm16" in rows["in"]
 
 
 def test_a_device_that_is_kept_out() -> None:

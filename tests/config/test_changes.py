@@ -16,7 +16,7 @@ from edgevpn.config.changes import (
     set_site,
     unset_key,
 )
-from edgevpn.config.credential import NtHash, Psk
+from edgevpn.config.credential import NtHash, Ppk, Psk
 from edgevpn.config.device import Device
 from edgevpn.config.errors import Refused
 from edgevpn.config.reader import parse
@@ -132,6 +132,20 @@ def test_a_new_secret_takes_the_place_of_the_old() -> None:
     assert devices(made)["anna"].credential == Psk("secrets.toml", b"a long and random text")
     made = set_device(made, "anna", {"login": "certificate"}, {}, NOW)
     assert (made.secrets, devices(made)["anna"].credential) == ("", None)
+
+
+def test_a_post_quantum_key_has_nothing_to_do_with_the_login() -> None:
+    """It goes where secrets are, and stays there whatever becomes of the password."""
+    ppk = "0x" + "42" * 32
+    made = add_device(START, "ben", {"platform": "ios", "ppk": ppk}, HASH, NOW)
+    assert "ppk" not in made.config
+    assert devices(made)["ben"].ppk == Ppk("secrets.toml", b"B" * 32)
+    made = set_device(made, "ben", {}, OTHER, NOW)
+    assert tomli.loads(made.secrets) == {"device": {"ben": OTHER | {"ppk": ppk}}}
+    made = set_device(made, "ben", {"login": "certificate"}, {}, NOW)
+    assert tomli.loads(made.secrets) == {"device": {"ben": {"ppk": ppk}}}
+    assert set_device(made, "ben", {"ppk": None}, {}, NOW).secrets.strip() in ("", "[device.ben]")
+    assert remove_device(made, "ben").secrets == ""
 
 
 def test_the_same_way_to_log_in_keeps_its_secret() -> None:

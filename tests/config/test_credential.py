@@ -1,6 +1,6 @@
 import pytest
 
-from edgevpn.config.credential import PASSWORD_HASH_SHAPE, NtHashKeys, PasswordKeys, PskKeys, WebKeys
+from edgevpn.config.credential import PASSWORD_HASH_SHAPE, NtHashKeys, PasswordKeys, PpkKeys, PskKeys, WebKeys
 from edgevpn.config.errors import Refused
 from edgevpn.config.setting import settings_of
 
@@ -14,7 +14,7 @@ REFUSED_HASHES = [
 
 
 def test_what_is_written_inline_is_secret_and_the_way_to_it_is_not() -> None:
-    for record in (PskKeys, PasswordKeys, NtHashKeys, WebKeys):
+    for record in (PskKeys, PpkKeys, PasswordKeys, NtHashKeys, WebKeys):
         for key, setting in settings_of(record).items():
             assert setting.secret == (not key.endswith(("_file", "_env")))
 

@@ -63,8 +63,8 @@ def test_what_is_no_setting(path: tuple[str, ...], fault: str, cure: str) -> Non
 
 
 def test_secrets_are_known() -> None:
-    assert SITE.secrets == ("psk", "password")
-    assert DEVICE.secrets == ("psk", "password", "nt_hash")
+    assert SITE.secrets == ("psk", "password", "ppk")
+    assert DEVICE.secrets == ("psk", "password", "nt_hash", "ppk")
 
 
 def test_paths_as_documentation_writes_them() -> None:

@@ -33,7 +33,8 @@ def phone(**keys: Any) -> list[str]:
         ),
         (
             {"login": "passport", "password": "correct horse"},
-            'device.phone.login = "passport": is none of the choices; allowed: "password" | "certificate" | "psk"',
+            'device.phone.login = "passport": is none of the choices; allowed: "password" | "certificate" | "psk"'
+            ' | "eap-tls"',
         ),
         (
             {"nt_hash": "hunter2"},

@@ -2,7 +2,9 @@ from typing import Any
 
 import pytest
 
+from edgevpn.config.errors import ConfigError
 from tests.support.configs import BRANCH, OFFICE, PHONE, config, document, faults, faults_of, staff, warnings_of
+from tests.support.visitors import gateway
 
 
 def warnings(**sites: dict[str, object]) -> list[str]:
@@ -189,6 +191,15 @@ def test_proof_of_a_site(site: dict[str, Any], fault: str) -> None:
     assert faults(office=site)[0] == f"site.office.{fault}"
 
 
+def test_a_post_quantum_key_and_its_name_go_together() -> None:
+    key = {"ppk": "0s" + "A" * 43 + "="}
+    assert warnings(office=OFFICE | key | {"ppk_id": "winter"}) == []
+    assert faults(office=OFFICE | key)[0].startswith("site.office.ppk_id: is missing, and needed with ppk; allowed: ")
+    assert faults(office=OFFICE | {"ppk_id": "winter"}) == [
+        "site.office.ppk_id: names a key that is not there; write ppk, ppk_file or ppk_env"
+    ]
+
+
 def test_a_pool_has_addresses() -> None:
     assert faults_of(document(pool={"staff": {}})) == [
         'pool.staff.v4: is missing, and v6 too; allowed: a network of its own, "10.9.0.0/24", or a part of one,'
@@ -268,6 +279,19 @@ def test_the_legacy_switch_is_red() -> None:
 def test_eap_alone_is_warned_of() -> None:
     (warning,) = warnings_of(staff({"eap_only": True}))
     assert warning.startswith("pool.staff.eap_only = true: lets whoever stands between work out passwords")
+
+
+def test_eap_alone_without_passwords() -> None:
+    """EAP-TLS shows both sides who the other is."""
+    config = gateway({"laptop": {"login": "eap-tls"}}, {"eap_only": True, "logins": ["eap-tls"]})
+    assert not [each for each in config.warnings if "eap_only" in str(each)]
+
+
+def test_eap_tls_is_for_pools_that_take_it() -> None:
+    with pytest.raises(ConfigError, match="is not taken by pool road"):
+        gateway({"laptop": {"login": "eap-tls"}}, {"logins": ["password"]})
+    with pytest.raises(ConfigError, match="is of no use with login"):
+        gateway({"laptop": {"login": "eap-tls", "password": "correct horse"}}, {"logins": ["eap-tls"]})
 
 
 def test_a_login_that_the_pool_does_not_take() -> None:

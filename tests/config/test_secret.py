@@ -2,13 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from edgevpn.config.credential import NtHash, Psk, Secret
+from edgevpn.config.credential import NtHash, Ppk, Psk, Secret
 from edgevpn.config.errors import Findings, Problem
 from edgevpn.config.secret import (
     LONGEST,
     NT_HASH,
     PASSWORD,
     PASSWORD_HASH,
+    PPK,
     PSK,
     TOTP_SECRET,
     Slot,
@@ -18,7 +19,7 @@ from edgevpn.config.secret import (
     one_of,
 )
 
-Any = Psk | Secret | NtHash
+Any = Psk | Ppk | Secret | NtHash
 
 HERE = ("site", "office")
 NOTHING: Stored = {}
@@ -204,5 +205,18 @@ def test_short_keys_are_warned_of() -> None:
     (warning,) = findings.warnings
     assert str(warning) == (
         "site.office.psk = ***: the key has fewer than 16 octets and can be guessed;"
+        " make a new one with: openssl rand -base64 32"
+    )
+
+
+def test_post_quantum_keys() -> None:
+    """Written as pre-shared keys are; and longer, as half of their strength is what a quantum computer leaves."""
+    ppk, findings = read({"KEY": "0x" + "00" * 32}, (PPK,), ppk_env="KEY")
+    assert ppk == Ppk("ppk_env KEY", bytes(32))
+    assert not findings.warnings
+    _, findings = read(slots=(PPK,), ppk=SECRET)
+    (warning,) = findings.warnings
+    assert str(warning) == (
+        "site.office.ppk = ***: the key has fewer than 32 octets, which a quantum computer could guess;"
         " make a new one with: openssl rand -base64 32"
     )

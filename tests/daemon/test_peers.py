@@ -10,7 +10,9 @@ from edgevpn.daemon.peers import (
     Proof,
     _offers,
     _transform,
+    device_ppk,
     lacking,
+    ml_kem_of,
     peers,
     pool_settings,
     selectors_of,
@@ -21,7 +23,7 @@ from edgevpn.dn import der_of
 from edgevpn.ike import peer as ike
 from edgevpn.ike.crypto import mlkem
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
-from edgevpn.ike.iana import Encr, Esn, IdType, Integ, Ke, Prf, ProtocolId, TransformType
+from edgevpn.ike.iana import EapType, Encr, Esn, IdType, Integ, Ke, Prf, ProtocolId, TransformType
 from edgevpn.ike.identity import Below, MailAt, NameLike
 from edgevpn.ike.negotiate import choose
 from edgevpn.ike.peer import NEVER, Psk, Unique
@@ -29,7 +31,7 @@ from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Proposal, Transform
 from edgevpn.ike.wire.selector import TrafficSelector
 from tests.support.configs import OFFICE, config, office
-from tests.support.visitors import PHONE, Table, gateway
+from tests.support.visitors import PHONE, TABLET, Table, gateway
 
 GATEWAY = Gateway()
 
@@ -116,6 +118,19 @@ def test_a_phone_that_insists_on_ml_kem() -> None:
     (pool,) = gateway().pools
     chosen = choose(_offers(with_ml_kem(pool.accepted_ike)), (Proposal(1, ProtocolId.IKE, b"", asked),), ProtocolId.IKE)
     assert chosen.transforms == asked
+
+
+@pytest.mark.skipif(not mlkem.AVAILABLE, reason="this library has no ML-KEM")
+def test_ml_kem_of_a_pool() -> None:
+    """What is told to phones: nothing where the owner's own proposals have none."""
+    assert ml_kem_of(gateway().pools[0]) == (36, 37)
+    own = gateway(pool={"ike_proposals": "aes256gcm16-prfsha384-ecp384"})
+    assert ml_kem_of(own.pools[0]) == ()
+
+
+@pytest.mark.usefixtures("without_ml_kem")
+def test_a_library_without_ml_kem_names_none_to_phones() -> None:
+    assert ml_kem_of(gateway().pools[0]) == ()
 
 
 @pytest.mark.usefixtures("without_ml_kem")
@@ -210,11 +225,42 @@ def test_a_pool_may_send_esp_in_udp(*, encap: bool) -> None:
     assert {peer.force_encapsulation for peer in made} == {encap}
 
 
+def test_a_site_with_a_post_quantum_key() -> None:
+    keys = {"ppk": "0x" + "42" * 32, "ppk_id": "winter"}
+    assert peer_of(office(**keys)).ppk == ike.Ppk(b"winter", b"B" * 32)
+    assert peer_of(office(**keys, ppk_required=False)).ppk == ike.Ppk(b"winter", b"B" * 32, required=False)
+    assert peer_of(office()).ppk is None
+
+
+def test_devices_with_post_quantum_keys() -> None:
+    """It is said beforehand to those alone who may be one of them."""
+    config = gateway({"phone": PHONE | {"ppk": "0x" + "42" * 32}, "tablet": TABLET})
+    made = {peer.name: peer.ppk for peer in peers(config, {"": PROOF})}
+    assert made == {"road/password": ike.PpkRing(), "road/certificate": None, "road/psk": None}
+    phone, tablet = config.devices
+    assert device_ppk(phone) == ike.Ppk(b"phone", b"B" * 32)
+    assert device_ppk(tablet) is None
+
+
 @pytest.mark.parametrize("allowed", [False, True])
 def test_eap_alone_is_the_owners_choice(*, allowed: bool) -> None:
     config = gateway(pool={"eap_only": allowed})
     made = {peer.name: peer for peer in peers(config, {"": PROOF})}
     assert made["road/password"].remote_auth == ike.Login(alone=allowed)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_logins_by_eap_tls(*, alone: bool) -> None:
+    """Where a device has one: EAP-TLS shows it who we are, too, so a pool may leave out the certificate before."""
+    pool: Table = {"logins": ["password", "eap-tls"], "eap_only": alone}
+    without = gateway({"phone": PHONE}, pool)
+    assert [peer.name for peer in peers(without, {"": PROOF})] == ["road/password"]
+    config = gateway({"phone": PHONE, "laptop": {"login": "eap-tls"}}, pool)
+    made = {peer.name: peer for peer in peers(config, {"": PROOF})}
+    assert made.keys() == {"road/password", "road/eap-tls"}
+    assert made["road/eap-tls"].remote_auth == ike.Login((EapType.TLS,), alone=alone)
+    assert made["road/eap-tls"].local_auth == made["road/password"].local_auth
+    assert not [peer for peer in peers(config, {}) if peer.name == "road/eap-tls"]
 
 
 def test_a_device_may_have_networks_of_its_own() -> None:

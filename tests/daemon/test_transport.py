@@ -12,7 +12,8 @@ from ipaddress import ip_address
 import pytest
 
 from edgevpn.daemon.base.options import Ports, StartFailed
-from edgevpn.daemon.transport import CROWD, KEEPALIVE, TURN, IpAddress, Transport, source_for
+from edgevpn.daemon.crowd import CROWD
+from edgevpn.daemon.transport import KEEPALIVE, TURN, IpAddress, Transport, source_for
 from edgevpn.ike.state import Address, Path
 from edgevpn.ike.wire.message import MAX_UNPROTECTED
 from edgevpn.kernel.errors import KernelError
@@ -32,6 +33,7 @@ class Side:
         self.heard: asyncio.Queue[tuple[Path, bytes]] = asyncio.Queue()
         self.shed = 0
         self.on_first: Callable[[], None] = lambda: None
+        self.on_loss: Callable[[], None] = lambda: None
         self.transport = Transport(self.kernel, ports, self.hear, self.lose, buffer)
 
     def hear(self, path: Path, octets: bytes) -> None:
@@ -39,8 +41,10 @@ class Side:
         act()
         self.heard.put_nowait((path, octets))
 
-    def lose(self) -> None:
-        self.shed += 1
+    def lose(self, count: int) -> None:
+        act, self.on_loss = self.on_loss, lambda: None
+        act()
+        self.shed += count
 
     async def next(self) -> tuple[Path, bytes]:
         async with asyncio.timeout(5):
@@ -118,6 +122,8 @@ async def test_what_is_no_ike_is_dropped() -> None:
 
 FIRST = b"initiatr" + bytes(8) + b"\x21\x20\x22\x08" + bytes(8)
 """The header of an IKE_SA_INIT request."""
+COOKIE = b"initiatr" + bytes(8) + b"\x29\x20\x22\x08" + bytes(8) + b"\x21\x00\x00\x10\x00\x00\x40\x06" + bytes(8)
+"""The same with a cookie."""
 LATER = b"initiatrrespondr" + b"\x2e\x20\x25\x08" + bytes(8)
 
 
@@ -136,6 +142,15 @@ async def test_who_shows_a_cookie_goes_before_who_does_not() -> None:
         for octets in (FIRST, other, cookie, LATER):
             left.transport.send(path(left.ports), octets)
         assert [(await right.next())[1] for _ in range(4)] == [LATER, cookie, FIRST, other]
+
+
+async def test_cookies_that_are_made_up_keep_nobody_out() -> None:
+    """Who has none yet is heard by turns with those who show one."""
+    async with two() as (left, right):
+        for octets in (*[COOKIE] * TURN, FIRST):
+            left.transport.send(path(left.ports), octets)
+        heard = [(await right.next())[1] for _ in range(TURN + 1)]
+        assert heard.index(FIRST) == 1
 
 
 async def test_a_flood_waits_its_turn() -> None:
@@ -158,6 +173,36 @@ async def test_too_many_first_messages_are_shed() -> None:
             await right.next()
         left.transport.send(path(left.ports), FIRST + b"later")
         assert (await right.next())[1] == FIRST + b"later"
+
+
+@pytest.mark.parametrize(("too_many", "other"), [(FIRST, COOKIE), (COOKIE, FIRST)], ids=["no cookies", "cookies"])
+async def test_the_kernel_drops_what_is_too_much(too_many: bytes, other: bytes) -> None:
+    """While too many wait, others like them are not even read; later ones find room again."""
+    async with two() as (left, right):
+
+        def more() -> None:
+            for octets in (*[too_many + b"more"] * 100, other, LATER):
+                left.transport.send(path(left.ports), octets)
+
+        right.on_loss = more
+        for _ in range(2 * CROWD):
+            left.transport.send(path(left.ports), too_many)
+        heard: list[bytes] = []
+        while right.shed + len(heard) < 2 * CROWD + 100 + 2:
+            heard.append((await right.next())[1])
+        assert [octets for octets in heard if octets != too_many] == [LATER, other]
+        assert heard.index(other) < heard.index(LATER) + TURN
+        left.transport.send(path(left.ports), too_many + b"later")
+        assert (await right.next())[1] == too_many + b"later"
+
+
+async def test_what_comes_again_at_once_is_not_looked_at() -> None:
+    """What was overheard and is sent again and again; a first message is another one's each time."""
+    async with two() as (left, right):
+        for octets in (LATER, LATER, LATER, FIRST, FIRST):
+            left.transport.send(path(left.ports), octets)
+        assert [(await right.next())[1] for _ in range(3)] == [LATER, FIRST, FIRST]
+        assert right.transport.repeated == 2
 
 
 async def test_what_is_too_long_does_not_wait() -> None:

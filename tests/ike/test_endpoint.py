@@ -30,6 +30,7 @@ from edgevpn.ike.contract import (
     Traffic,
 )
 from edgevpn.ike.endpoint import Endpoint
+from edgevpn.ike.exchange.ike_sa_init import REFUSED_LATELY
 from edgevpn.ike.iana import ExchangeType, Flag, IdType, NotifyType, PayloadType
 from edgevpn.ike.peer import KeyRing
 from edgevpn.ike.proving import Answering
@@ -254,6 +255,20 @@ def test_when_many_are_half_open_all_must_show_a_cookie() -> None:
     for number in range(3):
         get(core, init_request(number + 1), from_host(number + 1))
     assert notify_of(the_send(get(core, init_request(9), from_host(9)))) is NotifyType.COOKIE
+
+
+def test_when_many_are_refused_all_must_show_a_cookie() -> None:
+    """For a while: to refuse is more work than to ask for a cookie, and whoever forges its address is not told."""
+    core = Endpoint((replace(TO_LEFT, offers=()),), random.Random(7).randbytes, Settings(cookie_threshold=3))
+
+    def answer(octets: bytes, now: float) -> NotifyType:
+        return notify_of(the_send(get(core, octets, now=now)))
+
+    assert [answer(init_request(number), now=5.0) for number in (1, 2, 3)] == [NotifyType.NO_PROPOSAL_CHOSEN] * 3
+    challenge = the_send(get(core, init_request(4), now=6.0))
+    assert notify_of(challenge) is NotifyType.COOKIE
+    assert answer(init_request(4, notify_in(challenge)), now=6.0) is NotifyType.NO_PROPOSAL_CHOSEN
+    assert answer(init_request(5), now=5.0 + REFUSED_LATELY) is NotifyType.NO_PROPOSAL_CHOSEN
 
 
 def test_half_open_ones_are_limited() -> None:

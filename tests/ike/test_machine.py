@@ -33,7 +33,7 @@ from edgevpn.ike.errors import (
     TemporaryFailure,
 )
 from edgevpn.ike.exchange.create_child_sa import create_child
-from edgevpn.ike.iana import ExchangeType, Ke, NotifyType, ProtocolId
+from edgevpn.ike.iana import EapType, ExchangeType, Ke, NotifyType, ProtocolId
 from edgevpn.ike.machine import disappointed, refusal, step, take_up
 from edgevpn.ike.peer import Certified, Login
 from edgevpn.ike.proving import (
@@ -64,7 +64,7 @@ from edgevpn.ike.questions import (
     PskFound,
     Signed,
 )
-from edgevpn.ike.session import BY_KEY
+from edgevpn.ike.session import BY_KEY, ByEap
 from edgevpn.ike.state import (
     CheckingPath,
     Close,
@@ -442,7 +442,7 @@ PROVING: dict[str, IkeSa] = {
     "EapLookingUp": EapLookingUp(CLAIM, LOOK_UP, CLAIM.asked, None, 1),
     "LeasingAddress": LeasingAddress(CLAIM, Proven(BY_KEY, BY_KEY), CLAIM.asked),
     "EapAsking": EapAsking(replace(CLAIM, peers=(OF_LOGIN,)), AskedIdentity(1), BY_KEY),
-    "EapProving": EapProving(CLAIM, "alice", bytes(64), BY_KEY),
+    "EapProving": EapProving(CLAIM, "alice", bytes(64), BY_KEY, ByEap(EapType.MSCHAPV2)),
     "AddingKeys": ADDING,
     "PreparingAuth": PreparingAuth(FIRST, GATEWAY, RSA_SHA1, True, 30.0),
     "CheckingResponder": CheckingResponder(replace(FIRST, peer=OF_CERT), auth_response(OPENED.answered()), 30.0),

@@ -7,7 +7,8 @@ from dataclasses import replace
 from edgevpn.ike.clients import UNKNOWN
 from edgevpn.ike.contract import Request
 from edgevpn.ike.crypto.signature import RSA_SHA1
-from edgevpn.ike.peer import NEVER
+from edgevpn.ike.iana import EapType
+from edgevpn.ike.peer import NEVER, Ppk, PpkRing
 from edgevpn.ike.proving import (
     AskedIdentity,
     Challenged,
@@ -27,7 +28,7 @@ from edgevpn.ike.proving import (
     Proven,
     SigningAnswer,
 )
-from edgevpn.ike.session import BY_KEY
+from edgevpn.ike.session import BY_KEY, ByEap
 from edgevpn.ike.wire.mschapv2 import ChallengeResponse
 from tests.support.handshake import auth_request, auth_response, open_sa
 from tests.support.peers import LEFT_ID, RIGHT_ID, TO_LEFT, TO_RIGHT
@@ -39,6 +40,7 @@ CLAIM = Claim(OPENED.half_open, OPENED.request(), (TO_LEFT, GUESTS), UNKNOWN, du
 LATER = auth_request((), message_id=3)
 LOOK_UP = LookUp(Challenged(1, "alice", b"c" * 16), ChallengeResponse(1, bytes(16), b"n" * 24, b"alice"), "alice")
 CREDENTIAL = credential("gateway")
+PPK, OTHER_PPK = Ppk(b"winter", b"a key"), Ppk(b"summer", b"another")
 
 RESPONDER: tuple[tuple[object, Request], ...] = (
     (FindingKey(CLAIM), CLAIM.asked),
@@ -61,6 +63,14 @@ def test_claim_is_narrowed_to_one_of_its_peers() -> None:
     assert CLAIM.called("strangers") is None
 
 
+def test_what_a_ring_has_for_a_peer_takes_its_place() -> None:
+    """A key that is the peer's own stays."""
+    ringed = replace(CLAIM, peers=(replace(GUESTS, ppk=PpkRing()),))
+    found, without = ringed.called("guests", OTHER_PPK), ringed.called("guests")
+    own = replace(CLAIM, peers=(replace(GUESTS, ppk=PPK),)).called("guests", OTHER_PPK)
+    assert [claim.peers[0].ppk for claim in (found, without, own) if claim] == [OTHER_PPK, None, PPK]
+
+
 def test_responder_knows_what_it_is_answering() -> None:
     for sa, request in RESPONDER:
         assert sa.request is request  # type: ignore[attr-defined]
@@ -68,7 +78,10 @@ def test_responder_knows_what_it_is_answering() -> None:
 
 
 def test_responder_waits_for_the_peer_as_long() -> None:
-    for sa in (EapAsking(CLAIM, AskedIdentity(1), None), EapProving(CLAIM, "alice", b"m" * 64, None)):
+    for sa in (
+        EapAsking(CLAIM, AskedIdentity(1), None),
+        EapProving(CLAIM, "alice", b"m" * 64, None, ByEap(EapType.MSCHAPV2)),
+    ):
         assert (sa.spi, sa.due) == (OPENED.half_open.spi, 30.0)
 
 
@@ -89,7 +102,7 @@ def test_secrets_are_not_shown() -> None:
     shown = repr(
         (
             LOOK_UP,
-            EapProving(CLAIM, "alice", b"m" * 64, None),
+            EapProving(CLAIM, "alice", b"m" * 64, None, ByEap(EapType.MSCHAPV2)),
             EapProven(OPENED.authenticating, RIGHT_ID, None, b"m" * 64),
         )
     )

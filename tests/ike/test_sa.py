@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from edgevpn.ike.peer import NEVER
+from edgevpn.ike.crypto.keymat import mix_ppk
+from edgevpn.ike.peer import NEVER, Ppk
 from edgevpn.ike.sa import Nat, Phase
 from tests.support.states import SPI_I, SPI_R, a_child, secured
 
@@ -16,6 +17,12 @@ def test_identities_are_covered_by_the_sender_s_key() -> None:
     left, right = secured(initiator=True), secured(initiator=False)
     assert left.sk_p_local == right.sk_p_remote == left.keys.sk_pi
     assert left.sk_p_remote == right.sk_p_local == left.keys.sk_pr
+
+
+def test_a_ppk_is_in_the_keys_and_known_by_its_name() -> None:
+    mixed = secured().mixed(Ppk(b"winter", b"a key of a quantum age"))
+    assert mixed.ppk_id == b"winter"
+    assert mixed.keys == mix_ppk(secured().suite, secured().keys, b"a key of a quantum age")
 
 
 def test_either_side_behind_a_nat_is_a_nat() -> None:

@@ -22,10 +22,10 @@ from tests.support.kernel import GCM, IF_ID, OUT, sa
 from tests.support.netlink import larval_sa, message
 
 
-def an_sa(spec: SaSpec, octets: int = 0, packets: int = 0, used: int | None = None) -> bytes:
+def an_sa(spec: SaSpec, octets: int = 0, packets: int = 0, used: int | None = None, forged: int = 0) -> bytes:
     """What the kernel says of an SA."""
     built: Any = sa_message(spec)
-    built["curlft_bytes"], built["curlft_packets"] = octets, packets
+    built["curlft_bytes"], built["curlft_packets"], built["stats_integrity_failed"] = octets, packets, forged
     if used is not None:
         built["attrs"].append(("XFRMA_LASTUSED", used))
     return message(XfrmMsg.NEWSA, 1, request(XfrmMsg.NEWSA, built).body, 0)
@@ -35,7 +35,7 @@ def slowly(messages: Iterable[bytes]) -> dict[SaKey, SaCounts]:
     """The same by way of the whole SA."""
     states = [read_sa(*parts_of(usersa_info, octets)) for octets in messages]
     return {
-        state.spec.key: SaCounts(state.octets, state.packets, state.last_used_at)
+        state.spec.key: SaCounts(state.octets, state.packets, state.last_used_at, state.forged)
         for state in states
         if state is not None
     }
@@ -51,8 +51,8 @@ SPECS = st.builds(
 NUMBERS = st.integers(0, 2**63)
 
 
-@given(st.lists(st.tuples(SPECS, NUMBERS, NUMBERS, st.none() | NUMBERS), max_size=5))
-def test_as_the_whole_sa(sas: list[tuple[SaSpec, int, int, int | None]]) -> None:
+@given(st.lists(st.tuples(SPECS, NUMBERS, NUMBERS, st.none() | NUMBERS, st.integers(0, 2**32 - 1)), max_size=5))
+def test_as_the_whole_sa(sas: list[tuple[SaSpec, int, int, int | None, int]]) -> None:
     messages = [an_sa(*each) for each in sas]
     assert read_counts(messages) == slowly(messages)
 

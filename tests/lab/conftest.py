@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -45,13 +46,13 @@ class Peers:
         """A running strongSwan with connections; see StrongSwan for the options."""
         return self.start(StrongSwan(node, *self._places(node), *connections, **options))  # type: ignore[arg-type]
 
-    def libreswan(self, node: Node, *connections: Connection) -> Libreswan:
-        """A running libreswan with connections."""
-        return self.start(Libreswan(node, *self._places(node), *connections))
+    def libreswan(self, node: Node, *connections: Connection, **options: object) -> Libreswan:
+        """A running libreswan with connections; see Libreswan for the options."""
+        return self.start(Libreswan(node, *self._places(node), *connections, **options))  # type: ignore[arg-type]
 
-    def openiked(self, node: Node, connection: Connection) -> OpenIked:
+    def openiked(self, node: Node, connection: Connection, release: str = "openiked") -> OpenIked:
         """A running OpenIKED with a connection."""
-        return self.start(OpenIked(node, *self._places(node), connection))
+        return self.start(OpenIked(node, *self._places(node), connection, release))
 
     def edgevpn(self, node: Node, toml: str, *arguments: str) -> EdgeVpn:
         """A running edgevpn with a configuration; `arguments` are more of `edgevpn run`."""
@@ -72,10 +73,10 @@ class Peers:
                 return self.strongswan(node, connection)
             case "strongswan-sid":
                 return self.strongswan(node, connection, release=kind)
-            case "libreswan":
-                return self.libreswan(node, connection)
-            case "openiked":
-                return self.openiked(node, connection)
+            case "libreswan" | "libreswan-sid":
+                return self.libreswan(node, connection, release=kind)
+            case "openiked" | "openiked-sid":
+                return self.openiked(node, connection, release=kind)
             case "edgevpn":
                 return self.edgevpn(node, site_table(connection, start="wait"))
         raise AssertionError(f"no peer is called {kind}")
@@ -83,8 +84,9 @@ class Peers:
     def close(self) -> None:
         """End them; nothing that the test has left behind, whoever wrote it, may hold a secret of theirs."""
         try:
-            for daemon in reversed(self.daemons):
-                daemon.close()
+            with ExitStack() as ending:  # the last one first; and all, also where one does not end
+                for daemon in self.daemons:
+                    ending.callback(daemon.close)
         finally:
             shutil.rmtree(self.state, ignore_errors=True)
         ours = [daemon for daemon in self.daemons if isinstance(daemon, EdgeVpn)]

@@ -1,4 +1,6 @@
-"""What strangers might send:  python -m tests.lab.flood KIND TARGET --rate N --seconds N. Prints how many it sent.
+"""What strangers might send:  python -m tests.lab.flood KIND TARGET --rate N --seconds N.
+
+Prints a line when it begins, then as JSON how many it sent, in how many seconds, and how much of the processor it had.
 
 The octets are made once, and little of them is changed for each datagram, so that the sender takes little of the time
 that it is to take from the gateway. Forged addresses are out of a network that the lab's internet swallows.
@@ -7,6 +9,7 @@ that it is to take from the gateway. Forged addresses are out of a network that 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import socket
 import struct
@@ -14,27 +17,32 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network
-from itertools import islice
+from itertools import cycle
 from pathlib import Path
 from random import Random
 
-from edgevpn.ike.iana import Encr, ExchangeType, Flag, Ke, Prf, ProtocolId, TransformType
+from edgevpn.ike.iana import Encr, ExchangeType, Flag, Ke, NotifyType, Prf, ProtocolId, TransformType
 from edgevpn.ike.wire.message import Header, Payload, decode_message, encode_message
+from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import KeyExchange, Nonce, SecurityAssociation
 from edgevpn.ike.wire.proposal import Proposal, Transform
+from tests.lab.ring import Ring, link_to
 
 FORGED, PRESENT = IPv4Network("198.18.0.0/16"), IPv4Network("198.19.0.0/16")
 """RFC 2544, for measurements. The internet swallows what goes to the first; all of the second are its own addresses."""
 IKE = 500
-IP_UDP = struct.Struct(">BBHHHBBH4s4sHHHH")
-SOURCE = slice(12, 16)
-SPI_I = slice(28, 36)
+IP, UDP = struct.Struct(">BBHHHBBH4s4s"), struct.Struct(">HHHH")
+CHECKSUM, HOST, SPI_I = slice(10, 12), slice(14, 16), slice(28, 36)
+"""Where a packet has the checksum of its IP header, the last two octets of its source, and the initiator's SPI."""
+BEGUN = "begun"
 LONGEST = 65_507
 """Octets of a datagram of UDP over IPv4."""
-PAUSE = 0.002
+PAUSE = 0.004
 """Seconds between two looks at the clock."""
-PATIENCE = 1.0
-"""Seconds for an answer."""
+AT_ONCE = 200
+"""Datagrams between them at most: who was kept from sending for a while does not make up for it at one go."""
+CALLERS, PATIENCE = 10, 1.0
+"""Callers between them at most, and the seconds that each waits for an answer."""
 T = TransformType
 TRANSFORMS = (
     Transform(T.ENCR, Encr.AES_GCM_16, 128),
@@ -43,30 +51,40 @@ TRANSFORMS = (
 )
 OF_NO_USE = (Transform(T.ENCR, Encr.DES), *TRANSFORMS[1:])
 
-Send = Callable[[], object]
+Send = Callable[[int], int]
+"""Sends so many datagrams; how many it did send."""
 
 
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.lab.flood", description="What strangers might send.")
-    parser.add_argument("kind", choices=("first", "foreign", "junk", "again", "cookies"))
+    parser.add_argument("kind", choices=("first", "guessed", "foreign", "junk", "again", "cookies"))
     parser.add_argument("target", type=IPv4Address)
     parser.add_argument("--rate", type=int, default=10_000, help="datagrams a second")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--octets", type=Path, help="what is sent again")
     parser.add_argument("--source", type=IPv4Address, help="as if from there")
     options = parser.parse_args(words)
-    target, enough = options.target, time.monotonic() + options.seconds
+    send, begun = sender(options), time.monotonic()
+    print(BEGUN, flush=True)
+    sent = pour(send, options.rate, begun + options.seconds)
+    print(json.dumps({"sent": sent, "took": time.monotonic() - begun, "sender_cpu": time.process_time()}))
+
+
+def sender(options: argparse.Namespace) -> Send:
+    """What sends that kind."""
+    target = options.target
     match options.kind:
         case "first":
-            print(pour(spoofing(target, init_request(TRANSFORMS)), options.rate, enough))
+            return spoofing(target, init_request(TRANSFORMS))
+        case "guessed":
+            return spoofing(target, init_request(TRANSFORMS, Notify(NotifyType.COOKIE, bytes(32))))
         case "foreign":
-            print(pour(spoofing(target, init_request(OF_NO_USE)), options.rate, enough))
+            return spoofing(target, init_request(OF_NO_USE))
         case "junk":
-            print(pour(plainly(target, os.urandom(LONGEST)), options.rate, enough))
+            return plainly(target, os.urandom(LONGEST))
         case "again":
-            print(pour(repeating(target, options.source, options.octets.read_bytes()), options.rate, enough))
-        case "cookies":
-            print(sum(half_open(target, source, enough) for source in islice(PRESENT.hosts(), options.rate)))
+            return repeating(target, options.source, options.octets.read_bytes())
+    return half_opening(target)
 
 
 # --- what is sent ----------------------------------------------------------------------------------------------------
@@ -79,11 +97,9 @@ def init_request(transforms: tuple[Transform, ...], *more: Payload, nonce: bytes
     return encode_message(Header(nonce[:8], bytes(8), ExchangeType.IKE_SA_INIT, Flag.INITIATOR, 0), payloads)
 
 
-def half_open(target: IPv4Address, source: IPv4Address, enough: float) -> bool:
+def half_open(target: IPv4Address, source: IPv4Address) -> bool:
     """Asks for an IKE SA from an address that is really there, shows a cookie if it must, and goes away."""
     nonce = os.urandom(32)
-    if time.monotonic() > enough:
-        return False
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, suppress(TimeoutError):
         sock.settimeout(PATIENCE)
         sock.bind((str(source), 0))
@@ -103,22 +119,21 @@ def half_open(target: IPv4Address, source: IPv4Address, enough: float) -> bool:
 
 def spoofing(target: IPv4Address, octets: bytes) -> Send:
     """Sends an IKE_SA_INIT request, each time from another address and with another SPI."""
-    packet, raw = bytearray(_packet(FORGED.network_address, target, octets)), _raw()
-    first, chance = int(FORGED.network_address), Random(1)
+    packet, chance = _packet(FORGED.network_address, target, octets), Random(1)
+    rest = 0xFFFF - int.from_bytes(packet[CHECKSUM])  # the sum of all words but the one that is changed
 
-    def send() -> None:
-        number = chance.getrandbits(64)
-        packet[SOURCE] = (first | number >> 48).to_bytes(4)
-        packet[SPI_I] = number.to_bytes(8)
-        raw.sendto(packet, (str(target), 0))
+    def change(body: memoryview) -> None:
+        host, number = chance.getrandbits(16), chance.getrandbits(64)
+        body[HOST] = host.to_bytes(2)
+        body[CHECKSUM] = _checksum(rest + host).to_bytes(2)
+        body[SPI_I] = number.to_bytes(8)
 
-    return send
+    return Ring(link_to(target), packet, change).send
 
 
 def repeating(target: IPv4Address, source: IPv4Address, octets: bytes) -> Send:
     """Sends the same message as if it came from its sender again."""
-    packet, raw = _packet(source, target, octets), _raw()
-    return lambda: raw.sendto(packet, (str(target), 0))
+    return Ring(link_to(target), _packet(source, target, octets)).send
 
 
 def plainly(target: IPv4Address, octets: bytes) -> Send:
@@ -126,29 +141,48 @@ def plainly(target: IPv4Address, octets: bytes) -> Send:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
     sock.connect((str(target), IKE))
-    return lambda: sock.send(octets)
+
+    def send(count: int) -> int:
+        for _ in range(count):
+            sock.send(octets)
+        return count
+
+    return send
+
+
+def half_opening(target: IPv4Address) -> Send:
+    """Leaves IKE SAs half-open, each from another address."""
+    sources = cycle(PRESENT.hosts())
+
+    def send(count: int) -> int:
+        return sum(half_open(target, next(sources)) for _ in range(min(count, CALLERS)))
+
+    return send
 
 
 def pour(send: Send, rate: int, enough: float) -> int:
     """Send at a rate, as far as it can be kept; how many were sent."""
     begun, sent = time.monotonic(), 0
     while (now := time.monotonic()) < enough:
-        for _ in range(min(int((now - begun) * rate) - sent, rate)):
-            send()
-            sent += 1
+        sent += send(min(int((now - begun) * rate) - sent, AT_ONCE))
         time.sleep(PAUSE)
     return sent
 
 
-def _raw() -> socket.socket:
-    return socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-
-
 def _packet(source: IPv4Address, target: IPv4Address, octets: bytes) -> bytes:
-    """IP and UDP around a message; the kernel fills in what is zero, and UDP over IPv4 needs no checksum."""
+    """IP and UDP around a message; UDP over IPv4 needs no checksum."""
     length = 8 + len(octets)
-    head = (0x45, 0, 0, 0, 0, 64, socket.IPPROTO_UDP, 0, source.packed, target.packed, IKE, IKE, length, 0)
-    return IP_UDP.pack(*head) + octets
+    words = (0x45, 0, 20 + length, 0, 0, 64, socket.IPPROTO_UDP, 0, source.packed, target.packed)
+    checksum = _checksum(sum(struct.unpack(">10H", IP.pack(*words))))
+    words = (*words[:7], checksum, *words[8:])
+    return IP.pack(*words) + UDP.pack(IKE, IKE, length, 0) + octets
+
+
+def _checksum(total: int) -> int:
+    """That of a header whose words have this sum (RFC 1071)."""
+    while total > 0xFFFF:
+        total = (total & 0xFFFF) + (total >> 16)
+    return 0xFFFF - total
 
 
 if __name__ == "__main__":

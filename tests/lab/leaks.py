@@ -60,7 +60,7 @@ def _in_table(table: Mapping[str, Any], path: str) -> Iterator[tuple[str, bytes]
         match key, value:
             case _, dict():
                 yield from _in_table(value, where)
-            case "psk", str():
+            case "psk" | "ppk", str():
                 yield where, value.encode()
             case "password", str():
                 yield where, value.encode()

@@ -9,8 +9,9 @@ import pytest
 from tests.lab.conftest import Peers, Tunnels
 from tests.lab.network import Network, Node, Uplink, home_network
 from tests.lab.peers.connection import Connection
-from tests.lab.peers.edgevpn import EdgeVpn
+from tests.lab.peers.edgevpn import EdgeVpn, site_table
 from tests.lab.traffic import ping
+from tests.lab.tunnel import Tunnel
 from tests.lab.visitors import by_password, come_in, gateway_table, opened
 
 ENOUGH = 20  # datagrams of which one way alone is worth a word
@@ -27,10 +28,15 @@ def network() -> Iterator[Network]:
 
 def says(gateway: EdgeVpn, check: str) -> dict[str, str]:
     """What the doctor says under this heading; the gravest, if it says several things."""
-    told = json.loads(gateway.run("doctor", "--json", check=False))
-    found = [each for each in told if each["id"] == check]
-    assert found, told
+    found = all_says(gateway, check)
+    assert found
     return max(found, key=lambda each: ("good", "warning", "bad").index(each["level"]))
+
+
+def all_says(gateway: EdgeVpn, check: str) -> list[dict[str, str]]:
+    """All that it says under this heading."""
+    told = json.loads(gateway.run("doctor", "--json", check=False))
+    return [each for each in told if each["id"] == check]
 
 
 def shout(node: Node, address: str) -> None:
@@ -64,9 +70,10 @@ def mute(request: pytest.FixtureRequest, host: Node) -> None:
 # --- one way -------------------------------------------------------------------------------------------------------
 
 
+SPOILS = "@th,256,32 set 0x0badc0de"
 PATHS = {
     "drops ESP": ("drop", "site.site.encap = true"),
-    "spoils ESP, as a driver would": ("@th,256,32 set 0x0badc0de", "a cipher's driver spoils them"),
+    "spoils ESP, as a driver would": (SPOILS, "a cipher's driver spoils them"),
 }
 
 
@@ -115,6 +122,33 @@ def test_a_phone_that_hears_nothing(
     assert found["message"].startswith("phone (203.0.113.")
     assert "none came out" in found["message"]
     assert "no route back" in found["cure"]
+
+
+@pytest.mark.usefixtures("closed")
+def test_each_tunnel_for_itself(
+    request: pytest.FixtureRequest,
+    peers: Peers,
+    site: Connection,
+    network: Network,
+    gateway_a: Node,
+    phone: Node,
+    host_a: Node,
+) -> None:
+    """What is spoilt on its way to one tunnel says nothing about another, which nothing comes out of either."""
+    gateway = opened(peers, gateway_a, gateway_table() + site_table(site, start="wait"))
+    peer = peers.strongswan(network["gateway_b"], site.mirrored())
+    Tunnel(network, gateway, peer, initiator=peer).up()
+    come_in(peers.strongswan(phone, by_password(gateway)), gateway)
+    close(request, network["internet"], "forward", f"iifname b meta l4proto esp {SPOILS}")
+    close(request, phone, "output", "ip daddr 10.1.0.0/24 drop")
+
+    for address in (network["host_b"].lan.v4, "10.99.0.2"):
+        shout(host_a, address)
+    assert ping(network["host_b"], host_a.lan.v4, wait=0.5).lost == 3
+
+    cures = {each["message"].partition(" ")[0]: each["cure"] for each in all_says(gateway, "traffic")}
+    assert "a cipher's driver spoils them" in cures["site"]
+    assert "no route back" in cures["phone"]
 
 
 @pytest.mark.usefixtures("closed")

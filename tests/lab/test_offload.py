@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edgevpn.config.services import Offload as Wish
-from edgevpn.daemon.dataplane.offload import Offloader, Way
+from edgevpn.daemon.dataplane.offload import Offloader
 from edgevpn.kernel.spec import DeviceFeatures, Direction, UdpEncap
 from tests.lab import xfrm
 from tests.lab.conftest import Peers
@@ -205,15 +205,15 @@ def test_after_a_move_the_card_is_asked_anew() -> None:
     try:
         assert kernel.device_features(card.interface) == DeviceFeatures(True, True, True)
         spec = replace(OUT, source=ip_address(HERE))
-        way = Way(kernel, spec.source, spec.destination)
-        added = offloader.add(spec, Direction.OUT, Wish.AUTO, way)
+        added = offloader.add(spec, Direction.OUT, Wish.AUTO)
         assert (str(added), card.sas()) == (f"crypto({card.interface})", [f"{OUT.spi:08x}"])
 
         nat = UdpEncap(4500, 4500)
-        key, moved = offloader.move(spec.key, nat, Direction.OUT, Wish.AUTO, way)
+        to = (spec.source, spec.destination)
+        key, moved = offloader.move(spec.key, *to, nat, Direction.OUT, Wish.AUTO)
         assert (str(moved), card.sas()) == ("cpu", [])
 
-        key, moved = offloader.move(key, None, Direction.OUT, Wish.AUTO, way)
+        key, moved = offloader.move(key, *to, None, Direction.OUT, Wish.AUTO)
         assert (str(moved), card.sas()) == (f"crypto({card.interface})", [f"{OUT.spi:08x}"])
         kernel.delete_sa(key)
     finally:

@@ -17,6 +17,8 @@ from tests.support.certificates import Made, listed_at
 
 LIST = "/company.crl"
 NAMES = ("phone", "laptop")
+REFRESH = 10
+"""Seconds that a list is used: as few as may be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,10 @@ def cabinet(peers: Peers) -> Cabinet:
     return Cabinet(peers.state / "certificates")
 
 
-def gateway_for(peers: Peers, node: Node, cabinet: Cabinet, company: Company, revocation: str) -> EdgeVpn:
-    """It knows the CA and has no list of it."""
+def gateway_for(peers: Peers, node: Node, cabinet: Cabinet, company: Company, revocation: str, **more: str) -> EdgeVpn:
+    """It knows the CA and has no list of it; `more` are further keys of `[pki]`."""
     devices = {name: {"login": "certificate", "id": f"{name}.example"} for name in NAMES}
-    pki = {"trust": [str(cabinet.authority(company.root))], "revocation": revocation}
+    pki = {"trust": [str(cabinet.authority(company.root))], "revocation": revocation, **more}
     return opened(peers, node, gateway_table(devices, pki=pki))
 
 
@@ -97,6 +99,29 @@ def test_a_list_decides(
     assert ping(phone, host_a.lan.v4).passed
     refused(clients["laptop"])  # by the list that we have
     gateway.logged(f"CN=laptop.example {Reason.REVOKED_LEAF.value}")
+
+
+def test_a_list_is_fetched_again_by_itself(
+    peers: Peers, gateway_a: Node, phone: Node, laptop: Node, host_a: Node, cabinet: Cabinet, company: Company
+) -> None:
+    """Nobody asks for it: when the list that we have is old, whom the next one names has to go."""
+    gateway = gateway_for(peers, gateway_a, cabinet, company, "strict", crl_refresh=f"{REFRESH}s")
+    kept, gone = (
+        device(peers, node, gateway, cabinet, company, name) for name, node in (("phone", phone), ("laptop", laptop))
+    )
+    with company.server.serving():
+        for client in (kept, gone):
+            come_in(client, gateway)
+        company.revoke("laptop")
+        began = len(company.server.asked)
+
+        gone.wait_down("road", within=2 * REFRESH + 5)
+        assert len(company.server.asked) == began + 1
+
+    gateway.logged('device_shown_out device=laptop why="its certificate was revoked"')
+    assert gateway.log().count("device_shown_out") == 1
+    assert kept.is_up("road")
+    assert ping(phone, host_a.lan.v4).passed
 
 
 def test_strict_lets_nobody_in_without_a_list(

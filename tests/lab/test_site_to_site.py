@@ -37,7 +37,7 @@ def test_suite(tunnels: Tunnels, site: Connection, gateway_a: Node, ike: str, es
     assert all(algorithm in state.algorithms for state in xfrm.states(gateway_a))
 
 
-@pytest.mark.parametrize("peer", ["openiked"], indirect=True)
+@pytest.mark.parametrize("peer", ["openiked", "openiked-sid"], indirect=True)
 def test_openiked(tunnels: Tunnels, site: Connection) -> None:
     """With what it can on Linux."""
     tunnel = tunnels.between(replace(site, esp="aes128-sha512-x25519"))

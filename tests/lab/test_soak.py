@@ -68,11 +68,13 @@ def test_soak(daemons: tuple[EdgeVpn, EdgeVpn], network: Network, results: Path)
     with pinging(
         network["host_a"], *(str(THERE[number]) for number in range(TUNNELS)), interval=PAUSE, wait=5.0
     ) as echoes:
-        begun, before = time.monotonic(), list[Held]()
+        begun, before, grown = time.monotonic(), list[Held](), list[float]()
         for turn in range(rounds * TUNNELS):
             time.sleep(max(0.0, begun + turn * EVERY / TUNNELS - time.monotonic()))
             if turn == warm * TUNNELS:
                 before = [held(daemon) for daemon in daemons]
+            if turn % TUNNELS == 0:
+                grown.append(round(daemons[0].memory, 2))
             number = turn % TUNNELS
             what, daemon = wishes[(turn // TUNNELS + number) % len(wishes)]
             daemon.ask("site.rekey", name=name(number), what=what)
@@ -80,7 +82,8 @@ def test_soak(daemons: tuple[EdgeVpn, EdgeVpn], network: Network, results: Path)
     for daemon in daemons:
         eventually(lambda daemon=daemon: held(daemon).sas == PAIR * TUNNELS, within=60, what="a pair for each tunnel")  # type: ignore[misc]
     after = [held(daemon) for daemon in daemons]
-    tell(results, echoes, before, after, {"seconds": round(took), "rekeyings": rounds * TUNNELS})
+    figures = {"seconds": round(took), "rekeyings": rounds * TUNNELS, "memory_by_round": grown}
+    tell(results, echoes, before, after, figures)
     assert echoes.lost == 0, f"{echoes.lost} of {echoes.sent}: {[xfrm.errors(daemon.node) for daemon in daemons]}"
     for one, other in zip(before, after, strict=True):
         assert other.memory - one.memory < STEADY, (one, other)
@@ -122,7 +125,7 @@ def held(daemon: EdgeVpn) -> Held:
     )
 
 
-def tell(results: Path, echoes: Echoes, before: list[Held], after: list[Held], figures: dict[str, float]) -> None:
+def tell(results: Path, echoes: Echoes, before: list[Held], after: list[Held], figures: dict[str, object]) -> None:
     """What it was like, for people: build/soak/test_soak/test_soak/figures.json."""
     told: dict[str, object] = {
         **figures,

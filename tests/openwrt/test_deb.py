@@ -54,6 +54,7 @@ def test_fields(debs: dict[str, Path]) -> None:
     assert {field(path, "Architecture") for path in debs.values()} == {"all"}
     assert field(debs["edgevpn"], "Version") == f"{__version__}-1"
     assert field(debs["edgevpn"], "Depends") == "python3 (>= 3.11), python3-cryptography (>= 41.0.7), adduser"
+    assert field(debs["edgevpn"], "Suggests") == "python3-openssl"
     assert field(debs["edgevpn-web"], "Depends") == f"edgevpn (= {__version__}-1)"
 
 

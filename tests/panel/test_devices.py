@@ -179,13 +179,30 @@ def test_a_card_is_its_own_platforms(who: Person) -> None:
     expect(card).to_contain_text("Local ID")
 
 
-def test_windows_takes_no_pre_shared_key(who: Person) -> None:
+@pytest.mark.parametrize("login", ["certificate", "eap-tls"])
+def test_the_script_for_windows_asks_for_a_password_that_is_shown(who: Person, login: str) -> None:
+    add_pc(who, f"pc-{login}", login)
+    assert len(password_of(who)) > 20
+    with who.page.expect_download() as downloading:
+        who.page.get_by_role("button", name="Download").first.click()
+    content = Path(downloading.value.path()).read_bytes()
+    assert b"Password of the certificate" in content
+    assert (b"EapConfigXmlStream" in content) == (login == "eap-tls")
+    who.go(f"/device/pc-{login}")
+    who.see("A new profile brings a new certificate.")
+
+
+def add_pc(who: Person, name: str, login: str) -> None:
     who.go("/add-device")
-    who.page.get_by_label("Name", exact=True).fill("old pc")
+    who.page.get_by_label("Name", exact=True).fill(name)
     who.page.locator("input[type=radio][value=windows]").check(force=True)
     who.page.get_by_text("More choices").click()
-    who.page.get_by_label("How it proves who it is").select_option("psk")
+    who.page.get_by_label("How it proves who it is").select_option(login)
     who.press("Add it")
+
+
+def test_windows_takes_no_pre_shared_key(who: Person) -> None:
+    add_pc(who, "old pc", "psk")
     who.see("Windows takes no pre-shared key")
     expect(who.page.get_by_role("button", name="Download")).to_have_count(0)
 

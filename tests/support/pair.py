@@ -55,6 +55,7 @@ from edgevpn.ike.questions import (
     Question,
     Release,
     Sign,
+    TalkTls,
     VerifyCertificates,
 )
 from edgevpn.ike.state import Address, ChildSa, Established, Path, Phase, Secured, Task
@@ -139,7 +140,7 @@ class Side:
                 if child is None:
                     self.pair.secrets[secured.spi_i, secured.spi_r] = secured
                     self.pair.all_secrets.setdefault((secured.spi_i, secured.spi_r), []).append(secured)
-            case Sign() | VerifyCertificates() | FindPsk() | FindPassword() | Lease():
+            case Sign() | VerifyCertificates() | FindPsk() | FindPassword() | TalkTls() | Lease():
                 self.open.append(effect)
             case Release():
                 self.world.take_back(effect)

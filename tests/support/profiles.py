@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from edgevpn.pki.authority import ServerNames, create_authority, issue_device, issue_site
@@ -44,6 +45,11 @@ LOGINS: dict[str, Login] = {
     "certificate": certificate_login(),
     "psk": PskLogin(PSK),
 }
+
+
+def within_eap() -> Profile:
+    """One whose certificate is shown within EAP."""
+    return replace(profile("certificate"), login=replace(certificate_login(), within_eap=True))
 
 
 def profile(login: str = "password", names: str = "plain", *, split: bool = False, public: bool = False) -> Profile:

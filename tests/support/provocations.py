@@ -41,6 +41,7 @@ from edgevpn.ike.peer import (
     Offer,
     Password,
     Peer,
+    Ppk,
     Psk,
     Signing,
     Unique,
@@ -586,6 +587,13 @@ PROVOCATIONS: Mapping[Code, Callable[[], Seen]] = {
         TO_RIGHT, replace(POOL, local_auth=KeyRing(), remote_auth=KeyRing()), World(), World()
     ),
     Code.WRONG_KEY: lambda: called_by(replace(TO_RIGHT, local_auth=Psk(b"another"))),
+    Code.PPK_UNKNOWN: lambda: called_by(
+        replace(TO_RIGHT, ppk=Ppk(b"summer", b"a key")), replace(OFFICE, ppk=Ppk(b"winter", b"a key"))
+    ),
+    Code.PPK_MISSING: lambda: called_by(TO_RIGHT, replace(OFFICE, ppk=Ppk(b"winter", b"a key"))),
+    Code.WRONG_PPK: lambda: called_by(
+        replace(TO_RIGHT, ppk=Ppk(b"winter", b"another")), replace(OFFICE, ppk=Ppk(b"winter", b"a key"))
+    ),
     Code.USER_UNKNOWN: lambda: called_by(BY_PASSWORD, STAFF, PHONE, replace(KNOWING, users={})),
     Code.WRONG_PASSWORD: lambda: called_by(BY_PASSWORD, STAFF, PHONE, replace(KNOWING, users={"alice": "another"})),
     Code.OTHER_USER: with_two_names,

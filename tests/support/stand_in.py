@@ -87,10 +87,12 @@ def session(**given: object) -> dict[str, Any]:
         "addresses": ["10.9.0.2"],
         "nat": True,
         "own_proof": "PKCS1 SHA2_256 (DIGITAL_SIGNATURE)",
+        "ppk": "",
         "suite": "aes256gcm16-prfsha256-ecp256",
         "weak": [],
         "bytes_in": 120_000,
         "bytes_out": 4_500_000,
+        "undeciphered": 0,
         **given,
     }
 

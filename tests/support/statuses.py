@@ -20,6 +20,7 @@ OFFICE: SiteStatus = {
             "nat": "local",
             "established": STARTED + 60,
             "suite": "aes256gcm16-prfsha384-x25519",
+            "ppk": "",
             "weak": [],
             "children": [
                 {
@@ -30,6 +31,7 @@ OFFICE: SiteStatus = {
                     "remote_ts": ["10.2.0.0/24", "fd02::/64"],
                     "bytes_in": 999,
                     "bytes_out": 12_345_678,
+                    "undeciphered": 0,
                     "suite": "aes256gcm16",
                     "carrier_in": "cpu",
                     "carrier_out": "cpu",
@@ -43,6 +45,7 @@ OFFICE: SiteStatus = {
                     "remote_ts": ["10.2.9.0/24"],
                     "bytes_in": 0,
                     "bytes_out": 0,
+                    "undeciphered": 0,
                     "suite": "aes256gcm16",
                     "carrier_in": "cpu",
                     "carrier_out": "cpu",

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.crypto.signature import KeyKind, PrivateKey, sign
-from edgevpn.ike.peer import Credential, IpAddress, NetworkSettings
+from edgevpn.ike.errors import Cause
+from edgevpn.ike.peer import Credential, IpAddress, NetworkSettings, Ppk
 from edgevpn.ike.questions import (
     Answer,
     CertificatesRefused,
@@ -26,9 +27,16 @@ from edgevpn.ike.questions import (
     Release,
     Sign,
     Signed,
+    TalkTls,
+    TlsAnswered,
+    TlsRefused,
+    TlsSucceeded,
     VerifyCertificates,
 )
 from tests.support.keys import private_key, public_key
+
+MSK = bytes(range(64))
+"""What a conversation of TLS comes to here."""
 
 
 @dataclass
@@ -37,6 +45,7 @@ class World:
 
     `trusted`: certificate -> public key. `psks`: identity's octets -> key. `users`: name -> password. `peer`: which of
     the peers that a question names the answer is about, the first if it is empty. `free`: addresses to be leased.
+    `ppk`: what is told of everybody who is found.
     """
 
     keys: Mapping[str, PrivateKey] = field(default_factory=dict)
@@ -45,6 +54,8 @@ class World:
     users: Mapping[str, str] = field(default_factory=dict)
     peer: str = ""
     free: Sequence[IpAddress] = ()
+    ppk: Ppk | None = None
+    tls_greeting: bytes = b"who are you?"
     settings: NetworkSettings | None = None
     asked: list[Question] = field(default_factory=list, init=False)
     released: list[Release] = field(default_factory=list, init=False)
@@ -56,14 +67,27 @@ class World:
                 return Signed(spi, sign(self.keys[name], scheme, octets) if name in self.keys else None)
             case VerifyCertificates(spi, peers, certificates=certificates):
                 key = self.trusted.get(certificates[0]) if certificates else None
-                return CertificatesVerified(spi, self._of(peers), key) if key else CertificatesRefused(spi, "UNKNOWN")
+                if key is None:
+                    return CertificatesRefused(spi, "UNKNOWN")
+                return CertificatesVerified(spi, self._of(peers), key, self.ppk)
             case FindPsk(spi, peers, identity):
-                return PskFound(spi, self._of(peers), self.psks.get(identity.data))
+                return PskFound(spi, self._of(peers), self.psks.get(identity.data), self.ppk)
             case FindPassword(spi, peers, user):
                 password = self.users.get(user)
-                return PasswordFound(spi, self._of(peers), nt_password_hash(password) if password else None)
+                return PasswordFound(spi, self._of(peers), nt_password_hash(password) if password else None, self.ppk)
+            case TalkTls(spi, peers, octets):
+                return self._tls(spi, self._of(peers), octets)
             case Lease(spi, wants=wants):
                 return Leased(spi, self._lease(wants.ipv4, wants.ipv6), self.settings)
+
+    def _tls(self, spi: bytes, peer: str, octets: bytes) -> Answer:
+        """No TLS, but as many messages: a name is asked for, and whoever is known by it is let in."""
+        user = octets.removeprefix(b"I am ").decode()
+        if octets == b"hello":
+            return TlsAnswered(spi, self.tls_greeting)
+        if user not in self.users:
+            return TlsRefused(spi, Cause.CERTIFICATE_REFUSED, "REVOKED_LEAF")
+        return TlsSucceeded(spi, b"welcome", peer, user, MSK, self.ppk)
 
     def take_back(self, release: Release) -> None:
         """Addresses are free again."""

@@ -8,7 +8,7 @@ import { attemptItem, failed, whenAttempted } from './attempts.js';
 import { secretCard, ways } from './share.js';
 
 const PLATFORMS = ['ios', 'android', 'windows', 'macos', 'linux', 'other'];
-const LOGINS = ['password', 'certificate', 'psk'];
+const LOGINS = ['password', 'certificate', 'psk', 'eap-tls'];
 const USUAL = { ios: 'certificate', macos: 'certificate', windows: 'password', android: 'password', linux: 'certificate', other: 'password' };
 
 export async function load() {
@@ -25,10 +25,15 @@ function noPool() {
 	return [h('h1', {}, t('device.add')), h('div', { class: 'card' }, h('p', {}, t('device.nopool')), h('a', { class: 'button main', href: '#/welcome' }, t('device.nopool.go')))];
 }
 
+/* EAP-TLS is for pools whose owner has said so. */
+function loginsOf(pools) {
+	return LOGINS.filter(each => each !== 'eap-tls' || pools.some(pool => pool.logins.includes(each)));
+}
+
 function asking(pools, place, page) {
 	const name = field(t('device.name'), { hint: t('device.name.hint'), maxlength: 64, required: true });
 	const owner = field(t('device.owner'), { maxlength: 64 });
-	const login = select(t('device.login'), LOGINS.map(each => [each, t(`login.${each}`)]), USUAL.ios, { hint: t('device.login.hint') });
+	const login = select(t('device.login'), loginsOf(pools).map(each => [each, t(`login.${each}`)]), USUAL.ios, { hint: t('device.login.hint') });
 	const platform = tiles(t('device.platform'), PLATFORMS.map(each => [each, t(`platform.${each}`)]), 'ios', each => { login.input.value = USUAL[each]; });
 	const mode = select(t('device.mode'), [['', t('mode.pool')], ['full', t('mode.full')], ['split', t('mode.split')]], '');
 	const pool = select(t('device.pool'), pools.map(each => [each.name, each.name]), pools[0].name);

@@ -9,7 +9,7 @@ import { button, card, facts, field, fold, form, notice, select, sure, toggle } 
 import { attemptList, attemptsPath, failed } from './attempts.js';
 import { certificateList } from './certificates.js';
 import { deviceState, weakNote } from './rows.js';
-import { secretCard, ways } from './share.js';
+import { certified, secretCard, ways } from './share.js';
 
 export async function load(page) {
 	const [detail, attempts] = await Promise.all([get(at('devices', page.name)), get(attemptsPath(page.name))]);
@@ -34,7 +34,7 @@ export function render({ detail, attempts }, page) {
 		h('section', { class: 'profile' }, profile(device)),
 		certificates(detail.certificates),
 		card(t('device.end'), h('div', { class: 'actions' },
-			device.login === 'certificate' && sure(t('device.revoke'), t('device.revoke.sure'), async () => {
+			certified(device) && sure(t('device.revoke'), t('device.revoke.sure'), async () => {
 				await post(at('devices', device.name, 'revoke'));
 				where.say(t('device.revoked'));
 			}, where),
@@ -137,7 +137,7 @@ function profile(device) {
 	};
 	return [card(t('profile.title'), h('p', {}, t(`profile.${device.login}`)),
 		apple && [demand.node, networks.node, domains.node],
-		h('div', { class: 'actions' }, device.login === 'certificate'
+		h('div', { class: 'actions' }, certified(device)
 			? button(t('profile.make'), again, { where })
 			: sure(t('profile.reset'), t('profile.reset.sure'), again, where, '')), where.node), place];
 }

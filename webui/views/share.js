@@ -20,10 +20,15 @@ export const WAYS = {
 const PCS = ['windows', 'macos', 'linux'];
 const WITHOUT_PSK = ['powershell', 'sswan'];
 
+/* Whether a device shows a certificate, in IKE itself or within EAP. */
+export function certified({ login }) {
+	return login === 'certificate' || login === 'eap-tls';
+}
+
 /* Told this once: what the device proves itself by, or what opens the file that its certificate comes in. */
 export function secretCard(made) {
 	const { login, platform } = made.device;
-	const profileHoldsIt = login === 'certificate' && platform in { ios: 1, macos: 1, windows: 1, linux: 1 };
+	const profileHoldsIt = certified(made.device) && platform in { ios: 1, macos: 1, linux: 1 };
 	const secret = made.password || made.psk;
 	return secret && !profileHoldsIt && card(t('secret.title'), h('p', {}, t('secret.once')), copyable(t(`secret.${login}`), secret));
 }
@@ -38,11 +43,12 @@ export function ways(device, options) {
 }
 
 /* A card names no file but those that are handed over beside it, and Windows takes no pre-shared key. */
-function fits(form, { platform, login }) {
+function fits(form, device) {
+	const { platform, login } = device;
 	if (form === 'p12')
-		return login === 'certificate';
-	if (form === 'card' && login === 'certificate')
-		return WAYS[platform].some(([, other]) => other === 'p12');
+		return certified(device);
+	if (form === 'card' && certified(device))
+		return !(login === 'eap-tls' && platform === 'android') && WAYS[platform].some(([, other]) => other === 'p12');
 	return login !== 'psk' || !WITHOUT_PSK.includes(form) && (form !== 'card' || platform !== 'windows');
 }
 

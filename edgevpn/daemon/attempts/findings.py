@@ -87,6 +87,9 @@ PLAIN: Mapping[Cause, tuple[Code, str]] = {
     Cause.ADDRESS_NOT_GIVEN: (Code.ADDRESS_NOT_GIVEN, "virtual_ips"),
     Cause.NOT_CHILDLESS: (Code.NOT_CHILDLESS, "childless"),
     Cause.WRONG_KEY: (Code.WRONG_KEY, "psk"),
+    Cause.PPK_UNKNOWN: (Code.PPK_UNKNOWN, "ppk_id"),
+    Cause.PPK_MISSING: (Code.PPK_MISSING, "ppk_required"),
+    Cause.WRONG_PPK: (Code.WRONG_PPK, "ppk"),
     Cause.NO_CERTIFICATE: (Code.CERT_MISSING, "ca"),
     Cause.TOO_MANY_CERTIFICATES: (Code.CERT_TOO_MANY, "ca"),
     Cause.WEAK_KEY: (Code.CERT_WEAK, "ca"),
@@ -112,6 +115,8 @@ PLAIN: Mapping[Cause, tuple[Code, str]] = {
 }
 
 OF_DEVICES = frozenset({"id", "enabled", "expires", "password"})
+OF_VISITORS = frozenset({"psk", "ppk", "ppk_id", "ppk_required"})
+"""Keys of sites that devices have, too."""
 NOBODYS = {Field.SETTING: "device.*.id"}
 OF_THE_PKI = {"cert": "pki.key_type", "ca": "pki.trust"}
 IN_POOLS = {"auth": "logins", "remote_networks": "v4", "local_networks": "networks"}
@@ -142,8 +147,8 @@ class About:
         if key in OF_DEVICES and (pools or not nouns):
             return f"device.{self.device or '*'}.{key}"
         noun = next(iter(nouns), "") if len(nouns) == 1 else pools[0] if pools else "site.*"
-        if noun.startswith("pool.") and key == "psk":
-            return f"device.{self.device or '*'}.psk"
+        if noun.startswith("pool.") and key in OF_VISITORS:
+            return f"device.{self.device or '*'}.{key}"
         if noun.startswith("pool.") and key in OF_THE_PKI:
             return OF_THE_PKI[key]
         if noun.startswith("pool."):

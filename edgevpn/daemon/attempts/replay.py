@@ -26,10 +26,10 @@ from edgevpn.ike.contract import Input
 from edgevpn.ike.errors import AuthenticationFailed, Cause, FailedCpRequired, IkeError, InternalAddressFailure
 from edgevpn.ike.evidence import Asked, Names, OtherMethod, Refusal
 from edgevpn.ike.exchange.configuration import lending
-from edgevpn.ike.iana import AuthMethod, ExchangeType, NotifyType, ProtocolId
+from edgevpn.ike.iana import AuthMethod, EapType, ExchangeType, NotifyType, ProtocolId
 from edgevpn.ike.matching import agreed, asking_for_us, known_as, near, proving_by
 from edgevpn.ike.negotiate import choose, methods, narrow_policy, without_ke
-from edgevpn.ike.peer import Certified, KeyRing, Peer, Psk, Signing
+from edgevpn.ike.peer import Certified, KeyRing, Login, Peer, Psk, Signing
 from edgevpn.ike.questions import FindPassword, FindPsk, Lease, Leased, PasswordFound, PskFound, Question
 from edgevpn.ike.session import Given
 from edgevpn.ike.state import Address, Path
@@ -52,6 +52,7 @@ class Need(Enum):
     CERTIFICATE = "a certificate that we accept, and a signature by its key"
     HOLDER = "a certificate that was given to one of the devices"
     TRUST = "that the peer accepts how we prove ourselves: it trusts our CA and finds our name"
+    PPK = "the same post-quantum pre-shared key (PPK) on both sides, under the same name, or leave to do without"
     ADDRESS = "a free address in the pool"
     SITE = "a site or pool of that name in this file"
     ANSWER = "the peer's consent: this file asks it otherwise than before, and only the peer can say whether that fits"
@@ -66,6 +67,7 @@ COVERS: dict[Need, frozenset[Code]] = {
     Need.CERTIFICATE: OF_CERTIFICATES,
     Need.HOLDER: OF_DEVICES,
     Need.TRUST: frozenset({Code.LEFT_UNCONVINCED, Code.CANNOT_SIGN}),
+    Need.PPK: frozenset({Code.PPK_MISSING, Code.PPK_UNKNOWN, Code.WRONG_PPK}),
     Need.ADDRESS: frozenset({Code.NO_ADDRESS_LEFT}),
 }
 """Causes about which nothing is known while a need is open."""
@@ -208,6 +210,8 @@ class Hearing:
         self._about = replace(self._about, peers=tuple(peer.name for peer in claim))
         peer = self._proven(claim)
         self._about = replace(self._about, peers=(peer.name,))
+        if peer.ppk is not None:
+            self.needs.append(Need.PPK)
         if asked.esp:
             self._first_child(peer)
 
@@ -236,11 +240,16 @@ class Hearing:
         return site
 
     def _by_password(self, claim: tuple[Peer, ...]) -> Peer:
+        by_tls, by_password = (_logging_in_by(method, claim) for method in (EapType.TLS, EapType.MSCHAPV2))
+        known = self._judge.devices.find((peer.name for peer in by_tls), self._asked.user.encode())
+        if by_tls and (not by_password or isinstance(known, Found)):
+            self.needs += (Need.CERTIFICATE, Need.HOLDER)
+            return by_tls[0]
         if not self._asked.user:
             self.needs.append(Need.USER)
             return claim[0]
         self.needs.append(Need.PASSWORD)
-        names = tuple(peer.name for peer in claim)
+        names = tuple(peer.name for peer in by_password)
         found, refusal = self._judge.ask(FindPassword(SPI, names, self._asked.user))
         assert isinstance(found, PasswordFound)
         self._need_device(found.nt_hash, refusal, Cause.USER_UNKNOWN)
@@ -309,6 +318,10 @@ class Hearing:
         policy = narrow_policy(policies, asked.tsi, asked.tsr)
         choose(policy.offers, asked.esp, ProtocolId.ESP)
         self.needs.append(Need.WORLD)
+
+
+def _logging_in_by(method: EapType, claim: tuple[Peer, ...]) -> tuple[Peer, ...]:
+    return tuple(each for each in claim if isinstance(each.remote_auth, Login) and method in each.remote_auth.methods)
 
 
 def _is_the_same(before: Asked, now: Asked, exchange: ExchangeType) -> bool:

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from ipaddress import ip_network
 
 from edgevpn.config.services import Offload as Wish
 from edgevpn.frozen import dataclass, replace
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import AlreadyExists, KernelError, NotFound
-from edgevpn.kernel.network_spec import Path
 from edgevpn.kernel.spec import (
     Aead,
-    DeviceFeatures,
     Direction,
     IpAddress,
     Offload,
@@ -57,6 +55,11 @@ class Carrier:
         """Whether a network card does it."""
         return self.by in (By.CRYPTO, By.PACKET)
 
+    @property
+    def wraps(self) -> str:
+        """The card that wraps whole packets; "" if none does."""
+        return self.name if self.by is By.PACKET else ""
+
     def __str__(self) -> str:
         match self.by:
             case By.CPU:
@@ -69,35 +72,28 @@ class Carrier:
 BY_CPU = Carrier()
 
 
-class Way:
-    """How packets of ours leave from one address to another; the kernel is asked once, and may raise KernelError."""
-
-    def __init__(self, kernel: Kernel, here: IpAddress, there: IpAddress) -> None:
-        self._kernel = kernel
-        self.ends = here, there
-
-    @cached_property
-    def path(self) -> Path:
-        """By which interface, and how long packets may be there."""
-        here, there = self.ends
-        return self._kernel.path_to(there, here)
-
-    @cached_property
-    def features(self) -> DeviceFeatures:
-        """What that interface does for ESP."""
-        return self._kernel.device_features(self.path.interface)
+UNASKED = Carrier(why="nobody has asked yet")
+"""The CPU has it, and `asked` is to find out whether anybody else could."""
 
 
 class Offloader:
-    """Adds and moves SAs, each with the best that works for it, on the way that it takes. May raise KernelError."""
+    """Adds and moves SAs, each with the best that works for it. Every call may raise KernelError.
+
+    Packets wait for them, or are lost. So where no card could cipher the last time, the SA comes first, and its owner
+    asks afterwards whether one can by now.
+    """
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
+        self._without_card = False
 
-    def add(self, spec: SaSpec, direction: Direction, wish: Wish, way: Way) -> Carrier:
-        """Add an SA; says who works for it."""
+    def add(self, spec: SaSpec, direction: Direction, wish: Wish) -> Carrier:
+        """Add an SA; says who works for it, or that this is still to be `asked`."""
+        if self._without_card:
+            self._kernel.add_sa(spec)
+            return UNASKED
         why = ""
-        for attempt in self._attempts(spec, direction, wish, way):
+        for attempt in self._attempts(spec, direction, wish):
             if isinstance(attempt, str):
                 why = attempt
                 continue
@@ -115,18 +111,19 @@ class Offloader:
     def move(
         self,
         key: SaKey,
+        source: IpAddress,
+        destination: IpAddress,
         encapsulation: UdpEncap | None,
         direction: Direction,
         wish: Wish,
-        way: Way,
     ) -> tuple[SaKey, Carrier]:
-        """Move an SA to other addresses; who works for it is found out anew."""
-        here, there = way.ends
-        source, destination = (here, there) if direction is Direction.OUT else (there, here)
+        """Move an SA to other addresses; who works for it is found out anew, or still to be `asked`."""
+        if self._without_card:
+            return self._kernel.move_sa(key, source, destination, encapsulation), UNASKED
         spec = self._kernel.get_sa(key).spec
-        moving = replace(spec, source=source, destination=destination, encapsulation=encapsulation)
+        there = replace(spec, source=source, destination=destination, encapsulation=encapsulation)
         why = ""
-        for attempt in self._attempts(moving, direction, wish, way):
+        for attempt in self._attempts(there, direction, wish):
             if isinstance(attempt, str):
                 why = attempt
                 continue
@@ -139,20 +136,33 @@ class Offloader:
             else:
                 return moved, self._read_back(moved, attempt)
         moved = self._kernel.move_sa(key, source, destination, encapsulation)
-        return moved, self._of_cpu(moving, why)
+        return moved, self._of_cpu(there, why)
+
+    def asked(self, key: SaKey, direction: Direction, wish: Wish) -> Carrier:
+        """Who works for an SA that the CPU has: a card may have learnt it since it was last asked, and gets it then."""
+        spec, why = self._kernel.get_sa(key).spec, ""
+        for attempt in self._attempts(spec, direction, wish):
+            if not isinstance(attempt, str):
+                _, carrier = self.move(key, spec.source, spec.destination, spec.encapsulation, direction, wish)
+                return carrier
+            why = attempt
+        return self._of_cpu(spec, why)
 
     # --- below ---
 
-    def _attempts(self, spec: SaSpec, direction: Direction, wish: Wish, way: Way) -> Iterator[Offload | str]:
+    def _attempts(self, spec: SaSpec, direction: Direction, wish: Wish) -> Iterator[Offload | str]:
         """What is worth a try, the best first, and what is not, as a reason."""
         if wish is Wish.OFF:
             yield "offload is off"
             return
+        here, there = (spec.destination, spec.source) if direction is Direction.IN else (spec.source, spec.destination)
         try:
-            device, features = way.path.interface, way.features
+            device = self._kernel.path_to(there, here).interface
+            features = self._kernel.device_features(device)
         except KernelError as error:
             yield error.detail
             return
+        self._without_card = not features.esp
         if not features.esp:
             able = "has esp-hw-offload switched off" if features.able else "has no esp-hw-offload"
             yield f"{device} {able}"
@@ -221,6 +231,6 @@ def reason(carriers: tuple[Carrier, Carrier]) -> str:
 
 def for_card(policies: tuple[PolicySpec, ...], carrier: Carrier) -> tuple[PolicySpec, ...]:
     """Policies whose SA wraps whole packets are the card's too."""
-    if carrier.by is not By.PACKET:
+    if not carrier.wraps:
         return policies
-    return tuple(replace(policy, offload=carrier.name) for policy in policies)
+    return tuple(replace(policy, offload=carrier.wraps) for policy in policies)

@@ -28,7 +28,7 @@ from edgevpn.daemon.dataplane.homes import Home
 from edgevpn.daemon.dataplane.housing import Housing, Numbers
 from edgevpn.daemon.dataplane.mtu import Wrapping, tunnel_mtu
 from edgevpn.daemon.dataplane.neighbours import Neighbours
-from edgevpn.daemon.dataplane.offload import BY_CPU, Carrier, Offloader, Way, for_card
+from edgevpn.daemon.dataplane.offload import BY_CPU, UNASKED, Carrier, Offloader, for_card
 from edgevpn.daemon.dataplane.policies import Policies
 from edgevpn.daemon.peers import Selectors
 from edgevpn.frozen import dataclass, replace
@@ -69,13 +69,15 @@ class Group:
 class Traffic:
     """What went over a child: octets in and out, and when a packet last came in (monotonic seconds), if ever.
 
-    `carriers`: who works for what we receive, and for what we send.
+    `carriers`: who works for what we receive, and for what we send. `undeciphered`: packets that came and could not be
+    decrypted.
     """
 
     octets_in: int = 0
     octets_out: int = 0
     heard: float | None = None
     carriers: tuple[Carrier, Carrier] = (BY_CPU, BY_CPU)
+    undeciphered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +96,13 @@ class Installed:
     @property
     def lets_in_by(self) -> tuple[object, ...]:
         """What `inward` follows from; the tags stand for the selectors."""
-        return self.tags, self.ends.path.remote.host.version, self.child.mode, self.carriers[0]
+        return self.tags, self.ends.path.remote.host.version, self.child.mode, self.carriers[0].wraps
 
     @property
     def sends_by(self) -> tuple[object, ...]:
         """What `outward` follows from."""
         path = self.ends.path
-        return self.tags, path.local.host, path.remote.host, self.child.mode, self.carriers[1]
+        return self.tags, path.local.host, path.remote.host, self.child.mode, self.carriers[1].wraps
 
 
 class Dataplane:
@@ -125,7 +127,6 @@ class Dataplane:
         self._groups: dict[int, Group] = {}
         self._children: dict[bytes, Installed] = {}
         self._spis_in: dict[SaKey, bytes] = {}
-        self._ways: dict[bytes, Way] = {}  # of children that only receive yet
         self._policies = Policies(kernel)
 
     # --- homes ---
@@ -192,12 +193,10 @@ class Dataplane:
         home = self._housing.of(ends.peer)
         tags = self._tags(Group(ends.peer, child.name, (child.ts_local, child.ts_remote)))
         spec = inbound_sa(child, ends, tags, self._lives(home, child))
-        way = self._ways[child.spi_in] = self._way(child, ends)
-        carrier = self._offloader.add(spec, Direction.IN, home.offload, way)
-        new = Installed(child, ends, tags, spec.key, carriers=(carrier, carrier))
-        new = self._children[child.spi_in] = replace(new, inward=self._inward(new))
-        self._spis_in[new.inbound] = child.spi_in
-        self._policies.have(child.spi_in, new.inward)
+        carrier = self._offloader.add(spec, Direction.IN, home.offload)
+        self._spis_in[spec.key] = child.spi_in
+        self._let_in(Installed(child, ends, tags, spec.key, carriers=(carrier, carrier)))
+        self._ask_cards(child)
         if home.proxied:
             self._neighbours.welcome(home.interface, _hosts(child))
 
@@ -211,15 +210,11 @@ class Dataplane:
             return False
         home = self._housing.of(ends.peer)
         spec = outbound_sa(child, ends, known.tags, self._lives(home, child))
-        way = self._way(child, ends)
-        carrier = self._offloader.add(spec, Direction.OUT, home.offload, way)
-        key, carriers = spec.key, (known.carriers[0], carrier)
-        new = replace(known, ends=ends, outbound=key, carriers=carriers)
-        new = self._children[child.spi_in] = replace(new, outward=self._outward(new))
-        self._spis_in[key] = child.spi_in
-        self._policies.have(child.spi_in, new.outward)
-        self._set_mtu(child, ends, way)
-        self._ways.pop(child.spi_in, None)
+        carrier = self._offloader.add(spec, Direction.OUT, home.offload)
+        self._spis_in[spec.key] = child.spi_in
+        self._send_by(replace(known, ends=ends, outbound=spec.key, carriers=(known.carriers[0], carrier)))
+        self._ask_cards(child)
+        self._set_mtu(child, ends)
         return True
 
     def is_alone(self, child: ChildSa) -> bool:
@@ -228,25 +223,57 @@ class Dataplane:
         return known is not None and self._policies.are_of_one(known.outward)
 
     def move(self, child: ChildSa, ends: Endpoints) -> None:
-        """Both SAs of a child have other ends from now on; keys and sequence numbers stay."""
+        """Both SAs of a child have other ends from now on; keys and sequence numbers stay.
+
+        The inbound one goes first: what it misses meanwhile would be answered to where nobody is any more.
+        """
         known = self._children.get(child.spi_in)
-        if known is None:
+        if known is None or known.ends == ends:
             return
-        self.meet(ends.peer, (ends.path.remote.host,))
-        wish, way, outbound = self._housing.of(ends.peer).offload, self._way(child, ends), known.outbound
-        inbound, carrier = self._offloader.move(known.inbound, encap_in(ends), Direction.IN, wish, way)
+        local, remote = ends.path.local.host, ends.path.remote.host
+        self.meet(ends.peer, (remote,))
+        wish, outbound = self._housing.of(ends.peer).offload, known.outbound
+        inbound, carrier = self._offloader.move(known.inbound, remote, local, encap_in(ends), Direction.IN, wish)
         carriers = carrier, carrier
         if outbound is not None:
-            outbound, carrier = self._offloader.move(outbound, encap_out(ends), Direction.OUT, wish, way)
+            outbound, carrier = self._offloader.move(outbound, local, remote, encap_out(ends), Direction.OUT, wish)
             carriers = carriers[0], carrier
         for key in (known.inbound, known.outbound):
             if key is not None:
                 self._spis_in.pop(key, None)
         self._spis_in |= {key: child.spi_in for key in (inbound, outbound) if key is not None}
-        new = Installed(child, ends, known.tags, inbound, outbound=outbound, carriers=carriers)
-        new = replace(new, inward=self._inward(new))
-        new = self._children[child.spi_in] = replace(new, outward=self._outward(new) if outbound else ())
-        self._policies.have(child.spi_in, (*new.inward, *new.outward))
+        self._hold(Installed(child, ends, known.tags, inbound, (), outbound, (), carriers))
+        self._ask_cards(child)
+
+    def _hold(self, new: Installed) -> None:
+        """A child is in the kernel like this, and has the policies that belong to it."""
+        self._let_in(new)
+        if new.outbound:
+            self._send_by(self._children[new.child.spi_in])
+
+    def _let_in(self, new: Installed) -> None:
+        new = self._children[new.child.spi_in] = replace(new, inward=self._inward(new))
+        self._policies.have(new.child.spi_in, new.inward)
+
+    def _send_by(self, new: Installed) -> None:
+        new = self._children[new.child.spi_in] = replace(new, outward=self._outward(new))
+        self._policies.have(new.child.spi_in, new.outward)
+
+    def _ask_cards(self, child: ChildSa) -> None:
+        """Find out who else could work for SAs that the CPU has got unasked, as packets were on their way."""
+        known = self._children[child.spi_in]
+        if UNASKED not in known.carriers:
+            return
+        wish, (inward_by, outward_by) = self._housing.of(known.ends.peer).offload, known.carriers
+        if inward_by == UNASKED:
+            inward_by = self._offloader.asked(known.inbound, Direction.IN, wish)
+        if known.outbound is None:
+            outward_by = inward_by
+        elif outward_by == UNASKED:
+            outward_by = self._offloader.asked(known.outbound, Direction.OUT, wish)
+        known = self._children[child.spi_in] = replace(known, carriers=(inward_by, outward_by))
+        if inward_by.by_card or outward_by.by_card:
+            self._hold(known)
 
     def remove_outbound(self, child: ChildSa) -> None:
         """Never send on a child again; what is under way to us still comes in."""
@@ -261,7 +288,6 @@ class Dataplane:
         """Remove both SAs of a child, and the policies that no other has."""
         self.remove_outbound(child)
         known = self._children.pop(child.spi_in, None)
-        self._ways.pop(child.spi_in, None)
         if known is None:
             return
         try:
@@ -300,7 +326,7 @@ class Dataplane:
         if inbound and inbound.last_used_at:
             heard = self._clock() - max(0.0, self._unix_time() - inbound.last_used_at)
         octets_in, octets_out = inbound.octets if inbound else 0, outbound.octets if outbound else 0
-        return Traffic(octets_in, octets_out, heard, known.carriers)
+        return Traffic(octets_in, octets_out, heard, known.carriers, inbound.forged if inbound else 0)
 
     def heard(self, spis_in: Iterable[bytes]) -> float | None:
         """When a packet last came in on any of these, if ever."""
@@ -351,21 +377,16 @@ class Dataplane:
 
     # --- below ---
 
-    def _way(self, child: ChildSa, ends: Endpoints) -> Way:
-        """Between these ends; one for both directions of a child, of which one may come a few seconds later."""
-        here, there = ends.path.local.host, ends.path.remote.host
-        known = self._ways.get(child.spi_in)
-        return known if known is not None and known.ends == (here, there) else Way(self._kernel, here, there)
-
-    def _set_mtu(self, child: ChildSa, ends: Endpoints, way: Way) -> None:
+    def _set_mtu(self, child: ChildSa, ends: Endpoints) -> None:
         """Have the interface take no packet that would not fit the path once it is wrapped."""
-        home = self._housing.of(ends.peer)
+        home, path = self._housing.of(ends.peer), ends.path
         if home.mtu is not None:
             return
         with suppress(NotFound):
-            wrapping = Wrapping(ends.path.remote.host.version, ends.nat, child.suite, child.mode)
+            way = self._kernel.path_to(path.remote.host, path.local.host)
+            wrapping = Wrapping(path.remote.host.version, ends.nat, child.suite, child.mode)
             inner_ipv6 = any(ts.ts_type is TsType.IPV6_ADDR_RANGE for ts in child.ts_remote)
-            self._housing.set_mtu(home, tunnel_mtu(way.path.mtu, wrapping, inner_ipv6))
+            self._housing.set_mtu(home, tunnel_mtu(way.mtu, wrapping, inner_ipv6))
 
     def _tags(self, group: Group) -> Tags:
         reqid = self._reqids.get(group)

@@ -13,10 +13,10 @@ from enum import Enum
 from pathlib import Path
 
 from edgevpn.api.records import CertificateStatus, PoolStatus, SiteStatus
+from edgevpn.daemon.crowd import CROWD
 from edgevpn.daemon.figures.meter import Meter
 from edgevpn.daemon.figures.tally import BOUNDS, Histogram, Tally
 from edgevpn.daemon.figures.usage import Amount
-from edgevpn.daemon.transport import CROWD
 from edgevpn.frozen import dataclass
 from edgevpn.ike.contract import Limit, Settings
 from edgevpn.ike.errors import Cause
@@ -134,6 +134,13 @@ def of_protocol(tally: Tally, established: int, half_open: int) -> list[Family]:
         ),
         _by_cause("ike_refused_total", "What was refused, by us or by the peer.", tally.refused),
         _by_cause("ike_ended_total", "IKE SAs that have ended, or never came up.", tally.ended),
+    ]
+
+
+def of_transport(repeated: int) -> list[Family]:
+    """The sockets that speak IKE."""
+    return [
+        _one("ike_repeated_total", Kind.COUNTER, "Datagrams that came again at once, and were not looked at.", repeated)
     ]
 
 

@@ -12,6 +12,7 @@ from edgevpn.daemon.dataplane.offload import reason
 from edgevpn.daemon.dataplane.tunnels import Traffic
 from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.names import suite_name, weak_points
+from edgevpn.ike.exchange.ppk import text_of
 from edgevpn.ike.state import Address, ChildSa, Established, Nat, Phase
 from edgevpn.ike.wire.selector import ANY_PORTS, ANY_PROTOCOL, TrafficSelector
 
@@ -51,6 +52,7 @@ def _ike_status(sa: Established, ask: Ask, epoch: float) -> IkeStatus:
         nat=_nat(sa.nat),
         established=sa.since + epoch,
         suite=suite_name(sa.secured.suite),
+        ppk=text_of(sa.secured.ppk_id),
         weak=list(weak_points(sa.secured.suite, *(child.suite for child in children))),
         children=[_child_status(child, ask) for child in children],
     )
@@ -66,6 +68,7 @@ def _child_status(child: ChildSa, ask: Ask) -> ChildStatus:
         remote_ts=[selector_text(ts) for ts in child.ts_remote],
         bytes_in=traffic.octets_in,
         bytes_out=traffic.octets_out,
+        undeciphered=traffic.undeciphered,
         suite=suite_name(child.suite),
         carrier_in=str(traffic.carriers[0]),
         carrier_out=str(traffic.carriers[1]),

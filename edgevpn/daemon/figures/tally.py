@@ -54,8 +54,9 @@ class Tally:
         match effect:
             case SetTimer(spi) if spi not in self._up:  # an IKE SA waits for something from its first moment on
                 self._begun.setdefault(spi, self._clock())
-            case StopTimer(spi):
+            case StopTimer(spi):  # the last that is heard of an IKE SA, however it has ended
                 self._begun.pop(spi, None)
+                self._up.discard(spi)
             case IkeSaUp(spi=spi, replaces=replaces):
                 begun = self._begun.pop(spi, None)
                 self._up.add(spi)
@@ -63,12 +64,10 @@ class Tally:
                     self.rekeyed += 1
                 elif begun is not None:
                     self.handshakes.add(self._clock() - begun)
-            case IkeSaDown(spi=spi, cause=cause):
-                self._up.discard(spi)
-                if cause is not None:
-                    self.ended[cause] += 1
-            case Shed(limit):
-                self.shed[limit] += 1
+            case IkeSaDown(cause=Cause() as cause):
+                self.ended[cause] += 1
+            case Shed(limit, count=count):
+                self.shed[limit] += count
             case Report(event="discarded"):
                 self.discarded += 1
             case Report(cause=Cause() as cause):

@@ -13,6 +13,7 @@ from pathlib import Path
 from edgevpn.api import SiteStatus
 from edgevpn.api.records import DeviceStatus, Health
 from edgevpn.config.model import Config
+from edgevpn.config.pool import Login
 from edgevpn.config.proposals import Proposal
 from edgevpn.config.values import Address
 from edgevpn.daemon.base.options import Ports
@@ -21,6 +22,7 @@ from edgevpn.daemon.health.checks import judged
 from edgevpn.daemon.health.facts import Ends, Facts, Firewall, Lookup, Silent, Suspect
 from edgevpn.daemon.health.hardware import Hardware, Insisted, Lacking, Stranger
 from edgevpn.daemon.health.patient import Patient
+from edgevpn.daemon.login import tls
 from edgevpn.daemon.peers import lacking
 from edgevpn.diagnosis.entry import Language
 from edgevpn.frozen import dataclass
@@ -41,20 +43,20 @@ PATIENCE = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Clues:
-    """What is known besides: packets that could not be decrypted, and whether we forward what comes out of tunnels."""
+    """What is known besides: whether we forward what comes out of tunnels."""
 
-    undeciphered: int
     unforwarded: bool
     barred: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Octets of a tunnel both ways; `wrapped`: in UDP."""
+    """Octets of a tunnel both ways; `wrapped`: in UDP. `undeciphered`: packets that came and could not be decrypted."""
 
     received: int
     sent: int
     wrapped: bool
+    undeciphered: int = 0
 
     @property
     def is_one_way(self) -> bool:
@@ -66,7 +68,7 @@ class Flow:
 
     def _suspect(self, clues: Clues) -> Suspect:
         if self.sent:
-            return Suspect.DAMAGED if clues.undeciphered else Suspect.PEER if self.wrapped else Suspect.BARE_ESP
+            return Suspect.DAMAGED if self.undeciphered else Suspect.PEER if self.wrapped else Suspect.BARE_ESP
         return Suspect.FORWARDING if clues.unforwarded else Suspect.FIREWALL if clues.barred else Suspect.LAN
 
 
@@ -93,7 +95,7 @@ class Doctor:
         certificates, faults = await self._certificates()
         firewall = await self._firewall(self.nft, config) if self.nft else Firewall()
         unforwarded = self._unforwarded(config)
-        clues = Clues(self._undeciphered(), 4 in unforwarded, any(each.hook == FORWARD for each in firewall.barriers))
+        clues = Clues(4 in unforwarded, any(each.hook == FORWARD for each in firewall.barriers))
         return Facts(
             now=datetime.now(UTC),
             features=self.patient.features(),
@@ -119,6 +121,7 @@ class Doctor:
             untried=speeds.why_untried,
             insisted=tuple(_insisted(config, speeds.ciphers)),
             lacking=tuple(_lacking(config)),
+            shut_out=_shut_out(config),
             unmet=self.patient.unmet(),
             strangers=tuple(_strangers(self.patient.ports)),
         )
@@ -154,12 +157,6 @@ class Doctor:
         except KernelError:
             return ()
 
-    def _undeciphered(self) -> int:
-        try:
-            return self.patient.undeciphered()
-        except KernelError:
-            return 0
-
     async def _lookup(self, name: str | Address) -> Lookup:
         if not isinstance(name, str):
             return Lookup(str(name), (name,))
@@ -190,6 +187,10 @@ def _lacking(config: Config) -> Iterable[Lacking]:
             yield Lacking(where, words)
 
 
+def _shut_out(config: Config) -> tuple[str, ...]:
+    return () if tls.is_there() else tuple(each.name for each in config.devices if each.login is Login.EAP_TLS)
+
+
 def _esp_proposals(config: Config) -> list[tuple[str, tuple[Proposal, ...]]]:
     of_sites = [(f"Site {site.name}", child.esp_proposals) for site in config.sites for child in site.children]
     return of_sites + [(f"Pool {pool.name}", pool.esp_proposals) for pool in config.pools]
@@ -218,7 +219,8 @@ def _silent(sites: Iterable[SiteStatus], clues: Clues) -> Iterable[Silent]:
     for site in sites:
         for ike in site["ike"]:
             for child in ike["children"]:
-                flow = Flow(child["bytes_in"], child["bytes_out"], ike["nat"] != "none")
+                wrapped = ike["nat"] != "none"
+                flow = Flow(child["bytes_in"], child["bytes_out"], wrapped, child["undeciphered"])
                 if flow.is_one_way:
                     yield flow.silent(f"{site['name']} ({child['name']})", f"site.{site['name']}.encap", clues)
 
@@ -226,6 +228,6 @@ def _silent(sites: Iterable[SiteStatus], clues: Clues) -> Iterable[Silent]:
 def _silent_devices(devices: Iterable[DeviceStatus], clues: Clues) -> Iterable[Silent]:
     for device in devices:
         for session in device["sessions"]:
-            flow = Flow(session["bytes_in"], session["bytes_out"], session["nat"])
+            flow = Flow(session["bytes_in"], session["bytes_out"], session["nat"], session["undeciphered"])
             if flow.is_one_way:
                 yield flow.silent(f"{device['name']} ({session['remote']})", f"pool.{device['pool']}.encap", clues)

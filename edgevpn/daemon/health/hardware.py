@@ -1,4 +1,4 @@
-"""What `health` makes of ciphers, key exchanges, network cards, and other programs at our ports."""
+"""What `health` makes of ciphers, key exchanges, TLS, network cards, and other programs at our ports."""
 
 from __future__ import annotations
 
@@ -44,13 +44,15 @@ class Stranger:
 class Hardware:
     """What was found. `untried` says why the ciphers were not tried, "" if they were.
 
-    `unmet`: whose wish for a network card is not met, and why.
+    `unmet`: whose wish for a network card is not met, and why. `shut_out`: devices that log in by EAP-TLS, without a
+    library for it.
     """
 
     ciphers: Ciphers = UNTRIED
     untried: str = ""
     insisted: tuple[Insisted, ...] = ()
     lacking: tuple[Lacking, ...] = ()
+    shut_out: tuple[str, ...] = ()
     unmet: Mapping[str, str] = field(default_factory=dict)
     strangers: tuple[Stranger, ...] = ()
 
@@ -59,6 +61,7 @@ def judgements(found: Hardware) -> Iterator[Judgement]:
     """All of them; nothing where nothing is known."""
     yield from _broken(found)
     yield from _lacking(found)
+    yield from _shut_out(found)
     yield from _trial(found)
     yield from _cards(found)
     yield from _others(found)
@@ -110,6 +113,23 @@ def _lacking(found: Hardware) -> Iterator[Judgement]:
             Text(
                 "Add a proposal without it, or install cryptography 47 or later with OpenSSL 3.5 or later.",
                 "それを使わない提案を加えるか、cryptography 47 以降と OpenSSL 3.5 以降を入れてください。",
+            ),
+        )
+
+
+def _shut_out(found: Hardware) -> Iterator[Judgement]:
+    if found.shut_out:
+        names = ", ".join(found.shut_out)
+        yield (
+            "logins",
+            "bad",
+            Text(
+                f"Devices that log in by EAP-TLS are refused: pyOpenSSL is not installed ({names}).",
+                f"EAP-TLS でログインするデバイスは接続できません。pyOpenSSL がありません ({names})。",
+            ),
+            Text(
+                "Install python3-openssl (Debian), python3-pyopenssl (OpenWrt), or edgevpn[eap-tls] (pip).",
+                "Debian: python3-openssl、OpenWrt: python3-pyopenssl、pip: edgevpn[eap-tls] を入れてください。",
             ),
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 
 from edgevpn.config.values import Address
 from edgevpn.daemon.base.options import Ports
@@ -15,11 +14,7 @@ from edgevpn.daemon.dataplane.wall import Wall
 from edgevpn.daemon.sites.surroundings import Surroundings
 from edgevpn.daemon.sites.ways import Ways
 from edgevpn.kernel.contract import Features, Kernel
-from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.sysctl import Setting
-
-UNDECIPHERED = "XfrmInStateProtoError"
-"""Packets for an SA that it could not decrypt, as the kernel calls them."""
 
 
 class Patient:
@@ -51,9 +46,6 @@ class Patient:
         self.surroundings = surroundings
         self.speeds = speeds
         self.uplinks = uplinks
-        self._undeciphered_before = 0  # the kernel counts from its own start
-        with suppress(KernelError):
-            self._undeciphered_before = self._undeciphered_ever()
 
     def unmet(self) -> Mapping[str, str]:
         """Who wants a network card to cipher where none does, and why none does."""
@@ -70,13 +62,6 @@ class Patient:
     def unforwarded(self) -> frozenset[int]:
         """The IP versions that this machine does not forward. Raises KernelError."""
         return frozenset(v for v in (4, 6) if not self._kernel.read_setting(Setting(v, "all", "forwarding")))
-
-    def undeciphered(self) -> int:
-        """How many packets of tunnels could not be decrypted since we run. Raises KernelError."""
-        return self._undeciphered_ever() - self._undeciphered_before
-
-    def _undeciphered_ever(self) -> int:
-        return self._kernel.statistics().get(UNDECIPHERED, 0)
 
     def kernel_lacks(self) -> tuple[str, ...]:
         """What would put back what of ours the kernel has lost, and which SAs nothing can. Raises KernelError."""

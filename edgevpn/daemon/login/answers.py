@@ -11,23 +11,26 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 from edgevpn.config.identity import Identity
 from edgevpn.config.model import Config, Device, Pool
+from edgevpn.config.pool import Login
 from edgevpn.daemon.addresses.leases import Leases
 from edgevpn.daemon.base.logs import note
 from edgevpn.daemon.dataplane.caught import is_caught
-from edgevpn.daemon.login.devices import Devices, Found, Refusal, Tries, nt_hash_of, psk_of
+from edgevpn.daemon.login.devices import Devices, Found, Refusal, Tries, nt_hash_of, psk_of, shown_as
 from edgevpn.daemon.login.fetching import Fetcher
 from edgevpn.daemon.login.keyring import Keyring, Verdict
+from edgevpn.daemon.login.tls import Handshake, Handshakes, TlsFailed, is_there
 from edgevpn.daemon.login.vouched import Shown, Vouched
-from edgevpn.daemon.peers import pool_settings, visitor_unique
+from edgevpn.daemon.peers import device_ppk, pool_settings, visitor_unique
 from edgevpn.frozen import replace
 from edgevpn.ike import peer as ike
 from edgevpn.ike.contract import Input
 from edgevpn.ike.crypto.signature import Algorithm
+from edgevpn.ike.errors import Cause
 from edgevpn.ike.iana import IdType
 from edgevpn.ike.peer import IpAddress, Wants
 from edgevpn.ike.questions import (
@@ -43,6 +46,10 @@ from edgevpn.ike.questions import (
     Release,
     Sign,
     Signed,
+    TalkTls,
+    TlsAnswered,
+    TlsRefused,
+    TlsSucceeded,
     VerifyCertificates,
 )
 from edgevpn.ike.sa import Address
@@ -78,12 +85,17 @@ class Answers:
         self.place_of: Callable[[IpAddress], Address | None] = lambda address: None
         self.vouched = Vouched()
         self.fetcher = Fetcher()
+        self.handshakes = Handshakes()
         self._tries = Tries(time.monotonic)
 
     def use(self, config: Config, devices: Devices, leases: Leases) -> None:
         """Answer by this configuration from now on."""
         self._config, self.devices, self.leases = config, devices, leases
         self._common = {pool.name: pool_settings(pool) for pool in config.pools}
+        self.fetcher.kept = timedelta(seconds=config.pki.crl_refresh)
+        if any(device.login is Login.EAP_TLS for device in config.devices) and not is_there():
+            cure = "install pyOpenSSL: pip install 'edgevpn[eap-tls]', or the package python3-pyopenssl"
+            note(log, logging.ERROR, "eap_tls_not_possible", why="its library is not installed", cure=cure)
 
     def ask(self, question: Question) -> None:
         """Answer now, or when it is worked out."""
@@ -97,7 +109,8 @@ class Answers:
             case FindPsk(spi, peers, identity):
                 found = self._found(spi, peers, identity.data)
                 key = psk_of(found.device) if found else None
-                self._feed(PskFound(spi, found.peer if found else peers[0], key))
+                ppk = device_ppk(found.device) if found else None
+                self._feed(PskFound(spi, found.peer if found else peers[0], key, ppk))
             case FindPassword(spi, peers, user):
                 found = self._found(spi, peers, user.encode())
                 if found and not self._tries.allow(found.device.name):
@@ -105,7 +118,10 @@ class Answers:
                     self.on_refused(spi, Refusal.TOO_MANY_TRIES)
                     found = None
                 nt_hash = nt_hash_of(found.device) if found else None
-                self._feed(PasswordFound(spi, found.peer if found else peers[0], nt_hash))
+                ppk = device_ppk(found.device) if found else None
+                self._feed(PasswordFound(spi, found.peer if found else peers[0], nt_hash, ppk))
+            case TalkTls():
+                self._begin(self._talk(question))
             case Lease():
                 self._lease(question)
 
@@ -159,17 +175,56 @@ class Answers:
         signature = await asyncio.to_thread(self.keyring.sign, question.name, question.scheme, question.octets)
         self._feed(Signed(question.spi, signature))
 
-    async def _verify(self, question: VerifyCertificates) -> None:
-        now = datetime.now(UTC)
+    def _holder_of(self, verdict: Verdict, claimed: tuple[Identification, ...]) -> Found | Refusal:
+        """The device that has shown these certificates, and has claimed to be this if anything."""
+        named = (Identification(IdType(each.kind.value), each.data) for each in ids_of(verdict.verified.certificate))
+        proved = (*claimed, *named)
+        holder = self.keyring.holders.get(verdict.verified.fingerprints[0], "")
+        outcomes = [self.devices.find((verdict.peer,), each.data) for each in proved]
+        outcomes.append(self.devices.holder(verdict.peer, holder))  # Windows shows the subject's name alone
+        outcomes.append(self.devices.among(verdict.peer, proved))
+        found = next((each for each in outcomes if isinstance(each, Found)), None)
+        return found or next((each for each in outcomes if each is not Refusal.UNKNOWN), Refusal.UNKNOWN)
+
+    async def _talk(self, question: TalkTls) -> None:
+        """One turn of TLS; with the last the peer's certificates are there to be judged, and who has them."""
+        spi = question.spi
         try:
-            verdict = await asyncio.to_thread(
-                self.keyring.verify_asking,
-                question.peers,
-                question.identity,
-                question.certificates,
-                now,
-                lambda uris: self.fetcher.crls(uris, now),
-            )
+            handshake = self.handshakes.of(spi, self.keyring)
+            if not await asyncio.to_thread(handshake.take, question.octets):
+                self._feed(TlsAnswered(spi, handshake.said()))
+                return
+            verdict = await self._judged(question.peers, None, handshake.certificates)
+            found = self._holder_of(verdict, ())
+        except TlsFailed as why:
+            answer: Input = TlsRefused(spi, why.cause)
+        except PkiError as why:
+            answer = TlsRefused(spi, Cause.CERTIFICATE_REFUSED, why)
+        else:
+            answer = self._logged_in(spi, handshake, verdict, found)
+        self.handshakes.forget(spi)
+        self._feed(answer)
+
+    def _logged_in(self, spi: bytes, handshake: Handshake, verdict: Verdict, found: Found | Refusal) -> Input:
+        if isinstance(found, Refusal):
+            return TlsRefused(spi, Cause.CERTIFICATE_REFUSED, found)
+        self.vouched.note(spi, Shown(found.device.name, verdict.verified))
+        user = shown_as(found.device, verdict.verified.certificate)
+        return TlsSucceeded(spi, handshake.concluded(), found.peer, user, handshake.msk, device_ppk(found.device))
+
+    async def _judged(
+        self, peers: tuple[str, ...], claimed: Identification | None, certificates: tuple[bytes, ...]
+    ) -> Verdict:
+        """Raises PkiError."""
+        now = datetime.now(UTC)
+        fetch = self.fetcher.crls
+        return await asyncio.to_thread(
+            self.keyring.verify_asking, peers, claimed, certificates, now, lambda uris: fetch(uris, now)
+        )
+
+    async def _verify(self, question: VerifyCertificates) -> None:
+        try:
+            verdict = await self._judged(question.peers, question.identity, question.certificates)
         except PkiError as why:
             self._feed(CertificatesRefused(question.spi, why))
         else:
@@ -180,15 +235,8 @@ class Answers:
         if "/" not in verdict.peer:
             self.vouched.note(question.spi, Shown(None, verdict.verified))
             return CertificatesVerified(question.spi, verdict.peer, verdict.public_key)
-        named = (Identification(IdType(each.kind.value), each.data) for each in ids_of(verdict.verified.certificate))
-        proved = (question.identity, *named)
-        holder = self.keyring.holders.get(verdict.verified.fingerprints[0], "")
-        outcomes = [self.devices.find((verdict.peer,), each.data) for each in proved]
-        outcomes.append(self.devices.holder(verdict.peer, holder))  # Windows shows the subject's name alone
-        outcomes.append(self.devices.among(verdict.peer, proved))
-        found = next((each for each in outcomes if isinstance(each, Found)), None)
-        if found is None:
-            known = (each for each in outcomes if each is not Refusal.UNKNOWN)
-            return CertificatesRefused(question.spi, next(known, Refusal.UNKNOWN))
+        found = self._holder_of(verdict, (question.identity,))
+        if isinstance(found, Refusal):
+            return CertificatesRefused(question.spi, found)
         self.vouched.note(question.spi, Shown(found.device.name, verdict.verified))
-        return CertificatesVerified(question.spi, verdict.peer, verdict.public_key)
+        return CertificatesVerified(question.spi, verdict.peer, verdict.public_key, device_ppk(found.device))

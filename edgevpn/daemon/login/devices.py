@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from enum import Enum
 
+from cryptography.x509 import Certificate
+
 from edgevpn.config.credential import NtHash, Psk, Secret
-from edgevpn.config.identity import Identity, Pattern
+from edgevpn.config.identity import Identity, IdentityKind, Pattern
 from edgevpn.config.model import Config, Device
 from edgevpn.config.pool import Login
-from edgevpn.daemon.peers import pattern_of
+from edgevpn.daemon.peers import pattern_of, peer_of
 from edgevpn.dn import CanonicalName, canonical_of_der, der_of, split
 from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.identity import closeness
 from edgevpn.ike.wire.payloads import Identification
+from edgevpn.pki.identity import ids_of
 
 SEQUENCE = b"\x30"
 """With which DER begins a Distinguished Name."""
@@ -99,8 +102,8 @@ class Devices:
 
     @staticmethod
     def peer_of(device: Device) -> str:
-        """The peer by which a device comes in; see `peers.pool_peer_names`."""
-        return f"{device.pool}/{device.login.value}"
+        """The peer by which a device comes in."""
+        return peer_of(device)
 
 
 class Tries:
@@ -138,6 +141,15 @@ def _folded_text(shown: str) -> bytes | CanonicalName:
         return canonical_of_der(der_of(split(shown)))
     except ValueError:
         return shown.lower().encode("utf-8", "replace")
+
+
+def shown_as(device: Device, certificate: Certificate) -> str:
+    """Under which name a device has logged in that has shown this certificate, of which there is no other proof."""
+    named = ids_of(certificate)
+    if isinstance(device.id, Pattern):
+        return str(named[0]) if named else device.name
+    text = device.id.kind in (IdentityKind.FQDN, IdentityKind.RFC822_ADDR, IdentityKind.KEY_ID)
+    return device.id.data.decode("utf-8", "backslashreplace") if text else str(device.id)
 
 
 def psk_of(device: Device) -> bytes | None:

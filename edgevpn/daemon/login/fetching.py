@@ -25,7 +25,7 @@ PIECE = 1 << 16
 MOST = 16
 """Places that are remembered."""
 KEPT, AGAIN = timedelta(hours=1), timedelta(minutes=10)
-"""How long a list is used at most, and how long a place is left alone that has none."""
+"""How long a list is used, unless the owner says otherwise, and how long a place is left alone, unless that is less."""
 
 log = logging.getLogger("edgevpn.pki")
 
@@ -42,12 +42,21 @@ class _Known:
 
 
 class Fetcher:
-    """Remembers what was fetched. Called from several threads; that a list is fetched twice does no harm."""
+    """Remembers what was fetched. Called from several threads; that a list is fetched twice does no harm.
+
+    `kept`: how long a list is used at most, from the next one on.
+    """
 
     def __init__(self, fetch: Callable[[str], bytes] | None = None) -> None:
         self._fetch = fetch or fetched
         self._known: dict[str, _Known] = {}
         self._turn = 0
+        self.kept = KEPT
+
+    @property
+    def again(self) -> timedelta:
+        """How long a place is left alone, whatever it has answered."""
+        return min(AGAIN, self.kept)
 
     @property
     def has_asked(self) -> bool:
@@ -80,10 +89,11 @@ class Fetcher:
             crl = read_crl(self._fetch(uri))
         except (NotFetched, PkiError) as why:
             note(log, logging.WARNING, "crl_not_fetched", uri=uri, why=why)
-            return _Known(before, at + AGAIN, turn)
+            return _Known(before, at + self.again, turn)
         due = next_update(crl.value)
         note(log, logging.INFO, "crl_fetched", uri=uri, entries=len(crl.value))
-        return _Known(crl, max(at + AGAIN, min(at + KEPT, due)) if due else at + KEPT, turn)
+        until = at + self.kept
+        return _Known(crl, max(at + self.again, min(until, due)) if due else until, turn)
 
 
 def fetched(uri: str) -> bytes:

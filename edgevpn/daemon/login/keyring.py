@@ -98,7 +98,7 @@ class Keyring:
     def verify_asking(
         self,
         peers: tuple[str, ...],
-        claimed: Identification,
+        claimed: Identification | None,
         certificates: tuple[bytes, ...],
         at: datetime,
         fetch: Fetch,
@@ -122,16 +122,16 @@ class Keyring:
     def verify(
         self,
         peers: tuple[str, ...],
-        claimed: Identification,
+        claimed: Identification | None,
         certificates: tuple[bytes, ...],
         at: datetime,
         crls: tuple[Crl, ...] = (),
         *,
         asked: bool = True,
     ) -> Verdict:
-        """The first of these peers that the certificates are good for, under this identity. Raises PkiError.
+        """The first of these peers that the certificates are good for, under this identity if one is claimed.
 
-        `crls` are known besides; no list is asked without `asked`.
+        Raises PkiError. `crls` are known besides; no list is asked without `asked`.
         """
         refusal: PkiError = CertificateRefused(Reason.MISSING, "the peer's certificate")
         for peer in peers:
@@ -140,7 +140,8 @@ class Keyring:
                 continue
             try:
                 verified = judge.verify(certificates, at, crls, asked=asked)
-                pki_identity.prove(verified.certificate, ike_id(claimed))
+                if claimed is not None:
+                    pki_identity.prove(verified.certificate, ike_id(claimed))
             except PkiError as error:
                 refusal = error
             else:

@@ -11,17 +11,21 @@ from edgevpn.daemon.login.fetching import Fetcher
 from edgevpn.daemon.login.keyring import Keyring, nothing_fetched
 from edgevpn.daemon.login.vouched import Vouched, withdrawn
 
-EVERY = 600.0
-"""Seconds between two looks for the sake of lists that were fetched."""
+TICK = 60.0
+"""Seconds between two looks at whether it is time, at most: the owner may have changed it."""
 
 
 class Withdrawing:
-    """Ends what stands on revoked certificates, by `end` with our SPI. `clock` is monotonic, `now` the time of day."""
+    """Ends what stands on revoked certificates, by `end` with our SPI.
+
+    `keyring` gives what we judge by now; `clock` is monotonic, `now` the time of day.
+    """
 
     def __init__(
         self,
         vouched: Vouched,
         fetcher: Fetcher,
+        keyring: Callable[[], Keyring],
         begin: Begin,
         end: Callable[[bytes], None],
         clock: Callable[[], float],
@@ -29,22 +33,29 @@ class Withdrawing:
     ) -> None:
         self._vouched = vouched
         self._fetcher = fetcher
+        self._keyring = keyring
         self._begin = begin
         self._end = end
         self._clock = clock
         self._now = now
         self._looked = float("-inf")
 
-    def look(self, keyring: Keyring) -> None:
+    async def run(self) -> None:
+        """Look once in a while, until cancelled."""
+        while True:
+            await asyncio.sleep(min(TICK, self._fetcher.again.total_seconds()))
+            self.tick()
+
+    def look(self) -> None:
         """Our block list or the owner's lists may have become others."""
         self._looked = self._clock()
         if self._vouched.certified:
-            self._begin(self._look(keyring))
+            self._begin(self._look(self._keyring()))
 
-    def tick(self, keyring: Keyring) -> None:
+    def tick(self) -> None:
         """Once in a while: lists that were fetched may have become old."""
-        if self._fetcher.has_asked and self._clock() >= self._looked + EVERY:
-            self.look(keyring)
+        if self._fetcher.has_asked and self._clock() >= self._looked + self._fetcher.again.total_seconds():
+            self.look()
 
     async def _look(self, keyring: Keyring) -> None:
         """What we know ourselves counts at once; a server that has a list may take its time."""

@@ -14,6 +14,7 @@ from edgevpn.daemon.figures.usage import Amount as Moved
 from edgevpn.daemon.login.devices import Refusal
 from edgevpn.daemon.visitors.sessions import Visit
 from edgevpn.ike.crypto.names import suite_name, weak_points
+from edgevpn.ike.exchange.ppk import text_of
 from edgevpn.ike.state import ChildSa, Established
 
 
@@ -55,9 +56,11 @@ def session_status(visit: Visit, sa: Established, ask: Callable[[ChildSa], Traff
         nat=bool(sa.nat),
         own_proof=str(visit.ike.ours),
         suite=suite_name(sa.secured.suite),
+        ppk=text_of(sa.secured.ppk_id),
         weak=list(weak_points(sa.secured.suite, *(child.suite for child in sa.children))),
         bytes_in=sum(each.octets_in for each in counted),
         bytes_out=sum(each.octets_out for each in counted),
+        undeciphered=sum(each.undeciphered for each in counted),
     )
 
 

@@ -1,4 +1,4 @@
-"""Keying material and what is computed with it, RFC 7296 §2.13 to §2.18, §2.23."""
+"""Keying material and what is computed with it, RFC 7296 §2.13 to §2.18, §2.23, RFC 8784 §3."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import field
 from hashlib import sha1
 from ipaddress import IPv4Address, IPv6Address
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.crypto.mac import PRFS
 from edgevpn.ike.crypto.suite import PRF_KEY_LENGTHS, ChildSuite, IkeSuite
 from edgevpn.ike.iana import Prf
@@ -88,6 +88,12 @@ def derive_updated_ike_keys(
     """The keys of an IKE SA after one more key exchange, RFC 9370 §2.2.2; `sk_d` is the one before it."""
     skeyseed = prf(suite.prf, sk_d, shared_secret + ni + nr)
     return _expand_ike_keys(suite, skeyseed, ni, nr, spi_i, spi_r)
+
+
+def mix_ppk(suite: IkeSuite, keys: IkeKeys, ppk: bytes) -> IkeKeys:
+    """The keys of a new IKE SA with a post-quantum pre-shared key in those that others follow from, RFC 8784 §3."""
+    sk_d, sk_pi, sk_pr = (prf_plus(suite.prf, ppk, key, len(key)) for key in (keys.sk_d, keys.sk_pi, keys.sk_pr))
+    return replace(keys, sk_d=sk_d, sk_pi=sk_pi, sk_pr=sk_pr)
 
 
 def derive_child_keys(

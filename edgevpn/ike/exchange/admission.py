@@ -17,7 +17,7 @@ from edgevpn.ike.contract import (
     refused,
 )
 from edgevpn.ike.errors import AuthenticationFailed, Cause, FailedCpRequired, IkeError, InternalAddressFailure
-from edgevpn.ike.exchange import extensions
+from edgevpn.ike.exchange import extensions, ppk
 from edgevpn.ike.exchange.asked import asked_in_auth
 from edgevpn.ike.exchange.child_sa import Nonces, answer_offer, ends, exported
 from edgevpn.ike.exchange.configuration import lending, reply, wants_of
@@ -104,6 +104,7 @@ def _establish(claim: Claim, proven: Proven, request: Request, given: Given, env
     up = established(secured, treated, claim.remote_id, request.path, nat, session, env, began=False)
     up = extensions.agreed(up, claim.asked, env)
     effects: list[Effect | Directive] = [IkeSaUp(up.spi, peer.name, up.remote_id, up.path, session=session)]
+    effects += ppk.unused(up)
     anew = _begins_anew(claim) and peer.unique is not Unique.SHARE
     if anew or peer.unique is Unique.REPLACE:
         effects.append(Supersede(peer.name, up.identity, silently=anew))

@@ -26,7 +26,6 @@ from edgevpn.ike.contract import (
     InstallInbound,
     InstallOutbound,
     Level,
-    RemoveChild,
     Report,
     Request,
     Response,
@@ -317,7 +316,7 @@ def _refused(sa: Established, doing: Doing | None, error: Notify, env: Env) -> S
         case NotifyType.TEMPORARY_FAILURE | NotifyType.STATE_NOT_FOUND:
             return _postponed(sa, replace(task, ke=None), told, env)
         case NotifyType.CHILD_SA_NOT_FOUND if isinstance(task, RekeyChild):
-            return _child_lost(sa, task.spi_in, told)
+            return _child_lost(sa, task.spi_in, told, env)
         case _ if (again := _otherwise(sa, doing, error)) is not None:
             return Step(replace(sa, todo=(again, *sa.todo)), (told,))
         case refusal:
@@ -379,9 +378,13 @@ def _otherwise(
     return replace(task, ke=wanted) if wanted in methods(offers) and wanted != asked else None
 
 
-def _child_lost(sa: Established, spi_in: bytes, told: Report) -> Step:
-    """The peer knows nothing of a child of ours: it is gone, and a new one takes its place (RFC 7296 §2.25)."""
+def _child_lost(sa: Established, spi_in: bytes, told: Report, env: Env) -> Step:
+    """The peer knows nothing of a child of ours, or not here: a new one takes its place (RFC 7296 §2.25).
+
+    Until that stands, packets may pass by the old one all the same: the peer may have it with another IKE SA.
+    """
     lost = sa.child(spi_in)
     if lost is None or lost.phase is not Phase.ACTIVE:
         return Step(sa, (told,))
-    return Step(sa.without((lost,)).then(CreateChild(lost.name)), (told, RemoveChild(lost)))
+    lost = lost.turned(Phase.LINGERING, env.now + env.settings.linger)
+    return Step(sa.with_child(lost).then(CreateChild(lost.name)), (told,))

@@ -1,5 +1,7 @@
 """EAP inside IKE_AUTH, on either side: Identity, the choice of a method, and MSCHAPv2; RFC 3748, RFC 7296 §2.16.
 
+EAP-TLS, the other method of an authenticator, is in `eap_tls`.
+
     Peer (initiator)                         Authenticator (responder)
                                         <--  Request/Identity
     Response/Identity (may be empty)    -->
@@ -28,6 +30,8 @@ from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.contract import Env
 from edgevpn.ike.crypto.mschapv2 import CHALLENGE_SIZE, NT_HASH_SIZE, authenticator_response, msk, nt_response
 from edgevpn.ike.errors import Cause, InvalidSyntax
+from edgevpn.ike.exchange import eap_tls
+from edgevpn.ike.exchange.eap_outcome import Ask, Failed, NeedPassword, NeedTls, Succeeded, failed, following
 from edgevpn.ike.iana import EapCode, EapType
 from edgevpn.ike.peer import Login, Password
 from edgevpn.ike.proving import (
@@ -41,6 +45,8 @@ from edgevpn.ike.proving import (
     EapTrusting,
     LookUp,
     Refusing,
+    TlsConfirming,
+    TlsTalking,
 )
 from edgevpn.ike.wire.mschapv2 import (
     Acknowledgement,
@@ -64,41 +70,7 @@ NAME = b"gateway"  # ours, in a challenge: RFC 2759 §3 wants one, and nobody do
 SUCCESS_TEXT, FAILURE_TEXT = b"Welcome", b"User name or password is wrong"
 MAX_IDENTITY = 256
 
-
-# --- what comes of a step -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """The conversation goes on with this message."""
-
-    state: EapServer
-    message: Eap
-
-
-@dataclass(frozen=True, slots=True)
-class NeedPassword:
-    """The NT hash of this user is needed first."""
-
-    look_up: LookUp
-
-
-@dataclass(frozen=True, slots=True)
-class Succeeded:
-    """The user has shown who it is; the message tells it so."""
-
-    message: Eap
-    user: str
-    msk: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """It ends here; `cause` is for the owner only, the message says nothing of it."""
-
-    message: Eap
-    cause: Cause
-    user: str = ""
+NAKS = (EapType.NAK, EapType.EXPANDED)  # the latter can be nothing but an expanded NAK
 
 
 # --- authenticator ------------------------------------------------------------------------------------------------
@@ -110,21 +82,29 @@ def begin(env: Env) -> Ask:
     return Ask(AskedIdentity(identifier), Eap(EapCode.REQUEST, identifier, EapType.IDENTITY))
 
 
-def on_response(state: EapServer, eap: Eap, login: Login, env: Env) -> Ask | NeedPassword | Succeeded | Failed:
+def on_response(
+    state: EapServer, eap: Eap, login: Login, env: Env
+) -> Ask | NeedPassword | NeedTls | Succeeded | Failed:
     """What the peer's response leads to; InvalidSyntax if it is none to what we asked."""
     if eap.code is not EapCode.RESPONSE or eap.identifier != state.identifier or eap.eap_type is None:
         raise InvalidSyntax(f"EAP {eap.code.name} {eap.identifier}, expected is a response {state.identifier}")
     match state:
         case AskedIdentity():
-            return _challenge(state, eap, login, env)
+            return _on_identity(state, eap, login, env)
+        case Challenged(failed=()) | TlsTalking(begun=False) if eap.eap_type in NAKS:
+            return _on_nak(state, eap, login, env)
         case Challenged():
-            return _on_challenged(state, eap, login)
+            return _on_challenged(state, eap)
+        case TlsTalking():
+            return eap_tls.on_response(state, eap)
+        case TlsConfirming():
+            return eap_tls.on_confirmed(state, eap)
         case Confirming(user=user, msk=key):
             if eap.eap_type == EapType.MSCHAPV2 and decode_response(eap.data) == Acknowledgement(OpCode.SUCCESS):
-                return Succeeded(Eap(EapCode.SUCCESS, eap.identifier), user, key)
-            return _failed(eap, Cause.EAP_ABANDONED, user)
+                return Succeeded(Eap(EapCode.SUCCESS, eap.identifier), user, key, EapType.MSCHAPV2)
+            return failed(eap, Cause.EAP_ABANDONED, user)
         case Refusing(cause=cause, user=user):
-            return _failed(eap, cause, user)
+            return failed(eap, cause, user)
 
 
 def on_password(look_up: LookUp, nt_hash: bytes | None, env: Env) -> Ask:
@@ -138,7 +118,7 @@ def on_password(look_up: LookUp, nt_hash: bytes | None, env: Env) -> Ask:
     )
     right = hmac.compare_digest(expected, response.nt_response)
     same = challenged.identity in ("", spoken) or spoken == ""
-    identifier = _next(challenged.identifier)
+    identifier = following(challenged.identifier)
     if right and same and nt_hash is not None:
         success = Success(response.identifier, proof, SUCCESS_TEXT)
         state = Confirming(identifier, look_up.user, msk(nt_hash, response.nt_response))
@@ -147,35 +127,53 @@ def on_password(look_up: LookUp, nt_hash: bytes | None, env: Env) -> Ask:
     return _refuse(challenged, response.identifier, cause, look_up.user, env)
 
 
-def _challenge(state: AskedIdentity, eap: Eap, login: Login, env: Env) -> Ask | Failed:
+def _on_identity(state: AskedIdentity, eap: Eap, login: Login, env: Env) -> Ask | Failed:
     if eap.eap_type != EapType.IDENTITY or len(eap.data) > MAX_IDENTITY:
         raise InvalidSyntax("the EAP response is no identity")
-    if EapType.MSCHAPV2 not in login.methods:
-        return _failed(eap, Cause.NO_COMMON_METHOD)
-    identifier, challenge = _next(state.identifier), env.entropy(CHALLENGE_SIZE)
-    asked = Challenged(identifier, named(eap.data), challenge)
-    return Ask(asked, _request(identifier, Challenge(identifier, challenge, NAME)))
+    return _begin(login.methods[:1], state.identifier, named(eap.data), eap, env)
 
 
-def _on_challenged(state: Challenged, eap: Eap, login: Login) -> NeedPassword | Failed:
-    if eap.eap_type in (EapType.NAK, EapType.EXPANDED):  # the latter can be nothing but an expanded NAK
-        return _failed(eap, Cause.NO_COMMON_METHOD, state.user)
+def _on_nak(state: Challenged | TlsTalking, eap: Eap, login: Login, env: Env) -> Ask | Failed:
+    """The peer wants another method, if we have it (RFC 3748 §5.3.1); an expanded NAK can name none of ours."""
+    refused = EapType.MSCHAPV2 if isinstance(state, Challenged) else EapType.TLS
+    wanted = eap.data if eap.eap_type == EapType.NAK else b""
+    methods = tuple(each for each in map(EapType, wanted) if each in login.methods and each != refused)
+    return _begin(methods, state.identifier, state.identity, eap, env)
+
+
+def _begin(methods: tuple[EapType, ...], before: int, identity: str, eap: Eap, env: Env) -> Ask | Failed:
+    """With the first of these methods, after the request of that identifier."""
+    identifier = following(before)
+    match methods[:1]:
+        case (EapType.MSCHAPV2,):
+            challenge = env.entropy(CHALLENGE_SIZE)
+            asked = Challenged(identifier, identity, challenge)
+            return Ask(asked, _request(identifier, Challenge(identifier, challenge, NAME)))
+        case (EapType.TLS,):
+            return eap_tls.start(identifier, identity)
+        case _:
+            return failed(eap, Cause.NO_COMMON_METHOD, identity)
+
+
+def _on_challenged(state: Challenged, eap: Eap) -> NeedPassword | Failed:
+    if eap.eap_type in NAKS:
+        return failed(eap, Cause.NO_COMMON_METHOD, state.user)
     if eap.eap_type != EapType.MSCHAPV2:
         raise InvalidSyntax(f"EAP response of type {eap.eap_type}, expected is MSCHAPV2")
     response = decode_response(eap.data)
     if not isinstance(response, ChallengeResponse):
         cause = state.failed[-1] if state.failed else Cause.EAP_ABANDONED
-        return _failed(eap, cause, state.user)
+        return failed(eap, cause, state.user)
     return NeedPassword(LookUp(state, response, named(response.name) or state.identity))
 
 
 def _refuse(state: Challenged, identifier: int, cause: Cause, user: str, env: Env) -> Ask:
     """Say no; with another challenge, as long as the peer may try again."""
-    following, failed = env.entropy(CHALLENGE_SIZE), (*state.failed, cause)
-    retry = len(failed) < MAX_TRIES
-    failure = Failure(identifier, ERROR_AUTHENTICATION_FAILURE, retry, following, FAILURE_TEXT)
-    number = _next(state.identifier)
-    again = replace(state, identifier=number, challenge=following, failed=failed, tried=user)
+    challenge, causes = env.entropy(CHALLENGE_SIZE), (*state.failed, cause)
+    retry = len(causes) < MAX_TRIES
+    failure = Failure(identifier, ERROR_AUTHENTICATION_FAILURE, retry, challenge, FAILURE_TEXT)
+    number = following(state.identifier)
+    again = replace(state, identifier=number, challenge=challenge, failed=causes, tried=user)
     return Ask(again if retry else Refusing(number, user, cause), _request(number, failure))
 
 
@@ -188,16 +186,8 @@ def _bare(octets: bytes) -> bytes:
     return octets.rpartition(b"\\")[2]
 
 
-def _failed(eap: Eap, cause: Cause, user: str = "") -> Failed:
-    return Failed(Eap(EapCode.FAILURE, eap.identifier), cause, user)
-
-
 def _request(identifier: int, packet: Challenge | Success | Failure) -> Eap:
     return Eap(EapCode.REQUEST, identifier, EapType.MSCHAPV2, packet.encode())
-
-
-def _next(identifier: int) -> int:
-    return (identifier + 1) % 256
 
 
 # --- peer ---------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 IKE_SA_INIT   N(IKEV2_FRAGMENTATION_SUPPORTED)                                  RFC 7383
               N(INTERMEDIATE_EXCHANGE_SUPPORTED), if there is a use for it      RFC 9242
+              N(USE_PPK), likewise                                              RFC 8784
 IKE_AUTH      N(MOBIKE_SUPPORTED), N(ADDITIONAL_*_ADDRESS), beside the SA        RFC 4555
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from edgevpn.frozen import replace
 from edgevpn.ike.contract import Env, Request, Response
 from edgevpn.ike.errors import Cause, InvalidSyntax, NoAdditionalSas, NoProposalChosen
-from edgevpn.ike.exchange import mobike, reauthentication, redirect
+from edgevpn.ike.exchange import mobike, ppk, reauthentication, redirect
 from edgevpn.ike.iana import NotifyType
 from edgevpn.ike.negotiate import Chosen, offers_additional
 from edgevpn.ike.peer import Childless, IpAddress, Peer
@@ -33,7 +34,7 @@ def in_init_request(peer: Peer, came_from: IpAddress | None) -> tuple[Notify, ..
     """What the initiator says; `came_from` is who has sent it to this peer."""
     fragmentation = (FRAGMENTATION,) if peer.fragmentation else ()
     intermediate = (INTERMEDIATE,) if offers_additional(peer.offers) else ()
-    return (*fragmentation, *intermediate, *redirect.announced(peer, came_from))
+    return (*fragmentation, *intermediate, *ppk.in_init_request(peer), *redirect.announced(peer, came_from))
 
 
 def in_init_response(peers: Sequence[Peer], request: Request, chosen: Chosen) -> tuple[Payload, ...]:
@@ -41,7 +42,7 @@ def in_init_response(peers: Sequence[Peer], request: Request, chosen: Chosen) ->
     fragmentation = (FRAGMENTATION,) if fragments_of_any(peers, request) else ()
     childless = (CHILDLESS,) if any(peer.childless is not Childless.NEVER for peer in peers) else ()
     intermediate = (INTERMEDIATE,) if chosen.additional else ()
-    return (*fragmentation, *intermediate, *childless)
+    return (*fragmentation, *intermediate, *ppk.in_init_response(peers, request), *childless)
 
 
 def fragments(peer: Peer, response: Response) -> bool:
@@ -88,7 +89,7 @@ def check_childless(peer: Peer, request: Request) -> None:
 def in_auth_response(sa: Established, env: Env) -> tuple[Payload, ...]:
     """What the responder says in its last answer."""
     mobility = mobike.supported(sa.path.local.host, env) if sa.mobility is not None else ()
-    return (*mobility, *reauthentication.announced(sa))
+    return (*mobility, *reauthentication.announced(sa), *ppk.in_auth_response(sa))
 
 
 def agreed(sa: Established, message: Request | Response, env: Env) -> Established:

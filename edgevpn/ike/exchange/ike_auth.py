@@ -26,22 +26,20 @@ from edgevpn.ike.contract import Env, Level, Request, report
 from edgevpn.ike.crypto.signature import KeyKind, SignatureScheme
 from edgevpn.ike.errors import AuthenticationFailed, Cause, IkeError, InvalidSyntax
 from edgevpn.ike.evidence import Names, Verdict
+from edgevpn.ike.exchange import ppk
 from edgevpn.ike.exchange.admission import admit, on_leased
-from edgevpn.ike.exchange.login import begin_login, on_bound, on_eap, on_password
+from edgevpn.ike.exchange.login import begin_login, on_bound, on_eap, on_password, on_tls
 from edgevpn.ike.exchange.proof import (
     Audience,
     authorities_of,
     certificates_of,
-    check_signature,
     choose,
-    is_key_auth,
     key_auth,
     our_octets,
     signed,
-    their_octets,
 )
 from edgevpn.ike.exchange.refusal import given_up
-from edgevpn.ike.iana import AuthMethod, NotifyType
+from edgevpn.ike.iana import AuthMethod, EapType, NotifyType
 from edgevpn.ike.matching import asking_for_us, known_as, near, proving_by, ways_of
 from edgevpn.ike.peer import Certified, KeyRing, Login, Password, Peer, Psk, Signing
 from edgevpn.ike.proving import (
@@ -52,8 +50,10 @@ from edgevpn.ike.proving import (
     EapProving,
     FindingKey,
     LeasingAddress,
+    LookUp,
     Proven,
     SigningAnswer,
+    TlsTurn,
     Waiting,
 )
 from edgevpn.ike.questions import (
@@ -66,6 +66,9 @@ from edgevpn.ike.questions import (
     PskFound,
     Sign,
     Signed,
+    TlsAnswered,
+    TlsRefused,
+    TlsSucceeded,
     VerifyCertificates,
 )
 from edgevpn.ike.session import BY_KEY, BySignature, Proof
@@ -101,8 +104,10 @@ def on_answer(sa: Waiting, answer: Answer, env: Env) -> Step:
                 raise AuthenticationFailed(text, Cause.CERTIFICATE_REFUSED, Verdict(reason))
             case SigningAnswer(), Signed():
                 return _on_signed(sa, answer, env)
-            case EapLookingUp(), PasswordFound():
+            case EapLookingUp(look_up=LookUp()), PasswordFound():
                 return on_password(sa, answer, env)
+            case EapLookingUp(look_up=TlsTurn()), (TlsAnswered() | TlsSucceeded() | TlsRefused()):
+                return on_tls(sa, answer)
             case LeasingAddress(), Leased():
                 return on_leased(sa, answer, env)
             case _:
@@ -125,7 +130,7 @@ def _on_claim(sa: HalfOpen, request: Request, env: Env) -> Step:
     ways_of(shown.method)  # one that nobody may use is told before anything else
     claim = _claim(sa, request, shown.method, env)
     if shown.method == AuthMethod.SHARED_KEY:
-        return _check_key(claim, shown, env)
+        return _check_key(claim, env)
     asked = VerifyCertificates(sa.spi, claim.names, claim.remote_id, certificates_of(request), server=False)
     return Step(CheckingCertificates(claim), (asked,))
 
@@ -140,44 +145,41 @@ def _claim(sa: HalfOpen, request: Request, method: AuthMethod | None, env: Env) 
     return Claim(sa, request, peers, client, env.now + env.settings.half_open_timeout)
 
 
-def _check_key(claim: Claim, shown: Authentication, env: Env) -> Step:
+def _check_key(claim: Claim, env: Env) -> Step:
     """By a key that we have, or by one that the world has to find."""
+    names = Names(claim.remote_id, tuple((peer.name, peer.remote_id) for peer in claim.peers))
+    refusals: list[AuthenticationFailed] = []
     for peer in claim.peers:
-        if isinstance(peer.remote_auth, Psk) and _has_key(claim, peer.remote_auth.key, shown):
-            return _prove(replace(claim, peers=(peer,)), BY_KEY, env, key=peer.remote_auth.key)
+        if isinstance(peer.remote_auth, Psk):
+            try:
+                proved = ppk.proved_by_key(replace(claim, peers=(peer,)), peer.remote_auth.key, claim.asked, names)
+            except AuthenticationFailed as error:
+                refusals.append(error)
+            else:
+                return _prove(proved, BY_KEY, env, key=peer.remote_auth.key)
     ring = tuple(peer for peer in claim.peers if isinstance(peer.remote_auth, KeyRing))
     if not ring:
-        names = Names(claim.remote_id, tuple((peer.name, peer.remote_id) for peer in claim.peers))
-        raise AuthenticationFailed("the peer has another pre-shared key", Cause.WRONG_KEY, names)
+        raise refusals[0]
     claim = replace(claim, peers=ring)
     return Step(FindingKey(claim), (FindPsk(claim.half_open.spi, claim.names, claim.remote_id),))
 
 
 def _on_key(sa: FindingKey, found: PskFound, env: Env) -> Step:
-    claim = sa.claim.called(found.peer)
+    claim = sa.claim.called(found.peer, found.ppk)
     if found.key is None or claim is None:
         names = Names(sa.claim.remote_id, tuple((peer.name, None) for peer in sa.claim.peers))
         raise AuthenticationFailed(f"{sa.claim.remote_id} has no pre-shared key", Cause.KEY_UNKNOWN, names)
-    if not _has_key(claim, found.key, sa.request.need(Authentication)):
-        names = Names(claim.remote_id, tuple((peer.name, None) for peer in claim.peers))
-        raise AuthenticationFailed("the peer has another pre-shared key", Cause.WRONG_KEY, names)
-    return _prove(claim, BY_KEY, env, key=found.key)
-
-
-def _has_key(claim: Claim, key: bytes, shown: Authentication) -> bool:
-    half_open = claim.half_open
-    octets = their_octets(half_open.secured, half_open.opening, claim.remote_id)
-    return is_key_auth(half_open.secured, key, octets, shown)
+    names = Names(claim.remote_id, tuple((peer.name, None) for peer in claim.peers))
+    return _prove(ppk.proved_by_key(claim, found.key, sa.request, names), BY_KEY, env, key=found.key)
 
 
 def _on_public_key(sa: CheckingCertificates, verified: CertificatesVerified, env: Env) -> Step:
-    claim, half_open = sa.claim.called(verified.peer), sa.claim.half_open
+    claim = sa.claim.called(verified.peer, verified.ppk)
     if claim is None:
         raise AuthenticationFailed("the certificate is that of another peer", Cause.CERTIFICATE_REFUSED)
     allowed = claim.peers[0].remote_auth
     assert isinstance(allowed, Certified)
-    octets = their_octets(half_open.secured, half_open.opening, claim.remote_id)
-    kind, theirs = check_signature(sa.request.need(Authentication), verified.public_key, octets, allowed)
+    claim, kind, theirs = ppk.proved_by_signature(claim, verified.public_key, sa.request, allowed)
     return _prove(claim, BySignature(theirs), env, used=(kind, theirs))
 
 
@@ -214,9 +216,7 @@ def _before_login(claim: Claim, env: Env) -> Step:
     """Show who we are before we ask for anything; not if the peer has asked us not to, and we agree (RFC 5998 §3)."""
     first = claim.peers[0]
     claim = replace(claim, peers=tuple(peer for peer in claim.peers if _greets_as(peer, first)))
-    assert isinstance(first.remote_auth, Login)
-    asks = claim.asked.notify(NotifyType.EAP_ONLY_AUTHENTICATION) is not None
-    if first.remote_auth.alone and asks and claim.client.means_eap_only:
+    if _is_alone(claim):
         return begin_login(claim, (IdR(claim.local_id),), None, env)
     if not isinstance(first.local_auth, Signing):
         raise AuthenticationFailed("only a signature of ours may come before EAP", Cause.CANNOT_SIGN)
@@ -225,7 +225,18 @@ def _before_login(claim: Claim, env: Env) -> Step:
 
 def _greets_as(peer: Peer, other: Peer) -> bool:
     """Whether we show ourselves to both alike, so that it may stay open until the login which of them it is."""
-    return (peer.local_id, peer.local_auth, peer.remote_auth) == (other.local_id, other.local_auth, other.remote_auth)
+    return (peer.local_id, peer.local_auth) == (other.local_id, other.local_auth)
+
+
+def _is_alone(claim: Claim) -> bool:
+    """Whether EAP alone is to show who we are: the peer wants that, and may have it whoever it is (RFC 5998 §3).
+
+    Who asks for it does not always mean it: with a method such as MSCHAPv2, strongSwan would not go on.
+    """
+    asks = claim.asked.notify(NotifyType.EAP_ONLY_AUTHENTICATION) is not None
+    logins = [peer.remote_auth for peer in claim.peers if isinstance(peer.remote_auth, Login)]
+    mutual = all(login.methods == (EapType.TLS,) for login in logins)
+    return asks and all(login.alone for login in logins) and (mutual or claim.client.means_eap_only)
 
 
 def _sign(claim: Claim, signing: Signing, theirs: Proof | None, used: tuple[KeyKind, SignatureScheme] | None) -> Step:

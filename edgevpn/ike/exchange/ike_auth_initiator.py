@@ -21,10 +21,10 @@ from edgevpn.ike.contract import (
     refused,
     report,
 )
-from edgevpn.ike.crypto.signature import KeyKind
+from edgevpn.ike.crypto.signature import KeyKind, auth_data
 from edgevpn.ike.errors import AuthenticationFailed, Cause
 from edgevpn.ike.evidence import Names, Refusal, Verdict
-from edgevpn.ike.exchange import eap, extensions, redirect
+from edgevpn.ike.exchange import eap, extensions, ppk, redirect
 from edgevpn.ike.exchange.child_sa import accept_answer, ends, exported, make_offer, offer_payloads
 from edgevpn.ike.exchange.configuration import read_reply, request, using
 from edgevpn.ike.exchange.informational import close
@@ -76,11 +76,12 @@ def ask_ike_auth(
 ) -> Step:
     """Show who we are, at once or when we have signed. `answer` is that to IKE_SA_INIT."""
     childless = extensions.begins_childless(sa.peer, answer)
-    first = Authenticating(secured, sa.peer, path, nat, opening, None, sa.children, childless=childless)
-    octets = our_octets(secured, opening, _local_id(first))
+    first = Authenticating(
+        secured, sa.peer, path, nat, opening, None, sa.children, childless=childless, ppk=ppk.offered(sa.peer, answer)
+    )
     match sa.peer.local_auth:
         case Psk(key):
-            return _ask(first, (key_auth(secured, key, octets),), BY_KEY, sa.initial_contact, env)
+            return _ask(first, _by_key(first, key), BY_KEY, sa.initial_contact, env)
         case Password() as password:
             alone = (Notify(NotifyType.EAP_ONLY_AUTHENTICATION),) if password.alone else ()
             return _ask(first, alone, BY_MSCHAPV2, sa.initial_contact, env)
@@ -89,7 +90,7 @@ def ask_ike_auth(
             credential, scheme = choose(signing, audience)
             due = env.now + env.settings.half_open_timeout
             waiting = PreparingAuth(first, credential, scheme, sa.initial_contact, due)
-            return Step(waiting, (Sign(waiting.spi, credential.name, scheme, octets),))
+            return Step(waiting, (Sign(waiting.spi, credential.name, scheme, _octets(first, mixed=True)),))
         case _:
             raise AuthenticationFailed("we have no way to show who we are", Cause.CANNOT_SIGN)
 
@@ -97,8 +98,28 @@ def ask_ike_auth(
 def _on_signed(sa: PreparingAuth, answer: Signed, env: Env) -> Step:
     if answer.signature is None:
         raise AuthenticationFailed(f"the key of {sa.credential.name} does not sign", Cause.CANNOT_SIGN)
-    proof = signed(sa.credential, sa.scheme, answer.signature)
+    if sa.ready:
+        proof = (*sa.ready, ppk.without(auth_data(sa.scheme, answer.signature)))
+    else:
+        proof = (*signed(sa.credential, sa.scheme, answer.signature), *ppk.named(sa.first))
+        if ppk.may_do_without(sa.first):
+            octets = _octets(sa.first, mixed=False)
+            return Step(replace(sa, ready=proof), (Sign(sa.spi, sa.credential.name, sa.scheme, octets),))
     return _ask(sa.first, proof, BySignature(sa.scheme), sa.initial_contact, env)
+
+
+def _by_key(sa: Authenticating, key: bytes) -> tuple[Payload, ...]:
+    """AUTH with a shared key or that of EAP, and what has to be said of the PPK that is in it."""
+    auth = key_auth(sa.secured, key, _octets(sa, mixed=True))
+    if not ppk.may_do_without(sa):
+        return (auth, *ppk.named(sa))
+    return (auth, *ppk.named(sa), ppk.without(key_auth(sa.secured, key, _octets(sa, mixed=False)).data))
+
+
+def _octets(sa: Authenticating, *, mixed: bool) -> bytes:
+    """What our AUTH covers, with or without the PPK that we offer."""
+    secured = sa.secured.mixed(sa.ppk) if mixed and sa.ppk is not None else sa.secured
+    return our_octets(secured, sa.opening, _local_id(sa))
 
 
 def _ask(first: Authenticating, proof: tuple[Payload, ...], ours: Proof, initial_contact: bool, env: Env) -> Step:
@@ -160,6 +181,8 @@ def _on_first(sa: Authenticating, response: Response, env: Env) -> Step:
     if not sa.peer.may_be(remote_id):
         text, names = f"the peer is {remote_id}, expected is {sa.peer.remote_id}", ((sa.peer.name, sa.peer.remote_id),)
         raise AuthenticationFailed(text, Cause.OTHER_IDENTITY, Names(remote_id, names))
+    if not isinstance(sa.peer.local_auth, Password):  # who logs in by EAP names its PPK later
+        sa = ppk.settled(sa, response)
     match sa.peer.remote_auth, shown:
         case _, None:
             if isinstance(sa.peer.local_auth, Password) and sa.peer.local_auth.alone:
@@ -207,24 +230,22 @@ def _on_eap(sa: EapAnswering, response: Response, env: Env) -> Step:
         case eap.Answer(state, message):
             return _call(replace(sa, eap=state, rounds=sa.rounds + 1), message)
         case eap.LoggedIn(msk):
-            first = sa.first
-            octets = our_octets(first.secured, first.opening, _local_id(first))
-            return _call(EapProven(first, sa.remote_id, sa.theirs, msk), key_auth(first.secured, msk, octets))
+            return _call(EapProven(sa.first, sa.remote_id, sa.theirs, msk), *_by_key(sa.first, msk))
         case eap.Rejected(cause, text):
             return Step(Closed(text), (IkeSaDown(sa.spi, sa.peer.name, text, cause=cause),))
 
 
 def _on_bound(sa: EapProven, response: Response, env: Env) -> Step:
     """AUTH by the key that EAP has made shows that who let us in is who answered us."""
-    first = sa.first
+    first = ppk.settled(sa.first, response)
     octets = their_octets(first.secured, first.opening, sa.remote_id)
     if not is_key_auth(first.secured, sa.msk, octets, response.need(Authentication)):
         raise AuthenticationFailed("AUTH was not made with the key of EAP", Cause.SERVER_NOT_PROVEN)
     return _finish(first, response, sa.remote_id, sa.theirs or BY_MSCHAPV2, env)
 
 
-def _call(sa: EapAnswering | EapProven, payload: Payload) -> Step:
-    return Step(sa, (Call(ExchangeType.IKE_AUTH, (payload,), sa.path),))
+def _call(sa: EapAnswering | EapProven, *payloads: Payload) -> Step:
+    return Step(sa, (Call(ExchangeType.IKE_AUTH, payloads, sa.path),))
 
 
 # --- the end -------------------------------------------------------------------------------------------------------
@@ -241,7 +262,10 @@ def _finish(sa: Authenticating, response: Response, remote_id: Identification, t
     if redirect.wanted(up, response):
         first = (CreateChild(sa.offer.policy.name),) if sa.offer else ()
         return redirect.on_auth(replace(up, todo=(*first, *up.todo)), response)
-    effects: tuple[Effect | Directive, ...] = (IkeSaUp(up.spi, peer.name, remote_id, up.path, session=session),)
+    effects: tuple[Effect | Directive, ...] = (
+        IkeSaUp(up.spi, peer.name, remote_id, up.path, session=session),
+        *ppk.unused(up),
+    )
     if wants and not got:
         return _without_address(up, response, effects)
     if got:

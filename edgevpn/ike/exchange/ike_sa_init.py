@@ -33,7 +33,7 @@ from edgevpn.ike.crypto.keymat import derive_ike_keys
 from edgevpn.ike.crypto.signature import OFFERED_HASHES
 from edgevpn.ike.errors import Cause, IkeError, InvalidKePayload, InvalidSyntax
 from edgevpn.ike.evidence import OtherMethod, Refusal
-from edgevpn.ike.exchange import extensions, nat, redirect
+from edgevpn.ike.exchange import extensions, nat, ppk, redirect
 from edgevpn.ike.exchange.ike_intermediate import ask_next
 from edgevpn.ike.exchange.proof import certificate_request, hashes_of
 from edgevpn.ike.iana import ExchangeType, Flag, HashAlgorithm, Ke, NotifyType, ProtocolId
@@ -51,6 +51,7 @@ NO_SPI = bytes(8)
 
 # Our own choices.
 NONCE_SIZE = 32
+REFUSED_LATELY = 10.0  # seconds for which a refusal counts as one that is half-open does: it is more work than a cookie
 MAX_TRIES = 4  # a COOKIE, an INVALID_KE_PAYLOAD, and each once more because they may alternate (§2.6.1)
 
 
@@ -189,6 +190,7 @@ def _agreed(sa: Initiating, response: Response, env: Env) -> Step:
     if not chosen.ke == ke.method == sa.ke:
         raise InvalidSyntax(f"KE payload of method {ke.method.name}, chosen is {chosen.ke.name}")
     extensions.check_intermediate(chosen, response)
+    ppk.check(sa.peer, response)
     suite = chosen.ike_suite()
     shared_secret = sa.key_pair.shared_secret(ke.data)
     keys = derive_ike_keys(suite, sa.ni, nr, shared_secret, sa.spi_i, header.spi_r)
@@ -218,6 +220,7 @@ def on_request(request: Request, header: Header, octets: bytes, env: Env) -> Ste
     suite = chosen.ike_suite()
     keys = derive_ike_keys(suite, ni, nr, key_exchange.shared_secret, spi_i, spi_r)
     force, hashes = wraps(peers), hashes_of(request)
+    uses_ppk = bool(ppk.in_init_response(peers, request))
     payloads = (
         SecurityAssociation(chosen.answer(ProtocolId.IKE, b"")),
         KeyExchange(chosen.ke, key_exchange.public),
@@ -233,7 +236,7 @@ def on_request(request: Request, header: Header, octets: bytes, env: Env) -> Ste
     due = env.now + env.settings.half_open_timeout
     client = recognise_init(request.payloads)
     opening = Opening(octets, answer, ni, nr)
-    sa = HalfOpen(secured, request.path, found, opening, due, client, hashes, chosen.additional_methods)
+    sa = HalfOpen(secured, request.path, found, opening, due, client, hashes, chosen.additional_methods, uses_ppk)
     return Step(sa, (Secure(secured), *_exported(secured, env), Send(request.path, answer)))
 
 

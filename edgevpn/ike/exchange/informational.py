@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from edgevpn.frozen import replace
 from edgevpn.ike.contract import (
+    Ask,
     ChildClosed,
     Effect,
     Env,
@@ -35,10 +36,11 @@ from edgevpn.ike.state import (
     FollowingUp,
     Phase,
     Probing,
+    RekeyChild,
     Rekeyed,
     RekeyingChild,
 )
-from edgevpn.ike.steps import Call, Respond, Step
+from edgevpn.ike.steps import Call, Respond, Step, Tell
 from edgevpn.ike.wire.payloads import Delete
 
 # Our own bound.
@@ -136,8 +138,9 @@ def _closed_by_peer(sa: Established | Rekeyed | Closing, request: Request) -> St
             return Step(Closed(down.reason), (Respond(request), *removals, *(() if sa.followed else (down,))))
         case Closing():
             return Step(Closed(sa.reason), (Respond(request), *_down(sa)))
-        case Rekeyed():
-            return Step(Closed("replaced"), (Respond(request),))
+        case Rekeyed(heir=heir, doubtful=children):
+            anew = (Tell(heir, Ask(heir, RekeyChild(spi_in))) for spi_in in children)
+            return Step(Closed("replaced"), (Respond(request), *anew))
 
 
 # --- being answered ------------------------------------------------------------------------------------------------

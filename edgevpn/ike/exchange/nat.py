@@ -67,7 +67,7 @@ def _hash(spis: Spis, address: Address) -> bytes:
 
 
 def moved(sa: Established, path: Path, nat: Nat, env: Env) -> Moved:
-    """The IKE SA and its children go over another path, or find another NAT there."""
+    """The IKE SA and its children go over another path, or find another NAT there; first of all packets do."""
     before = ends(sa)
     if sa.mobility is not None:
         sa = replace(sa, mobility=replace(sa.mobility, esp_remote=None))
@@ -75,7 +75,7 @@ def moved(sa: Established, path: Path, nat: Nat, env: Env) -> Moved:
         return sa, ()
     keepalive_at = min(sa.keepalive_at, env.now + env.settings.keepalive) if nat.local else NEVER
     sa = replace(sa, path=path, nat=nat, keepalive_at=keepalive_at)
-    return sa, (IkeSaMoved(sa.spi, sa.peer.name, path), *_moves(sa))
+    return sa, (*_moves(sa), IkeSaMoved(sa.spi, sa.peer.name, path))
 
 
 def followed(sa: Established, remote: Address, env: Env) -> Moved:

@@ -14,6 +14,8 @@ from edgevpn.ike.proving import (
     EapAsking,
     EapProving,
     Refusing,
+    TlsConfirming,
+    TlsTalking,
 )
 from edgevpn.ike.state import Closed, HalfOpen
 from edgevpn.ike.steps import Respond, Step
@@ -66,6 +68,8 @@ def _unspoken(sa: Answering) -> Cause | None:
             return cause
         case EapAsking(eap=Confirming()):
             return Cause.LEFT_UNCONVINCED  # by our proof that we know the password
+        case EapAsking(eap=TlsTalking(begun=True)):
+            return Cause.LEFT_UNCONVINCED  # by our certificate, in TLS
         case _:
             return None
 
@@ -73,8 +77,10 @@ def _unspoken(sa: Answering) -> Cause | None:
 def _user(sa: Answering) -> str:
     """Who has tried to log in."""
     match sa:
-        case EapAsking(eap=Challenged() | Confirming() | Refusing() as asked):
+        case EapAsking(eap=Challenged() | Confirming() | Refusing() | TlsConfirming() as asked):
             return asked.user
+        case EapAsking(eap=TlsTalking(identity=identity)):
+            return identity
         case EapProving(user=user):
             return user
         case _:

@@ -8,6 +8,10 @@
 Where both ask at once, there are two new IKE SAs until both know all four nonces. The one with the lowest of them is
 closed by who asked for it. Until then the peer's is `Contending`, and the old one keeps the children. A peer that
 deletes the old one has decided: its own new IKE SA stands, whatever we wait for.
+
+Not every peer compares nonces: to some the children are with the IKE SA that we asked for, and go when it goes. So
+where that is the one to close, it stays a moment, and as soon as the peer has deleted the old one the children are
+rekeyed over its own: if it does not find them there it says so, and gets new ones.
 """
 
 from __future__ import annotations
@@ -37,6 +41,7 @@ from edgevpn.ike.state import (
     Closed,
     Contending,
     Established,
+    Phase,
     Probing,
     Promise,
     Rekeyed,
@@ -140,12 +145,10 @@ def on_response(sa: Established, doing: RekeyingIke, response: Response, env: En
     secured = _secured(sa, chosen.ike_suite(), Nonces(doing.ni, nr), shared_secret, spis, initiator=True, more=more)
     rival = doing.rival
     if rival is not None and min(doing.ni, nr) < rival.lowest:
-        superfluous = Rekeyed(secured, sa.peer, sa.path, env.now + env.settings.replaced_timeout)
-        close = Tell(doing.spi, Terminate(doing.spi))
-        return Step(
-            _replaced(sa, env),
-            (Tell(rival.spi, Inherit(sa)), *_exported(secured, env), Spawn(superfluous, secured), close),
-        )
+        superfluous = Rekeyed(secured, sa.peer, sa.path, env.now + env.settings.linger, ours=True)
+        children = tuple(child.spi_in for child in sa.children if child.phase is Phase.ACTIVE)
+        old = replace(_replaced(sa, env), heir=rival.spi, doubtful=children)
+        return Step(old, (Tell(rival.spi, Inherit(sa)), *_exported(secured, env), Spawn(superfluous, secured)))
     theirs = (Tell(rival.spi, Redundant()),) if rival else ()
     return Step(_replaced(sa, env), (*_succeeded(sa, secured, env), *theirs, Tell(sa.spi, Terminate(sa.spi))))
 
@@ -203,7 +206,7 @@ def _secured(
 ) -> Secured:
     prf_id, sk_d = sa.secured.suite.prf, sa.secured.keys.sk_d
     keys = derive_rekeyed_ike_keys(suite, prf_id, sk_d, nonces.ni, nonces.nr, shared_secret, *spis, more)
-    return Secured(*spis, initiator, suite, keys, sa.secured.fragments)
+    return Secured(*spis, initiator, suite, keys, sa.secured.fragments, sa.secured.ppk_id)
 
 
 def _succeeded(sa: Established, secured: Secured, env: Env) -> Effects:

@@ -218,7 +218,10 @@ class Nonce:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete payload, RFC 7296 §3.11: SAs the sender has closed."""
+    """Delete payload, RFC 7296 §3.11: SAs the sender has closed.
+
+    None at all is how libreswan answers a Delete of what it does not know.
+    """
 
     payload_type: ClassVar = PayloadType.DELETE
 
@@ -229,7 +232,7 @@ class Delete:
     def decode(cls, body: Reader) -> Self:
         number, spi_size, count = body.unpack(DELETE_HEAD)
         protocol = member(ProtocolId, number)
-        if spi_size != SPI_SIZE.get(protocol) or (count > 0) != (spi_size > 0):
+        if spi_size != SPI_SIZE.get(protocol) or (count > 0 and not spi_size):
             raise InvalidSyntax(f"{protocol.name} Delete: {count} SPIs of {spi_size} octets")
         spis = body.split(spi_size) if spi_size else ()
         if len(spis) != count:

@@ -126,8 +126,10 @@ def _vpn(profile: Profile, demand: OnDemand) -> dict[str, Any]:
         "EnablePFS": 1,
         "DeadPeerDetectionRate": "Medium",
         "DisableRedirect": 1,
-        "IKESecurityAssociationParameters": _algorithms(),
+        "IKESecurityAssociationParameters": _algorithms() | _ml_kem(profile),
         "ChildSecurityAssociationParameters": _algorithms(),
+        **({"AllowPostQuantumKeyExchangeFallback": 1} if profile.ml_kem else {}),
+        **_ppk(profile),
         **_demand(demand),
     }
     payload = {
@@ -155,7 +157,7 @@ def _login(profile: Profile) -> dict[str, Any]:
         case CertificateLogin() as login:
             return {
                 "AuthenticationMethod": "Certificate",
-                "ExtendedAuthEnabled": 0,
+                "ExtendedAuthEnabled": int(login.within_eap),
                 **_certificate_type(login, profile),
                 "PayloadCertificateUUID": profile.uuid("identity"),
                 **issuer,
@@ -178,6 +180,18 @@ def _certificate_type(login: CertificateLogin, profile: Profile) -> dict[str, st
                 detail="allowed: RSA, or ECDSA where the issuer of the gateway's certificate is known",
                 cure="issue it a certificate with an RSA key",
             )
+
+
+def _ml_kem(profile: Profile) -> dict[str, Any]:
+    """From iOS 26 and macOS 26 on (RFC 9370): the first that both know; older systems pass it over."""
+    return {"PostQuantumKeyExchangeMethods": list(profile.ml_kem[:1])} if profile.ml_kem else {}
+
+
+def _ppk(profile: Profile) -> dict[str, Any]:
+    """From iOS 18 and macOS 15 on (RFC 8784); older systems pass it over."""
+    if (ppk := profile.ppk) is None:
+        return {}
+    return {"PPK": ppk.octets, "PPKIdentifier": ppk.name, "PPKMandatory": int(ppk.required)}
 
 
 def _algorithms() -> dict[str, Any]:

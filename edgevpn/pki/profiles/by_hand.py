@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from edgevpn.pki.profiles.card import Card, Line, needs_ca, password_line
 from edgevpn.pki.profiles.profile import CertificateLogin, PasswordLogin, Profile, PskLogin, unsupported
-from edgevpn.pki.profiles.windows import ALGORITHMS, connection_name, quoted, routes
+from edgevpn.pki.profiles.windows import ALGORITHMS, connection_name, quoted, routes, within_eap
 
 FILL_IN = "Fill in the form, save, and connect"
 
@@ -34,8 +34,10 @@ def mac(profile: Profile) -> Card:
 
 def windows(profile: Profile) -> Card:
     """For a PC whose owner runs no script. Raises WishRefused for a pre-shared key, which Windows does not take."""
+    ca = _placed("Local Machine", "Trusted Root Certification Authorities")
+    certificate = _placed("Current User" if within_eap(profile) else "Local Machine", "Personal")
     steps = (
-        *_opened(profile, f"{_STORE} Trusted Root Certification Authorities", f"{_STORE} Personal"),
+        *_opened(profile, ca, certificate),
         "Settings, Network & internet, VPN, Add VPN: fill in the form, and save",
         "In a PowerShell window of the same user, run the command that stands last; without it the gateway refuses",
         "Connect",
@@ -69,7 +71,8 @@ def other(profile: Profile) -> Card:
     return Card(profile.title, steps, lines)
 
 
-_STORE = "Install, Local Machine, place it in:"
+def _placed(whose: str, store: str) -> str:
+    return f"Install, {whose}, place it in: {store}"
 
 
 def _opened(profile: Profile, ca: str, certificate: str) -> Iterator[str]:
@@ -133,7 +136,8 @@ def _other_login(profile: Profile) -> tuple[Line, ...]:
             kind = Line("Login", "user name and password (EAP-MSCHAPv2)")
             return (kind, Line("User name", user), password_line("Password", password))
         case CertificateLogin():
-            return (Line("Login", "certificate"), Line("Certificate", profile.device, "the one just installed"))
+            how = "certificate, shown within EAP (EAP-TLS)" if within_eap(profile) else "certificate"
+            return (Line("Login", how), Line("Certificate", profile.device, "the one just installed"))
         case PskLogin(psk=psk):
             return (Line("Login", "pre-shared key"), Line("Pre-shared key", psk, secret=True))
 
@@ -142,7 +146,7 @@ def _commands(profile: Profile) -> Iterator[str]:
     name = quoted(connection_name(profile))
     algorithms = " ".join(f"-{parameter} {value}" for parameter, value in ALGORITHMS.items())
     yield f"Set-VpnConnectionIPsecConfiguration -ConnectionName {name} {algorithms} -Force"
-    if isinstance(profile.login, CertificateLogin):
+    if isinstance(profile.login, CertificateLogin) and not within_eap(profile):
         yield f"Set-VpnConnection -Name {name} -AuthenticationMethod MachineCertificate -Force"
     yield f"Set-VpnConnection -Name {name} -SplitTunneling {'$true' if profile.networks else '$false'} -Force"
     for network in routes(profile):

@@ -8,7 +8,7 @@ from enum import Enum
 from edgevpn.pki.profiles import android, apple, by_hand, linux, site, sswan, windows
 from edgevpn.pki.profiles.apple import NO_DEMAND, OnDemand
 from edgevpn.pki.profiles.card import Card, files
-from edgevpn.pki.profiles.profile import Artifact, Profile
+from edgevpn.pki.profiles.profile import Artifact, CertificateLogin, Profile, unsupported
 from edgevpn.pki.profiles.site import SitePeer
 
 
@@ -45,6 +45,12 @@ CARDS: dict[Target, Callable[[Profile], Card]] = {
 }
 """What is typed, by what it is typed into."""
 
+WITH_PPK = (Target.APPLE, Target.SWANCTL)
+"""What can be given a post-quantum pre-shared key (RFC 8784)."""
+
+WITHOUT_EAP_TLS = (Target.ANDROID_CARD, Target.IPHONE_CARD, Target.MAC_CARD)
+"""Whose forms are not known to have it."""
+
 PEERS: dict[PeerTarget, Callable[[SitePeer], tuple[Artifact, ...]]] = {
     PeerTarget.EDGEVPN: site.edgevpn_toml,
     PeerTarget.STRONGSWAN: site.strongswan,
@@ -55,6 +61,7 @@ PEERS: dict[PeerTarget, Callable[[SitePeer], tuple[Artifact, ...]]] = {
 
 def export(profile: Profile, target: Target, demand: OnDemand = NO_DEMAND) -> tuple[Artifact, ...]:
     """The files for a device, the main one first. Raises WishRefused where the platform has no such login."""
+    _suits(profile, target)
     match target:
         case Target.APPLE:
             return (apple.mobileconfig(profile, demand),)
@@ -68,6 +75,21 @@ def export(profile: Profile, target: Target, demand: OnDemand = NO_DEMAND) -> tu
             return linux.swanctl(profile)
         case _:
             return files(profile, CARDS[target](profile))
+
+
+def card(profile: Profile, target: Target) -> Card:
+    """What is typed. Raises WishRefused where that platform's form has no such login."""
+    _suits(profile, target)
+    return CARDS[target](profile)
+
+
+def _suits(profile: Profile, target: Target) -> None:
+    if profile.ppk is not None and profile.ppk.required and target not in WITH_PPK:
+        raise unsupported(
+            "a post-quantum pre-shared key on this platform", "set ppk_required = false for it, or take out its ppk"
+        )
+    if isinstance(profile.login, CertificateLogin) and profile.login.within_eap and target in WITHOUT_EAP_TLS:
+        raise unsupported("EAP-TLS in what is typed into this platform", "give it its profile, or login = certificate")
 
 
 def export_site(peer: SitePeer, target: PeerTarget) -> tuple[Artifact, ...]:

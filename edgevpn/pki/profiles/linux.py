@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from edgevpn.pki.certificate import pem_of
 from edgevpn.pki.errors import Reason, WishRefused
 from edgevpn.pki.keys import pkcs8
-from edgevpn.pki.profiles.profile import Artifact, CertificateLogin, Media, PasswordLogin, Profile, PskLogin, slug
+from edgevpn.pki.profiles.profile import Artifact, CertificateLogin, Media, PasswordLogin, Ppk, Profile, PskLogin, slug
 
 IKE_PROPOSALS = "aes256gcm16-prfsha384-x25519-ecp384-ecp256,aes256-sha256-x25519-ecp256-modp2048"
 ESP_PROPOSALS = "aes256gcm16-x25519-ecp384-ecp256,aes256-sha256-x25519-ecp256-modp2048"
@@ -67,6 +67,7 @@ def swanctl(profile: Profile) -> tuple[Artifact, ...]:
         f"    remote_addrs = {swanctl_value(profile.gateway.address)}",
         "    vips = 0.0.0.0, ::",
         f"    proposals = {IKE_PROPOSALS}",
+        *ppk_lines(profile.ppk),
         *_swanctl_ends(profile),
         "    children {",
         f"      {name} {{",
@@ -81,7 +82,7 @@ def swanctl(profile: Profile) -> tuple[Artifact, ...]:
         "}",
         *_swanctl_secrets(profile),
     ]
-    secret = isinstance(profile.login, PskLogin) or _password(profile) != ""
+    secret = isinstance(profile.login, PskLogin) or _password(profile) != "" or profile.ppk is not None
     conf = Artifact(profile.file_name("conf"), Media.TEXT, _joined(lines), secret=secret, folder=CONF_FOLDER)
     return (conf, *_pem_files(profile, CA_FOLDER, CERTIFICATE_FOLDER, KEY_FOLDER))
 
@@ -97,6 +98,19 @@ def swanctl_value(text: str) -> str:
         raise WishRefused(Reason.NOT_ALLOWED, "a value of swanctl.conf", detail="allowed: printable characters")
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def ppk_lines(ppk: Ppk | None) -> Iterator[str]:
+    """What a connection says of a post-quantum pre-shared key."""
+    if ppk is not None:
+        yield f"    ppk_id = {swanctl_value(ppk.name)}"
+        yield f"    ppk_required = {'yes' if ppk.required else 'no'}"
+
+
+def ppk_secret(ppk: Ppk | None, name: str) -> Iterator[str]:
+    """What holds it, in the section of secrets."""
+    if ppk is not None:
+        yield from _secret("ppk", name, ppk.name, ppk.text)
 
 
 def _keyfile(text: str) -> str:
@@ -117,8 +131,8 @@ def _nm_login(profile: Profile) -> Iterator[str]:
                 yield ""
                 yield "[vpn-secrets]"
                 yield f"password={_keyfile(password)}"
-        case CertificateLogin():
-            yield "method=cert"
+        case CertificateLogin(within_eap=within_eap):
+            yield f"method={'eap-tls' if within_eap else 'cert'}"
             yield "cert-source=file"
             yield f"usercert=/{NM_CERTIFICATES}/{profile.file_name('cert.pem')}"
             yield f"userkey=/{NM_CERTIFICATES}/{profile.file_name('key.pem')}"
@@ -158,8 +172,8 @@ def _swanctl_ends(profile: Profile) -> Iterator[str]:
         case PasswordLogin(user=user):
             yield "      auth = eap-mschapv2"
             yield f"      eap_id = {swanctl_value(user)}"
-        case CertificateLogin():
-            yield "      auth = pubkey"
+        case CertificateLogin(within_eap=within_eap):
+            yield f"      auth = {'eap-tls' if within_eap else 'pubkey'}"
             yield f"      certs = {profile.file_name('cert.pem')}"
         case PskLogin():
             yield "      auth = psk"
@@ -175,23 +189,24 @@ def _swanctl_ends(profile: Profile) -> Iterator[str]:
 
 def _swanctl_secrets(profile: Profile) -> Iterator[str]:
     """A password that is not known here is left open, for its user to write in."""
+    name, inside = slug(profile.gateway.name), list(ppk_secret(profile.ppk, slug(profile.gateway.name)))
     match profile.login:
         case PasswordLogin(user=user, password=password) if password:
-            yield from _swanctl_secret(profile, "eap", user, password)
+            inside += _secret("eap", name, user, password)
         case PasswordLogin(user=user):
             yield "# The password is not known here: write it in, and take away the signs of a comment."
-            yield from (f"# {line}" for line in _swanctl_secret(profile, "eap", user, ""))
+            yield from (f"# {line}" for line in ("secrets {", *_secret("eap", name, user, ""), "}"))
         case PskLogin(psk=psk):
-            yield from _swanctl_secret(profile, "ike", profile.identity, psk)
+            inside += _secret("ike", name, profile.identity, psk)
+    if inside:
+        yield from ("secrets {", *inside, "}")
 
 
-def _swanctl_secret(profile: Profile, kind: str, owner: str, secret: str) -> Iterator[str]:
-    yield "secrets {"
-    yield f"  {kind}-{slug(profile.gateway.name)} {{"
+def _secret(kind: str, name: str, owner: str, secret: str) -> Iterator[str]:
+    yield f"  {kind}-{name} {{"
     yield f"    id = {swanctl_value(owner)}"
     yield f"    secret = {swanctl_value(secret)}"
     yield "  }"
-    yield "}"
 
 
 def _password(profile: Profile) -> str:

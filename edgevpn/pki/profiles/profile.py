@@ -91,10 +91,11 @@ class PasswordLogin:
 
 @dataclass(frozen=True, slots=True)
 class CertificateLogin:
-    """A certificate of the device, and the password that its PKCS #12 file opens with."""
+    """A certificate of the device, and the password that its PKCS #12 file opens with. `within_eap`: by EAP-TLS."""
 
     bundle: Bundle
     password: str = field(repr=False)
+    within_eap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,28 @@ Login = PasswordLogin | CertificateLogin | PskLogin
 
 
 @dataclass(frozen=True, slots=True)
+class Ppk:
+    """A post-quantum pre-shared key beside the login (RFC 8784), by the name that both ends have for it."""
+
+    name: str
+    octets: bytes = field(repr=False)
+    required: bool = True
+
+    def __post_init__(self) -> None:
+        wishes.line(self.name, "name of the post-quantum pre-shared key", 64)
+
+    @property
+    def text(self) -> str:
+        """The key as one types it."""
+        return key_text(self.octets)
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
-    """One device and its way to the gateway. Without `networks` everything goes through the tunnel."""
+    """One device and its way to the gateway. Without `networks` everything goes through the tunnel.
+
+    `ml_kem` are post-quantum key exchanges that the gateway takes after the classic one, by their numbers at IANA.
+    """
 
     device: str
     identity: str
@@ -122,6 +143,8 @@ class Profile:
     dns: tuple[Address, ...] = ()
     domains: tuple[str, ...] = ()
     ends: datetime | None = None
+    ppk: Ppk | None = field(default=None, repr=False)
+    ml_kem: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         wishes.name(self.device, "name of the device")
@@ -163,6 +186,15 @@ def slug(text: str) -> str:
     """Letters and digits of a name; what is neither becomes a hyphen, and a name of nothing else a checksum."""
     plain = re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower()[:40]
     return plain or f"{uuid.uuid5(OURS, text).hex[:8]}"
+
+
+def key_text(octets: bytes) -> str:
+    """A shared key as one types it; what is no text is written as strongSwan and RouterOS read it."""
+    try:
+        text = octets.decode()
+    except UnicodeDecodeError:
+        text = "\n"
+    return text if text.isprintable() else f"0x{octets.hex()}"
 
 
 def unsupported(what: str, cure: str) -> WishRefused:

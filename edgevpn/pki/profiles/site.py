@@ -20,6 +20,8 @@ from edgevpn.pki.profiles.linux import (
     ESP_PROPOSALS,
     IKE_PROPOSALS,
     KEY_FOLDER,
+    ppk_lines,
+    ppk_secret,
     swanctl_value,
     unpacking,
 )
@@ -28,6 +30,7 @@ from edgevpn.pki.profiles.profile import (
     CertificateLogin,
     Media,
     Network,
+    Ppk,
     PskLogin,
     host_or_address,
     slug,
@@ -65,6 +68,7 @@ class SitePeer:
     there: End
     login: PskLogin | CertificateLogin = field(repr=False)
     ca: bytes = field(default=b"", repr=False)
+    ppk: Ppk | None = field(default=None, repr=False)
 
     @property
     def slug(self) -> str:
@@ -97,6 +101,9 @@ def edgevpn_toml(peer: SitePeer) -> tuple[Artifact, ...]:
             f"key = {_toml(f'{EDGEVPN_FOLDER}/{name}-key.pem')}",
             f"ca = {_toml(f'{EDGEVPN_FOLDER}/{name}-ca.pem')}",
         ]
+    if (ppk := peer.ppk) is not None:
+        lines += [f"ppk = {_toml(ppk.text)}", f"ppk_id = {_toml(ppk.name)}"]
+        lines += [] if ppk.required else ["ppk_required = false"]
     lines += [
         "",
         f"[site.{name}.child.lan]",
@@ -120,6 +127,7 @@ def strongswan(peer: SitePeer) -> tuple[Artifact, ...]:
         f"    proposals = {IKE_PROPOSALS}",
         "    keyingtries = 0",
         "    dpd_delay = 30s",
+        *ppk_lines(peer.ppk),
         "    local {",
         f"      auth = {auth}",
         *([f"      certs = {name}-cert.pem"] if certificate else []),
@@ -143,11 +151,14 @@ def strongswan(peer: SitePeer) -> tuple[Artifact, ...]:
         "  }",
         "}",
     ]
+    inside = list(ppk_secret(peer.ppk, name))
     if not certificate:
         owners = (("here", peer.here.identity), ("there", peer.there.identity))
-        lines += ["secrets {", f"  ike-{name} {{"]
-        lines += [f"    id-{end} = {swanctl_value(identity)}" for end, identity in owners]
-        lines += [f"    secret = {swanctl_value(peer.psk)}", "  }", "}"]
+        inside += [f"  ike-{name} {{", *(f"    id-{end} = {swanctl_value(identity)}" for end, identity in owners)]
+        inside += [f"    secret = {swanctl_value(peer.psk)}", "  }"]
+    if inside:
+        lines += ["secrets {", *inside, "}"]
+    if not certificate:
         return (_text(f"{name}.conf", lines),)
     conf = replace(_text(f"{name}.conf", lines), folder=CONF_FOLDER)
     return (conf, *_pem_files(peer, CERTIFICATE_FOLDER, KEY_FOLDER, CA_FOLDER))
@@ -158,6 +169,8 @@ def routeros(peer: SitePeer) -> tuple[Artifact, ...]:
     name = peer.slug
     if peer.there.address == ANYWHERE:
         raise unsupported("a RouterOS peer of a gateway without an address", "give our end a name or an address")
+    if peer.ppk is not None and peer.ppk.required:
+        raise unsupported("a RouterOS peer with a post-quantum pre-shared key", "set ppk_required = false for the site")
     lines = [
         f"/ip ipsec profile add name={name} enc-algorithm=aes-256 hash-algorithm=sha256 prf-algorithm=sha256"
         " dh-group=ecp256,modp2048 dpd-interval=30s",
@@ -202,6 +215,7 @@ def card(peer: SitePeer) -> tuple[Artifact, ...]:
         ("Your identity", peer.here.identity),
         ("Authentication", "pre-shared key" if peer.psk else "certificates"),
         *([("Pre-shared key", peer.psk)] if peer.psk else []),
+        *([("PPK identity", peer.ppk.name), ("PPK (RFC 8784)", peer.ppk.text)] if peer.ppk else []),
         ("Peer networks", ", ".join(map(str, peer.there.networks))),
         ("Your networks", ", ".join(map(str, peer.here.networks))),
         ("IKE", "AES-256-GCM, PRF SHA-384 or SHA-256, group 31, 20 or 19; or AES-256-CBC, SHA-256, group 14"),

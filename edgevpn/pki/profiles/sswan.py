@@ -51,9 +51,9 @@ def _login(profile: Profile, *, with_password: bool) -> tuple[str, dict[str, Any
         case PasswordLogin(user=user, password=password):
             secret = {"shared_secret": password} if with_password and password else {}
             return "ikev2-eap", {"id": profile.identity, "eap_id": user, **secret}
-        case CertificateLogin(bundle=bundle, password=password):
+        case CertificateLogin(bundle=bundle, password=password, within_eap=within_eap):
             octets = pkcs12_file(bundle, profile.device, password, Container.OLD)
-            return "ikev2-cert", {"id": profile.identity, "p12": _base64(octets)}
+            return "ikev2-eap-tls" if within_eap else "ikev2-cert", {"id": profile.identity, "p12": _base64(octets)}
         case PskLogin():
             raise unsupported("a pre-shared key in the strongSwan app", "use Android's own client, or another login")
 

@@ -21,7 +21,7 @@ from edgevpn.diagnosis.attempts import Attempt
 from edgevpn.diagnosis.codes import Code
 from edgevpn.diagnosis.entry import Field
 from edgevpn.ike.evidence import Asked
-from edgevpn.ike.peer import Peer, Psk, Wants
+from edgevpn.ike.peer import Peer, Ppk, Psk, Wants
 from tests.daemon.attempts.test_asked import anything_asked
 from tests.support.certificates import NOW
 from tests.support.peers import TO_RIGHT, selectors
@@ -118,6 +118,8 @@ def test_what_was_not_seen_is_said() -> None:
     assert judged(played(OTHER_CIPHER, site()), CASES[Code.NO_COMMON_IKE_PROPOSAL].mended).needs == (Need.REST,)
 
 
+PPK = {"ppk": "0x" + "42" * 32, "ppk_id": "winter"}
+OTHER_PPK = Ppk(b"winter", b"another")
 SECRETS: dict[str, tuple[Peer, Config, Code, Need]] = {
     "another key": (replace(TO_RIGHT, local_auth=Psk(b"another")), site(), Code.WRONG_KEY, Need.KEY),
     "another key of a device": (
@@ -128,6 +130,8 @@ SECRETS: dict[str, tuple[Peer, Config, Code, Need]] = {
     ),
     "another password": (VISITOR, road(DEVICE | {"password": "another"}), Code.WRONG_PASSWORD, Need.PASSWORD),
     "no certificate of ours": (BY_CERTIFICATE, road({"login": "certificate"}), Code.CERT_REFUSED, Need.CERTIFICATE),
+    "no post-quantum key": (TO_RIGHT, site(**PPK), Code.PPK_MISSING, Need.PPK),
+    "another post-quantum key": (replace(TO_RIGHT, ppk=OTHER_PPK), site(**PPK), Code.WRONG_PPK, Need.PPK),
     "an empty pool": (VISITOR, road(DEVICE, v4="10.9.0.0/30", v6=None), Code.NO_ADDRESS_LEFT, Need.ADDRESS),
 }
 

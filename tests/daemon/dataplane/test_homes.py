@@ -30,7 +30,7 @@ def test_pool() -> None:
     """Our address is alone on the link; the networks are routed to it."""
     home = pool_home(gateway().pools[0])
     assert (home.name, home.interface) == ("pool road", "evpn-road")
-    assert home.peers == ("road/password", "road/certificate", "road/psk")
+    assert home.peers == ("road/password", "road/certificate", "road/psk", "road/eap-tls")
     assert home.addresses == (ip_interface("10.9.0.1/32"), ip_interface("fd09::1/128"))
     assert home.routes == (Route(ip_network("10.9.0.0/24")), Route(ip_network("fd09::/64")))
 

@@ -362,13 +362,14 @@ def test_traffic_is_what_the_kernel_counted(world: World) -> None:
     one = child(1)
     assert world.dataplane.traffic(one).heard is None
     world.install(one, ends())
-    world.kernel.set_sa(SaKey(HERE, 0x696E2D31), octets=999, last_used_at=1_700_000_090)
+    world.kernel.set_sa(SaKey(HERE, 0x696E2D31), octets=999, last_used_at=1_700_000_090, forged=7)
     world.kernel.set_sa(SaKey(THERE, 0x6F757431), octets=12)
 
     counted = world.dataplane.traffic(one)
     assert world.dataplane.survey()(one) == counted
 
     assert (counted.octets_in, counted.octets_out, counted.heard) == (999, 12, 4990.0)
+    assert counted.undeciphered == 7
     assert world.dataplane.heard([b"in-1", b"gone"]) == 4990.0
     assert world.dataplane.heard([b"gone"]) is None
 

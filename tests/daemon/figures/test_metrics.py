@@ -96,6 +96,7 @@ def test_limits() -> None:
     assert samples["edgevpn_limit", (("limit", "control-clients"),)] == 32
     told = {dict(labels).get("limit") for _, labels in samples}
     assert {limit.value for limit in Limit} <= told
+    assert read(metrics.of_transport(3))["edgevpn_ike_repeated_total", ()] == 3
     assert read(metrics.of_control(7))["edgevpn_control_refused_total", ()] == 7
 
 

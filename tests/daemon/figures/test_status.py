@@ -9,6 +9,7 @@ from edgevpn.api import SiteStatus
 from edgevpn.daemon.dataplane.tunnels import Traffic
 from edgevpn.daemon.figures.status import Seen, place, selector_text, site_status
 from edgevpn.ike.iana import Encr, Integ
+from edgevpn.ike.peer import Ppk
 from edgevpn.ike.state import Address, Established, Nat, Phase
 from edgevpn.ike.wire.selector import ANY_PORTS, TrafficSelector
 from tests.support.configs import office
@@ -29,7 +30,7 @@ def test_site_that_is_up(sa: Established) -> None:
     """Children that are on their way out are not shown."""
     leaving = replace(sa.children[0], spi_in=b"gone", phase=Phase.LINGERING)
     sa = replace(sa, nat=Nat(local=True, remote=True), children=(*sa.children, leaving))
-    status = site_status(office(), [sa], Seen(), lambda _: Traffic(7, 8), 1_700_000_000.0)
+    status = site_status(office(), [sa], Seen(), lambda _: Traffic(7, 8, undeciphered=9), 1_700_000_000.0)
 
     assert misfits(status, SiteStatus) == []
     assert (status["state"], status["remote"]) == ("up", "office.example.org")
@@ -37,7 +38,14 @@ def test_site_that_is_up(sa: Established) -> None:
     assert (ike["remote"], ike["nat"], ike["suite"]) == ("198.51.100.1:500", "both", "aes256gcm16-prfsha256-x25519")
     assert ike["established"] == pytest.approx(1_700_000_000.0, abs=1)
     (child,) = ike["children"]
-    assert (child["local_ts"], child["remote_ts"], child["bytes_in"]) == (["10.1.0.0/24"], ["10.2.0.0/24"], 7)
+    assert (child["local_ts"], child["remote_ts"]) == (["10.1.0.0/24"], ["10.2.0.0/24"])
+    assert (child["bytes_in"], child["bytes_out"], child["undeciphered"]) == (7, 8, 9)
+
+
+def test_site_with_a_post_quantum_key(sa: Established) -> None:
+    mixed = replace(sa, secured=sa.secured.mixed(Ppk(b"winter", b"a key")))
+    status = site_status(office(), [mixed, sa], Seen(), lambda _: Traffic(), 0.0)
+    assert [ike["ppk"] for ike in status["ike"]] == ["winter", ""]
 
 
 def test_site_with_weak_algorithms(sa: Established) -> None:

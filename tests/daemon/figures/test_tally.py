@@ -61,6 +61,15 @@ def test_new_keys_are_no_handshake(tally: Tally) -> None:
     assert (tally.rekeyed, tally.handshakes.cumulated[-1]) == (1, 0)
 
 
+def test_what_has_new_keys_leaves_nothing(tally: Tally) -> None:
+    """Nobody says that it is down: it has a successor."""
+    tally.hear(up(b"old"))
+    tally.hear(up(b"new", replaces=b"old"))
+    tally.hear(SetTimer(b"old", 130))  # until its Delete is answered
+    tally.hear(StopTimer(b"old"))
+    assert (tally._begun, tally._up) == ({}, {b"new"})
+
+
 def test_refusals_by_cause(tally: Tally) -> None:
     for cause in (Cause.NO_COMMON_PROPOSAL, Cause.NO_COMMON_PROPOSAL, Cause.OTHER_KE):
         tally.hear(refused("ike_sa_init_refused", cause))
@@ -80,6 +89,6 @@ def test_histogram() -> None:
 
 
 def test_what_was_shed(tally: Tally) -> None:
-    for limit in (Limit.HALF_OPEN, Limit.FIRST_MESSAGES, Limit.HALF_OPEN):
-        tally.hear(Shed(limit))
-    assert tally.shed == {Limit.HALF_OPEN: 2, Limit.FIRST_MESSAGES: 1}
+    for limit, count in ((Limit.HALF_OPEN, 1), (Limit.FIRST_MESSAGES, 500), (Limit.HALF_OPEN, 1)):
+        tally.hear(Shed(limit, count=count))
+    assert tally.shed == {Limit.HALF_OPEN: 2, Limit.FIRST_MESSAGES: 500}

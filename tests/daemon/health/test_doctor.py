@@ -13,6 +13,7 @@ import pytest
 
 from edgevpn.daemon.health.doctor import Clues, Doctor, Flow
 from edgevpn.daemon.health.facts import Suspect
+from edgevpn.daemon.login import tls
 from edgevpn.kernel.nft import Nft
 from edgevpn.pki.errors import PkiError, Reason
 from tests.support.gateways import running, until
@@ -77,14 +78,27 @@ async def test_another_daemon_at_our_ports_is_named(tmp_path: Path) -> None:
     assert f"(process {pid})" in found[0]["message"]
 
 
-NONE = Clues(undeciphered=0, unforwarded=False, barred=False)
+@pytest.mark.parametrize(("installed", "levels"), [(True, []), (False, ["bad"])])
+async def test_eap_tls_needs_a_library(
+    installed: bool, levels: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls, "is_there", lambda: installed)
+    config = gateway({"phone": {"login": "eap-tls"}}, pki=LOCAL)
+    async with running(config, free_ports(), folder=tmp_path) as here:
+        doctor = Doctor(here.gateway.patient, here.gateway.standing, tmp_path / "state", carries_traffic=True)
+        found = [each for each in await doctor.examine(config) if each["id"] == "logins"]
+    assert [each["level"] for each in found] == levels
+    assert all("(phone)" in each["message"] for each in found)
+
+
+NONE = Clues(unforwarded=False, barred=False)
 SUSPECTS = {
-    "our kernel cannot read it": (Flow(0, 20_000, wrapped=False), replace(NONE, undeciphered=7), Suspect.DAMAGED),
+    "our kernel cannot read it": (Flow(0, 20_000, wrapped=False, undeciphered=7), NONE, Suspect.DAMAGED),
     "no ESP": (Flow(0, 20_000, wrapped=False), NONE, Suspect.BARE_ESP),
     "nothing in UDP": (Flow(0, 20_000, wrapped=True), NONE, Suspect.PEER),
     "no forwarding": (Flow(20_000, 0, wrapped=True), replace(NONE, unforwarded=True, barred=True), Suspect.FORWARDING),
     "somebody's chain": (Flow(20_000, 0, wrapped=True), replace(NONE, barred=True), Suspect.FIREWALL),
-    "silent hosts": (Flow(20_000, 0, wrapped=False), replace(NONE, undeciphered=7), Suspect.LAN),
+    "silent hosts": (Flow(20_000, 0, wrapped=False, undeciphered=7), NONE, Suspect.LAN),
 }
 
 
@@ -104,7 +118,6 @@ async def test_what_tunnels_carry_is_forwarded(tmp_path: Path) -> None:
     config = gateway(pki=LOCAL)
     async with running(config, free_ports(), folder=tmp_path) as here:
         assert here.gateway.patient.unforwarded() == {4, 6}
-        assert here.gateway.patient.undeciphered() == 0
         doctor = Doctor(here.gateway.patient, here.gateway.standing, tmp_path / "state", carries_traffic=True)
         found = [each["message"] for each in await doctor.examine(config) if each["id"] == "forwarding"]
     assert ["IPv4" in each for each in found] == [True, False]

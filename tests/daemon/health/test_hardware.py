@@ -16,6 +16,7 @@ SAID: dict[str, tuple[Hardware, str, str, str]] = {
     "broken cipher": (Hardware(Ciphers({"a": BROKEN, "b": WORKS})), "ciphers", "warning", "eip93-gcm"),
     "wanted all the same": (Hardware(insisted=(Insisted("Site x", "aes256"),)), "ciphers", "bad", "aes256"),
     "lacking": (Hardware(lacking=(Lacking("Site x", ("ke1_mlkem768",)),)), "ciphers", "bad", "ke1_mlkem768"),
+    "no TLS": (Hardware(shut_out=("alice", "bob")), "logins", "bad", "alice, bob"),
     "none works": (Hardware(Ciphers({"a": BROKEN})), "ciphers", "warning", "veth"),
     "untried": (Hardware(untried="crypto.self_test is off"), "ciphers", "good", "crypto.self_test is off"),
     "all work": (Hardware(Ciphers({"b": WORKS})), "ciphers", "good", ""),

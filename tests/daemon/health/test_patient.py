@@ -21,7 +21,6 @@ async def test_what_a_gateway_tells(tmp_path: Path) -> None:
         assert isinstance(patient.features(), Features)
         assert patient.unmet() == {}
         assert patient.unforwarded() == {4, 6}
-        assert patient.undeciphered() == 0
         assert patient.kernel_lacks() == ()
         assert await patient.firewall_lacks() == ()  # its rules are somebody else's
 

@@ -15,6 +15,7 @@ import pytest
 
 from edgevpn.config.model import Config
 from edgevpn.daemon.addresses.leases import Leases
+from edgevpn.daemon.login import answers
 from edgevpn.daemon.login.answers import Answers
 from edgevpn.daemon.login.devices import Devices, Refusal
 from edgevpn.daemon.login.keyring import open_keyring, prepare
@@ -22,8 +23,9 @@ from edgevpn.daemon.login.vouched import Shown
 from edgevpn.ike.contract import Input
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.crypto.signature import OLD_ECDSA, RSA_SHA1, KeyKind
+from edgevpn.ike.errors import Cause
 from edgevpn.ike.iana import IdType
-from edgevpn.ike.peer import NetworkSettings, Unique, Wants
+from edgevpn.ike.peer import NetworkSettings, Ppk, Unique, Wants
 from edgevpn.ike.questions import (
     CertificatesRefused,
     CertificatesVerified,
@@ -36,14 +38,20 @@ from edgevpn.ike.questions import (
     Release,
     Sign,
     Signed,
+    TalkTls,
+    TlsAnswered,
+    TlsRefused,
+    TlsSucceeded,
     VerifyCertificates,
 )
 from edgevpn.ike.sa import Address
 from edgevpn.ike.wire.payloads import Identification
-from edgevpn.pki.errors import PkiError
+from edgevpn.pki.errors import PkiError, Reason
 from edgevpn.pki.office import Office
+from edgevpn.pki.records import Holder
 from edgevpn.pki.store import Store
-from tests.support.visitors import LAPTOP, PASSWORD, PHONE, PSK, TABLET, gateway
+from tests.support.tls_client import Client
+from tests.support.visitors import LAPTOP, PASSWORD, PHONE, PSK, TABLET, Table, gateway
 
 SPI = b"8 octets"
 PLACE = Address(ip_address("198.51.100.1"), 4500)
@@ -58,6 +66,7 @@ class World:
     """Answers, and what they gave the core."""
 
     def __init__(self, folder: Path, config: Config) -> None:
+        self.config = config
         self.fed: list[Input] = []
         self.tasks: list[asyncio.Task[None]] = []
         self.answers = Answers(self.fed.append, self.begin)
@@ -125,6 +134,28 @@ async def test_signing_with_rsa_is_a_threads(tmp_path: Path) -> None:
     answer = await world.worked()
     assert isinstance(answer, Signed)
     assert answer.signature
+
+
+def test_the_post_quantum_key_of_who_was_found(tmp_path: Path) -> None:
+    ppk: Table = {"ppk": "0x" + "42" * 32, "ppk_id": "winter", "ppk_required": False}
+    world = World(tmp_path / "pki", gateway({"phone": PHONE | ppk, "tablet": TABLET | ppk}))
+    world.answers.ask(FindPsk(SPI, PEERS, named("tablet")))
+    world.answers.ask(FindPassword(SPI, PEERS, "phone"))
+    world.answers.ask(FindPassword(SPI, PEERS, "nobody"))
+    keys = [answer.ppk for answer in world.fed if isinstance(answer, PskFound | PasswordFound)]
+    assert keys == [Ppk(b"winter", b"B" * 32, required=False)] * 2 + [None]
+
+
+async def test_the_post_quantum_key_of_who_has_a_certificate(tmp_path: Path) -> None:
+    world = World(tmp_path / "pki", gateway({"laptop": LAPTOP | {"ppk": "0x" + "42" * 32}}))
+    mail, sent = (
+        Identification(IdType.RFC822_ADDR, b"laptop@example.org"),
+        certificate(world, "laptop", "laptop@example.org"),
+    )
+    world.answers.ask(VerifyCertificates(SPI, ("road/certificate",), mail, sent, server=False))
+    answer = await world.worked()
+    assert isinstance(answer, CertificatesVerified)
+    assert answer.ppk == Ppk(b"laptop", b"B" * 32)
 
 
 def certificate(world: World, name: str, identity: str) -> tuple[bytes, ...]:
@@ -243,3 +274,91 @@ def test_lease_of_a_stranger(world: World) -> None:
     """Who came in by the certificate of another CA, say, and is no device."""
     world.answers.ask(Lease(SPI, "road/certificate", named("guest"), "", Wants(ipv4=False, ipv6=True), PLACE))
     assert world.fed == [Leased(SPI, (ip_address("fd09::2"),), None)]
+
+
+# --- EAP-TLS -------------------------------------------------------------------------------------------------------
+
+TLS_PEERS = ("road/eap-tls",)
+BY_TLS: Table = {"laptop": {"login": "eap-tls", "id": "laptop.example"}, "old": {"login": "eap-tls", "enabled": False}}
+
+
+def tls_world(folder: Path, **pki: object) -> World:
+    config = gateway(BY_TLS, {"logins": ["eap-tls"]}, pki={"public_name": "vpn.example.org"} | pki)
+    return World(folder / "pki", config)
+
+
+async def talked(world: World, name: str, identity: str) -> tuple[TlsSucceeded | TlsRefused, Client]:
+    """A whole handshake by a certificate of our CA, and what the core is told in the end."""
+    bundle = world.office.enrol_device(name, identity, datetime.now(UTC))
+    client, octets = Client("1.2", bundle), b""
+    for _ in range(9):
+        octets = client.turn(octets)
+        world.answers.ask(TalkTls(SPI, TLS_PEERS, octets))
+        answer = await world.worked()
+        world.fed.clear()
+        world.tasks.clear()
+        match answer:
+            case TlsAnswered(octets=octets):
+                continue
+            case TlsSucceeded() | TlsRefused():
+                return answer, client
+    raise AssertionError("it does not come to an end")
+
+
+def test_tls_without_its_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(answers, "is_there", lambda: False)
+    tls_world(tmp_path)
+    assert "eap_tls_not_possible" in caplog.text
+    assert "edgevpn[eap-tls]" in caplog.text
+
+
+async def test_tls(tmp_path: Path) -> None:
+    world = tls_world(tmp_path)
+    answer, client = await talked(world, "laptop", "laptop.example")
+    assert isinstance(answer, TlsSucceeded)
+    client.turn(answer.octets)
+    assert answer == TlsSucceeded(SPI, answer.octets, "road/eap-tls", "laptop.example", client.msk)
+    shown = world.answers.vouched.shown(SPI)
+    assert shown.device == "laptop"
+    assert shown.verified is not None
+    assert len(world.answers.handshakes) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "identity", "why"),
+    [("stranger", "stranger.example", Refusal.UNKNOWN), ("old", "old", Refusal.DISABLED)],
+)
+async def test_tls_of_who_may_not_come_in(tmp_path: Path, name: str, identity: str, why: Refusal) -> None:
+    world = tls_world(tmp_path)
+    answer, _ = await talked(world, name, identity)
+    assert answer == TlsRefused(SPI, Cause.CERTIFICATE_REFUSED, why)
+    assert world.answers.vouched.shown(SPI) == Shown()
+    assert len(world.answers.handshakes) == 0
+
+
+async def test_tls_with_a_certificate_that_is_revoked(tmp_path: Path) -> None:
+    """By our own list; nobody has to ask OpenSSL."""
+    world, now = tls_world(tmp_path), datetime.now(UTC)
+    bundle = world.office.enrol_device("laptop", "laptop.example", now)
+    world.office.revoke(Holder.DEVICE, "laptop", now)
+    world.answers.keyring = open_keyring(world.config, world.office, now)
+    client, octets = Client("1.2", bundle), b""
+    octets = client.turn(octets)
+    world.answers.ask(TalkTls(SPI, TLS_PEERS, octets))
+    greeting = await world.worked()
+    assert isinstance(greeting, TlsAnswered)
+    world.fed.clear()
+    world.answers.ask(TalkTls(SPI, TLS_PEERS, client.turn(greeting.octets)))
+    answer = await world.worked()
+    assert isinstance(answer, TlsRefused)
+    assert isinstance(answer.reason, PkiError)
+    assert answer.reason.reason in (Reason.BLOCKED, Reason.REVOKED_LEAF)
+
+
+async def test_tls_that_comes_to_nothing(tmp_path: Path) -> None:
+    world = tls_world(tmp_path)
+    world.answers.ask(TalkTls(SPI, TLS_PEERS, b"GET / HTTP/1.1\r\n\r\n"))
+    assert await world.worked() == TlsRefused(SPI, Cause.EAP_ABANDONED)
+    assert len(world.answers.handshakes) == 0

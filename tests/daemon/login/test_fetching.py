@@ -48,6 +48,17 @@ def test_a_list_that_ends_soon_is_asked_for_again() -> None:
     assert len(place.asked) == 2
 
 
+def test_an_owner_who_wants_to_know_sooner() -> None:
+    """However long the list is good for; and sooner than a place is else left alone, be it there or not."""
+    place = Place(LIST)
+    fetcher = Fetcher(place)
+    fetcher.kept = timedelta(seconds=30)
+    for seconds, octets in ((0, LIST), (29, LIST), (30, None), (59, LIST), (60, LIST)):
+        place.octets = octets
+        assert len(fetcher.crls([URI], NOW + timedelta(seconds=seconds))) == 1
+    assert len(place.asked) == 3
+
+
 @pytest.mark.parametrize("octets", [None, b"no list"])
 def test_a_place_without_one_is_left_alone(octets: bytes | None, caplog: pytest.LogCaptureFixture) -> None:
     place = Place(octets)

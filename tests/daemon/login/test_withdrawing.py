@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
 
-from edgevpn.daemon.login.fetching import KEPT, Fetcher, NotFetched
+from edgevpn.daemon.login.fetching import AGAIN, KEPT, Fetcher, NotFetched
 from edgevpn.daemon.login.keyring import Keyring
 from edgevpn.daemon.login.vouched import Shown, Vouched
-from edgevpn.daemon.login.withdrawing import EVERY, Withdrawing
+from edgevpn.daemon.login.withdrawing import Withdrawing
 from edgevpn.ike.contract import IkeSaUp
 from edgevpn.ike.iana import IdType
 from edgevpn.ike.state import Address, Path
@@ -52,11 +53,19 @@ class World:
     def __init__(self) -> None:
         self.server, self.at, self.now = Server(), 0.0, NOW
         self.fetcher = Fetcher(self.server)
+        self.keyring = keyring()
         self.vouched = Vouched()
         self.ended: list[bytes] = []
+        self.gone = asyncio.Event()
         self.tasks: list[asyncio.Task[None]] = []
         self.withdrawing = Withdrawing(
-            self.vouched, self.fetcher, self._begin, self._end, lambda: self.at, lambda: self.now
+            self.vouched,
+            self.fetcher,
+            lambda: self.keyring,
+            self._begin,
+            self._end,
+            lambda: self.at,
+            lambda: self.now,
         )
 
     def come(self, spi: bytes, owner: Made) -> None:
@@ -73,6 +82,7 @@ class World:
 
     def _end(self, spi: bytes) -> None:
         self.ended.append(spi)
+        self.gone.set()
         self.vouched.down(spi)
 
 
@@ -86,7 +96,8 @@ def both_in() -> World:
 async def test_a_list_of_the_owners() -> None:
     """It says all, so that nobody else is asked."""
     world = both_in()
-    world.withdrawing.look(keyring(crl(ROOT, LAPTOP)))
+    world.keyring = keyring(crl(ROOT, LAPTOP))
+    world.withdrawing.look()
     assert await world.worked() == [b"laptop"]
     assert world.server.asked == 0
 
@@ -94,43 +105,59 @@ async def test_a_list_of_the_owners() -> None:
 async def test_a_list_that_was_fetched() -> None:
     """Once for all who point to it; when it is old it is fetched again, and who is on it by then goes."""
     world = both_in()
-    world.withdrawing.look(keyring())
+    world.withdrawing.look()
     assert await world.worked() == []
     assert world.server.asked == 1
 
     world.server.octets = crl(ROOT, PHONE, due=NOW + YEAR)
     world.now += KEPT
-    world.at += EVERY - 1
-    world.withdrawing.tick(keyring())
+    world.at += AGAIN.total_seconds() - 1
+    world.withdrawing.tick()
     assert await world.worked() == []
 
     world.at += 1
-    world.withdrawing.tick(keyring())
+    world.withdrawing.tick()
     assert await world.worked() == [b"phone"]
     assert world.server.asked == 2
+
+
+async def test_an_owner_who_wants_to_know_sooner() -> None:
+    """By itself, and as often as was said."""
+    world = both_in()
+    world.fetcher.kept = timedelta(milliseconds=1)
+    world.withdrawing.look()
+    assert await world.worked() == []
+
+    world.server.octets = crl(ROOT, PHONE, due=NOW + YEAR)
+    world.at, world.now = world.at + 1, world.now + timedelta(seconds=1)
+    looking = asyncio.ensure_future(world.withdrawing.run())
+    async with asyncio.timeout(5):
+        await world.gone.wait()
+    looking.cancel()
+    assert world.ended == [b"phone"]
 
 
 async def test_the_owner_wants_to_know() -> None:
     """As at a reload: the list is fetched again though it is new."""
     world = both_in()
-    world.withdrawing.look(keyring())
+    world.withdrawing.look()
     await world.worked()
     world.server.octets = crl(ROOT, PHONE, LAPTOP)
     world.fetcher.expire()
-    world.withdrawing.look(keyring())
+    world.withdrawing.look()
     assert set(await world.worked()) == {b"phone", b"laptop"}
 
 
 async def test_nobody_goes_for_a_server_that_is_away() -> None:
     world = both_in()
     world.server.octets = None
-    world.withdrawing.look(keyring())
+    world.withdrawing.look()
     assert await world.worked() == []
     assert world.server.asked == 1
 
 
 async def test_where_nobody_is_in_nothing_is_asked() -> None:
     world = World()
-    world.withdrawing.look(keyring())
-    world.withdrawing.tick(keyring())
+    world.withdrawing.look()
+    world.withdrawing.tick()
     assert world.tasks == []

@@ -19,6 +19,7 @@ from edgevpn.ike.crypto.keymat import (
     derive_ike_keys,
     derive_rekeyed_ike_keys,
     derive_updated_ike_keys,
+    mix_ppk,
     nat_detection_hash,
     prf,
     prf_plus,
@@ -103,6 +104,16 @@ def test_secrets_of_later_key_exchanges_come_last() -> None:
     child = ChildSuite(Encr.AES_GCM_16, 128, Integ.NONE, esn=True)
     made = derive_child_keys(child, PRF_256, old, b"ni", b"nr", first, more)
     assert joined_child(made) == prf_plus(PRF_256, old, b"SK(0)ninrSK(1)SK(2)", 40)
+
+
+def test_a_post_quantum_pre_shared_key_goes_into_three_keys() -> None:
+    """SK_d = prf+ (PPK, SK_d'), and so SK_pi and SK_pr; the keys that seal messages stay: RFC 8784 §3."""
+    plain = derive_ike_keys(suite(PRF_256), **NONCES, shared_secret=b"g^ir", **SPIS)
+    mixed = mix_ppk(suite(PRF_256), plain, b"the PPK")
+    assert mixed.sk_d == hmac_sha256(b"the PPK", plain.sk_d + b"\x01")
+    assert mixed.sk_pi == hmac_sha256(b"the PPK", plain.sk_pi + b"\x01")
+    assert mixed.sk_pr == hmac_sha256(b"the PPK", plain.sk_pr + b"\x01")
+    assert (mixed.sk_ai, mixed.sk_ar, mixed.sk_ei, mixed.sk_er) == (plain.sk_ai, plain.sk_ar, plain.sk_ei, plain.sk_er)
 
 
 @each_vector("keymat", having="child")

@@ -13,7 +13,6 @@ from edgevpn.ike.contract import (
     InstallInbound,
     InstallOutbound,
     KeysDerived,
-    RemoveChild,
     RemoveOutbound,
     Report,
     Request,
@@ -461,10 +460,10 @@ def test_success_ends_the_refusals() -> None:
 
 
 def test_peer_has_lost_the_child() -> None:
-    """CHILD_SA_NOT_FOUND: ours is of no use; we make a new one from scratch (RFC 7296 §2.25)."""
+    """CHILD_SA_NOT_FOUND: we make a new one from scratch (RFC 7296 §2.25), and forget ours, unasked, a moment later."""
     done = answered(rekeying(), Notify(NotifyType.CHILD_SA_NOT_FOUND, protocol=ProtocolId.ESP, spi=b"in_1"))
-    assert kinds(done) == [Report, RemoveChild, Call]
-    assert established(done).children == ()
+    assert kinds(done) == [Report, Call]
+    assert [(child.phase, child.due) for child in established(done).children] == [(Phase.LINGERING, 15.0)]
     assert isinstance(established(done).doing, CreatingChild)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.errors import Cause, InvalidSyntax
-from edgevpn.ike.exchange import eap
+from edgevpn.ike.exchange import eap, eap_outcome
 from edgevpn.ike.iana import EapCode, EapType
 from edgevpn.ike.peer import Login, Password
 from edgevpn.ike.proving import (
@@ -40,8 +40,8 @@ ALICE = Password("alice", nt_password_hash("correct horse"))
 MALLORY = Password("alice", nt_password_hash("a guess"))
 
 
-def ask(outcome: object) -> eap.Ask:
-    assert isinstance(outcome, eap.Ask)
+def ask(outcome: object) -> eap_outcome.Ask:
+    assert isinstance(outcome, eap_outcome.Ask)
     return outcome
 
 
@@ -50,36 +50,36 @@ def answer(outcome: object) -> eap.Answer:
     return outcome
 
 
-def identity(asked: eap.Ask, name: bytes) -> Eap:
+def identity(asked: eap_outcome.Ask, name: bytes) -> Eap:
     return Eap(EapCode.RESPONSE, asked.message.identifier, EapType.IDENTITY, name)
 
 
-def challenged(name: bytes = b"alice") -> eap.Ask:
+def challenged(name: bytes = b"alice") -> eap_outcome.Ask:
     """The authenticator's challenge, after this identity."""
     begun = eap.begin(ENV)
     return ask(eap.on_response(begun.state, identity(begun, name), LOGIN, ENV))
 
 
-def responded(asked: eap.Ask, password: Password = ALICE) -> tuple[EapClient, Eap]:
+def responded(asked: eap_outcome.Ask, password: Password = ALICE) -> tuple[EapClient, Eap]:
     """The peer's response to a challenge."""
     said = answer(eap.on_request(EapFresh(), asked.message, password, ENV))
     return said.state, said.message
 
 
-def looked_up(asked: eap.Ask, response: Eap) -> LookUp:
+def looked_up(asked: eap_outcome.Ask, response: Eap) -> LookUp:
     needed = eap.on_response(asked.state, response, LOGIN, ENV)
-    assert isinstance(needed, eap.NeedPassword)
+    assert isinstance(needed, eap_outcome.NeedPassword)
     return needed.look_up
 
 
-def judged(nt_hash: bytes | None, password: Password = ALICE, name: bytes = b"alice") -> eap.Ask:
+def judged(nt_hash: bytes | None, password: Password = ALICE, name: bytes = b"alice") -> eap_outcome.Ask:
     """The authenticator's judgement of a response."""
     asked = challenged(name)
     _, response = responded(asked, password)
     return eap.on_password(looked_up(asked, response), nt_hash, ENV)
 
 
-def acknowledged(asked: eap.Ask, operation: OpCode) -> Eap:
+def acknowledged(asked: eap_outcome.Ask, operation: OpCode) -> Eap:
     return Eap(EapCode.RESPONSE, asked.message.identifier, EapType.MSCHAPV2, Acknowledgement(operation).encode())
 
 
@@ -104,7 +104,7 @@ def test_both_get_the_same_key() -> None:
     assert isinstance(said.state, EapTrusting)
 
     done = eap.on_response(asked.state, said.message, LOGIN, ENV)
-    assert isinstance(done, eap.Succeeded)
+    assert isinstance(done, eap_outcome.Succeeded)
     assert (done.user, done.message.code) == ("alice", EapCode.SUCCESS)
     in_ = eap.on_request(said.state, done.message, ALICE, ENV)
     assert isinstance(in_, eap.LoggedIn)
@@ -197,7 +197,7 @@ def test_three_tries() -> None:
     assert isinstance(asked.state, Refusing)
 
     done = eap.on_response(asked.state, acknowledged(asked, OpCode.FAILURE), LOGIN, ENV)
-    assert isinstance(done, eap.Failed)
+    assert isinstance(done, eap_outcome.Failed)
     assert (done.message.code, done.cause, done.user) == (EapCode.FAILURE, Cause.WRONG_PASSWORD, "alice")
 
 
@@ -205,7 +205,7 @@ def test_no_other_try() -> None:
     """A peer that gives up after a wrong password has failed for that reason."""
     asked = judged(ALICE.nt_hash, MALLORY)
     done = eap.on_response(asked.state, acknowledged(asked, OpCode.FAILURE), LOGIN, ENV)
-    assert isinstance(done, eap.Failed)
+    assert isinstance(done, eap_outcome.Failed)
     assert done.cause is Cause.WRONG_PASSWORD
 
 
@@ -213,20 +213,29 @@ def test_who_gives_up_is_who_the_last_try_named() -> None:
     """Android's EAP identity is empty, and the name comes with the password alone."""
     begun = eap.begin(ENV)
     asked = eap.on_response(begun.state, identity(begun, b""), LOGIN, ENV)
-    assert isinstance(asked, eap.Ask)
+    assert isinstance(asked, eap_outcome.Ask)
     packet = ChallengeResponse(1, bytes(16), bytes(24), b"carol")
     response = Eap(EapCode.RESPONSE, asked.message.identifier, EapType.MSCHAPV2, packet.encode())
     asked = eap.on_password(looked_up(asked, response), None, ENV)
     done = eap.on_response(asked.state, acknowledged(asked, OpCode.FAILURE), LOGIN, ENV)
-    assert isinstance(done, eap.Failed)
+    assert isinstance(done, eap_outcome.Failed)
     assert (done.cause, done.user) == (Cause.USER_UNKNOWN, "carol")
 
 
 def test_peer_gives_up_at_once() -> None:
     asked = challenged()
     done = eap.on_response(asked.state, acknowledged(asked, OpCode.FAILURE), LOGIN, ENV)
-    assert isinstance(done, eap.Failed)
+    assert isinstance(done, eap_outcome.Failed)
     assert done.cause is Cause.EAP_ABANDONED
+
+
+def test_peer_wants_another_method_once_its_password_was_wrong() -> None:
+    """The method is chosen with the first request of it (RFC 3748 §5.3.1)."""
+    asked = judged(None)
+    nak = Eap(EapCode.RESPONSE, asked.message.identifier, EapType.NAK, bytes([EapType.TLS]))
+    done = eap.on_response(asked.state, nak, Login((EapType.MSCHAPV2, EapType.TLS)), ENV)
+    assert isinstance(done, eap_outcome.Failed)
+    assert (done.cause, done.user) == (Cause.NO_COMMON_METHOD, "alice")
 
 
 @pytest.mark.parametrize("eap_type", [EapType.NAK, EapType.EXPANDED], ids=["NAK", "expanded NAK"])
@@ -234,14 +243,14 @@ def test_peer_has_no_such_method(eap_type: EapType) -> None:
     asked = challenged()
     nak = Eap(EapCode.RESPONSE, asked.message.identifier, eap_type, bytes([EapType.TLS]))
     done = eap.on_response(asked.state, nak, LOGIN, ENV)
-    assert isinstance(done, eap.Failed)
+    assert isinstance(done, eap_outcome.Failed)
     assert (done.cause, done.message.code) == (Cause.NO_COMMON_METHOD, EapCode.FAILURE)
 
 
 def test_owner_allows_no_method_that_we_have() -> None:
     begun = eap.begin(ENV)
-    done = eap.on_response(begun.state, identity(begun, b"alice"), Login(methods=(EapType.TLS,)), ENV)
-    assert isinstance(done, eap.Failed)
+    done = eap.on_response(begun.state, identity(begun, b"alice"), Login(methods=(EapType.PEAP,)), ENV)
+    assert isinstance(done, eap_outcome.Failed)
     assert done.cause is Cause.NO_COMMON_METHOD
 
 
@@ -249,10 +258,10 @@ def test_peer_does_not_believe_us() -> None:
     """Whatever it says instead of success, it is not let in."""
     asked = judged(ALICE.nt_hash)
     done = eap.on_response(asked.state, acknowledged(asked, OpCode.FAILURE), LOGIN, ENV)
-    assert isinstance(done, eap.Failed)
+    assert isinstance(done, eap_outcome.Failed)
     assert done.cause is Cause.EAP_ABANDONED
     done = eap.on_response(asked.state, identity(asked, b"alice"), LOGIN, ENV)
-    assert isinstance(done, eap.Failed)
+    assert isinstance(done, eap_outcome.Failed)
 
 
 def test_responses_that_cannot_be() -> None:

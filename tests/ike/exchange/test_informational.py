@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from edgevpn.ike.contract import (
+    Ask,
     ChildClosed,
     IkeSaDown,
     InstallOutbound,
@@ -33,9 +34,10 @@ from edgevpn.ike.state import (
     Phase,
     Probe,
     Probing,
+    RekeyChild,
     Rekeyed,
 )
-from edgevpn.ike.steps import Call, Respond, Step
+from edgevpn.ike.steps import Call, Respond, Step, Tell
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import Delete
@@ -243,6 +245,16 @@ def test_nobody_hears_of_the_end_of_what_was_replaced() -> None:
     assert informational.on_request(REKEYED, asks(Delete(IKE)), NOW) == Step(
         Closed("replaced"), (Respond(asks(Delete(IKE))),)
     )
+
+
+def test_peer_closes_what_both_have_replaced() -> None:
+    """Its own stands, but perhaps not with our children: they are rekeyed there, and it may say that it has none."""
+    sa = replace(REKEYED, heir=b"the heir", doubtful=(b"in_1", b"in_2"))
+    step = informational.on_request(sa, asks(Delete(IKE)), NOW)
+    assert step.sa == Closed("replaced")
+    assert all_of(Tell, step) == [
+        Tell(b"the heir", Ask(b"the heir", RekeyChild(spi_in))) for spi_in in (b"in_1", b"in_2")
+    ]
 
 
 def test_peer_closes() -> None:

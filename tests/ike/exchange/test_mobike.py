@@ -147,7 +147,7 @@ def test_move() -> None:
     """First we, then the peer is told (§3.5)."""
     path = Path(replace(LEFT_PATH.local, host=ELSEWHERE), LEFT_PATH.remote)
     done = step(mobile(), MovePath(SPI_I, ELSEWHERE, RIGHT), an_env())
-    assert kinds(done) == [IkeSaMoved, MoveChild, Call]
+    assert kinds(done) == [MoveChild, IkeSaMoved, Call]
     assert the(MoveChild, done).ends == Endpoints("right", path, nat=False)
     call = the(Call, done)
     assert call.path == path
@@ -198,7 +198,7 @@ def test_nat_on_the_new_path() -> None:
     """ESP goes in UDP from now on."""
     hashes = detection(SPIS, from_host(OUTSIDE))
     done = step(updating(), answers(*hashes, COOKIE2), an_env())
-    assert kinds(done) == [IkeSaMoved, MoveChild]
+    assert kinds(done) == [MoveChild, IkeSaMoved]
     assert established(done).nat == Nat(local=True)
     assert the(MoveChild, done).ends.nat
 
@@ -267,7 +267,7 @@ def test_peer_moves() -> None:
     left = Path(path.remote, path.local)
     request = asks(UPDATE, *detection(SPIS, left), COOKIE2, path=path)
     done = step(home(), request, an_env())
-    assert kinds(done) == [IkeSaMoved, MoveChild, Respond, Call]
+    assert kinds(done) == [MoveChild, IkeSaMoved, Respond, Call]
     assert the(Respond, done).payloads == (*detection(SPIS, path), COOKIE2)
     assert the(MoveChild, done).ends == Endpoints("left", path, nat=False)
     assert types(the(Call, done).payloads) == [NotifyType.COOKIE2]
@@ -373,7 +373,7 @@ def test_our_address_is_gone() -> None:
     assert the(FindPath, began).others == (V6_RIGHT,)
 
     other = step(home(), LocalAddresses((V6, THIRD)), with_hosts(V6, THIRD))
-    assert kinds(other) == [IkeSaMoved, MoveChild, Call]
+    assert kinds(other) == [MoveChild, IkeSaMoved, Call]
     assert the(Call, other).path.local.host == THIRD
     assert types(the(Call, other).payloads) == [NotifyType.ADDITIONAL_IP6_ADDRESS]
 

@@ -100,7 +100,7 @@ def test_moved() -> None:
     after, effects = moved(sa, MOVED, Nat(remote=True), an_env())
     assert after == replace(sa, path=MOVED, nat=Nat(remote=True))
     ends = Endpoints("right", MOVED, nat=True)
-    assert effects == (IkeSaMoved(sa.spi, "right", MOVED), *(MoveChild(child, ends) for child in sa.children))
+    assert effects == (*(MoveChild(child, ends) for child in sa.children), IkeSaMoved(sa.spi, "right", MOVED))
 
 
 def test_moved_to_where_it_is() -> None:

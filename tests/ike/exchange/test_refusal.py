@@ -10,7 +10,7 @@ from edgevpn.ike.errors import AuthenticationFailed, Cause, InvalidSyntax
 from edgevpn.ike.evidence import Unfollowed
 from edgevpn.ike.exchange import ike_auth
 from edgevpn.ike.exchange.refusal import farewell, given_up, not_followed, told, too_late
-from edgevpn.ike.iana import ExchangeType, NotifyType, ProtocolId
+from edgevpn.ike.iana import EapType, ExchangeType, NotifyType, ProtocolId
 from edgevpn.ike.peer import KeyRing
 from edgevpn.ike.proving import (
     AskedIdentity,
@@ -22,8 +22,10 @@ from edgevpn.ike.proving import (
     EapServer,
     FindingKey,
     Refusing,
+    TlsConfirming,
+    TlsTalking,
 )
-from edgevpn.ike.session import BY_KEY, Proof
+from edgevpn.ike.session import BY_KEY, ByEap, Proof
 from edgevpn.ike.state import Closed
 from edgevpn.ike.steps import Respond
 from edgevpn.ike.wire.message import Payload
@@ -109,6 +111,9 @@ PLACES: dict[str, tuple[EapServer, Proof | None, Cause | None]] = {
         BY_KEY,
         Cause.LEFT_UNCONVINCED,
     ),
+    "it does not want to begin with TLS": (TlsTalking(3, "alice"), BY_KEY, None),
+    "it has seen our certificate in TLS": (TlsTalking(3, "alice", begun=True), None, Cause.LEFT_UNCONVINCED),
+    "it has seen the end of TLS": (TlsConfirming(3, "alice", bytes(64)), BY_KEY, None),
 }
 
 
@@ -131,6 +136,11 @@ def test_peer_leaves_without_a_word() -> None:
     assert (told_of["user"], told_of["why"]) == ("alice", "the peer leaves (without a reason)")
 
 
+@pytest.mark.parametrize("eap", [TlsTalking(3, "alice"), TlsConfirming(3, "alice", bytes(64))])
+def test_who_leaves_in_the_middle_of_tls(eap: EapServer) -> None:
+    assert dict(the(Report, farewell(asking(eap), says(Delete(ProtocolId.IKE)))).fields)["user"] == "alice"
+
+
 def test_peer_leaves_after_a_try_by_another_name_than_its_identity() -> None:
     sa = asking(Challenged(3, "", bytes(16), (Cause.USER_UNKNOWN,), "carol"))
     for step in (farewell(sa, says(Delete(ProtocolId.IKE))), too_late(sa)):
@@ -139,6 +149,6 @@ def test_peer_leaves_after_a_try_by_another_name_than_its_identity() -> None:
 
 def test_peer_leaves_at_the_very_end() -> None:
     """EAP has succeeded, and it does not bind the login to this IKE SA."""
-    proving = EapProving(asking(AskedIdentity(1)).claim, "alice", bytes(64), None)
+    proving = EapProving(asking(AskedIdentity(1)).claim, "alice", bytes(64), None, ByEap(EapType.MSCHAPV2))
     for step in (farewell(proving, says()), too_late(proving)):
         assert dict(the(Report, step).fields)["user"] == "alice"

@@ -297,19 +297,26 @@ def test_not_twice_while_nothing_is_decided() -> None:
 
 
 def test_both_rekey_and_left_loses() -> None:
-    """RFC 7296 §2.8.2: left closes what it asked for, right what it has replaced."""
+    """RFC 7296 §2.8.2: left closes what it asked for, right what it has replaced.
+
+    Between the two left rekeys the child over what right has asked for: not all peers have it there.
+    """
     pair = connected()
     both_rekey(pair, loser="left")
-    pair.run(1)
+    pair.run(10)
     assert pair.chart() == (
         "--> CREATE_CHILD_SA request 2: SA, Ni, KEi\n"
         "<-- CREATE_CHILD_SA request 0: SA, Ni, KEi\n"
         "<-- CREATE_CHILD_SA response 2: SA, Nr, KEr\n"
         "--> CREATE_CHILD_SA response 0: SA, Nr, KEr\n"
-        "--> [2] INFORMATIONAL request 0: D(IKE)\n"
         "<-- INFORMATIONAL request 1: D(IKE)\n"
-        "<-- [2] INFORMATIONAL response 0:\n"
-        "--> INFORMATIONAL response 1:"
+        "--> INFORMATIONAL response 1:\n"
+        "--> [2] CREATE_CHILD_SA request 0: N(REKEY_SA), SA, Ni, KEi, TSi, TSr\n"
+        "<-- [2] CREATE_CHILD_SA response 0: SA, Nr, KEr, TSi, TSr\n"
+        "--> [2] INFORMATIONAL request 1: D(ESP)\n"
+        "<-- [2] INFORMATIONAL response 1: D(ESP)\n"
+        "--> [3] INFORMATIONAL request 0: D(IKE)\n"
+        "<-- [3] INFORMATIONAL response 0:"
     )
     assert_one_is_left(pair)
     assert pair.right.sa.secured.initiator
@@ -318,16 +325,20 @@ def test_both_rekey_and_left_loses() -> None:
 def test_both_rekey_and_right_loses() -> None:
     pair = connected()
     both_rekey(pair, loser="right")
-    pair.run(1)
+    pair.run(10)
     assert pair.chart() == (
         "--> CREATE_CHILD_SA request 2: SA, Ni, KEi\n"
         "<-- CREATE_CHILD_SA request 0: SA, Ni, KEi\n"
         "<-- CREATE_CHILD_SA response 2: SA, Nr, KEr\n"
         "--> CREATE_CHILD_SA response 0: SA, Nr, KEr\n"
         "--> INFORMATIONAL request 3: D(IKE)\n"
-        "<-- [2] INFORMATIONAL request 0: D(IKE)\n"
         "<-- INFORMATIONAL response 3:\n"
-        "--> [2] INFORMATIONAL response 0:"
+        "<-- [2] CREATE_CHILD_SA request 0: N(REKEY_SA), SA, Ni, KEi, TSi, TSr\n"
+        "--> [2] CREATE_CHILD_SA response 0: SA, Nr, KEr, TSi, TSr\n"
+        "<-- [2] INFORMATIONAL request 1: D(ESP)\n"
+        "--> [2] INFORMATIONAL response 1: D(ESP)\n"
+        "<-- [3] INFORMATIONAL request 0: D(IKE)\n"
+        "--> [3] INFORMATIONAL response 0:"
     )
     assert_one_is_left(pair)
     assert pair.left.sa.secured.initiator

@@ -40,7 +40,28 @@ class Eap:
     """The client wants the gateway, too, to prove itself by EAP (RFC 5998)."""
 
 
-Auth = Psk | Certificate | Eap
+@dataclass(frozen=True, slots=True)
+class EapTls:
+    """The client shows this certificate within EAP, as `user` if that is not its subject; the gateway one of its own.
+
+    `alone`: the gateway shows its certificate within EAP, too, and nowhere else (RFC 5998).
+    """
+
+    proof: Certificate
+    user: str = ""
+    alone: bool = False
+
+
+Auth = Psk | Certificate | Eap | EapTls
+
+
+@dataclass(frozen=True, slots=True)
+class Ppk:
+    """A post-quantum pre-shared key that both sides know by this name (RFC 8784); with `required` they insist on it."""
+
+    name: str
+    secret: str
+    required: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +96,7 @@ class Connection:
     mobike: bool = True
     encap: bool = False
     """Use UDP encapsulation where no NAT asks for it."""
+    ppk: Ppk | None = None
     if_id: int = 0
 
     def mirrored(self, **changes: object) -> Self:

@@ -18,7 +18,7 @@ from edgevpn.daemon.ciphers.speeds import FILE as TRIAL_FILE
 from tests.lab.leaks import leaked, leaked_by_files, leaked_by_processes, secrets_of
 from tests.lab.namespace import Sandbox
 from tests.lab.network import Node
-from tests.lab.peers.connection import Auth, Certificate, Connection, Eap, Psk
+from tests.lab.peers.connection import Auth, Certificate, Connection, Eap, EapTls, Ppk, Psk
 from tests.lab.peers.peer import IkeSaStatus, Peer, eventually
 
 PROGRAM = Path(sys.executable).with_name("edgevpn")
@@ -39,6 +39,7 @@ def site_table(connection: Connection, **settings: object) -> str:
         "local_id": connection.local_id,
         "remote_id": connection.remote_id,
         **_credentials(connection.auth),
+        **_ppk(connection.ppk),
         "local_networks": list(connection.local_ts),
         "remote_networks": list(connection.remote_ts),
         "ike_proposals": [connection.ike],
@@ -63,6 +64,12 @@ def _credentials(auth: Auth) -> dict[str, object]:
             return {"auth": "certificate", "cert": str(certificate), "key": str(key), "ca": [str(authority)]}
         case Eap(user=user, password=password, authority=authority):
             return {"auth": "eap", "eap_id": user, "password": password, "ca": [str(authority)]}
+        case EapTls():
+            raise AssertionError("edgevpn is no client of EAP-TLS")
+
+
+def _ppk(ppk: Ppk | None) -> dict[str, object]:
+    return {"ppk": ppk.secret, "ppk_id": ppk.name, "ppk_required": ppk.required} if ppk else {}
 
 
 def _secrets(toml: str) -> dict[str, bytes]:

@@ -1,6 +1,7 @@
 """libreswan: pluto, driven by its own `whack` and `addconn`."""
 
 import re
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -47,17 +48,33 @@ SIGNATURES = {
 }
 CONTAINER_PASSWORD = "lab"
 
+# What the releases call the same.
+VERSION_OF = {"libreswan": {"ikev2": "insist"}, "libreswan-sid": {"keyexchange": "ikev2"}}
+REKEY_CHILD = {"libreswan": "--rekey-ipsec", "libreswan-sid": "--rekey-child"}
+
 
 class Libreswan(Peer):
-    """One pluto, with connections that are proved by shared keys or certificates."""
+    """One pluto, with connections that are proved by shared keys or certificates.
 
-    def __init__(self, node: Node, state: Path, log: Path, *connections: Connection) -> None:
-        super().__init__(node, Sandbox(node, state, tree("libreswan")), state, log)
-        self.connections = connections
+    `release` is whose packages it comes from, as `install` calls them; `options` are further keys of each connection.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        state: Path,
+        log: Path,
+        *connections: Connection,
+        release: str = "libreswan",
+        options: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(node, Sandbox(node, state, tree(release)), state, log)
+        self.connections, self.release = connections, release
         (state / "nss").mkdir()
         self.config, self.secrets, self.control = state / "ipsec.conf", state / "ipsec.secrets", state / "run/pluto.ctl"
         (state / "run").mkdir()
-        self.config.write_text("config setup\n" + "".join(_section(connection) for connection in connections))
+        more = VERSION_OF[release] | dict(options or {})
+        self.config.write_text("config setup\n" + "".join(_section(connection, more) for connection in connections))
         self.secrets.write_text("".join(_secret(connection) for connection in connections))
         self.secrets.chmod(0o600)
         self.place.run("certutil", "-N", "-d", self._nss, "--empty-password")
@@ -95,9 +112,11 @@ class Libreswan(Peer):
         self._whack("--name", name, "--terminate")
 
     def rekey_child(self, name: str = "site") -> None:
-        self._whack("--name", name, "--rekey-ipsec", "--asynchronous")
+        self._whack("--name", name, REKEY_CHILD[self.release], "--asynchronous")
 
     def rekey_ike(self, name: str = "site") -> None:
+        """Start a rekeying as soon as the IKE SA before is gone: of an old one pluto leaves it undone."""
+        eventually(self._has_one_ike_sa, within=10.0, what=f"{name} has one IKE SA")
         self._whack("--name", name, "--rekey-ike", "--asynchronous")
 
     def status(self) -> tuple[IkeSaStatus, ...]:
@@ -110,6 +129,9 @@ class Libreswan(Peer):
             )
             for connection in self.connections
         )
+
+    def _has_one_ike_sa(self) -> bool:
+        return self._whack("--showstates", check=False).count("ESTABLISHED_IKE_SA") == 1
 
     @property
     def _nss(self) -> str:
@@ -150,9 +172,8 @@ def proposal(spelled: str) -> str:
     return "-".join(TRANSFORMS[word] for word in chosen) + "".join(f";{group}" for group in groups)
 
 
-def _section(connection: Connection) -> str:
+def _section(connection: Connection, more: Mapping[str, str]) -> str:
     settings = {
-        "ikev2": "insist",
         **_proof(connection.name, connection.auth),
         "type": "tunnel",
         "left": connection.local or "%defaultroute",
@@ -175,12 +196,15 @@ def _section(connection: Connection) -> str:
         "encapsulation": "yes" if connection.encap else "auto",
         "auto": "ignore",
     }
+    if connection.ppk is not None:
+        settings["ppk"] = "insist" if connection.ppk.required else "propose"
     if connection.dpd_delay:
         settings |= {
             "dpddelay": f"{connection.dpd_delay}s",
             "dpdtimeout": f"{connection.dpd_delay * 4}s",
             "dpdaction": "clear",
         }
+    settings |= more
     return f"\nconn {connection.name}\n" + "".join(f"    {name}={value}\n" for name, value in settings.items() if value)
 
 
@@ -201,10 +225,10 @@ def _proof(name: str, auth: Auth) -> dict[str, str]:
 
 
 def _secret(connection: Connection) -> str:
-    if not isinstance(connection.auth, Psk):
-        return ""
     owners = f"{_identity(connection.local_id)} {_identity(connection.remote_id)}"
-    return f'{owners} : PSK "{connection.auth.secret}"\n'
+    psk = f'{owners} : PSK "{connection.auth.secret}"\n' if isinstance(connection.auth, Psk) else ""
+    ppk = f'{owners} : PPKS "{connection.ppk.name}" "{connection.ppk.secret}"\n' if connection.ppk else ""
+    return psk + ppk
 
 
 def _identity(spelled: str) -> str:

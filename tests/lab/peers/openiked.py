@@ -1,9 +1,9 @@
 """OpenIKED, driven by ikectl."""
 
 import re
-import shutil
 from pathlib import Path
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
@@ -35,12 +35,13 @@ class OpenIked(Peer):
     """One iked, with one connection that is proved by a shared key or by certificates.
 
     On Linux, version 7.2 has neither AEAD nor SHA-256 for ESP, and leaves them out of its proposals without a word.
+    `release` is whose package it comes from, as `install` calls them.
     """
 
     logs_secrets = True  # with -v its whole configuration
 
-    def __init__(self, node: Node, state: Path, log: Path, connection: Connection) -> None:
-        super().__init__(node, Sandbox(node, state, tree("openiked")), state, log)
+    def __init__(self, node: Node, state: Path, log: Path, connection: Connection, release: str = "openiked") -> None:
+        super().__init__(node, Sandbox(node, state, tree(release)), state, log)
         self.connection = connection
         self.config, self.socket = state / "iked.conf", state / "iked.sock"
         self.config.write_text(f"set passive\n{_policy(connection)}")
@@ -96,8 +97,11 @@ def _finish_installation(auth: Auth) -> None:
         Path("/etc/iked", folder).mkdir(parents=True, exist_ok=True)
     _write_key(_key(auth))
     if isinstance(auth, Certificate):
-        shutil.copy(auth.authority, "/etc/iked/ca/ca.crt")
-        shutil.copy(auth.certificate, "/etc/iked/certs/local.crt")
+        own, *between = x509.load_pem_x509_certificates(auth.certificate.read_bytes())
+        root = x509.load_pem_x509_certificate(auth.authority.read_bytes())
+        Path("/etc/iked/certs/local.crt").write_bytes(own.public_bytes(Encoding.PEM))
+        for number, each in enumerate([root, *between]):
+            Path(f"/etc/iked/ca/{number}.crt").write_bytes(each.public_bytes(Encoding.PEM))
 
 
 def _key(auth: Auth) -> PrivateKeyTypes:

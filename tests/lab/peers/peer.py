@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 from tests.lab.guest import CACHE
 from tests.lab.namespace import Inhabited
 from tests.lab.network import Node
-from tests.support.memory import resident
+from tests.support.memory import cpu, resident
 
 START_LIMIT, STOP_LIMIT = 120.0, 30.0  # seconds; an emulated machine on a busy one is slow
 POLL = 0.02
@@ -67,6 +67,11 @@ class Daemon(ABC):
         """What its process has in memory, in MiB."""
         assert self.process is not None
         return resident(self.process.pid)
+
+    def cpu(self) -> float:
+        """Seconds of CPU that its process has used."""
+        assert self.process is not None
+        return cpu(self.process.pid)
 
     def start(self) -> Self:
         """Start the daemon and wait until it answers."""

@@ -11,7 +11,7 @@ import vici
 
 from tests.lab.namespace import Sandbox
 from tests.lab.network import Node
-from tests.lab.peers.connection import Auth, Certificate, Connection, Eap, Psk
+from tests.lab.peers.connection import Auth, Certificate, Connection, Eap, EapTls, Psk
 from tests.lab.peers.peer import IkeSaStatus, Peer, tree
 
 # Explicit: with all of them, af-alg alone costs ten seconds of an emulated machine.
@@ -164,6 +164,8 @@ class StrongSwan(Peer):
         for connection in self.connections:
             for auth in (connection.auth, connection.remote_auth):
                 _load_secret(session, connection, auth)
+            if (ppk := connection.ppk) is not None:
+                session.load_shared({"type": "ppk", "data": ppk.secret, "owners": [ppk.name]})
             for number, pool in enumerate(connection.pools):
                 session.load_pool({f"{connection.name}-{number}": {"addrs": pool}})
             session.load_conn({connection.name: self._section(connection)})
@@ -187,6 +189,8 @@ class StrongSwan(Peer):
             section["remote_addrs"] = [connection.remote]
         if connection.request_addresses:
             section["vips"] = list(connection.request_addresses)
+        if (ppk := connection.ppk) is not None:
+            section |= {"ppk_id": ppk.name, "ppk_required": _flag(ppk.required)}
         if connection.pools:
             section["pools"] = [f"{connection.name}-{number}" for number in range(len(connection.pools))]
         return {**section, **self.connection_options}
@@ -222,6 +226,10 @@ def _local(connection: Connection) -> dict[str, object]:
             return {"auth": f"ike:{scheme}" if scheme else "pubkey", "certs": [own], **identity}
         case Eap(user=user, method=method):
             return {"auth": f"eap-{method}", "id": connection.local_id, "eap_id": user}
+        case EapTls(proof=proof, user=user):
+            own, *_ = _pem_blocks(proof.certificate)
+            identity = {"eap_id": user} if user else {}
+            return {"auth": "eap-tls", "id": connection.local_id, "certs": [own], **identity}
 
 
 def _remote(connection: Connection, auth: Auth) -> dict[str, object]:
@@ -236,6 +244,9 @@ def _remote(connection: Connection, auth: Auth) -> dict[str, object]:
             return {"auth": "pubkey", "id": connection.remote_id, "cacerts": [authority.read_text()]}
         case Eap(method=method):
             return {"auth": f"eap-{method}", "id": connection.remote_id, "eap_id": "%any"}
+        case EapTls(proof=proof, alone=alone):
+            known = {"id": connection.remote_id, "cacerts": [proof.authority.read_text()]}
+            return {"auth": "eap-tls", "id": connection.remote_id} if alone else {"auth": "pubkey", **known}
 
 
 def _pem_blocks(file: Path) -> list[str]:
@@ -250,10 +261,14 @@ def _load_secret(session: vici.Session, connection: Connection, auth: Auth | Non
             session.load_shared(
                 {"type": "IKE", "data": secret, "owners": [owner for owner in owners if owner != "%any"]}
             )
-        case Certificate(certificate=certificate, key=key):
+        case (
+            Certificate(certificate=certificate, key=key) | EapTls(proof=Certificate(certificate=certificate, key=key))
+        ):
             session.load_key({"type": "any", "data": key.read_text()})
             for above in _pem_blocks(certificate)[1:]:
                 session.load_cert({"type": "x509", "flag": "none", "data": above})
+            if isinstance(auth, EapTls):  # TLS looks for whom it trusts where every connection does
+                session.load_cert({"type": "x509", "flag": "ca", "data": auth.proof.authority.read_text()})
         case Eap(user=user, password=password, authority=authority, alone=alone):
             session.load_shared({"type": "EAP", "data": password, "owners": [user]})
             if alone:  # not that it wanted it, but that it knows what it refuses

@@ -1,8 +1,10 @@
-"""The keys are those of Apple's device-management schemas, release iOS 18.1 and macOS 15.1, mdm/profiles: TopLevel,
+"""The keys are those of Apple's device-management schemas, release iOS 18.1 and macOS 15.1 (and of its documentation,
+26, for post-quantum key exchanges), mdm/profiles: TopLevel,
 CommonPayloadKeys, com.apple.vpn.managed, com.apple.security.pkcs12, com.apple.security.root. Typed by hand: what is
 required (!), the type, and the values or the range that are allowed."""
 
 import plistlib
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from edgevpn.pki.bundle import bundle_of, read_parts
 from edgevpn.pki.errors import PkiError, Reason, WishRefused
 from edgevpn.pki.profiles.apple import NO_DEMAND, AlwaysExcept, ForDomains, OnDemand, mobileconfig
-from edgevpn.pki.profiles.profile import Artifact, Media, Profile
+from edgevpn.pki.profiles.profile import Artifact, Media, Ppk, Profile
 from tests.support.certificates import DAY, NOW, ed, p256
-from tests.support.profiles import AUTHORITY, NAMES, P12_PASSWORD, PASSWORD, PSK, certificate_login, profile
+from tests.support.profiles import AUTHORITY, NAMES, P12_PASSWORD, PASSWORD, PSK, certificate_login, profile, within_eap
 
 Schema = dict[str, tuple[type, Any]]
 
@@ -83,6 +85,10 @@ IKEV2: Schema = {
     "IncludeAllNetworks": FLAG,
     "EnforceRoutes": FLAG,
     "ExcludeLocalNetworks": FLAG,
+    "AllowPostQuantumKeyExchangeFallback": FLAG,
+    "PPK": (bytes, None),
+    "PPKIdentifier": (str, None),
+    "PPKMandatory": FLAG,
     "IKESecurityAssociationParameters": (dict, None),
     "ChildSecurityAssociationParameters": (dict, None),
 }
@@ -94,6 +100,7 @@ ALGORITHMS: Schema = {
     "IntegrityAlgorithm": (str, {"SHA1-96", "SHA1-160", "SHA2-256", "SHA2-384", "SHA2-512"}),
     "DiffieHellmanGroup": (int, {1, 2, 5, 14, 15, 16, 17, 18, 19, 20, 21, 31, 32}),
     "LifeTimeInMinutes": (int, range(10, 1441)),
+    "PostQuantumKeyExchangeMethods": (list, None),
 }
 RULE: Schema = {
     "!Action": (str, {"Allow", "Connect", "Disconnect", "EvaluateConnection", "Ignore"}),
@@ -218,6 +225,31 @@ def test_keys_that_apple_does_not_take() -> None:
 def test_psk() -> None:
     ike = ikev2(profile("psk"))
     assert (ike["AuthenticationMethod"], ike["SharedSecret"]) == ("SharedSecret", PSK)
+
+
+def test_post_quantum_key_exchange() -> None:
+    """From iOS 26 and macOS 26 on. Without leave to do without they would not connect to a gateway that cannot."""
+    ike = ikev2(replace(profile(), ml_kem=(36, 37)))
+    assert ike["IKESecurityAssociationParameters"]["PostQuantumKeyExchangeMethods"] == [36]
+    assert ike["AllowPostQuantumKeyExchangeFallback"] == 1
+    assert "PostQuantumKeyExchangeMethods" not in ike["ChildSecurityAssociationParameters"]
+    assert "AllowPostQuantumKeyExchangeFallback" not in ikev2(profile())
+
+
+def test_eap_tls() -> None:
+    """Extended authentication, and the certificate that it is to show."""
+    found = read(mobileconfig(within_eap()))
+    ike = found["managed"]["IKEv2"]
+    assert (ike["AuthenticationMethod"], ike["ExtendedAuthEnabled"]) == ("Certificate", 1)
+    assert ike["PayloadCertificateUUID"] == found["pkcs12"]["PayloadUUID"]
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_post_quantum_key(required: bool) -> None:
+    """From iOS 18 and macOS 15 on; the system's own default is that it is mandatory."""
+    ike = ikev2(replace(profile(), ppk=Ppk("winter", b"\xff" * 32, required)))
+    assert (ike["PPK"], ike["PPKIdentifier"], ike["PPKMandatory"]) == (b"\xff" * 32, "winter", int(required))
+    assert not {"PPK", "PPKIdentifier", "PPKMandatory"} & ikev2(profile()).keys()
 
 
 def test_our_ca_comes_with_it() -> None:

@@ -10,7 +10,7 @@ from edgevpn.pki.profiles.card import Card
 from edgevpn.pki.profiles.profile import Profile
 from edgevpn.pki.profiles.windows import ALGORITHMS
 from tests.support import powershell
-from tests.support.profiles import NAMES, PASSWORD, PSK, profile
+from tests.support.profiles import NAMES, PASSWORD, PSK, profile, within_eap
 
 Maker = Callable[[Profile], Card]
 
@@ -82,6 +82,15 @@ def test_windows_form() -> None:
     lines = {line.label: line.value for line in windows(profile("password")).lines}
     assert (lines["VPN type"], lines["Server name or address"]) == ("IKEv2", "vpn.example.org")
     assert (lines["User name"], lines["Password"]) == ("anna", PASSWORD)
+
+
+def test_certificate_within_eap() -> None:
+    """Windows has it in its form, and looks for the certificate at the user; any other client is told."""
+    card = windows(within_eap())
+    assert any("Current User, place it in: Personal" in step for step in card.steps)
+    assert "MachineCertificate" not in card.lines[-1].value
+    assert [line.value for line in card.lines if line.label == "Type of sign-in info"] == ["Certificate"]
+    assert [line.value for line in other(within_eap()).lines if "EAP-TLS" in line.value]
 
 
 def test_windows_has_no_pre_shared_keys() -> None:

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
 
 from edgevpn.pki.errors import PkiError, Reason
 from edgevpn.pki.profiles.apple import AlwaysExcept
-from edgevpn.pki.profiles.export import CARDS, PeerTarget, Target, export, export_site
-from tests.support.profiles import LOGINS, profile, site_peer
+from edgevpn.pki.profiles.export import CARDS, PeerTarget, Target, card, export, export_site
+from edgevpn.pki.profiles.profile import Ppk
+from tests.support.profiles import LOGINS, profile, site_peer, within_eap
 
 WITHOUT_PSK = {Target.WINDOWS, Target.WINDOWS_CARD, Target.STRONGSWAN_APP}
 FIRST = {
@@ -28,6 +31,28 @@ def test_every_platform_and_login(target: Target, login: str) -> None:
     assert made[0].name == f"home-phone.{FIRST[target]}"
     assert len({artifact.name for artifact in made}) == len(made)
     assert all(artifact.octets for artifact in made)
+
+
+@pytest.mark.parametrize("target", Target)
+def test_a_post_quantum_key_that_a_platform_does_not_know(target: Target) -> None:
+    """No profile is made that could not connect."""
+    required, optional = (replace(profile(), ppk=Ppk("winter", bytes(32), each)) for each in (True, False))
+    assert export(optional, target)
+    if target in (Target.APPLE, Target.SWANCTL):
+        assert export(required, target)
+    else:
+        with pytest.raises(PkiError, match="ppk_required = false"):
+            export(required, target)
+
+
+@pytest.mark.parametrize("target", Target)
+def test_eap_tls_is_for_those_that_can_be_told(target: Target) -> None:
+    if target in (Target.ANDROID_CARD, Target.IPHONE_CARD, Target.MAC_CARD):
+        for make in (export, card):
+            with pytest.raises(PkiError, match="EAP-TLS"):
+                make(within_eap(), target)
+    else:
+        assert export(within_eap(), target)
 
 
 def test_demand_is_apples() -> None:

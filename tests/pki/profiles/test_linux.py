@@ -10,9 +10,9 @@ from cryptography import x509
 from edgevpn.pki.bundle import bundle_of, read_parts
 from edgevpn.pki.errors import PkiError
 from edgevpn.pki.profiles.linux import ESP_PROPOSALS, IKE_PROPOSALS, network_manager, swanctl, swanctl_value
-from edgevpn.pki.profiles.profile import PskLogin
+from edgevpn.pki.profiles.profile import Ppk, PskLogin
 from tests.support import swanctl as conf
-from tests.support.profiles import AUTHORITY, LOGINS, NAMES, PASSWORD, PSK, profile
+from tests.support.profiles import AUTHORITY, LOGINS, NAMES, PASSWORD, PSK, profile, within_eap
 
 NM_KEYS = {
     "service-type",
@@ -129,6 +129,24 @@ def test_swanctl_logins() -> None:
     psk, secret = connection("psk")
     assert psk["remote"]["auth"] == "psk"
     assert secret["secret"] == PSK
+
+
+def test_eap_tls() -> None:
+    made, *_ = swanctl(within_eap())
+    (found,) = conf.parse(made.octets.decode())["connections"].values()
+    assert (found["local"]["auth"], found["remote"]["auth"]) == ("eap-tls", "pubkey")
+    assert found["local"]["certs"] == "home-phone.cert.pem"
+    assert keyfile(network_manager(within_eap())[0].octets)["vpn"]["method"] == "eap-tls"
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_swanctl_with_a_post_quantum_key(login: str) -> None:
+    made, *_ = swanctl(replace(profile(login), ppk=Ppk("winter", b"\xff" * 32, required=False)))
+    read = conf.parse(made.octets.decode())
+    (found,) = read["connections"].values()
+    assert (found["ppk_id"], found["ppk_required"]) == ("winter", "no")
+    assert read["secrets"]["ppk-home"] == {"id": "winter", "secret": f"0x{'ff' * 32}"}
+    assert made.secret
 
 
 def test_a_password_that_is_not_known_is_left_open() -> None:

@@ -9,7 +9,7 @@ from cryptography import x509
 from edgevpn.config.reader import parse
 from edgevpn.pki.bundle import bundle_of, read_parts
 from edgevpn.pki.errors import PkiError, Reason
-from edgevpn.pki.profiles.profile import PskLogin
+from edgevpn.pki.profiles.profile import Ppk, PskLogin
 from edgevpn.pki.profiles.site import End, card, edgevpn_toml, routeros, strongswan
 from tests.support import swanctl as conf
 from tests.support.profiles import AUTHORITY, P12_PASSWORD, PSK, site_peer
@@ -45,6 +45,26 @@ def test_edgevpn_reads_its_own(certificate: bool, called: bool) -> None:
     assert str(site.local_id) == "branch.example.org"
     assert str(site.remote_id) == "vpn.example.org"
     assert [str(each) for child in site.children for each in child.remote_networks] == ["192.168.1.0/24"]
+
+
+PPK = Ppk("winter", b"\xff" * 32)
+
+
+@pytest.mark.parametrize("certificate", [True, False])
+def test_post_quantum_key(certificate: bool) -> None:
+    peer = replace(site_peer(certificate=certificate), ppk=PPK)
+    [site] = parse(edgevpn_toml(peer)[0].octets.decode(), "").sites
+    assert (site.ppk and site.ppk.octets, site.ppk_id, site.ppk_required) == (b"\xff" * 32, "winter", True)
+    read = conf.parse(strongswan(peer)[0].octets.decode())
+    assert read["secrets"]["ppk-home"] == {"id": "winter", "secret": f"0x{'ff' * 32}"}
+    (found,) = read["connections"].values()
+    assert (found["ppk_id"], found["ppk_required"]) == ("winter", "yes")
+    assert f"PPK (RFC 8784): 0x{'ff' * 32}" in card(peer)[0].octets.decode()
+    with pytest.raises(PkiError, match="RouterOS"):
+        routeros(peer)
+    optional = replace(peer, ppk=replace(PPK, required=False))
+    assert "ppk_required = false" in edgevpn_toml(optional)[0].octets.decode()
+    assert routeros(optional)
 
 
 def test_edgevpn_waits_for_one_without_an_address() -> None:

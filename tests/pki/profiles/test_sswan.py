@@ -12,7 +12,7 @@ from edgevpn.pki.bundle import bundle_of, read_parts
 from edgevpn.pki.errors import PkiError, Reason
 from edgevpn.pki.profiles.profile import Artifact, Media
 from edgevpn.pki.profiles.sswan import profile_file
-from tests.support.profiles import AUTHORITY, NAMES, P12_PASSWORD, PASSWORD, profile
+from tests.support.profiles import AUTHORITY, NAMES, P12_PASSWORD, PASSWORD, profile, within_eap
 
 
 def an_object(required: list[str], **properties: Any) -> dict[str, Any]:
@@ -123,3 +123,9 @@ def test_networks() -> None:
 
 def test_same_device_again_replaces() -> None:
     assert read(profile_file(profile()))["uuid"] == read(profile_file(profile("certificate")))["uuid"]
+
+
+def test_eap_tls() -> None:
+    found = json.loads(profile_file(within_eap()).octets)
+    assert found["type"] == "ikev2-eap-tls"
+    assert found["local"].keys() == {"id", "p12"}

@@ -5,6 +5,7 @@ import base64
 import re
 from dataclasses import replace
 from ipaddress import ip_network
+from xml.etree import ElementTree
 
 import pytest
 from cryptography import x509
@@ -16,7 +17,7 @@ from edgevpn.pki.errors import PkiError, Reason
 from edgevpn.pki.profiles.profile import Profile
 from edgevpn.pki.profiles.windows import ALGORITHMS, connection_name, quoted, script
 from tests.support import powershell
-from tests.support.profiles import AUTHORITY, NAMES, P12_PASSWORD, PASSWORD, profile
+from tests.support.profiles import AUTHORITY, NAMES, P12_PASSWORD, PASSWORD, profile, within_eap
 
 ADD_VPN_CONNECTION = {
     "Name",
@@ -134,11 +135,58 @@ def test_certificate_goes_to_the_machine() -> None:
     text = text_of(profile("certificate"))
     assert artifact.secret
     assert "AuthenticationMethod = 'MachineCertificate'" in text
-    assert "-CertStoreLocation 'Cert:\\LocalMachine\\My'" in text
+    assert "    Import-Identity 'LocalMachine'\n    Add-VpnConnection" in text
     assert "Remove-FromStore 'My' $IdentityThumbprint" in text
     assert P12_PASSWORD not in text
     pfx = base64.b64decode(value(text, "Identity").strip("'"))
     assert bundle_of(read_parts(pfx, P12_PASSWORD)).certificate.subject.rfc4514_string() == "CN=phone"
+
+
+EAP_HOST, EAP_COMMON, BASE_EAP, EAP_TLS = (
+    f"{{http://www.microsoft.com/provisioning/{name}}}"
+    for name in ("EapHostConfig", "EapCommon", "BaseEapConnectionPropertiesV1", "EapTlsConnectionPropertiesV1")
+)
+
+
+def eap_configuration(text: str) -> dict[str, str]:
+    """The elements of the legacy schema eaptlsconnectionpropertiesv1, typed by hand, that have a text."""
+    root = ElementTree.fromstring(value(text, "EapConfiguration").strip("'"))  # noqa: S314 - our own
+    assert root.findtext(f"{EAP_HOST}EapMethod/{EAP_COMMON}Type") == "13"
+    assert root.findtext(f"{EAP_HOST}EapMethod/{EAP_COMMON}AuthorId") == "0"
+    eap = root.find(f"{EAP_HOST}Config/{BASE_EAP}Eap")
+    assert eap is not None
+    assert eap.findtext(f"{BASE_EAP}Type") == "13"
+    kind = eap.find(f"{EAP_TLS}EapType")
+    assert kind is not None
+    parts = ["CredentialsSource", "ServerValidation", "DifferentUsername"]
+    assert [each.tag.removeprefix(EAP_TLS) for each in kind] == parts
+    return {each.tag.removeprefix(EAP_TLS): each.text for each in kind.iter() if each.text}
+
+
+def test_certificate_within_eap() -> None:
+    """It goes to who runs the script, and what the script does as administrator leaves it alone."""
+    text = text_of(within_eap())
+    powershell.parse(text)
+    assert "AuthenticationMethod = 'Eap'" in text
+    assert "EapConfigXmlStream = [xml] $EapConfiguration" in text
+    assert "Import-Identity 'LocalMachine'" not in text
+    before, _ = text.split("$Principal =")
+    assert "else { Import-Identity 'CurrentUser' }" in before
+    assert "Remove-FromStore 'My' $IdentityThumbprint 'CurrentUser'" in before
+    assert eap_configuration(text) == {
+        "SimpleCertSelection": "true",
+        "DisableUserPromptForServerValidation": "true",
+        "ServerNames": "vpn.example.org",
+        "TrustedRootCA": value(text, "CaThumbprint").strip("'"),
+        "DifferentUsername": "false",
+    }
+
+
+def test_a_gateway_known_by_its_address_and_a_public_ca() -> None:
+    given = within_eap()
+    gateway = replace(given.gateway, identity="192.0.2.1", ca=None)
+    found = eap_configuration(text_of(replace(given, gateway=gateway)))
+    assert not found.keys() & {"ServerNames", "TrustedRootCA"}
 
 
 def test_no_pre_shared_key() -> None:

@@ -19,7 +19,7 @@ from edgevpn.api.records import (
 from edgevpn.config.changes import Keys, add_device, remove_device, set_device
 from edgevpn.config.generate import new_password, new_psk
 from edgevpn.config.model import Device
-from edgevpn.config.pool import Login
+from edgevpn.config.pool import BY_CERTIFICATE, Login
 from edgevpn.daemon.addresses.pool_status import pool_status
 from edgevpn.daemon.control.methods.artifacts import handed_over
 from edgevpn.daemon.control.methods.certificates import issued_status
@@ -115,7 +115,7 @@ class DeviceMethods:
 
     async def revoke(self, name: str) -> None:
         device = self._device(name)
-        if device.login is not Login.CERTIFICATE:
+        if device.login not in BY_CERTIFICATE:
             raise NotNow(f"{name} logs in by {device.login.value}: disable the device, or give it a new secret")
         await self._revoke(name)
         self._gateway.visitors.show_out(name, "its certificates were revoked")
@@ -183,13 +183,13 @@ def _new_secret(login: Login) -> dict[str, str]:
             return {"password": new_password(os.urandom)}
         case Login.PSK:
             return {"psk": new_psk(os.urandom)}
-        case Login.CERTIFICATE:
+        case Login.CERTIFICATE | Login.EAP_TLS:
             return {"password": make_password(os.urandom, 25)}
 
 
 def _stored(secret: Mapping[str, str], login: Login) -> Mapping[str, str]:
     """What is kept of a secret: of a password its hash, of one that opens a file nothing."""
-    if login is Login.CERTIFICATE:
+    if login in BY_CERTIFICATE:
         return {}
     if "password" in secret:
         return {"nt_hash": nt_hash(secret["password"])}

@@ -12,15 +12,15 @@ from edgevpn.api.records import CardField
 from edgevpn.config.credential import Psk
 from edgevpn.config.device import Platform
 from edgevpn.config.identity import Identity, IdentityKind
-from edgevpn.config.model import Config, Device
-from edgevpn.config.pool import Login
+from edgevpn.config.model import Config, Device, Site
+from edgevpn.config.pool import BY_CERTIFICATE, Login
 from edgevpn.daemon.addresses.prefixes import is_half
 from edgevpn.daemon.gateway import Gateway
 from edgevpn.daemon.keeping.configuration import Configuration, NotNow
 from edgevpn.daemon.login.devices import nt_hash_of
 from edgevpn.daemon.login.keyring import server_names
 from edgevpn.daemon.login.passwords import nt_hash
-from edgevpn.daemon.peers import split_networks
+from edgevpn.daemon.peers import ml_kem_of, split_networks
 from edgevpn.frozen import dataclass
 from edgevpn.pki.bundle import Bundle
 from edgevpn.pki.certificate import is_self_issued
@@ -28,8 +28,17 @@ from edgevpn.pki.container import Container, make_password, pkcs12_file
 from edgevpn.pki.external import read_server
 from edgevpn.pki.office import Office
 from edgevpn.pki.profiles.apple import NO_DEMAND, AlwaysExcept, ForDomains, OnDemand
-from edgevpn.pki.profiles.export import CARDS, Target, export
-from edgevpn.pki.profiles.profile import Artifact, CertificateLogin, Media, PasswordLogin, Profile, PskLogin
+from edgevpn.pki.profiles.export import Target, card, export
+from edgevpn.pki.profiles.profile import (
+    Artifact,
+    CertificateLogin,
+    Media,
+    PasswordLogin,
+    Ppk,
+    Profile,
+    PskLogin,
+    key_text,
+)
 from edgevpn.pki.profiles.profile import Gateway as Seen
 
 TARGETS = {
@@ -49,7 +58,7 @@ CARD_TARGETS = {
     Platform.OTHER: Target.OTHER_CARD,
 }
 P12 = "p12"
-TYPED = ("sswan", CARD, P12)
+TYPED = ("powershell", "sswan", CARD, P12)
 """Forms whose certificate opens by a password that somebody has to type."""
 
 
@@ -83,7 +92,7 @@ class Exports:
         """The files of a form, the main one first."""
         config, wanted = self._configuration.running, demand.resolved()
         target = CARD_TARGETS[device.platform] if form == CARD else TARGETS.get(form)
-        if device.login is Login.CERTIFICATE:
+        if device.login in BY_CERTIFICATE:
             return await self._gateway.certificates.have(
                 lambda office, at: _files(_enrolled(config, device, form, secret, office, at), target, wanted)
             )
@@ -98,13 +107,15 @@ class Exports:
 
         def made(office: Office, at: datetime) -> Profile:
             seen = _seen(config, office, at)
-            if device.login is not Login.CERTIFICATE:
+            if device.login not in BY_CERTIFICATE:
                 return _profile(config, device, _login(device, secret), seen)
             nobodys = Bundle(office.authority.key, office.authority.certificate)  # the card's fields hold none
-            return _profile(config, device, CertificateLogin(nobodys, ""), seen)
+            return _profile(
+                config, device, CertificateLogin(nobodys, "", within_eap=device.login is Login.EAP_TLS), seen
+            )
 
-        card = CARDS[CARD_TARGETS[device.platform]](await self._gateway.certificates.ask(made))
-        return [CardField(label=line.label, value=line.value) for line in card.lines]
+        typed = card(await self._gateway.certificates.ask(made), CARD_TARGETS[device.platform])
+        return [CardField(label=line.label, value=line.value) for line in typed.lines]
 
 
 def gateway_name(config: Config) -> str:
@@ -130,12 +141,13 @@ def _own_identity(device: Device) -> str:
 
 
 def psk_text(psk: Psk) -> str:
-    """A pre-shared key as one types it; what is no text is written as strongSwan and RouterOS read it."""
-    try:
-        text = psk.octets.decode()
-    except UnicodeDecodeError:
-        text = "\n"
-    return text if text.isprintable() else f"0x{psk.octets.hex()}"
+    """A pre-shared key as one types it."""
+    return key_text(psk.octets)
+
+
+def ppk_of(of: Device | Site) -> Ppk | None:
+    """The post-quantum pre-shared key of a device or a site, as it is handed out."""
+    return Ppk(of.ppk_id, of.ppk.octets, of.ppk_required) if of.ppk is not None and of.ppk_id else None
 
 
 def _enrolled(config: Config, device: Device, form: str, secret: str, office: Office, at: datetime) -> Profile:
@@ -147,7 +159,8 @@ def _enrolled(config: Config, device: Device, form: str, secret: str, office: Of
         )
     seen = _seen(config, office, at)
     bundle = office.enrol_device(device.name, _own_identity(device), at, ends=device.expires)
-    return _profile(config, device, CertificateLogin(bundle, secret or make_password(os.urandom, 25)), seen)
+    login = CertificateLogin(bundle, secret or make_password(os.urandom, 25), device.login is Login.EAP_TLS)
+    return _profile(config, device, login, seen)
 
 
 def _files(made: Profile, target: Target | None, demand: OnDemand) -> Sequence[Artifact]:
@@ -182,6 +195,8 @@ def _profile(config: Config, device: Device, login: PasswordLogin | PskLogin | C
         dns=tuple(each for each in device.dns if not is_half(each)),  # what begins as the provider likes is told later
         domains=pool.domains,
         ends=device.expires,
+        ppk=ppk_of(device),
+        ml_kem=ml_kem_of(pool),
     )
 
 

@@ -131,6 +131,7 @@ class OverviewMethods:
                 gateway.meter,
             ),
             *metrics.of_protocol(gateway.tally, *census.ike_sas),
+            *metrics.of_transport(gateway.repeated),
             *metrics.of_limits(gateway.limits.memory, gateway.settings, LIMITS.clients),
             *metrics.of_control(self._instance.refused()),
         ]

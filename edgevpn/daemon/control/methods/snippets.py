@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from edgevpn.config.credential import Psk
 from edgevpn.config.identity import Identity
 from edgevpn.config.model import Auth, Config, Site
-from edgevpn.daemon.control.methods.exports import gateway_name, identity_text, psk_text
+from edgevpn.daemon.control.methods.exports import gateway_name, identity_text, ppk_of, psk_text
 from edgevpn.daemon.gateway import Gateway
 from edgevpn.daemon.keeping.configuration import Configuration, NotNow
 from edgevpn.daemon.transport import source_for
@@ -43,10 +43,10 @@ class Snippets:
         here, there = _their_end(site), self._our_end(config, site)
         match site.auth, site.credential:
             case Auth.PSK, Psk() as psk:
-                return export_site(SitePeer(here, there, PskLogin(psk_text(psk))), TARGETS[form])
+                return export_site(SitePeer(here, there, PskLogin(psk_text(psk)), ppk=ppk_of(site)), TARGETS[form])
             case Auth.CERTIFICATE, _:
                 return await self._gateway.certificates.have(
-                    lambda office, at: _with_certificate(here, there, TARGETS[form], office, at)
+                    lambda office, at: _with_certificate(site, here, there, TARGETS[form], office, at)
                 )
         raise NotNow(
             f"site {site.name} logs in at the peer as a user does; it is the peer that hands out what is needed"
@@ -86,7 +86,9 @@ def _their_end(site: Site) -> End:
     return End(site.name, address, identity_text(site.remote_id), tuple(dict.fromkeys(networks)))
 
 
-def _with_certificate(here: End, there: End, target: PeerTarget, office: Office, at: datetime) -> Sequence[Artifact]:
+def _with_certificate(
+    site: Site, here: End, there: End, target: PeerTarget, office: Office, at: datetime
+) -> Sequence[Artifact]:
     """The certificate is for who the peer says it is; RouterOS opens its file by a password, which goes with it."""
     try:
         names = ServerNames(addresses=(ip_address(here.identity),))
@@ -94,9 +96,8 @@ def _with_certificate(here: End, there: End, target: PeerTarget, office: Office,
         names = ServerNames(hosts=(here.identity,))
     password = make_password(os.urandom, 25)
     bundle = office.enrol_site(here.name, names, at)
-    files = export_site(
-        SitePeer(here, there, CertificateLogin(bundle, password), pem_of(office.authority.root)), target
-    )
+    login, root = CertificateLogin(bundle, password), pem_of(office.authority.root)
+    files = export_site(SitePeer(here, there, login, root, ppk_of(site)), target)
     if target is not PeerTarget.ROUTEROS:
         return files
     return (*files, Artifact("password.txt", Media.TEXT, f"{password}\n".encode(), secret=True))

@@ -81,6 +81,12 @@ async def test_every_form_of_every_login(served: Served, form: str, name: str) -
     assert "/" not in artifact["name"]
 
 
+@pytest.mark.parametrize("form", ["powershell", "sswan", CARD, P12])
+async def test_who_has_to_type_a_password_is_told_one(served: Served, form: str) -> None:
+    with pytest.raises(RpcError, match="comes in a file that opens by a password"):
+        await served.ask("device.export", name="laptop", form=form)
+
+
 async def test_several_files_come_together(served: Served) -> None:
     artifact = await served.ask("device.export", name="phone", form="swanctl", secret=PASSWORD)
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(artifact["content"]))) as archive:
