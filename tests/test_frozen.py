@@ -93,6 +93,29 @@ def test_refuses_as_the_library(fault: Callable[..., object]) -> None:
     assert str(ours.value) == str(theirs.value)
 
 
+CHANGES: dict[str, Callable[[type[Any], type[Any], type[Any], Callable[..., object]], object]] = {
+    "one": lambda lease, longer, nothing, replace: replace(lease("phone", b"key", note="here"), since=5.0),
+    "all": lambda lease, longer, nothing, replace: replace(
+        lease("phone", b""), holder="tablet", key=b"key", since=1.0, seen=["here"], note="there"
+    ),
+    "by name alone": lambda lease, longer, nothing, replace: replace(longer("phone", b"", until=1.0), until=9.0),
+    "none": lambda lease, longer, nothing, replace: replace(nothing()),
+    "no such field": lambda lease, longer, nothing, replace: replace(lease("phone", b""), until=1.0),
+    "to what is refused": lambda lease, longer, nothing, replace: replace(lease("phone", b""), since=-1.0),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_replaces_as_the_library(change: Callable[..., object]) -> None:
+    def outcome(records: tuple[type[Any], ...], replace: Callable[..., object]) -> str:
+        try:
+            return repr(change(*records, replace))
+        except (TypeError, ValueError) as fault:
+            return repr(fault)
+
+    assert outcome(OURS, frozen.replace) == outcome(THEIRS, replace)
+
+
 @frozen.dataclass(frozen=True, slots=True)
 class Place:
     """One that can be found by its name, as pickling needs it."""

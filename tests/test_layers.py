@@ -111,7 +111,7 @@ ORDERS = {
     ),
     "daemon.base": (
         {"key_log", "logbook", "state_file"},
-        {"guard", "limits", "logs", "news", "options", "recent", "sparing"},
+        {"guard", "limits", "logs", "news", "options", "recent", "sparing", "timers"},
     ),
     "daemon.ciphers": (
         {"bench"},
@@ -123,7 +123,7 @@ ORDERS = {
         {"tunnels"},
         {"housing"},
         {"homes", "wall"},
-        {"caught", "detours", "esp", "mtu", "neighbours", "offload", "reverse_path", "routing"},
+        {"caught", "detours", "esp", "mtu", "neighbours", "offload", "policies", "reverse_path", "routing"},
     ),
     "daemon.figures": (
         {"metrics"},

@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from edgevpn.cli.status import moment
 from edgevpn.client import Client
 from edgevpn.config.errors import Refused
 from edgevpn.config.store import Store
+from edgevpn.frozen import replace
 
 if TYPE_CHECKING:
     from edgevpn.daemon.keeping.holdings import Holdings

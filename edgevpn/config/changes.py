@@ -6,7 +6,7 @@ Each raises Refused for what cannot be done; what does not fit the rest of the f
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime
 from shlex import quote
 from typing import Any
@@ -18,7 +18,7 @@ from edgevpn.config.records import PROOFS, SITE_PROOFS, useless
 from edgevpn.config.secret import Slot
 from edgevpn.config.source import toml
 from edgevpn.config.values import EXPIRY
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 
 WAYS: Mapping[str, tuple[str, Mapping[Any, tuple[Slot[Any], ...]]]] = {
     "device": ("login", PROOFS),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from edgevpn.frozen import dataclass
 
 Path = tuple[str, ...]
 """Where a key stands: ("site", "office", "remote")."""
@@ -90,7 +93,7 @@ class RefusedItems(ValueError):  # noqa: N818 - several of them
         self.items = items
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class Findings:
     """Collects what is wrong while a file is read, so that its owner sees all of it at once, or `MOST` of it."""
 

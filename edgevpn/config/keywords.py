@@ -7,10 +7,9 @@ table: `Keyword(Role.ENCR, "AES_GCM_16", 256)` is ENCR transform AES_GCM_16 with
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from enum import Enum
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 
 
 class Role(Enum):

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 import tomli
-import tomlkit
 
 from edgevpn.config.errors import Refused, shown
 from edgevpn.config.model import VERSION
@@ -48,6 +47,8 @@ def migrate_text(text: str, steps: Mapping[int, Step] = STEPS, newest: int = VER
     """
     if version_of(tomli.loads(text), newest) == newest:
         return text
+    import tomlkit  # seldom needed, and it takes a tenth of a start
+
     document = tomlkit.parse(text)
     migrate(document, steps, newest)
     return document.as_string()

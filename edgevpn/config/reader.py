@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +22,7 @@ from edgevpn.config.service_rules import check_devices, check_services
 from edgevpn.config.source import LARGEST_FILE, contents, located, toml, unreadable
 from edgevpn.config.stored import load_stored, store_of
 from edgevpn.config.tables import Table, refuse_unknown, subtable
+from edgevpn.frozen import replace
 
 __all__ = ("LARGEST_FILE", "load", "parse")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from edgevpn.config import errors
 from edgevpn.config.errors import ConfigError, Problem, Refused
 from edgevpn.config.locate import line_of, lines_of
 from edgevpn.config.words import path_of
+from edgevpn.frozen import replace
 
 LARGEST_FILE = 2 << 20
 

@@ -9,7 +9,6 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from edgevpn.config.reader import parse
 from edgevpn.config.source import contents, located, toml
 from edgevpn.config.stored import parse_stored, store_of
 from edgevpn.files import replace_file
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 
 VERSIONS = "versions"
 KEPT = 5

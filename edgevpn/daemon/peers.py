@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from ipaddress import IPv4Address, ip_network
 
@@ -20,7 +19,7 @@ from edgevpn.config.tunnel import IKE_PROPOSALS as SITE_PROPOSALS
 from edgevpn.config.values import Address, Host, Network, Ports
 from edgevpn.daemon.ciphers.choice import UNTRIED, Ciphers, arranged, without_broken
 from edgevpn.dn import split
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike import peer as ike
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.crypto.suite import is_supported

@@ -6,7 +6,6 @@ before the next.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from typing import Protocol, assert_never
 from edgevpn.daemon.base.guard import UNGUARDED, Guard
 from edgevpn.daemon.base.logs import note, note_report
 from edgevpn.daemon.base.sparing import Sparing
+from edgevpn.daemon.base.timers import Timers
 from edgevpn.daemon.dataplane.tunnels import Dataplane
 from edgevpn.ike.contract import (
     ChildClosed,
@@ -136,7 +136,7 @@ class Runner:
         self._clock = clock
         self._observe = observe
         self._guard = guard
-        self._timers: dict[bytes, asyncio.TimerHandle] = {}
+        self._timers = Timers(clock, lambda spi: self.feed(TimerFired(spi)))
         self._inputs: deque[Input] = deque()
         self._busy = False
         self._sparing = Sparing(clock)
@@ -187,18 +187,16 @@ class Runner:
 
     def stop(self) -> None:
         """No timer fires any more."""
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
+        self._timers.close()
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
             case Send(path, octets):
                 self._send(path, octets)
             case SetTimer(spi, at):
-                self._set_timer(spi, at)
+                self._timers.set(spi, at)
             case StopTimer(spi):
-                self._stop_timer(spi)
+                self._timers.stop(spi)
             case InstallInbound(child, ends):
                 self._install_inbound(child, ends)
             case InstallOutbound(child, ends):
@@ -256,19 +254,6 @@ class Runner:
             note_report(log, told)
         elif (left_out := self._sparing.left_out(told.event)) is not None:
             note_report(log, told, left_out)
-
-    def _set_timer(self, spi: bytes, at: float) -> None:
-        self._stop_timer(spi)
-        loop = asyncio.get_running_loop()
-        self._timers[spi] = loop.call_later(at - self._clock(), self._fire, spi)
-
-    def _stop_timer(self, spi: bytes) -> None:
-        if timer := self._timers.pop(spi, None):
-            timer.cancel()
-
-    def _fire(self, spi: bytes) -> None:
-        del self._timers[spi]
-        self.feed(TimerFired(spi))
 
     def _install_inbound(self, child: ChildSa, ends: Endpoints) -> None:
         try:

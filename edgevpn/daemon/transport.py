@@ -14,6 +14,7 @@ import struct
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Protocol, TypeAlias
 
@@ -51,6 +52,7 @@ EVERYWHERE: dict[int, IpAddress] = {4: IPv4Address(0), 6: IPv6Address(0)}
 LONGEST = 0x10000
 BATCH = 64  # datagrams read from one socket before the others have their turn
 TURN = 16  # first messages that are handed over between two looks at the sockets
+KEPT_PATHS = 256  # of the last datagrams
 PROBE_PORT = 500  # to find a source address; nothing is sent
 
 
@@ -83,8 +85,8 @@ class Arrived:
 
     @property
     def path(self) -> Path:
-        local = _destination(self.ancillary) or self.bound.address
-        return Path(Address(local, self.bound.port), Address(ip_address(self.sender[0]), self.sender[1]))
+        local = _destination(self.ancillary) or self.bound.address.packed
+        return _path(local, self.bound.port, *self.sender[:2])
 
 
 class Transport:
@@ -299,14 +301,20 @@ def family(address: IpAddress) -> socket.AddressFamily:
     return socket.AF_INET if address.version == 4 else socket.AF_INET6
 
 
-def _destination(ancillary: Ancillary) -> IpAddress | None:
-    """Which of our addresses a datagram was sent to."""
+def _destination(ancillary: Ancillary) -> bytes | None:
+    """Which of our addresses a datagram was sent to, in its octets."""
     for level, kind, data in ancillary:
         if (level, kind) == (socket.IPPROTO_IP, IP_PKTINFO):
-            return IPv4Address(IN_PKTINFO.unpack_from(data)[2])
+            return bytes(IN_PKTINFO.unpack_from(data)[2])
         if (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO):
-            return IPv6Address(IN6_PKTINFO.unpack_from(data)[0])
+            return bytes(IN6_PKTINFO.unpack_from(data)[0])
     return None
+
+
+@lru_cache(KEPT_PATHS)
+def _path(local: bytes, port: int, host: str, remote_port: int) -> Path:
+    """One record for all datagrams that come the same way: to make it takes long, and every IKE SA keeps one."""
+    return Path(Address(ip_address(local), port), Address(ip_address(host), remote_port))
 
 
 def from_address(local: IpAddress) -> tuple[int, int, bytes]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import field, replace
+from dataclasses import field
 from enum import Enum
 
 from edgevpn.diagnosis.entry import Finding
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 
 KEPT = 200
 KEPT_OF_STRANGERS = 50
@@ -81,13 +81,13 @@ class Attempts:
     def note(self, attempt: Attempt) -> None:
         """Write an attempt down; one that repeats the last of its address only counts."""
         book, limit = self._book(attempt)
-        last = next((each for each in reversed(book) if each.remote == attempt.remote), None)
-        if last is not None and attempt.repeats(last):
+        of_address = [each for each in book if each.remote == attempt.remote]
+        if of_address and attempt.repeats(of_address[-1]):
+            last = of_address.pop()
             book.remove(last)
             attempt = replace(attempt, tries=last.tries + 1)
         book.append(attempt)
-        of_address = [each for each in book if each.remote == attempt.remote]
-        if len(of_address) > KEPT_OF_ADDRESS:
+        if len(of_address) >= KEPT_OF_ADDRESS:
             book.remove(of_address[0])
         elif len(book) > limit:
             book.popleft()

@@ -9,8 +9,8 @@ step -> respond, call: the window numbers and seals      -> send
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
+from edgevpn.frozen import replace
 from edgevpn.ike.contract import (
     Ask,
     Effect,
@@ -96,8 +96,8 @@ class Carrier:
             else:
                 window, effects = self._turned(slot.follows, window, effect, was_up, env)
                 yield from effects
-        slot = replace(slot, sa=made.sa, window=window)
-        yield from self._keep(spi, slot)
+        slot, effects = self._kept(spi, slot, made.sa, window)
+        yield from effects
         if lent:
             yield Release(spi, lent)
         for directive in later:
@@ -127,23 +127,22 @@ class Carrier:
             case _:
                 return window, (effect,)
 
-    def _keep(self, spi: bytes, slot: Slot) -> Iterator[Effect]:
+    def _kept(self, spi: bytes, before: Slot, sa: IkeSa, window: Window) -> tuple[Slot, tuple[Effect, ...]]:
         """Put the slot back, or forget it; set its one timer where that has changed.
 
         What we repeat follows an IKE SA that has moved (RFC 4555 §3.5).
         """
-        if isinstance(slot.sa, Closed):
+        if isinstance(sa, Closed):
             self._table.drop(spi)
-            yield StopTimer(spi)
-            return
-        if isinstance(slot.sa, Established) and (window := slot.window.on_path(slot.sa.path)) is not slot.window:
-            slot = replace(slot, window=window)
-        due = slot.due
-        if due == slot.timer:
-            self._table.put(spi, slot)
-            return
-        self._table.put(spi, replace(slot, timer=due))
-        yield StopTimer(spi) if due == NEVER else SetTimer(spi, due)
+            return replace(before, sa=sa, window=window), (StopTimer(spi),)
+        if isinstance(sa, Established):
+            window = window.on_path(sa.path)
+        due = min(sa.due, window.due)
+        slot = replace(before, sa=sa, window=window, timer=due)
+        self._table.put(spi, slot)
+        if due == before.timer:
+            return slot, ()
+        return slot, (StopTimer(spi) if due == NEVER else SetTimer(spi, due),)
 
     # --- other IKE SAs ---
 
@@ -205,7 +204,7 @@ class Carrier:
 
 def _lent(sa: IkeSa, made: Step) -> tuple[IpAddress, ...]:
     """Addresses that come back because an IKE SA ends here, and hands what it has to no other."""
-    handed_on = any(isinstance(effect, Tell) and isinstance(effect.event, Inherit) for effect in made.effects)
-    if not isinstance(sa, Established) or not isinstance(made.sa, Closed | Closing) or handed_on:
+    if not isinstance(sa, Established) or not isinstance(made.sa, Closed | Closing):
         return ()
-    return sa.session.lent.addresses
+    handed_on = any(isinstance(effect, Tell) and isinstance(effect.event, Inherit) for effect in made.effects)
+    return () if handed_on else sa.session.lent.addresses

@@ -7,11 +7,11 @@ row may rest on habits that a later version of a client could give up; each says
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from enum import Enum
 from functools import lru_cache
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.crypto.signature import EC_KINDS, EDWARDS_KINDS, KeyKind
 from edgevpn.ike.iana import ConfigAttribute, Encr, IdType, Integ, Ke, NotifyType, TransformType
 from edgevpn.ike.peer import NEVER, ChildPolicy, Offer, Peer
@@ -209,8 +209,9 @@ def _asks_as_windows(shown: Shown) -> bool:
 
 def adapted(peer: Peer, client: Client, behind_nat: bool) -> Peer:
     """The peer with offers and children as this client takes them; what it may ask of us stays the same."""
-    children = tuple(_adapted(child, client, behind_nat) for child in peer.children)
-    ke = client.ike_rekey_ke
+    if client is UNKNOWN:
+        return peer
+    children, ke = tuple(_adapted(child, client, behind_nat) for child in peer.children), client.ike_rekey_ke
     if ke is None:
         return replace(peer, children=children)
     offers = sorted((_method_first(offer, ke) for offer in peer.offers), key=lambda offer: ke not in _methods(offer))

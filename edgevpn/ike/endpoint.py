@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
 
+from edgevpn.frozen import replace
 from edgevpn.ike.carrier import Carrier
 from edgevpn.ike.clients import recognise_init
 from edgevpn.ike.contract import (
@@ -73,7 +73,7 @@ from edgevpn.ike.steps import (
 from edgevpn.ike.table import Slot, Table, Unproven
 from edgevpn.ike.table import WithPeer as WithPeer
 from edgevpn.ike.window import Message, Window
-from edgevpn.ike.wire.message import COOKIE_CHECK, Header, decode_message, decode_payloads
+from edgevpn.ike.wire.message import COOKIE_CHECK, Header, Payload, decode_message, decode_payloads
 
 DEFAULTS = Settings()
 
@@ -273,15 +273,14 @@ class Endpoint:
             if not (yield from self._make_light(spi, slot, env)):
                 return
         yield from effects
-        request = Request(header.exchange, header.message_id, (), datagram.path)
+        made, payloads = Step(slot.sa), tuple[Payload, ...]()
         try:
-            made = Step(slot.sa)
             if message is not None:
+                payloads = decode_payloads(*message)
                 octets = _covered(header, message)
-                request = replace(request, payloads=decode_payloads(*message), octets=octets)
-                made = step(slot.sa, request, env)
+                made = step(slot.sa, Request(header.exchange, header.message_id, payloads, datagram.path, octets), env)
         except IkeError as error:
-            made = refusal(slot.sa, request, error)
+            made = refusal(slot.sa, Request(header.exchange, header.message_id, payloads, datagram.path), error)
         yield from self._carrier.apply(spi, slot, made, env)
 
     def _on_response(self, spi: bytes, slot: Slot, header: Header, datagram: Datagram, env: Env) -> Iterator[Effect]:

@@ -5,10 +5,10 @@ Only fragments whose ICV was right come here, so that nobody but the peer can fi
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Self
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.contract import Settings
 from edgevpn.ike.errors import Discard
 from edgevpn.ike.iana import PayloadType

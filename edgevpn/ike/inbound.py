@@ -27,7 +27,10 @@ class Payloads:
 
     def first(self, kind: type[P]) -> P | None:
         """The first payload of that kind."""
-        return next((payload for payload in self.payloads if isinstance(payload, kind)), None)
+        for payload in self.payloads:
+            if isinstance(payload, kind):
+                return payload
+        return None
 
     def need(self, kind: type[P]) -> P:
         """The first payload of that kind; InvalidSyntax if there is none."""
@@ -38,7 +41,10 @@ class Payloads:
 
     def notify(self, notify_type: NotifyType) -> Notify | None:
         """The first Notify of that type."""
-        return next((n for n in self.payloads if isinstance(n, Notify) and n.notify_type == notify_type), None)
+        for payload in self.payloads:
+            if isinstance(payload, Notify) and payload.notify_type == notify_type:
+                return payload
+        return None
 
     def error(self) -> Notify | None:
         """The first Notify that reports an error."""

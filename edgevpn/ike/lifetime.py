@@ -5,16 +5,24 @@ Times that both sides may have are moved forward by chance, so that they do not 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from edgevpn.frozen import replace
 from edgevpn.ike.contract import Env
 from edgevpn.ike.peer import NEVER, Peer
+from edgevpn.ike.session import Session
 from edgevpn.ike.state import Established, Nat, Path, RekeyIke, Secured
 from edgevpn.ike.wire.payloads import Identification
 
 
 def established(
-    secured: Secured, peer: Peer, remote_id: Identification, path: Path, nat: Nat, env: Env, *, began: bool
+    secured: Secured,
+    peer: Peer,
+    remote_id: Identification,
+    path: Path,
+    nat: Nat,
+    session: Session,
+    env: Env,
+    *,
+    began: bool,
 ) -> Established:
     """An IKE SA whose peer has just shown who it is. `began`: we are the original initiator."""
     return Established(
@@ -30,6 +38,7 @@ def established(
         keepalive_at=env.now + env.settings.keepalive if nat.local else NEVER,
         began=began,
         expire_at=env.now + peer.life,
+        session=session,
         idle_at=env.now + peer.idle,
     )
 

@@ -6,8 +6,7 @@ the next task on its list, if nothing of ours is under way.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from edgevpn.frozen import replace
 from edgevpn.ike import aging
 from edgevpn.ike.contract import (
     Ask,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from types import UnionType
 
 from edgevpn.ike.crypto.signature import SIGNATURE_METHODS
@@ -12,7 +13,7 @@ from edgevpn.ike.evidence import Names, Ways
 from edgevpn.ike.iana import AuthMethod, ProtocolId
 from edgevpn.ike.identity import closeness
 from edgevpn.ike.negotiate import Chosen, acceptable, choose, without_additional
-from edgevpn.ike.peer import Certified, IpAddress, KeyRing, Login, Peer, Psk, RemoteAuth
+from edgevpn.ike.peer import Certified, IpAddress, KeyRing, Login, Offer, Peer, Psk, RemoteAuth
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.ike.wire.proposal import Proposal
 
@@ -31,9 +32,14 @@ def agreed(
     """
     if not peers:
         raise NoProposalChosen(f"no peer may come from {remote}", Cause.ADDRESS_UNKNOWN)
-    kinds = {id(peer.offers): peer.offers for peer in peers}.values()  # equal ones are mostly the same
-    offers = tuple(dict.fromkeys(offer for kind in kinds for offer in kind))
+    first, *others = _kinds(peers)
+    offers = tuple(dict.fromkeys((*first, *chain(*others)))) if others else first
     return choose(offers if intermediate else without_additional(offers), asked, ProtocolId.IKE)
+
+
+def _kinds(peers: tuple[Peer, ...]) -> Iterable[tuple[Offer, ...]]:
+    """What these peers take, each once: equal ones are mostly the same."""
+    return {id(peer.offers): peer.offers for peer in peers}.values()
 
 
 def wraps(peers: tuple[Peer, ...]) -> bool:
@@ -58,7 +64,9 @@ def ways_of(method: AuthMethod | None) -> type[RemoteAuth] | UnionType:
 
 def known_as(peers: tuple[Peer, ...], claimed: Identification, suite: IkeSuite) -> tuple[Peer, ...]:
     """Those that have this identity or may have it, and would have agreed to the suite; else AuthenticationFailed."""
-    known = tuple(p for p in peers if p.may_be(claimed) and acceptable(p.offers, suite))
+    known = tuple(peer for peer in peers if peer.may_be(claimed))
+    fits = {id(offers): acceptable(offers, suite) for offers in _kinds(known)}
+    known = tuple(peer for peer in known if fits[id(peer.offers)])
     if not known:
         expected = Names(claimed, tuple((peer.name, peer.remote_id) for peer in peers))
         raise AuthenticationFailed(f"no peer is known as {claimed}", Cause.IDENTITY_UNKNOWN, expected)

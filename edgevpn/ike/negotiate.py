@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import lru_cache
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.crypto.suite import Algorithm, ChildSuite, IkeSuite
 from edgevpn.ike.errors import Cause, NoProposalChosen, TsUnacceptable
 from edgevpn.ike.evidence import Offers, Selectors
@@ -16,6 +15,8 @@ from edgevpn.ike.wire.proposal import Proposal, Transform
 from edgevpn.ike.wire.selector import TrafficSelector
 
 KNOWN_TYPES = frozenset(TransformType)
+ADDITIONAL = frozenset(each for each in TransformType if each.is_additional)
+KEY_EXCHANGES = ADDITIONAL | {TransformType.KE}
 
 # Our own bounds.
 MAX_SELECTORS = 32  # of one side of a child; each pair becomes policies in the kernel
@@ -48,7 +49,7 @@ class Chosen:
     @property
     def additional(self) -> tuple[Algorithm, ...]:
         """The additional key exchanges, in the order in which they are carried out."""
-        found = (t for t in self.transforms if t.transform_type.is_additional and t.transform_id != Ke.NONE)
+        found = (t for t in self.transforms if t.transform_type in ADDITIONAL and t.transform_id != Ke.NONE)
         ordered = sorted(found, key=lambda transform: transform.transform_type)
         return tuple(Algorithm(t.transform_type, Ke(t.transform_id)) for t in ordered)
 
@@ -86,29 +87,29 @@ def proposals(offers: tuple[Offer, ...], protocol: ProtocolId, spi: bytes) -> tu
 
 def without_ke(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
     """The offers of a child that is made within IKE_AUTH, which has no KE payload for it (RFC 7296 §1.2)."""
-    return tuple(Offer(tuple(t for t in o.transforms if not is_key_exchange(t.transform_type))) for o in offers)
-
-
-def is_key_exchange(transform_type: TransformType) -> bool:
-    """Whether a transform of this type is a key exchange method."""
-    return transform_type == TransformType.KE or transform_type.is_additional
+    return tuple(_without(KEY_EXCHANGES, offer) for offer in offers)
 
 
 def without_additional(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
     """Of these offers those that do without additional key exchanges, and without them."""
-    able = (offer for offer in offers if not needed(offer))
-    return tuple(Offer(tuple(t for t in o.transforms if not t.transform_type.is_additional)) for o in able)
+    return tuple(_without(ADDITIONAL, offer) for offer in offers if not needed(offer))
+
+
+def _without(types: frozenset[TransformType], offer: Offer) -> Offer:
+    """An offer without the transforms of these types; most have none."""
+    left = tuple(t for t in offer.transforms if t.transform_type not in types)
+    return offer if len(left) == len(offer.transforms) else Offer(left)
 
 
 def needed(offer: Offer) -> frozenset[TransformType]:
     """The additional key exchanges that it does not do without."""
-    every = {t.transform_type for t in offer.transforms if t.transform_type.is_additional}
-    return frozenset(every - {t.transform_type for t in offer.transforms if t.transform_id == Ke.NONE})
+    every = ADDITIONAL.intersection(t.transform_type for t in offer.transforms)
+    return every and every.difference(t.transform_type for t in offer.transforms if t.transform_id == Ke.NONE)
 
 
 def offers_additional(offers: tuple[Offer, ...]) -> bool:
     """Whether any of them has additional key exchanges."""
-    return any(t.transform_type.is_additional for offer in offers for t in offer.transforms)
+    return any(t.transform_type in ADDITIONAL for offer in offers for t in offer.transforms)
 
 
 def ke_optional(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
@@ -254,9 +255,9 @@ def _common(offer: Offer, proposal: Proposal) -> tuple[Transform, ...] | None:
 
 def _twice(transform: Transform, picked: list[Transform]) -> bool:
     """Whether a key exchange method has been picked for another of its exchanges (RFC 9370 §2.2.1)."""
-    if not is_key_exchange(transform.transform_type) or transform.transform_id == Ke.NONE:
+    if transform.transform_type not in KEY_EXCHANGES or transform.transform_id == Ke.NONE:
         return False
-    return any(is_key_exchange(t.transform_type) and t.transform_id == transform.transform_id for t in picked)
+    return any(t.transform_type in KEY_EXCHANGES and t.transform_id == transform.transform_id for t in picked)
 
 
 def _by_type(transforms: Iterable[Transform]) -> dict[TransformType, list[Transform]]:

@@ -25,9 +25,9 @@ A state of the responder holds the request that is to be answered, and is given 
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.clients import Client
 from edgevpn.ike.crypto.dh import KeyPair
 from edgevpn.ike.crypto.signature import SignatureScheme

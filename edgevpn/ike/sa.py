@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 from enum import Enum, auto
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.crypto.keymat import ChildKeys, IkeKeys, mix_ppk
 from edgevpn.ike.crypto.suite import ChildSuite, IkeSuite
 from edgevpn.ike.peer import NEVER, IpAddress, Mode, Ppk

@@ -25,10 +25,11 @@ What the records are made of is in `sa` and `tasks`; who uses a state finds all 
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
+from operator import attrgetter
 from typing import Self
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.clients import UNKNOWN, Client
 from edgevpn.ike.crypto.dh import KeyPair
 from edgevpn.ike.errors import Cause
@@ -66,6 +67,9 @@ from edgevpn.ike.tasks import Task as Task
 from edgevpn.ike.tasks import Update as Update
 from edgevpn.ike.tasks import Updating as Updating
 from edgevpn.ike.wire.payloads import Identification
+
+DUE, SPI_IN = attrgetter("due"), attrgetter("spi_in")
+"""Of children. Of those that only take late packets there may be many, after those that matter came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,24 +237,24 @@ class Established:
 
     @property
     def due(self) -> float:
-        children = min((child.due for child in self.children), default=NEVER)
+        children = min(map(DUE, self.children), default=NEVER)
         soonest = min(children, self.probe_at, self.rekey_at, self.wake, self.keepalive_at, self.expire_at)
         soonest = min(soonest, self.promise.until) if self.promise else soonest
         return min(soonest, self.reauth_at, self.auth_until, self.idle_at)
 
     def child(self, spi_in: bytes) -> ChildSa | None:
         """The child that receives on `spi_in`."""
-        return next((child for child in self.children if child.spi_in == spi_in), None)
+        return next((child for child in reversed(self.children) if child.spi_in == spi_in), None)
 
     def child_out(self, spi_out: bytes) -> ChildSa | None:
         """The child that sends on `spi_out`, which is how the peer names it."""
-        return next((child for child in self.children if child.spi_out == spi_out), None)
+        return next((child for child in reversed(self.children) if child.spi_out == spi_out), None)
 
-    def with_child(self, child: ChildSa) -> Self:
-        """With `child` added, or in the place of the one with the same inbound SPI."""
-        if self.child(child.spi_in) is None:
-            return replace(self, children=(*self.children, child))
-        return replace(self, children=tuple(child if c.spi_in == child.spi_in else c for c in self.children))
+    def with_child(self, *changed: ChildSa) -> Self:
+        """With these children, each in the place of the one with the same inbound SPI, or added."""
+        children = dict(zip(map(SPI_IN, self.children), self.children, strict=True))
+        children.update(zip(map(SPI_IN, changed), changed, strict=True))
+        return replace(self, children=tuple(children.values()))
 
     def without(self, gone: tuple[ChildSa, ...]) -> Self:
         """Without these children."""

@@ -11,6 +11,7 @@ from edgevpn.frozen import dataclass
 from edgevpn.ike.peer import NEVER, IpAddress
 from edgevpn.ike.proving import Answering, Calling
 from edgevpn.ike.state import (
+    SPI_IN,
     Address,
     Authenticating,
     Closing,
@@ -86,7 +87,7 @@ class Table:
     def put(self, spi: bytes, slot: Slot) -> None:
         """Keep a slot under our SPI, in the place of the one that is there."""
         before = self._slots.get(spi)
-        if before is None or before.sa is not slot.sa:
+        if before is None or not _found_alike(before.sa, slot.sa):
             self._forget(spi, before, slot.sa)
             self._learn(spi, slot.sa)
         if slot.follows:
@@ -174,7 +175,7 @@ class Table:
         if isinstance(sa, WithPeer):
             self._peers.setdefault(sa.peer.name, {})[spi] = None
         if isinstance(sa, Established):
-            self._owners.update((child.spi_in, spi) for child in sa.children)
+            self._owners.update(dict.fromkeys(map(SPI_IN, sa.children), spi))
             self._standing.setdefault(_standing(sa), {})[spi] = None
 
     def _forget(self, spi: bytes, before: Slot | None, after: IkeSa | None) -> None:
@@ -188,10 +189,10 @@ class Table:
                 if not self._near[near]:
                     del self._near[near]
             case Established() as sa:
-                kept = {child.spi_in for child in after.children} if isinstance(after, Established) else set()
-                for child in sa.children:
-                    if child.spi_in not in kept and self._owners.get(child.spi_in) == spi:
-                        del self._owners[child.spi_in]
+                kept = after.children if isinstance(after, Established) else ()
+                for spi_in in set(map(SPI_IN, sa.children)).difference(map(SPI_IN, kept)):
+                    if self._owners.get(spi_in) == spi:
+                        del self._owners[spi_in]
                 if not isinstance(after, Established) or _standing(after) != _standing(sa):
                     _take(self._standing, _standing(sa), spi)
         if before and isinstance(before.sa, WithPeer) and not isinstance(after, WithPeer):
@@ -206,6 +207,16 @@ def _take(index: dict[K, dict[bytes, None]], key: K, spi: bytes) -> None:
     del spis[spi]
     if not spis:
         del index[key]
+
+
+def _found_alike(one: IkeSa, other: IkeSa) -> bool:
+    """Whether the same ways lead to both: most that happens changes none of them."""
+    if one is other:
+        return True
+    if not isinstance(one, Established) or not isinstance(other, Established):
+        return isinstance(one, Unproven) and isinstance(other, Unproven)  # it came from where it came from
+    same_children, same_peer = one.children is other.children, one.peer is other.peer
+    return same_children and same_peer and one.identity is other.identity and one.began == other.began
 
 
 def _standing(sa: Established) -> tuple[Partner, bool]:

@@ -8,10 +8,10 @@ request is repeated, longer apart each time, until its answer comes or the tries
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Self
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.contract import Env, Send
 from edgevpn.ike.crypto.cipher import SkCipher, sk_cipher
 from edgevpn.ike.errors import Discard
@@ -68,7 +68,8 @@ class Seal:
         self, exchange: ExchangeType, message_id: int, flags: Flag, payloads: tuple[Payload, ...], path: Path, env: Env
     ) -> tuple[Self, tuple[bytes, ...]]:
         """The sealed datagrams of a message, and the seal after them."""
-        flags |= Flag.INITIATOR if self.initiator else Flag(0)
+        if self.initiator:
+            flags |= Flag.INITIATOR
         header, ivs = Header(self.spi_i, self.spi_r, exchange, flags, message_id), self._ivs(env)
         if self.fragments:
             datagrams = seal_fragments(header, payloads, self.outgoing, max_size(path, env.settings), ivs)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from itertools import chain
 from typing import Any, TypeVar
 
+from edgevpn.frozen import replace
 from edgevpn.kernel import faults
 from edgevpn.kernel.contract import Features, Flushed, require_all_ours, require_ours
 from edgevpn.kernel.crypto_api import Driver
@@ -61,6 +61,7 @@ ALGORITHMS: Mapping[str, frozenset[int]] = {
     "xcbc(aes)": frozenset({16}),
     "cmac(aes)": frozenset({16}),
 }
+UNUSED = Sequence()
 EVERYTHING = Features(esp4=True, esp6=True, xfrm_interface=True, migrate=True)
 
 
@@ -206,12 +207,13 @@ class MemoryKernel(MemorySystem):
         self._check_algorithms("try", "algorithms", 4, cipher, integrity)
 
     def _insert(self, verb: str, spec: SaSpec) -> None:
-        self._check_free(verb, spec.key)
+        key = spec.key
+        self._check_free(verb, key)
         offload = self._in_effect(spec.offload)
-        sequence = spec.sequence or Sequence()
-        self._sas[spec.key] = SaState(
-            spec=replace(spec, offload=offload, sequence=None), added_at=int(self._clock()), sequence=sequence
-        )
+        sequence = spec.sequence or UNUSED
+        if offload != spec.offload or spec.sequence is not None:
+            spec = replace(spec, offload=offload, sequence=None)
+        self._sas[key] = SaState(spec=spec, added_at=int(self._clock()), sequence=sequence)
 
     def _find(self, verb: str, key: SaKey) -> SaState:
         if key not in self._sas:
@@ -224,7 +226,7 @@ class MemoryKernel(MemorySystem):
 
     def _check(self, verb: str, spec: SaSpec) -> None:
         self._check_offload(verb, spec)
-        self._check_algorithms(verb, spec.key, spec.destination.version, spec.cipher, spec.integrity)
+        self._check_algorithms(verb, spec, spec.destination.version, spec.cipher, spec.integrity)
 
     def _check_offload(self, verb: str, spec: SaSpec) -> None:
         """A device that can takes neither ESP in UDP nor whole packets; any other, and the CPU does the work."""
@@ -240,16 +242,20 @@ class MemoryKernel(MemorySystem):
     def _check_algorithms(
         self, verb: str, what: object, version: int, cipher: Aead | Encryption, integrity: Integrity | None
     ) -> None:
-        causes = faults.adding_sa(version, cipher, integrity)
         algorithms = [cipher] if integrity is None else [cipher, integrity]
+        code = 0
         if any(algorithm.name not in self._algorithms for algorithm in algorithms):
-            refuse(verb, what, errno.ENOSYS, causes)
-        if not (self._have.esp4 if version == 4 else self._have.esp6):
-            refuse(verb, what, errno.EPROTONOSUPPORT, causes)
-        for algorithm in algorithms:
-            lengths = self._algorithms[algorithm.name]
-            if lengths and len(algorithm.key) not in lengths:
-                refuse(verb, what, errno.EINVAL, causes)
+            code = errno.ENOSYS
+        elif not (self._have.esp4 if version == 4 else self._have.esp6):
+            code = errno.EPROTONOSUPPORT
+        elif not all(self._takes(algorithm.name, len(algorithm.key)) for algorithm in algorithms):
+            code = errno.EINVAL
+        if code:
+            refuse(verb, what, code, faults.adding_sa(version, cipher, integrity))
+
+    def _takes(self, algorithm: str, key_length: int) -> bool:
+        lengths = self._algorithms[algorithm]
+        return not lengths or key_length in lengths
 
     # Policies
 

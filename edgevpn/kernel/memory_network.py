@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_interface, ip_network
 from typing import Any
 
+from edgevpn.frozen import replace
 from edgevpn.kernel import faults
 from edgevpn.kernel.contract import Features, require_ours
 from edgevpn.kernel.events import AddressChanged, LinkChanged, RouteChanged, RuleRemoved

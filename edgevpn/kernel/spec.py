@@ -6,12 +6,12 @@ kept out of every `repr`.
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 from enum import IntEnum, IntFlag
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Self, TypeAlias
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 
 IpAddress: TypeAlias = IPv4Address | IPv6Address
 IpNetwork: TypeAlias = IPv4Network | IPv6Network
@@ -190,6 +190,10 @@ class Selector:
     def __post_init__(self) -> None:
         if self.source.version != self.destination.version:
             raise ValueError(f"selector with two address families: {self.source}, {self.destination}")
+
+    def __hash__(self) -> int:
+        """By what nearly always differs: policies are looked up often, and the hash of a network takes long."""
+        return hash((int(self.source.network_address), int(self.destination.network_address), self.protocol))
 
     def __str__(self) -> str:
         return f"{self.source} -> {self.destination}" + (f" protocol {self.protocol}" if self.protocol else "")

@@ -6,9 +6,9 @@ import errno
 import socket
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
+from edgevpn.frozen import replace
 from edgevpn.kernel import faults
 from edgevpn.kernel.batch import Step, carry_out, raise_first
 from edgevpn.kernel.contract import require_ours

@@ -10,12 +10,11 @@ instead (see `clock`): what is issued then is valid for everybody whose clock is
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cryptography import x509
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.pki import keys
 from edgevpn.pki.authority import (
     CA_LIFETIME,

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
 from cryptography import x509
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.pki.authority import Revoked
 from edgevpn.pki.certificate import fingerprint, not_after
 from edgevpn.pki.clock import RELEASED

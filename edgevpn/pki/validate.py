@@ -13,12 +13,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 
 from cryptography import x509
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.pki import rules
 from edgevpn.pki.certificate import der_of, extension, fingerprint, not_after, read_certificate, subject_of
 from edgevpn.pki.clock import RELEASED, Moment, moment

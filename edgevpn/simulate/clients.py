@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import Enum
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.crypto.signature import KeyKind
 from edgevpn.ike.iana import ConfigAttribute, HashAlgorithm, NotifyType
 from edgevpn.ike.peer import Manners

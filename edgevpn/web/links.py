@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from dataclasses import field, replace
+from dataclasses import field
 from hashlib import sha256
 from typing import Any
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 
 TOKEN_SIZE = 16
 LIFE = 900.0

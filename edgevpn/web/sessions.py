@@ -5,10 +5,10 @@ from __future__ import annotations
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from dataclasses import field, replace
+from dataclasses import field
 from hashlib import sha256
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 
 TOKEN_SIZE = 32
 MOST_SESSIONS = 32

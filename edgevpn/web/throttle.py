@@ -7,10 +7,9 @@ gain nothing. An address from which somebody has logged in is not held up by wha
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 
 FREE_TRIES = 5
 FIRST_PAUSE = 2.0

@@ -65,7 +65,7 @@ import asyncio, hashlib, hmac
 from pathlib import Path
 assert asyncio.base_events.ssl is None
 assert "libssl" not in Path("/proc/self/maps").read_text()
-assert not {"html", "http.client", "aiohttp"} & {*sys.modules}
+assert not {"html", "http.client", "aiohttp", "tomlkit"} & {*sys.modules}
 assert hashlib.sha1(b"abc").hexdigest() == "a9993e364706816aba3e25717850c26c9cd0d89d"
 assert hmac.digest(b"key", b"data", "sha384") == hmac.new(b"key", b"data", hashlib.sha384).digest()
 """

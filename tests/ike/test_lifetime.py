@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from edgevpn.ike.contract import Settings
 from edgevpn.ike.lifetime import established, renewed, soon
 from edgevpn.ike.peer import NEVER
+from edgevpn.ike.session import BY_KEYS
 from edgevpn.ike.state import DeleteChild, Mobility, Nat, Probing, RekeyIke
 from tests.support.handshake import LEFT_PATH, an_env
 from tests.support.peers import RIGHT_ID, TO_RIGHT
@@ -17,21 +18,21 @@ TIMED = replace(TO_RIGHT, rekey_after=1000.0, life=1100.0, liveness=30.0)
 
 
 def test_times_of_a_new_ike_sa() -> None:
-    sa = established(secured(), TIMED, RIGHT_ID, LEFT_PATH, Nat(), an_env(now=50.0), began=False)
+    sa = established(secured(), TIMED, RIGHT_ID, LEFT_PATH, Nat(), BY_KEYS, an_env(now=50.0), began=False)
     assert (sa.since, sa.heard, sa.probe_at, sa.expire_at) == (50.0, 50.0, 80.0, 1150.0)
     assert 950.0 <= sa.rekey_at <= 1050.0
     assert (sa.keepalive_at, sa.began) == (NEVER, False)
 
 
 def test_nothing_by_time_unless_it_is_wanted() -> None:
-    sa = established(secured(), TO_RIGHT, RIGHT_ID, LEFT_PATH, Nat(), an_env(now=50.0), began=True)
+    sa = established(secured(), TO_RIGHT, RIGHT_ID, LEFT_PATH, Nat(), BY_KEYS, an_env(now=50.0), began=True)
     assert sa.due == NEVER
 
 
 def test_keepalives_from_behind_a_nat() -> None:
     """RFC 3948 §4: only from there."""
     behind, before = (
-        established(secured(), TO_RIGHT, RIGHT_ID, LEFT_PATH, nat, an_env(now=50.0), began=True)
+        established(secured(), TO_RIGHT, RIGHT_ID, LEFT_PATH, nat, BY_KEYS, an_env(now=50.0), began=True)
         for nat in (Nat(local=True), Nat(remote=True))
     )
     assert (behind.keepalive_at, before.keepalive_at) == (50.0 + Settings().keepalive, NEVER)

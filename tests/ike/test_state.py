@@ -62,6 +62,7 @@ def test_child_is_added_or_replaced_in_its_place() -> None:
     older = one.turned(Phase.LINGERING, 12.0)
     assert an_sa(one).with_child(two).children == (one, two)
     assert an_sa(one, two).with_child(older).children == (older, two)
+    assert an_sa(one).with_child(two, older).children == (older, two)
     assert an_sa(one, two).without((one,)).children == (two,)
 
 

@@ -7,12 +7,12 @@ interface. While it has none, the pool has no IPv6.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
 from typing import TypeVar
 
 from edgevpn.config.model import Config, Device, Pool
 from edgevpn.config.ranges import Address, AddressRange
+from edgevpn.frozen import replace
 from edgevpn.kernel.network_spec import AddressSpec
 
 HALF = 1 << 64

@@ -6,7 +6,6 @@ Everything here is mapped from codes and records; no text of an error is looked 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from shlex import quote
 
 from edgevpn.daemon.figures.status import selector_text
@@ -14,7 +13,7 @@ from edgevpn.daemon.login.devices import Refusal as DeviceRefusal
 from edgevpn.daemon.sites.keeper import Hindrance
 from edgevpn.diagnosis.codes import Code
 from edgevpn.diagnosis.entry import Field, Finding
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.crypto.names import algorithm_name
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.evidence import (

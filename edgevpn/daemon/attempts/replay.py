@@ -7,7 +7,6 @@ is taken to be right and is named: keys, passwords, certificates, free addresses
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 from typing import Literal
@@ -22,7 +21,7 @@ from edgevpn.daemon.login.devices import Refusal as DeviceRefusal
 from edgevpn.daemon.peers import Proof, peers
 from edgevpn.diagnosis.codes import Code
 from edgevpn.diagnosis.entry import Finding
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.contract import Input
 from edgevpn.ike.errors import AuthenticationFailed, Cause, FailedCpRequired, IkeError, InternalAddressFailure
 from edgevpn.ike.evidence import Asked, Names, OtherMethod, Refusal

@@ -7,7 +7,6 @@ first child. What strangers send is kept as values alone, and only as long as th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
 
 from edgevpn.daemon.attempts.asked import Answer, Negotiation, called, kept
@@ -16,7 +15,7 @@ from edgevpn.daemon.login.devices import Refusal as DeviceRefusal
 from edgevpn.daemon.sites.keeper import Hindrance
 from edgevpn.diagnosis.attempts import Attempt, Attempts, Stage
 from edgevpn.diagnosis.entry import Finding
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.contract import (
     ChildFailed,
     Datagram,

@@ -8,12 +8,12 @@ are left as they are, whatever was found.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 
 from edgevpn.config.keywords import ALGORITHMS, Role
 from edgevpn.config.proposals import Proposal, esp_proposal
 from edgevpn.config.tunnel import ESP_PROPOSALS
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.kernel.trial_results import Result, Verdict
 
 AES256GCM, AES128GCM, CHACHA, AES_CBC = "aes256gcm16", "aes128gcm16", "chacha20poly1305", "aes256-sha256"

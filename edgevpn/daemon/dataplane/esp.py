@@ -7,13 +7,12 @@ ports into masks: one policy for each combination and direction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
-from itertools import product
+from itertools import chain, product, starmap
 from typing import TypeAlias
 
 from edgevpn.config.model import Child, Pool
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.contract import Endpoints
 from edgevpn.ike.crypto.suite import ChildSuite
 from edgevpn.ike.iana import Encr, Integ
@@ -93,6 +92,8 @@ class Lifetimes:
 
     def sooner(self, chance: float) -> Lifetimes:
         """With soft limits that a chance below 1 has lowered, so that two equal sides do not ask at the same packet."""
+        if self.soft.octets is None and self.soft.packets is None:
+            return self
         soft = replace(self.soft, octets=_less(self.soft.octets, chance), packets=_less(self.soft.packets, chance))
         return replace(self, soft=soft)
 
@@ -139,9 +140,15 @@ def outward(
 ) -> tuple[PolicySpec, ...]:
     """Policies that have packets between these selectors leave by the newest SA between these two addresses."""
     templates = (Template(*path, tags.reqid, MODES[mode]),)
-    return _distinct(
-        _policy(selector, Direction.OUT, templates, tags, priority) for selector in _selectors(ts_local, ts_remote)
-    )
+    selectors = _selectors(ts_local, ts_remote)
+    return tuple(_policy(selector, Direction.OUT, templates, tags, priority) for selector in selectors)
+
+
+def outward_of(inward: Iterable[PolicySpec], path: Hosts, mode: IkeMode, tags: Tags) -> tuple[PolicySpec, ...]:
+    """The same for a child whose `inward` policies are known: what it sends is what it lets in, turned round."""
+    templates = (Template(*path, tags.reqid, MODES[mode]),)
+    selectors = (_reversed(policy.selector) for policy in inward if policy.direction is Direction.IN)
+    return tuple(_policy(selector, Direction.OUT, templates, tags, UP) for selector in selectors)
 
 
 def inward(
@@ -158,7 +165,7 @@ def inward(
     """
     templates = (Template(ANYWHERE[version], ANYWHERE[version], tags.reqid, MODES[mode]),)
     selectors = map(_reversed, _selectors(ts_local, ts_remote))
-    ours = _distinct(_policy(selector, Direction.IN, templates, tags, priority) for selector in selectors)
+    ours = tuple(_policy(selector, Direction.IN, templates, tags, priority) for selector in selectors)
     if mode is IkeMode.TRANSPORT:
         return ours
     return (*ours, *(replace(policy, direction=Direction.FWD) for policy in ours))
@@ -214,15 +221,9 @@ def encap_out(ends: Endpoints) -> UdpEncap | None:
     return UdpEncap(ends.path.local.port, ends.path.remote.port) if ends.nat else None
 
 
-def _distinct(made: Iterable[PolicySpec]) -> tuple[PolicySpec, ...]:
-    """Selectors may overlap; of policies with the same key the last."""
-    return tuple({policy.key: policy for policy in made}.values())
-
-
-def _selectors(ts_local: tuple[TrafficSelector, ...], ts_remote: tuple[TrafficSelector, ...]) -> Iterator[Selector]:
-    """All that packets which leave between these may match."""
-    for ours, theirs in _pairs(ts_local, ts_remote):
-        yield from _kernel_selectors(ours, theirs)
+def _selectors(ts_local: tuple[TrafficSelector, ...], ts_remote: tuple[TrafficSelector, ...]) -> Iterable[Selector]:
+    """All that packets which leave between these may match, each once: ranges may overlap."""
+    return dict.fromkeys(chain.from_iterable(starmap(_kernel_selectors, _pairs(ts_local, ts_remote))))
 
 
 def _pairs(

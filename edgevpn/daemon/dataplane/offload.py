@@ -6,13 +6,12 @@ What is asked for is tried, read back, and believed only then. Nothing here fail
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from enum import Enum
 from functools import lru_cache
 from ipaddress import ip_network
 
 from edgevpn.config.services import Offload as Wish
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import AlreadyExists, KernelError, NotFound
 from edgevpn.kernel.spec import (
@@ -55,6 +54,11 @@ class Carrier:
     def by_card(self) -> bool:
         """Whether a network card does it."""
         return self.by in (By.CRYPTO, By.PACKET)
+
+    @property
+    def wraps(self) -> str:
+        """The card that wraps whole packets; "" if none does."""
+        return self.name if self.by is By.PACKET else ""
 
     def __str__(self) -> str:
         match self.by:
@@ -227,6 +231,6 @@ def reason(carriers: tuple[Carrier, Carrier]) -> str:
 
 def for_card(policies: tuple[PolicySpec, ...], carrier: Carrier) -> tuple[PolicySpec, ...]:
     """Policies whose SA wraps whole packets are the card's too."""
-    if carrier.by is not By.PACKET:
+    if not carrier.wraps:
         return policies
-    return tuple(replace(policy, offload=carrier.name) for policy in policies)
+    return tuple(replace(policy, offload=carrier.wraps) for policy in policies)

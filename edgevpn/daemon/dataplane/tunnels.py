@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import replace
 
 from edgevpn.config.services import Offload
 from edgevpn.daemon.dataplane.esp import (
@@ -23,23 +22,23 @@ from edgevpn.daemon.dataplane.esp import (
     inward,
     outbound_sa,
     outward,
+    outward_of,
 )
 from edgevpn.daemon.dataplane.homes import Home
 from edgevpn.daemon.dataplane.housing import Housing, Numbers
 from edgevpn.daemon.dataplane.mtu import Wrapping, tunnel_mtu
 from edgevpn.daemon.dataplane.neighbours import Neighbours
 from edgevpn.daemon.dataplane.offload import BY_CPU, UNASKED, Carrier, Offloader, for_card
+from edgevpn.daemon.dataplane.policies import Policies
 from edgevpn.daemon.peers import Selectors
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.contract import Endpoints
 from edgevpn.ike.iana import TsType
 from edgevpn.ike.peer import Mode
 from edgevpn.ike.state import ChildSa
-from edgevpn.kernel.batch import raise_first
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import KernelError, NotFound
 from edgevpn.kernel.network_spec import AddressSpec, RouteSpec, RuleSpec
-from edgevpn.kernel.operations import Delete, Update
 from edgevpn.kernel.reconcile import Desired
 from edgevpn.kernel.spec import (
     OURS_REQID,
@@ -55,10 +54,6 @@ from edgevpn.kernel.spec import (
 
 WANTED = (Offload.CRYPTO, Offload.PACKET)
 """The wishes that are to be met, where AUTO leaves it to the hardware."""
-
-
-Held = tuple[bytes, PolicySpec]
-"""Whose a policy is, by the inbound SPI."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +88,21 @@ class Installed:
     ends: Endpoints
     tags: Tags
     inbound: SaKey
-    inward: tuple[PolicySpec, ...]
+    inward: tuple[PolicySpec, ...] = ()
     outbound: SaKey | None = None
     outward: tuple[PolicySpec, ...] = ()
     carriers: tuple[Carrier, Carrier] = (BY_CPU, BY_CPU)  # inbound, outbound
+
+    @property
+    def lets_in_by(self) -> tuple[object, ...]:
+        """What `inward` follows from; the tags stand for the selectors."""
+        return self.tags, self.ends.path.remote.host.version, self.child.mode, self.carriers[0].wraps
+
+    @property
+    def sends_by(self) -> tuple[object, ...]:
+        """What `outward` follows from."""
+        path = self.ends.path
+        return self.tags, path.local.host, path.remote.host, self.child.mode, self.carriers[1].wraps
 
 
 class Dataplane:
@@ -121,8 +127,7 @@ class Dataplane:
         self._groups: dict[int, Group] = {}
         self._children: dict[bytes, Installed] = {}
         self._spis_in: dict[SaKey, bytes] = {}
-        self._traps: dict[PolicyKey, PolicySpec] = {}
-        self._policies: dict[PolicyKey, tuple[Held, ...]] = {}  # the newest last
+        self._policies = Policies(kernel)
 
     # --- homes ---
 
@@ -151,10 +156,7 @@ class Dataplane:
         for each in [each for each in self._children.values() if each.ends.peer in peers]:
             self.remove_child(each.child)
         if_ids = {self._housing.if_id(home) for home in homes}
-        traps = [key for key in self._traps if key.if_id in if_ids]
-        for key in traps:
-            del self._traps[key]
-        self._kernel.apply([Delete(key) for key in traps])  # of a trap that is gone nobody need be told
+        self._policies.untrap(lambda key: key.if_id in if_ids)
         for group in [group for group in self._reqids if group.peer in peers]:
             self._ungroup(group)
         self._housing.remove(homes)
@@ -168,9 +170,7 @@ class Dataplane:
         made: list[PolicySpec] = []
         for child, pair in self._housing.of(peer).traps:
             made += outward(*pair, (local, remote), Mode.TUNNEL, self._tags(Group(peer, child, pair)), TRAP)
-        before = {policy.key: self.policy(policy.key) for policy in made}
-        self._traps |= {policy.key: policy for policy in made}
-        self._settle(before)
+        self._policies.trap(made)
 
     def lend(self, peer: str, addresses: Iterable[IpAddress]) -> None:
         """A site has given us these addresses: packets of our own to its networks bear them from now on."""
@@ -195,7 +195,7 @@ class Dataplane:
         spec = inbound_sa(child, ends, tags, self._lives(home, child))
         carrier = self._offloader.add(spec, Direction.IN, home.offload)
         self._spis_in[spec.key] = child.spi_in
-        self._hold(Installed(child, ends, tags, spec.key, (), carriers=(carrier, carrier)))
+        self._let_in(Installed(child, ends, tags, spec.key, carriers=(carrier, carrier)))
         self._ask_cards(child)
         if home.proxied:
             self._neighbours.welcome(home.interface, _hosts(child))
@@ -212,7 +212,7 @@ class Dataplane:
         spec = outbound_sa(child, ends, known.tags, self._lives(home, child))
         carrier = self._offloader.add(spec, Direction.OUT, home.offload)
         self._spis_in[spec.key] = child.spi_in
-        self._hold(replace(known, ends=ends, outbound=spec.key, carriers=(known.carriers[0], carrier)))
+        self._send_by(replace(known, ends=ends, outbound=spec.key, carriers=(known.carriers[0], carrier)))
         self._ask_cards(child)
         self._set_mtu(child, ends)
         return True
@@ -220,7 +220,7 @@ class Dataplane:
     def is_alone(self, child: ChildSa) -> bool:
         """Whether no other child sends the same packets: this one does not follow upon another."""
         known = self._children.get(child.spi_in)
-        return known is not None and all(len(self._policies[policy.key]) == 1 for policy in known.outward)
+        return known is not None and self._policies.are_of_one(known.outward)
 
     def move(self, child: ChildSa, ends: Endpoints) -> None:
         """Both SAs of a child have other ends from now on; keys and sequence numbers stay.
@@ -245,13 +245,19 @@ class Dataplane:
         self._hold(Installed(child, ends, known.tags, inbound, (), outbound, (), carriers))
         self._ask_cards(child)
 
-    def _hold(self, known: Installed) -> None:
+    def _hold(self, new: Installed) -> None:
         """A child is in the kernel like this, and has the policies that belong to it."""
-        child, ends, (inward_by, outward_by) = known.child, known.ends, known.carriers
-        outs = for_card(_outward(child, ends, known.tags), outward_by) if known.outbound else ()
-        ins = for_card(_inward(child, ends, known.tags), inward_by)
-        self._children[child.spi_in] = replace(known, inward=ins, outward=outs)
-        self._have(child, (*outs, *ins))
+        self._let_in(new)
+        if new.outbound:
+            self._send_by(self._children[new.child.spi_in])
+
+    def _let_in(self, new: Installed) -> None:
+        new = self._children[new.child.spi_in] = replace(new, inward=self._inward(new))
+        self._policies.have(new.child.spi_in, new.inward)
+
+    def _send_by(self, new: Installed) -> None:
+        new = self._children[new.child.spi_in] = replace(new, outward=self._outward(new))
+        self._policies.have(new.child.spi_in, new.outward)
 
     def _ask_cards(self, child: ChildSa) -> None:
         """Find out who else could work for SAs that the CPU has got unasked, as packets were on their way."""
@@ -265,7 +271,9 @@ class Dataplane:
             outward_by = inward_by
         elif outward_by == UNASKED:
             outward_by = self._offloader.asked(known.outbound, Direction.OUT, wish)
-        self._hold(replace(known, carriers=(inward_by, outward_by)))
+        known = self._children[child.spi_in] = replace(known, carriers=(inward_by, outward_by))
+        if inward_by.by_card or outward_by.by_card:
+            self._hold(known)
 
     def remove_outbound(self, child: ChildSa) -> None:
         """Never send on a child again; what is under way to us still comes in."""
@@ -273,7 +281,7 @@ class Dataplane:
         if known is None or known.outbound is None:
             return
         self._children[child.spi_in] = replace(known, outbound=None, outward=())
-        self._have_no_more(child, known.outward)
+        self._policies.have_no_more(child.spi_in, known.outward)
         self._delete(known.outbound)
 
     def remove_child(self, child: ChildSa) -> None:
@@ -285,7 +293,7 @@ class Dataplane:
         try:
             self._delete(known.inbound)  # before the policies: what it still lets in would else meet none
         finally:
-            self._have_no_more(child, known.inward)
+            self._policies.have_no_more(child.spi_in, known.inward)
         if self._housing.of(known.ends.peer).proxied:
             self._neighbours.part(_hosts(child))
 
@@ -329,10 +337,9 @@ class Dataplane:
 
     def desired(self) -> Desired:
         """All that is to be in the kernel by now."""
-        policies = map(self.policy, {**self._traps, **self._policies})
         return Desired(
             sas=frozenset(self._spis_in),
-            policies=tuple(policy for policy in policies if policy is not None),
+            policies=tuple(self._policies),
             links=tuple(self._housing.links.values()),
             addresses=self._housing.addresses,
             routes=(*self._housing.routes(), *self._neighbours.routes),
@@ -342,8 +349,7 @@ class Dataplane:
 
     def policy(self, key: PolicyKey) -> PolicySpec | None:
         """What is to be at that key: the newest child's policy, else the trap, else none."""
-        held = self._policies.get(key)
-        return held[-1][1] if held else self._traps.get(key)
+        return self._policies.at(key)
 
     def has_link(self, name: str) -> bool:
         """Whether that interface is one of ours."""
@@ -383,10 +389,11 @@ class Dataplane:
             self._housing.set_mtu(home, tunnel_mtu(way.mtu, wrapping, inner_ipv6))
 
     def _tags(self, group: Group) -> Tags:
-        if group not in self._reqids:
+        reqid = self._reqids.get(group)
+        if reqid is None:
             reqid = self._free_reqids.take()
             self._reqids[group], self._groups[reqid] = reqid, group
-        return Tags(self._reqids[group], self._housing.if_id(self._housing.of(group.peer)))
+        return Tags(reqid, self._housing.if_id(self._housing.of(group.peer)))
 
     def _ungroup(self, group: Group) -> None:
         reqid = self._reqids.pop(group)
@@ -396,30 +403,26 @@ class Dataplane:
     def _lives(self, home: Home, child: ChildSa) -> Lifetimes:
         return home.lifetimes[child.name].of(child).sooner(self._chance())
 
-    def _have(self, child: ChildSa, policies: Collection[PolicySpec]) -> None:
-        """These are a child's from now on."""
-        made = {policy.key: policy for policy in policies}
-        before = {key: self.policy(key) for key in made}
-        for key, policy in made.items():
-            held = dict(self._policies.get(key, ())) | {child.spi_in: policy}
-            self._policies[key] = tuple(held.items())
-        self._settle(before)
+    def _inward(self, new: Installed) -> tuple[PolicySpec, ...]:
+        """What lets in a child's packets: as the child before it has it, if the same is true of both."""
+        before, child = self._before(new), new.child
+        if before is not None and before.lets_in_by == new.lets_in_by:
+            return before.inward
+        version = new.ends.path.remote.host.version
+        made = inward(child.ts_local, child.ts_remote, version, child.mode, new.tags, UP)
+        return for_card(made, new.carriers[0])
 
-    def _have_no_more(self, child: ChildSa, policies: Collection[PolicySpec]) -> None:
-        before = {policy.key: self.policy(policy.key) for policy in policies}
-        for key in before:
-            held = tuple(each for each in self._policies.pop(key) if each[0] != child.spi_in)
-            if held:
-                self._policies[key] = held
-        self._settle(before)
+    def _outward(self, new: Installed) -> tuple[PolicySpec, ...]:
+        """What asks for a child's SA; likewise."""
+        before, path = self._before(new), new.ends.path
+        if before is not None and before.outward and before.sends_by == new.sends_by:
+            return before.outward
+        made = outward_of(new.inward, (path.local.host, path.remote.host), new.child.mode, new.tags)
+        return for_card(made, new.carriers[1])
 
-    def _settle(self, before: Mapping[PolicyKey, PolicySpec | None]) -> None:
-        """Have the kernel hold what is to be at these keys, where that is not what was to be there before."""
-        wanted = [(key, self.policy(key), was) for key, was in before.items()]
-        changed = [(key, policy) for key, policy, was in wanted if policy != was]
-        operations = [Delete(key) if policy is None else Update(policy) for key, policy in changed]
-        fates = self._kernel.apply(operations) if operations else ()
-        raise_first(fates, besides=(NotFound,))
+    def _before(self, new: Installed) -> Installed | None:
+        """The child in whose place this one was made, while that is there."""
+        return self._children.get(new.child.replaces) if new.child.replaces else None
 
     def _delete(self, key: SaKey) -> None:
         self._spis_in.pop(key, None)
@@ -433,15 +436,6 @@ class Dataplane:
             return self._kernel.get_sa(key)
         except NotFound:
             return None
-
-
-def _inward(child: ChildSa, ends: Endpoints, tags: Tags) -> tuple[PolicySpec, ...]:
-    return inward(child.ts_local, child.ts_remote, ends.path.remote.host.version, child.mode, tags, UP)
-
-
-def _outward(child: ChildSa, ends: Endpoints, tags: Tags) -> tuple[PolicySpec, ...]:
-    hosts = ends.path.local.host, ends.path.remote.host
-    return outward(child.ts_local, child.ts_remote, hosts, child.mode, tags, UP)
 
 
 def _hosts(child: ChildSa) -> list[IpAddress]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import date
 from typing import Any
 
 from edgevpn.daemon.base.state_file import Content
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 
 VERSION = 1
 """Of the form of what is kept."""

@@ -1,7 +1,8 @@
 """Answers what the core asks the world while two sides prove themselves: keys, passwords, certificates, addresses.
 
-What takes the processor long, signing and verifying, is done in threads, so that no handshake delays another. What a
-stranger shows is compared and never believed; that a name is unknown makes no difference in what is done.
+What takes the processor long, RSA signatures and paths of certificates, is done in threads, so that no handshake delays
+another. A signature on a curve takes no longer than the key exchange before it, and less than the way to a thread. What
+a stranger shows is compared and never believed; that a name is unknown makes no difference in what is done.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -26,8 +26,10 @@ from edgevpn.daemon.login.keyring import Keyring, Verdict
 from edgevpn.daemon.login.tls import Handshake, Handshakes, TlsFailed, is_there
 from edgevpn.daemon.login.vouched import Shown, Vouched
 from edgevpn.daemon.peers import device_ppk, pool_settings, visitor_unique
+from edgevpn.frozen import replace
 from edgevpn.ike import peer as ike
 from edgevpn.ike.contract import Input
+from edgevpn.ike.crypto.signature import Algorithm
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.iana import IdType
 from edgevpn.ike.peer import IpAddress, Wants
@@ -57,6 +59,9 @@ from edgevpn.pki.identity import ids_of
 
 log = logging.getLogger("edgevpn.auth")
 
+SLOW = frozenset({Algorithm.PKCS1, Algorithm.PSS})
+"""Signatures that a router takes a tenth of a second for."""
+
 Begin: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 """Begins a task that ends with the gateway."""
 
@@ -72,6 +77,7 @@ class Answers:
         self._feed = feed
         self._begin = begin
         self._config: Config
+        self._common: dict[str, ike.NetworkSettings] = {}  # by pool
         self.devices: Devices
         self.keyring: Keyring
         self.leases: Leases
@@ -85,6 +91,7 @@ class Answers:
     def use(self, config: Config, devices: Devices, leases: Leases) -> None:
         """Answer by this configuration from now on."""
         self._config, self.devices, self.leases = config, devices, leases
+        self._common = {pool.name: pool_settings(pool) for pool in config.pools}
         self.fetcher.kept = timedelta(seconds=config.pki.crl_refresh)
         if any(device.login is Login.EAP_TLS for device in config.devices) and not is_there():
             cure = "install pyOpenSSL: pip install 'edgevpn[eap-tls]', or the package python3-pyopenssl"
@@ -93,6 +100,8 @@ class Answers:
     def ask(self, question: Question) -> None:
         """Answer now, or when it is worked out."""
         match question:
+            case Sign(spi, name, scheme, octets) if scheme.algorithm not in SLOW:
+                self._feed(Signed(spi, self.keyring.sign(name, scheme, octets)))
             case Sign():
                 self._begin(self._sign(question))
             case VerifyCertificates():
@@ -152,9 +161,12 @@ class Answers:
         return replace(wants, ipv6=False) if spare else wants
 
     def _settings(self, pool: str, device: Device | None) -> Any:
-        """What a device is told of the network where it differs from its pool."""
-        config = self._pool(pool)
-        return pool_settings(config, device) if config and device else None
+        """What a device is told of the network where it differs from its pool; thousands do not."""
+        config, common = self._pool(pool), self._common.get(pool)
+        if config is None or device is None:
+            return None
+        own = pool_settings(config, device)
+        return common if own == common else own
 
     def _pool(self, name: str) -> Pool | None:
         return next((each for each in self._config.pools if each.name == name), None)

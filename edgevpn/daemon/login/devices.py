@@ -21,6 +21,9 @@ from edgevpn.ike.identity import closeness
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.pki.identity import ids_of
 
+SEQUENCE = b"\x30"
+"""With which DER begins a Distinguished Name."""
+
 MOST_TRIES, TRIES_WITHIN = 10, 60.0
 """Passwords that are looked up for one device within so many seconds."""
 
@@ -62,8 +65,9 @@ class Devices:
 
     def find(self, peers: Iterable[str], shown: bytes) -> Found | Refusal:
         """The device that shows this name, by one of these peers. The type under which it shows it plays no part."""
+        key = folded(shown)
         for peer in peers:
-            if device := self._by_key.get((peer, folded(shown))):
+            if device := self._by_key.get((peer, key)):
                 return self.refusal(device) or Found(device, peer)
         return Refusal.UNKNOWN
 
@@ -121,6 +125,8 @@ class Tries:
 
 def folded(shown: bytes) -> bytes | CanonicalName:
     """A name without what makes no difference, such as small and capital letters, which phones like to confuse."""
+    if not shown.startswith(SEQUENCE):
+        return shown.lower()
     try:
         return canonical_of_der(shown) or shown.lower()
     except ValueError:
@@ -129,6 +135,8 @@ def folded(shown: bytes) -> bytes | CanonicalName:
 
 def _folded_text(shown: str) -> bytes | CanonicalName:
     """The same of what has been written down for people."""
+    if "=" not in shown:
+        return shown.lower().encode("utf-8", "replace")
     try:
         return canonical_of_der(der_of(split(shown)))
     except ValueError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime
 from hashlib import sha1
 from pathlib import Path
@@ -15,7 +15,7 @@ from edgevpn.config.model import Auth, Config, Pki, Site
 from edgevpn.config.services import KeyType, Revocation
 from edgevpn.config.site import Signature
 from edgevpn.daemon.peers import Proof, pool_peer_names
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.crypto import signature
 from edgevpn.ike.crypto.signature import SignatureScheme, kind_of
 from edgevpn.ike.peer import Certified, Credential, Signing

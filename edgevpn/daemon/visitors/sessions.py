@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from edgevpn.daemon.login.vouched import Shown
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.contract import IkeSaUp
 from edgevpn.ike.peer import IpAddress
 from edgevpn.ike.session import Session as IkeSession

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 from hashlib import sha1
 from ipaddress import IPv4Address, IPv6Address
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.crypto.mac import PRFS
 from edgevpn.ike.crypto.suite import PRF_KEY_LENGTHS, ChildSuite, IkeSuite
 from edgevpn.ike.iana import Prf

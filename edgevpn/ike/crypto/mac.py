@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from hmac import digest
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC, ECB
 from cryptography.hazmat.primitives.cmac import CMAC
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, HashAlgorithm
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from edgevpn.ike.iana import Integ, Prf
 
@@ -19,22 +20,22 @@ BLOCK = 16
 
 def hmac_sha1(key: bytes, data: bytes) -> bytes:
     """HMAC-SHA-1, RFC 2104."""
-    return digest(key, data, "sha1")
+    return _hmac(key, data, SHA1())  # noqa: S303 - HMAC is not broken with its hash
 
 
 def hmac_sha256(key: bytes, data: bytes) -> bytes:
     """HMAC-SHA-256, RFC 4868."""
-    return digest(key, data, "sha256")
+    return _hmac(key, data, SHA256())
 
 
 def hmac_sha384(key: bytes, data: bytes) -> bytes:
     """HMAC-SHA-384, RFC 4868."""
-    return digest(key, data, "sha384")
+    return _hmac(key, data, SHA384())
 
 
 def hmac_sha512(key: bytes, data: bytes) -> bytes:
     """HMAC-SHA-512, RFC 4868."""
-    return digest(key, data, "sha512")
+    return _hmac(key, data, SHA512())
 
 
 def aes_xcbc(key: bytes, data: bytes) -> bytes:
@@ -76,6 +77,13 @@ INTEGRITY_MACS: Mapping[Integ, Mac] = {
     Integ.HMAC_SHA2_384_192: hmac_sha384,
     Integ.HMAC_SHA2_512_256: hmac_sha512,
 }
+
+
+def _hmac(key: bytes, data: bytes, algorithm: HashAlgorithm) -> bytes:
+    """Python's own is four times as slow where it has no OpenSSL, as in the daemon."""
+    mac = HMAC(key, algorithm)
+    mac.update(data)
+    return mac.finalize()
 
 
 def _xor(left: bytes, right: bytes) -> bytes:

@@ -5,8 +5,7 @@ Both sides have shown who they are. Whatever goes wrong from here on, the IKE SA
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from edgevpn.frozen import replace
 from edgevpn.ike.clients import adapted
 from edgevpn.ike.contract import (
     Effect,
@@ -57,7 +56,7 @@ def admit(claim: Claim, proven: Proven, request: Request, env: Env) -> Step:
 def on_leased(sa: LeasingAddress, leased: Leased, env: Env) -> Step:
     """There is an address for the peer, or there is none."""
     claim, peer = sa.claim, sa.claim.peers[0]
-    if leased.unique is not None:
+    if leased.unique not in (None, peer.unique):
         claim = replace(claim, peers=(replace(peer, unique=leased.unique), *claim.peers[1:]))
     settings = leased.settings or peer.pool or NetworkSettings()
     given = Given(leased.addresses, settings) if leased.addresses else NOTHING
@@ -101,8 +100,9 @@ def _establish(claim: Claim, proven: Proven, request: Request, given: Given, env
     session = Session(proven.ours, proven.theirs, proven.user, claim.client, lent=given)
     narrowed = lending(peer, given, claim.client.asks_dhcp) if given else peer
     treated = adapted(narrowed, claim.client, half_open.nat.remote)
-    up = established(half_open.secured, treated, claim.remote_id, request.path, half_open.nat, env, began=False)
-    up = extensions.agreed(replace(up, session=session), claim.asked, env)
+    secured, nat = half_open.secured, half_open.nat
+    up = established(secured, treated, claim.remote_id, request.path, nat, session, env, began=False)
+    up = extensions.agreed(up, claim.asked, env)
     effects: list[Effect | Directive] = [IkeSaUp(up.spi, peer.name, up.remote_id, up.path, session=session)]
     effects += ppk.unused(up)
     anew = _begins_anew(claim) and peer.unique is not Unique.SHARE

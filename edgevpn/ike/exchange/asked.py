@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from edgevpn.frozen import replace
 from edgevpn.ike.evidence import Asked
 from edgevpn.ike.exchange.configuration import wants_of
 from edgevpn.ike.iana import NotifyType

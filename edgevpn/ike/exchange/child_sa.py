@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.contract import Effect, Endpoints, Env, KeysDerived, Request, Response
 from edgevpn.ike.crypto import dh
 from edgevpn.ike.crypto.dh import KeyPair

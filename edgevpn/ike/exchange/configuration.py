@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from edgevpn.frozen import replace
 from edgevpn.ike.errors import TsUnacceptable
 from edgevpn.ike.iana import ConfigAttribute, ConfigType
 from edgevpn.ike.negotiate import narrow

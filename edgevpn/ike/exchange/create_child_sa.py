@@ -17,8 +17,7 @@ the peer has to wait with what it wants, so that the two do not meet in the midd
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from edgevpn.frozen import replace
 from edgevpn.ike.contract import (
     ChildClosed,
     ChildFailed,
@@ -205,7 +204,7 @@ def _rekeyed(sa: Established, old: ChildSa, new: ChildSa, nonces: Nonces, answer
     if old.phase is Phase.INBOUND:  # it is surely there if the peer wants it rekeyed
         switch = (InstallOutbound(old, ends(sa)),)
     child = new.turned(Phase.INBOUND, env.now + env.settings.switch_after)
-    sa = _replaced(sa, old, env).with_child(child)
+    sa = _replaced(sa, old, env, child)
     effects = (*switch, InstallInbound(child, ends(sa)), answer)
     return Step(sa, (*effects, *exported(sa.secured, child, env)))
 
@@ -292,11 +291,11 @@ def _unmade(sa: Established, doing: CreatingChild | RekeyingChild, env: Env) -> 
             return Step(sa.with_child(old.turned(Phase.ACTIVE, again)) if old and old.phase is Phase.ACTIVE else sa)
 
 
-def _replaced(sa: Established, old: ChildSa, env: Env) -> Established:
-    """Another pair carries the traffic of `old`, if it had not gone already."""
+def _replaced(sa: Established, old: ChildSa, env: Env, *new: ChildSa) -> Established:
+    """Another pair, `new` or known already, carries the traffic of `old`, if it had not gone already."""
     if not old.lives:
-        return sa
-    return sa.with_child(old.turned(Phase.REPLACED, env.now + env.settings.replaced_timeout))
+        return sa.with_child(*new)
+    return sa.with_child(old.turned(Phase.REPLACED, env.now + env.settings.replaced_timeout), *new)
 
 
 # --- being refused -------------------------------------------------------------------------------------------------

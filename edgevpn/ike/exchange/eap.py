@@ -24,9 +24,9 @@ The user is who the MSCHAPv2 response names, for that is what the password prove
 from __future__ import annotations
 
 import hmac
-from dataclasses import field, replace
+from dataclasses import field
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.contract import Env
 from edgevpn.ike.crypto.mschapv2 import CHALLENGE_SIZE, NT_HASH_SIZE, authenticator_response, msk, nt_response
 from edgevpn.ike.errors import Cause, InvalidSyntax

@@ -17,8 +17,7 @@ key came of it. How long a message may be, and how many packets it takes, is bou
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from edgevpn.frozen import replace
 from edgevpn.ike.eap_state import TlsConfirming, TlsTalking, TlsTurn
 from edgevpn.ike.errors import Cause, InvalidSyntax
 from edgevpn.ike.evidence import Verdict

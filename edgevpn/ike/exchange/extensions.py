@@ -9,8 +9,8 @@ IKE_AUTH      N(MOBIKE_SUPPORTED), N(ADDITIONAL_*_ADDRESS), beside the SA       
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from edgevpn.frozen import replace
 from edgevpn.ike.contract import Env, Request, Response
 from edgevpn.ike.errors import Cause, InvalidSyntax, NoAdditionalSas, NoProposalChosen
 from edgevpn.ike.exchange import mobike, ppk, reauthentication, redirect
@@ -94,8 +94,9 @@ def in_auth_response(sa: Established, env: Env) -> tuple[Payload, ...]:
 
 def agreed(sa: Established, message: Request | Response, env: Env) -> Established:
     """With what both can do, after what the peer has said in IKE_AUTH."""
-    mobility = mobike.mobility_of(message) if sa.peer.mobike else None
-    return reauthentication.timed(replace(sa, mobility=mobility), message, env)
+    if sa.peer.mobike:
+        sa = replace(sa, mobility=mobike.mobility_of(message))
+    return reauthentication.timed(sa, message, env)
 
 
 def _says(message: Request | Response, notify_type: NotifyType) -> bool:

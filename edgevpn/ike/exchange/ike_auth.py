@@ -20,8 +20,7 @@ holds the way to our own proof, `login` that through EAP, `admission` the end, a
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from edgevpn.frozen import replace
 from edgevpn.ike.clients import recognise_auth
 from edgevpn.ike.contract import Env, Level, Request, report
 from edgevpn.ike.crypto.signature import KeyKind, SignatureScheme

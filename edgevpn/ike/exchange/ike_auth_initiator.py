@@ -6,8 +6,8 @@ RFC 7296 §1.2, §2.15, §2.16, §2.19, RFC 5998. The messages are drawn in `ike
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
+from edgevpn.frozen import replace
 from edgevpn.ike.contract import (
     ChildFailed,
     Effect,
@@ -257,8 +257,8 @@ def _finish(sa: Authenticating, response: Response, remote_id: Identification, t
     got = read_reply(response.first(Configuration), wants) if wants else NOTHING
     session = Session(sa.ours, theirs, got=got)
     peer = using(peer, got) if got else peer
-    up = established(sa.secured, peer, remote_id, sa.path, sa.nat, env, began=True)
-    up = extensions.agreed(replace(up, session=session), response, env).then(*map(CreateChild, sa.children))
+    up = established(sa.secured, peer, remote_id, sa.path, sa.nat, session, env, began=True)
+    up = extensions.agreed(up, response, env).then(*map(CreateChild, sa.children))
     if redirect.wanted(up, response):
         first = (CreateChild(sa.offer.policy.name),) if sa.offer else ()
         return redirect.on_auth(replace(up, todo=(*first, *up.todo)), response)

@@ -17,8 +17,7 @@ with those who make IKE and CHILD SAs.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from edgevpn.frozen import replace
 from edgevpn.ike.contract import Env, Request, Response
 from edgevpn.ike.crypto import dh
 from edgevpn.ike.errors import InvalidSyntax, StateNotFound

@@ -11,8 +11,7 @@ hash, under the SK_p that was in force when it was sent.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from edgevpn.frozen import replace
 from edgevpn.ike.contract import Effect, Env, IkeSaDown, KeysDerived, Request, Response
 from edgevpn.ike.crypto import dh
 from edgevpn.ike.crypto.keymat import derive_updated_ike_keys, prf

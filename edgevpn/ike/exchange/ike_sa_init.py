@@ -13,9 +13,9 @@ Its messages are in clear and AUTH covers their octets, so these handlers write 
 from __future__ import annotations
 
 import hmac
-from dataclasses import field, replace
+from dataclasses import field
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.clients import recognise_init
 from edgevpn.ike.contract import (
     Effect,

@@ -7,8 +7,7 @@ SK {D(IKE)}                 -->  <--  SK {}                     all is to go
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from edgevpn.frozen import replace
 from edgevpn.ike.contract import (
     Ask,
     ChildClosed,
@@ -101,6 +100,8 @@ def on_request(sa: Established | Rekeyed | Closing, request: Request, env: Env) 
         return Step(sa, (Respond(request),))
     deletes = [p for p in request.payloads if isinstance(p, Delete) and p.protocol is ProtocolId.ESP]
     spis = {spi for delete in deletes for spi in delete.spis}
+    if not spis:
+        return Step(sa, (Respond(request),))
     sa = _without_unknown(sa, spis)
     gone = tuple(child for child in sa.children if child.spi_out in spis and child.phase is not Phase.LINGERING)
     # What we are deleting ourselves is not named: either side's Delete stands for the pair (RFC 7296 §1.4.1).
@@ -173,11 +174,11 @@ def _gone(sa: Established, children: tuple[ChildSa, ...], env: Env) -> Step:
     """Both sides know that these are gone: what replaced them sends, late packets are still taken for a while."""
     effects: list[Effect] = []
     for child in children:
-        for heir in (c for c in sa.children if c.replaces == child.spi_in and c.phase is Phase.INBOUND):
-            sa = sa.with_child(heir.turned(Phase.ACTIVE, heir.rekey_at))
-            effects.append(InstallOutbound(heir, ends(sa)))
+        heirs = [c for c in sa.children if c.replaces == child.spi_in and c.phase is Phase.INBOUND]
+        effects += [InstallOutbound(heir, ends(sa)) for heir in heirs]
+        heirs = [heir.turned(Phase.ACTIVE, heir.rekey_at) for heir in heirs]
         sa = _revived(sa, child, env)
-        sa = sa.with_child(child.turned(Phase.LINGERING, env.now + env.settings.linger))
+        sa = sa.with_child(*heirs, child.turned(Phase.LINGERING, env.now + env.settings.linger))
         effects.append(RemoveOutbound(child))
         effects.append(report(Level.INFO, "child_gone", peer=sa.peer.name, child=child.name, spi_in=child.spi_in.hex()))
     return Step(sa, tuple(effects))

@@ -5,8 +5,7 @@ RFC 7296 §2.16, RFC 5998.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from edgevpn.frozen import replace
 from edgevpn.ike.contract import Env, Request
 from edgevpn.ike.errors import AuthenticationFailed, Cause
 from edgevpn.ike.exchange import eap, eap_tls, ppk

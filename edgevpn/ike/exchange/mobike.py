@@ -13,9 +13,9 @@ has beside the one in use. Behind a NAT who began asks with each probe how it is
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
+from edgevpn.frozen import replace
 from edgevpn.ike.contract import (
     Effect,
     Env,

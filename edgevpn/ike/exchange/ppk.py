@@ -12,8 +12,8 @@ IKE_AUTH. NO_PPK_AUTH is what AUTH would be without it: with that the responder 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
+from edgevpn.frozen import replace
 from edgevpn.ike.contract import Level, Report, Request, Response, report
 from edgevpn.ike.crypto.signature import KeyKind, SignatureScheme
 from edgevpn.ike.errors import AuthenticationFailed, Cause

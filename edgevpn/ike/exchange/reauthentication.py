@@ -8,8 +8,7 @@ stands. The other closes what has not been authenticated anew.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from edgevpn.frozen import replace
 from edgevpn.ike.contract import Env, Request, Response
 from edgevpn.ike.iana import NotifyType
 from edgevpn.ike.lifetime import soon
@@ -32,6 +31,8 @@ def announced(sa: Established) -> tuple[Payload, ...]:
 
 def timed(sa: Established, message: Request | Response, env: Env) -> Established:
     """With the time to do it again: ours, or what the peer says, whichever comes first."""
+    if not sa.began and sa.peer.reauth_after == NEVER:
+        return sa
     if not sa.began:
         return replace(sa, auth_until=env.now + sa.peer.reauth_after + env.settings.reauth_grace)
     told = message.notify(NotifyType.AUTH_LIFETIME)

@@ -16,8 +16,7 @@ rekeyed over its own: if it does not find them there it says so, and gets new on
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from edgevpn.frozen import replace
 from edgevpn.ike.clients import rekey_method
 from edgevpn.ike.contract import (
     Effect,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from collections.abc import Callable
+from enum import IntEnum, IntFlag
+from functools import lru_cache
 from struct import Struct
 from typing import Any, TypeVar
 
 from edgevpn.ike.errors import InvalidSyntax
 
-Registry = TypeVar("Registry", bound=IntEnum)
+Registry = TypeVar("Registry", bound=IntEnum | IntFlag)
+
+KEPT_MEMBERS = 512
+"""Our own bound: numbers that have been read and may come again."""
 
 U16 = Struct(">H")
 U32 = Struct(">I")
@@ -56,7 +61,8 @@ class Reader:
 
     def rest(self) -> bytes:
         """All octets that remain, possibly none."""
-        return self.take(self.remaining)
+        start, self._next = self._next, self._end
+        return self._octets[start : self._end]
 
     def split(self, size: int) -> tuple[bytes, ...]:
         """All octets that remain, as strings of `size` octets each; `size` is at least one."""
@@ -72,28 +78,33 @@ class Reader:
 
     def member(self, registry: type[Registry]) -> Registry:
         """One octet as a member of `registry`; a number that a closed registry lacks is InvalidSyntax."""
-        return _member(registry, self.u8())
-
-    def member16(self, registry: type[Registry]) -> Registry:
-        """Two octets as a member of `registry`; a number that a closed registry lacks is InvalidSyntax."""
-        return _member(registry, self.u16())
+        return member(registry, self.u8())
 
     def finish(self) -> None:
         """Raise InvalidSyntax unless everything was read."""
-        if self.remaining:
+        if self._next != self._end:
             raise InvalidSyntax(f"{self.remaining} octets left over")
 
     def _advance(self, size: int) -> int:
         """Step over `size` octets; where they start."""
-        start = self._next
-        if not 0 <= size <= self._end - start:
+        start, end = self._next, self._next + size
+        if size < 0 or end > self._end:
             raise InvalidSyntax(f"{size} octets wanted, {self._end - start} remain")
-        self._next = start + size
+        self._next = end
         return start
 
 
-def _member(registry: type[Registry], number: int) -> Registry:
+def member(registry: type[Registry], number: int) -> Registry:
+    """A number as a member of `registry`; one that a closed registry lacks is InvalidSyntax."""
+    found: Registry = _known(registry, number)
+    return found
+
+
+def _member(registry: Any, number: int) -> Any:
     try:
         return registry(number)
     except ValueError as unknown:
         raise InvalidSyntax(f"{registry.__name__} has no member {number}") from unknown
+
+
+_known: Callable[[Any, int], Any] = lru_cache(KEPT_MEMBERS)(_member)

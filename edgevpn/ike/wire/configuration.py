@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from struct import pack
+from struct import Struct
 from typing import ClassVar, Self
 
 from edgevpn.frozen import dataclass
 from edgevpn.ike.errors import InvalidSyntax
 from edgevpn.ike.iana import ConfigAttribute, ConfigType, PayloadType
-from edgevpn.ike.wire.buffer import Reader
+from edgevpn.ike.wire.buffer import Reader, member
 
 # From the RFC. An empty value asks for one; INTERNAL_IP6_SUBNET too is asked for that way in practice.
 RESERVED_BIT = 0x8000
+HEAD = Struct(">Bxxx")
+ATTRIBUTE_HEAD = Struct(">HH")
 VALUE_SIZES: dict[ConfigAttribute, Container[int]] = {
     ConfigAttribute.INTERNAL_IP4_ADDRESS: (0, 4),
     ConfigAttribute.INTERNAL_IP4_NETMASK: (0, 4),
@@ -40,14 +42,14 @@ class Attribute:
 
     @classmethod
     def decode(cls, body: Reader) -> Self:
-        attribute_type = ConfigAttribute(body.u16() & ~RESERVED_BIT)
-        value = body.take(body.u16())
+        number, size = body.unpack(ATTRIBUTE_HEAD)
+        attribute_type, value = member(ConfigAttribute, number & ~RESERVED_BIT), body.take(size)
         if len(value) not in VALUE_SIZES.get(attribute_type, (len(value),)):
             raise InvalidSyntax(f"{attribute_type.name} of {len(value)} octets")
         return cls(attribute_type, value)
 
     def encode(self) -> bytes:
-        return pack(">HH", self.attribute_type, len(self.value)) + self.value
+        return ATTRIBUTE_HEAD.pack(self.attribute_type, len(self.value)) + self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +63,16 @@ class Configuration:
 
     @classmethod
     def decode(cls, body: Reader) -> Self:
-        config_type, _reserved = body.member(ConfigType), body.take(3)
+        (number,) = body.unpack(HEAD)
         attributes: list[Attribute] = []
         while body.remaining:
             if len(attributes) == MAX_ATTRIBUTES:
                 raise InvalidSyntax(f"more than {MAX_ATTRIBUTES} configuration attributes")
             attributes.append(Attribute.decode(body))
-        return cls(config_type, tuple(attributes))
+        return cls(member(ConfigType, number), tuple(attributes))
 
     def encode(self) -> bytes:
-        return pack(">Bxxx", self.config_type) + b"".join(attribute.encode() for attribute in self.attributes)
+        return HEAD.pack(self.config_type) + b"".join(attribute.encode() for attribute in self.attributes)
 
     def of_type(self, attribute_type: ConfigAttribute) -> tuple[bytes, ...]:
         """The values of one attribute, in the order in which they came."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from struct import Struct
 from typing import Self
 
 from edgevpn.frozen import dataclass
 from edgevpn.ike.errors import Discard, InvalidMajorVersion, InvalidSyntax, OldVersion, UnsupportedCriticalPayload
 from edgevpn.ike.iana import ExchangeType, Flag, PayloadType
-from edgevpn.ike.wire.buffer import Reader
+from edgevpn.ike.wire.buffer import Reader, member
 from edgevpn.ike.wire.configuration import Configuration
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import (
@@ -35,11 +34,13 @@ HEADER = Struct(">8s8sBBBBII")
 PAYLOAD_HEAD = Struct(">BBH")
 MAJOR_VERSION = 2
 CRITICAL = 0x80
-KNOWN_FLAGS = Flag.INITIATOR | Flag.VERSION | Flag.RESPONSE  # the others are ignored on receipt
+KNOWN_FLAGS = int(Flag.INITIATOR | Flag.VERSION | Flag.RESPONSE)  # the others are ignored on receipt
 ENCRYPTED = (PayloadType.SK, PayloadType.SKF)
 
 # What a message may have more than one of; any other payload, twice, would be two answers to one question.
-REPEATABLE = (PayloadType.CERT, PayloadType.CERTREQ, PayloadType.NOTIFY, PayloadType.DELETE, PayloadType.VENDOR_ID)
+REPEATABLE = frozenset(
+    (PayloadType.CERT, PayloadType.CERTREQ, PayloadType.NOTIFY, PayloadType.DELETE, PayloadType.VENDOR_ID)
+)
 
 # Our own bounds.
 MAX_UNPROTECTED = 8192  # octets of a message that anyone may send; IKE_SA_INIT with ML-KEM has under 4,000
@@ -84,6 +85,7 @@ DECODERS: dict[PayloadType, Callable[[Reader], Payload]] = {
 
 
 EVERY = frozenset(DECODERS)
+ONCE = EVERY - REPEATABLE
 OPENING = frozenset(
     (
         PayloadType.SA,
@@ -126,10 +128,10 @@ class Header:
         return cls(
             spi_i,
             spi_r,
-            ExchangeType(exchange),
-            KNOWN_FLAGS & flags,
+            member(ExchangeType, exchange),
+            member(Flag, flags & KNOWN_FLAGS),
             message_id,
-            PayloadType(first),
+            member(PayloadType, first),
             length,
             version >> 4,
             version & 0x0F,
@@ -137,9 +139,13 @@ class Header:
 
     def encode(self) -> bytes:
         """The 28 octets as the fields say."""
+        return self.before(self.next_payload, self.length - HEADER.size)
+
+    def before(self, first: PayloadType, size: int) -> bytes:
+        """The 28 octets before `size` octets of payloads, the first of this type."""
         version = self.major << 4 | self.minor
-        fields = self.spi_i, self.spi_r, self.next_payload, version, self.exchange, self.flags
-        return HEADER.pack(*fields, self.message_id, self.length)
+        fields = self.spi_i, self.spi_r, first, version, self.exchange, self.flags, self.message_id
+        return HEADER.pack(*fields, HEADER.size + size)
 
     @property
     def is_response(self) -> bool:
@@ -162,7 +168,7 @@ class Header:
 def encode_message(header: Header, payloads: Sequence[Payload]) -> bytes:
     """A whole message without encryption, as IKE_SA_INIT is."""
     first, chain = encode_payloads(payloads)
-    return replace(header, next_payload=first, length=HEADER.size + len(chain)).encode() + chain
+    return header.before(first, len(chain)) + chain
 
 
 def decode_message(header: Header, datagram: bytes, read: frozenset[PayloadType] = OPENING) -> tuple[Payload, ...]:
@@ -197,29 +203,26 @@ def decode_payloads(first: PayloadType, octets: bytes, read: frozenset[PayloadTy
     while payload_type != PayloadType.NONE:
         if len(payloads) == MAX_PAYLOADS:
             raise InvalidSyntax(f"more than {MAX_PAYLOADS} payloads")
-        if payload_type in seen:
-            raise InvalidSyntax(f"{payload_type.name} payload repeated")
-        if payload_type in DECODERS and payload_type not in REPEATABLE:
+        if payload_type in ONCE:
+            if payload_type in seen:
+                raise InvalidSyntax(f"{payload_type.name} payload repeated")
             seen.add(payload_type)
         following, flags, length = reader.unpack(PAYLOAD_HEAD)
         body = reader.sub(length - PAYLOAD_HEAD.size)
-        if payload_type in read or payload_type not in DECODERS:
-            payloads.append(_decode_payload(payload_type, bool(flags & CRITICAL), body))
+        if payload_type in read:
+            payloads.append(DECODERS[payload_type](body))
+            body.finish()
         else:
-            payloads.append(UnknownPayload(payload_type, bool(flags & CRITICAL), body.rest()))
-        payload_type = PayloadType(following)
+            payloads.append(_unread(payload_type, bool(flags & CRITICAL), body))
+        payload_type = member(PayloadType, following)
     reader.finish()
     return tuple(payloads)
 
 
-def _decode_payload(payload_type: PayloadType, critical: bool, body: Reader) -> Payload:
-    decode = DECODERS.get(payload_type)
-    if decode is not None:
-        payload = decode(body)
-        body.finish()
-        return payload
+def _unread(payload_type: PayloadType, critical: bool, body: Reader) -> UnknownPayload:
+    """One that we do not understand, or that has no place here."""
     if payload_type in ENCRYPTED:
         raise InvalidSyntax(f"{payload_type.name} payload inside a chain")
-    if critical:
+    if critical and payload_type not in DECODERS:
         raise UnsupportedCriticalPayload(payload_type)
     return UnknownPayload(payload_type, critical, body.rest())

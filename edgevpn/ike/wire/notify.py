@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from struct import pack
+from struct import Struct
 from typing import ClassVar, Self
 
 from edgevpn.frozen import dataclass
 from edgevpn.ike.errors import InvalidSyntax
 from edgevpn.ike.iana import NotifyType, PayloadType, ProtocolId
-from edgevpn.ike.wire.buffer import Reader
+from edgevpn.ike.wire.buffer import Reader, member
 
 # An SPI of 8 octets names an IKE SA; RFC 7296 has no Notify that carries one, yet other stacks send it.
 SPI_SIZE = {ProtocolId.IKE: 8, ProtocolId.AH: 4, ProtocolId.ESP: 4}
+
+HEAD = Struct(">BBH")
 
 HASH_SIZES = (20,)  # SHA-1 of SPIs, address and port
 
@@ -49,21 +51,22 @@ class Notify:
     @classmethod
     def decode(cls, body: Reader) -> Self:
         protocol, spi, notify_type = _decode_sa(body)
-        if body.remaining not in DATA_SIZES.get(notify_type, (body.remaining,)):
-            raise InvalidSyntax(f"{notify_type.name} with {body.remaining} octets of data")
-        return cls(notify_type, body.rest(), protocol, spi)
+        data = body.rest()
+        if len(data) not in DATA_SIZES.get(notify_type, (len(data),)):
+            raise InvalidSyntax(f"{notify_type.name} with {len(data)} octets of data")
+        return cls(notify_type, data, protocol, spi)
 
     def encode(self) -> bytes:
-        head = pack(">BBH", self.protocol, len(self.spi), self.notify_type)
-        return head + self.spi + self.data
+        return HEAD.pack(self.protocol, len(self.spi), self.notify_type) + self.spi + self.data
 
 
 def _decode_sa(body: Reader) -> tuple[ProtocolId, bytes, NotifyType]:
     """Protocol, SPI and type; the protocol of an absent SPI is ignored, as RFC 7296 §3.10 demands."""
-    number, spi_size, notify_type = body.sub(1), body.u8(), body.member16(NotifyType)
+    number, spi_size, type_number = body.unpack(HEAD)
+    notify_type = member(NotifyType, type_number)
     if spi_size == 0:
         return ProtocolId.NONE, b"", notify_type
-    protocol = number.member(ProtocolId)
+    protocol = member(ProtocolId, number)
     if spi_size != SPI_SIZE.get(protocol):
         raise InvalidSyntax(f"{protocol.name} Notify with an SPI of {spi_size} octets")
     return protocol, body.take(spi_size), notify_type

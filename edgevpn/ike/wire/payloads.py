@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from dataclasses import field
 from ipaddress import IPv4Address, IPv6Address
-from struct import pack
+from struct import Struct
 from typing import ClassVar, Self
 
 from edgevpn.dn import text_of_der
 from edgevpn.frozen import dataclass
 from edgevpn.ike.errors import InvalidSyntax
 from edgevpn.ike.iana import AuthMethod, CertEncoding, EapCode, EapType, IdType, Ke, PayloadType, ProtocolId
-from edgevpn.ike.wire.buffer import Reader
+from edgevpn.ike.wire.buffer import Reader, member
 from edgevpn.ike.wire.proposal import Proposal, decode_proposals, encode_proposals
 from edgevpn.ike.wire.selector import TrafficSelector
 
-# From the RFC.
+# From the RFC: a type and what is reserved behind it; a Delete; an EAP message.
+OCTET_HEAD = Struct(">Bxxx")
+ID_HEAD = Struct(">B3s")
+KE_HEAD = Struct(">Hxx")
+DELETE_HEAD = Struct(">BBH")
+EAP_HEAD = Struct(">BBH")
 SPI_SIZE = {ProtocolId.IKE: 0, ProtocolId.AH: 4, ProtocolId.ESP: 4}
 ADDRESS_SIZE = {IdType.IPV4_ADDR: 4, IdType.IPV6_ADDR: 16}
 NAMES = (IdType.FQDN, IdType.RFC822_ADDR)
@@ -23,7 +28,6 @@ TERMINATORS = frozenset(b"\0\r\n")
 NONCE_SIZES = range(16, 257)
 HASHED_AUTHORITIES = (CertEncoding.X509_SIGNATURE, CertEncoding.HASH_AND_URL_X509, CertEncoding.HASH_AND_URL_BUNDLE)
 AUTHORITY_SIZE = 20  # a SHA-1 hash
-EAP_HEAD = 4
 EAP_WITH_TYPE = (EapCode.REQUEST, EapCode.RESPONSE)
 
 
@@ -54,11 +58,11 @@ class KeyExchange:
 
     @classmethod
     def decode(cls, body: Reader) -> Self:
-        method, _reserved = body.member16(Ke), body.u16()
-        return cls(method, body.rest())
+        (number,) = body.unpack(KE_HEAD)
+        return cls(member(Ke, number), body.rest())
 
     def encode(self) -> bytes:
-        return pack(">Hxx", self.method) + self.data
+        return KE_HEAD.pack(self.method) + self.data
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class Identification:
 
     @classmethod
     def decode(cls, body: Reader) -> Self:
-        id_type, reserved, data = body.member(IdType), body.take(3), body.rest()
+        number, reserved = body.unpack(ID_HEAD)
+        id_type, data = member(IdType, number), body.rest()
         if len(data) != ADDRESS_SIZE.get(id_type, len(data)):
             raise InvalidSyntax(f"{id_type.name} identity of {len(data)} octets")
         if id_type in NAMES and not TERMINATORS.isdisjoint(data):
@@ -80,7 +85,7 @@ class Identification:
 
     def encode(self) -> bytes:
         """The body of the payload, which is RestOfInitIDPayload or RestOfRespIDPayload of §2.15."""
-        return pack(">B3s", self.id_type, self.reserved) + self.data
+        return ID_HEAD.pack(self.id_type, self.reserved) + self.data
 
     def __str__(self) -> str:
         """As people write it; octets that are no text as "@#HEX". Whatever a peer has put there is still in it."""
@@ -147,7 +152,7 @@ class Certificate:
         return cls(body.member(CertEncoding), body.rest())
 
     def encode(self) -> bytes:
-        return pack(">B", self.encoding) + self.data
+        return bytes([self.encoding]) + self.data
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +177,7 @@ class CertificateRequest:
         return cls(encoding, (body.rest(),))
 
     def encode(self) -> bytes:
-        return pack(">B", self.encoding) + b"".join(self.authorities)
+        return bytes([self.encoding]) + b"".join(self.authorities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +191,11 @@ class Authentication:
 
     @classmethod
     def decode(cls, body: Reader) -> Self:
-        method, _reserved = body.member(AuthMethod), body.take(3)
-        return cls(method, body.rest())
+        (number,) = body.unpack(OCTET_HEAD)
+        return cls(member(AuthMethod, number), body.rest())
 
     def encode(self) -> bytes:
-        return pack(">Bxxx", self.method) + self.data
+        return OCTET_HEAD.pack(self.method) + self.data
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +230,8 @@ class Delete:
 
     @classmethod
     def decode(cls, body: Reader) -> Self:
-        protocol, spi_size, count = body.member(ProtocolId), body.u8(), body.u16()
+        number, spi_size, count = body.unpack(DELETE_HEAD)
+        protocol = member(ProtocolId, number)
         if spi_size != SPI_SIZE.get(protocol) or (count > 0 and not spi_size):
             raise InvalidSyntax(f"{protocol.name} Delete: {count} SPIs of {spi_size} octets")
         spis = body.split(spi_size) if spi_size else ()
@@ -235,7 +241,7 @@ class Delete:
         return cls(protocol, spis)
 
     def encode(self) -> bytes:
-        head = pack(">BBH", self.protocol, SPI_SIZE[self.protocol], len(self.spis))
+        head = DELETE_HEAD.pack(self.protocol, SPI_SIZE[self.protocol], len(self.spis))
         return head + b"".join(self.spis)
 
 
@@ -263,7 +269,7 @@ class _Selecting:
 
     @classmethod
     def decode(cls, body: Reader) -> Self:
-        count, _reserved = body.u8(), body.take(3)
+        (count,) = body.unpack(OCTET_HEAD)
         if count == 0:
             raise InvalidSyntax("no traffic selector")
         selectors = tuple(TrafficSelector.decode(body) for _ in range(count))
@@ -271,7 +277,7 @@ class _Selecting:
         return cls(selectors)
 
     def encode(self) -> bytes:
-        return pack(">Bxxx", len(self.selectors)) + b"".join(selector.encode() for selector in self.selectors)
+        return OCTET_HEAD.pack(len(self.selectors)) + b"".join(selector.encode() for selector in self.selectors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +308,8 @@ class Eap:
     @classmethod
     def decode(cls, body: Reader) -> Self:
         size = body.remaining
-        code, identifier, length = body.member(EapCode), body.u8(), body.u16()
+        number, identifier, length = body.unpack(EAP_HEAD)
+        code = member(EapCode, number)
         if length != size:
             raise InvalidSyntax(f"EAP message says {length} octets and has {size}")
         if code in EAP_WITH_TYPE:
@@ -311,8 +318,8 @@ class Eap:
         return cls(code, identifier)
 
     def encode(self) -> bytes:
-        content = b"" if self.eap_type is None else pack(">B", self.eap_type) + self.data
-        return pack(">BBH", self.code, self.identifier, EAP_HEAD + len(content)) + content
+        content = b"" if self.eap_type is None else bytes([self.eap_type]) + self.data
+        return EAP_HEAD.pack(self.code, self.identifier, EAP_HEAD.size + len(content)) + content
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from struct import Struct, pack
+from functools import lru_cache
+from struct import Struct
 from typing import Self
 
 from edgevpn.frozen import dataclass
 from edgevpn.ike.errors import InvalidSyntax
 from edgevpn.ike.iana import Encr, Esn, Integ, Ke, Prf, ProtocolId, TransformAttribute, TransformType
-from edgevpn.ike.wire.buffer import Reader
+from edgevpn.ike.wire.buffer import Reader, member
 
 # From the RFC.
 LAST_SUBSTRUCTURE = 0
@@ -18,6 +19,7 @@ MORE_TRANSFORMS = 3  # and a Transform
 FORMAT_TV = 0x8000  # the value is in the place of its length
 KEY_LENGTH = FORMAT_TV | TransformAttribute.KEY_LENGTH
 SUBSTRUCTURE_HEAD = Struct(">BxH")
+PROPOSAL_HEAD = Struct(">BBBB")
 TRANSFORM_HEAD = Struct(">BxH")
 ATTRIBUTE_HEAD = Struct(">HH")
 SPI_SIZES = {ProtocolId.IKE: (0, 8), ProtocolId.AH: (4,), ProtocolId.ESP: (4,)}
@@ -42,6 +44,7 @@ TRANSFORM_IDS: dict[TransformType, Callable[[int], TransformId]] = {
 # Our own bounds: an SA payload is read before anything is known of its sender.
 MAX_PROPOSALS = 64  # Windows, the most talkative client, sends about 20
 MAX_OCTETS = 2048  # of an SA payload, twice what Windows sends; bounds the transforms and attributes as well
+KEPT_CHOICES = 32  # of proposals, as they came: clients of a kind have the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class Transform:
     @classmethod
     def decode(cls, body: Reader) -> Self:
         number, transform_number = body.unpack(TRANSFORM_HEAD)
-        transform_type = TransformType(number)
+        transform_type = member(TransformType, number)
         transform_id = TRANSFORM_IDS.get(transform_type, int)(transform_number)
         key_length, unknown = None, bytearray()
         while body.remaining:
@@ -92,23 +95,29 @@ class Proposal:
 
     @classmethod
     def decode(cls, body: Reader) -> Self:
-        number, protocol, spi_size, count = body.u8(), body.member(ProtocolId), body.u8(), body.u8()
+        number, protocol_number, spi_size, count = body.unpack(PROPOSAL_HEAD)
+        protocol = member(ProtocolId, protocol_number)
         if spi_size not in SPI_SIZES.get(protocol, ()):
             raise InvalidSyntax(f"{protocol.name} proposal with an SPI of {spi_size} octets")
-        spi = body.take(spi_size)
-        transforms = tuple(Transform.decode(transform) for transform in _chain(body, MORE_TRANSFORMS, count))
-        if len(transforms) != count:
-            raise InvalidSyntax(f"proposal announces {count} transforms and has {len(transforms)}")
-        return cls(number, protocol, spi, transforms)
+        return cls(number, protocol, body.take(spi_size), _decode_transforms(body.rest(), count))
 
     def encode(self) -> bytes:
-        head = pack(">BBBB", self.number, self.protocol, len(self.spi), len(self.transforms))
+        head = PROPOSAL_HEAD.pack(self.number, self.protocol, len(self.spi), len(self.transforms))
         transforms = [transform.encode() for transform in self.transforms]
         return head + self.spi + _encode_chain(transforms, MORE_TRANSFORMS)
 
     def of_type(self, transform_type: TransformType) -> tuple[Transform, ...]:
         """The transforms of one type, in the sender's order of preference."""
         return tuple(transform for transform in self.transforms if transform.transform_type == transform_type)
+
+
+@lru_cache(KEPT_CHOICES)
+def _decode_transforms(octets: bytes, count: int) -> tuple[Transform, ...]:
+    """All transforms of a proposal, which announces so many."""
+    transforms = tuple(Transform.decode(each) for each in _chain(Reader(octets), MORE_TRANSFORMS, count))
+    if len(transforms) != count:
+        raise InvalidSyntax(f"proposal announces {count} transforms and has {len(transforms)}")
+    return transforms
 
 
 def decode_proposals(body: Reader) -> tuple[Proposal, ...]:

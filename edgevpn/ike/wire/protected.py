@@ -7,7 +7,7 @@ found before the ICV is verified (Discard) and after it (InvalidSyntax) have dif
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from struct import Struct
 from typing import Protocol
 
@@ -86,7 +86,7 @@ def seal_fragments(
 def unsealed(header: Header, first: PayloadType, chain: bytes) -> bytes:
     """The message as if its Encrypted payload had the payloads and nothing else, for IntAuth (RFC 9242 §3.3.2)."""
     length = PAYLOAD_HEAD.size + len(chain)
-    head = replace(header, next_payload=PayloadType.SK, length=HEADER.size + length).encode()
+    head = header.before(PayloadType.SK, length)
     return head + PAYLOAD_HEAD.pack(first, 0, length) + chain
 
 
@@ -115,8 +115,7 @@ def _seal(
     iv: bytes,
 ) -> bytes:
     length = PAYLOAD_HEAD.size + len(fragment_head) + protection.sealed_length(len(plaintext))
-    head = replace(header, next_payload=outer, length=HEADER.size + length).encode()
-    associated = head + PAYLOAD_HEAD.pack(first, 0, length) + fragment_head
+    associated = header.before(outer, length) + PAYLOAD_HEAD.pack(first, 0, length) + fragment_head
     return associated + protection.seal(associated, plaintext, iv)
 
 

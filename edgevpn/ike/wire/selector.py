@@ -11,20 +11,19 @@ from ipaddress import (
     summarize_address_range,
 )
 from itertools import islice
-from struct import Struct, pack
+from struct import Struct
 from typing import Self
 
 from edgevpn.frozen import dataclass
 from edgevpn.ike.errors import InvalidSyntax, TsUnacceptable
 from edgevpn.ike.iana import TsType
-from edgevpn.ike.wire.buffer import Reader
+from edgevpn.ike.wire.buffer import Reader, member
 
 # From the RFC.
 ANY_PROTOCOL = 0
 ANY_PORTS = (0, 0xFFFF)  # "ANY" includes "OPAQUE"
 OPAQUE_PORTS = (0xFFFF, 0)  # only packets whose ports cannot be seen, such as later fragments
-HEAD_SIZE = 8
-AFTER_TYPE = Struct(">BHHH")
+HEAD = Struct(">BBHHH")
 
 # Our own bounds.
 MAX_NETWORKS = 64  # of one selector: any IPv4 range needs 62 at most; each may become a route and a policy
@@ -70,10 +69,10 @@ class TrafficSelector:
 
     @classmethod
     def decode(cls, body: Reader) -> Self:
-        ts_type = body.member(TsType)
-        protocol, length, start_port, end_port = body.unpack(AFTER_TYPE)
+        number, protocol, length, start_port, end_port = body.unpack(HEAD)
+        ts_type = member(TsType, number)
         address, size = ADDRESSES[ts_type]
-        if length != HEAD_SIZE + 2 * size:
+        if length != HEAD.size + 2 * size:
             raise InvalidSyntax(f"{ts_type.name} selector of {length} octets")
         start, end = body.take(size), body.take(size)
         if start > end:
@@ -83,8 +82,8 @@ class TrafficSelector:
 
     def encode(self) -> bytes:
         addresses = self.start_address.packed + self.end_address.packed
-        length = HEAD_SIZE + len(addresses)
-        return pack(">BBHHH", self.ts_type, self.protocol, length, *self.ports) + addresses
+        length = HEAD.size + len(addresses)
+        return HEAD.pack(self.ts_type, self.protocol, length, self.start_port, self.end_port) + addresses
 
     @property
     def ports(self) -> tuple[int, int]:
@@ -93,12 +92,12 @@ class TrafficSelector:
 
     def intersection(self, other: TrafficSelector) -> TrafficSelector | None:
         """The packets that both selectors match, if any; RFC 7296 §2.9. It is one of the two where it can be."""
+        if self.ts_type != other.ts_type:
+            return None
         if self.contains(other):
             return other
         if other.contains(self):
             return self
-        if self.ts_type != other.ts_type:
-            return None
         if self.protocol != other.protocol and ANY_PROTOCOL not in (self.protocol, other.protocol):
             return None
         ports = _common_ports(self.ports, other.ports)

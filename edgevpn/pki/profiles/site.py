@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import field, replace
+from dataclasses import field
 from ipaddress import ip_address
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.pki import wishes
 from edgevpn.pki.certificate import pem_of
 from edgevpn.pki.container import Container, pkcs12_file

@@ -17,6 +17,7 @@ from edgevpn.daemon.dataplane.esp import (
     inward,
     outbound_sa,
     outward,
+    outward_of,
     pool_lifetimes,
     port_masks,
 )
@@ -134,7 +135,9 @@ Selectors = tuple[TrafficSelector, ...]
 
 def made(local: Selectors, remote: Selectors, mode: Mode = Mode.TUNNEL, priority: int = UP) -> list[PolicySpec]:
     out = outward(local, remote, (HERE, THERE), mode, TAGS, priority)
-    return [*out, *inward(local, remote, 4, mode, TAGS, priority)]
+    into = inward(local, remote, 4, mode, TAGS, priority)
+    assert priority != UP or outward_of(into, (HERE, THERE), mode, TAGS) == out
+    return [*out, *into]
 
 
 def test_policies_of_one_pair() -> None:

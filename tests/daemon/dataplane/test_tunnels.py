@@ -174,9 +174,13 @@ def test_a_child_comes_and_goes(world: World) -> None:
     assert world.kernel.list_links()
 
 
-def test_who_follows_takes_over_the_policies(world: World) -> None:
+REKEYED = pytest.mark.parametrize("replaces", [None, b"in-1"], ids=["of another IKE SA", "by rekeying"])
+
+
+@REKEYED
+def test_who_follows_takes_over_the_policies(world: World, replaces: bytes | None) -> None:
     """The new pair bears the tags of the old one, so a packet never meets a policy without an SA."""
-    old, new = child(1), child(2)
+    old, new = child(1), child(2, replaces=replaces)
     world.install(old, ends())
     before = world.outward
     world.install(new, ends())
@@ -194,21 +198,26 @@ def test_policies_follow_the_newest_and_fall_back(world: World) -> None:
     assert [policy.templates[0].destination for policy in world.outward] == [THERE]
 
 
-def test_a_packet_by_the_old_way_is_let_in(world: World) -> None:
+@REKEYED
+def test_a_packet_by_the_old_way_is_let_in(world: World, replaces: bytes | None) -> None:
     """Who calls anew from elsewhere may still have packets under way from where it was."""
+    new = child(2, replaces=replaces)
     world.install(child(1), ends())
     before = world.inward
-    world.dataplane.install_inbound(child(2), ends(ELSEWHERE))
+    world.dataplane.install_inbound(new, ends(ELSEWHERE))
     assert world.inward == before
+    world.dataplane.install_outbound(new, ends(ELSEWHERE))
+    assert [policy.templates[0].destination for policy in world.outward] == [ELSEWHERE]
     world.dataplane.remove_child(child(1))
     assert world.inward == before
 
 
-def test_policies_that_do_not_change_are_not_made_again(world: World) -> None:
+@REKEYED
+def test_policies_that_do_not_change_are_not_made_again(world: World, replaces: bytes | None) -> None:
     """New keys are no reason to touch what all packets look at."""
     world.install(child(1), ends())
     made = {state.index for state in world.kernel.list_policies()}
-    world.install(child(2), ends())
+    world.install(child(2, replaces=replaces), ends())
     world.dataplane.remove_child(child(1))
     assert {state.index for state in world.kernel.list_policies()} == made
 

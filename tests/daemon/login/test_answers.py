@@ -22,7 +22,7 @@ from edgevpn.daemon.login.keyring import open_keyring, prepare
 from edgevpn.daemon.login.vouched import Shown
 from edgevpn.ike.contract import Input
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
-from edgevpn.ike.crypto.signature import OLD_ECDSA, KeyKind
+from edgevpn.ike.crypto.signature import OLD_ECDSA, RSA_SHA1, KeyKind
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.iana import IdType
 from edgevpn.ike.peer import NetworkSettings, Ppk, Unique, Wants
@@ -118,9 +118,19 @@ def test_who_may_not_come_in(world: World, user: str, caplog: pytest.LogCaptureF
     assert world.answers.vouched.shown(SPI) == Shown()
 
 
-async def test_signing(world: World) -> None:
+def test_signing_on_a_curve_is_done_at_once(world: World) -> None:
     (name,) = world.answers.keyring.keys
     world.answers.ask(Sign(SPI, name, OLD_ECDSA[KeyKind.P256], b"octets"))
+    (answer,) = world.fed
+    assert isinstance(answer, Signed)
+    assert answer.signature
+
+
+async def test_signing_with_rsa_is_a_threads(tmp_path: Path) -> None:
+    world = World(tmp_path / "pki", gateway({}, pki={"public_name": "vpn.example.org", "key_type": "rsa2048"}))
+    name = next(each for each in world.answers.keyring.keys if "rsa" in each)
+    world.answers.ask(Sign(SPI, name, RSA_SHA1, b"octets"))
+    assert not world.fed
     answer = await world.worked()
     assert isinstance(answer, Signed)
     assert answer.signature

@@ -9,7 +9,7 @@ import pytest
 
 from edgevpn.ike.errors import InvalidSyntax
 from edgevpn.ike.iana import Encr, NotifyType, ProtocolId
-from edgevpn.ike.wire.buffer import Reader
+from edgevpn.ike.wire.buffer import Reader, member
 
 
 def test_integers_are_big_endian() -> None:
@@ -43,11 +43,11 @@ def test_sub_reader_ends_where_it_was_told() -> None:
 
 
 def test_members() -> None:
-    reader = Reader(bytes.fromhex("03 0c 4000 ff"))
+    reader = Reader(bytes.fromhex("03 0c ff"))
     assert reader.member(ProtocolId) is ProtocolId.ESP
     assert reader.member(Encr) is Encr.AES_CBC
-    assert reader.member16(NotifyType) is NotifyType.INITIAL_CONTACT
     assert reader.member(Encr).name == "UNKNOWN_255"
+    assert member(NotifyType, 0x4000) is NotifyType.INITIAL_CONTACT
 
 
 REFUSED: dict[str, Callable[[Reader], object]] = {
@@ -61,7 +61,7 @@ REFUSED: dict[str, Callable[[Reader], object]] = {
     "layout too long": lambda reader: reader.unpack(Struct(">I")),
     "not a multiple": lambda reader: reader.split(2),
     "unknown member of a closed registry": lambda reader: reader.member(ProtocolId),
-    "the same in two octets": lambda reader: reader.member16(ProtocolId),
+    "the same in two octets": lambda reader: member(ProtocolId, reader.u16()),
     "left over": Reader.finish,
 }
 

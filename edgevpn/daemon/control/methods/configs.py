@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from edgevpn.api import ErrorCode, RpcError
@@ -20,6 +19,7 @@ from edgevpn.config.words import path_of
 from edgevpn.daemon.control.methods.names import within
 from edgevpn.daemon.control.methods.table import Served
 from edgevpn.daemon.keeping.configuration import Configuration
+from edgevpn.frozen import replace
 
 
 class ConfigMethods:
