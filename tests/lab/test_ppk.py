@@ -94,11 +94,11 @@ def test_both_have_it(tunnels: Tunnels, site: Connection, cabinet: Cabinet, here
 def test_it_lasts_when_keys_are_renewed(tunnels: Tunnels, site: Connection, cabinet: Cabinet, who: str) -> None:
     tunnel = tunnels.between(replace(site, ppk=PPK), theirs(site, cabinet, PPK))
     tunnel.up()
-    ike, children = tunnel.ours.spis(), tunnel.sas()
     side = tunnel.ours if who == "ours" else tunnel.theirs
+    ike, children = side.spis(), tunnel.sas()
 
     side.rekey_ike()
-    eventually(lambda: len(now := tunnel.ours.spis()) == 1 and now != ike, within=15, what="another IKE SA")
+    eventually(lambda: len(now := side.spis()) == 1 and now != ike, within=15, what="another IKE SA")
     side.rekey_child()
     tunnel.wait_rekeyed(children)
 
