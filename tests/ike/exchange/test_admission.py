@@ -141,7 +141,7 @@ def test_lease() -> None:
     assert step.effects == (Lease(opened.half_open.spi, "left", LEFT_ID, "", Wants(True, True), RIGHT_PATH.remote),)
 
     answered = leased(opened, V4, V6)
-    assert kinds(answered) == [IkeSaUp, InstallInbound, Respond, InstallOutbound]
+    assert kinds(answered) == [IkeSaUp, InstallInbound, InstallOutbound, Respond]
     payloads = the(Respond, answered).payloads
     assert contents(payloads) == [IdR, Authentication, Configuration, *SA_AND_TS]
     (reply,) = (payload for payload in payloads if isinstance(payload, Configuration))
@@ -245,6 +245,18 @@ def test_what_takes_the_place_of_others_is_not_one_too_many() -> None:
         opened = both(other=peer, initial_contact=anew)
         env = replace(opened.right, stands=standing(10_000))
         assert isinstance(ike_auth.on_request(opened.half_open, opened.request(), env).sa, Established)
+
+
+@pytest.mark.parametrize(
+    ("count", "order"),
+    [(0, [InstallInbound, InstallOutbound, Respond]), (1, [InstallInbound, Respond, InstallOutbound])],
+    ids=["the first", "another"],
+)
+def test_when_packets_go_over_the_child(count: int, order: list[type]) -> None:
+    """At once, so that the peer's first is answered; but where another IKE SA carries them, not before the peer has it."""
+    opened = both(other=replace(TO_LEFT, unique=Unique.SHARE), initial_contact=False)
+    step = ike_auth.on_request(opened.half_open, opened.request(), replace(opened.right, stands=standing(count)))
+    assert kinds(step) == [IkeSaUp, *order]
 
 
 def test_another_device_of_the_same_name() -> None:

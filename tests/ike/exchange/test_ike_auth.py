@@ -72,7 +72,7 @@ def test_by_key() -> None:
     opened = both()
 
     answered = opened.answered()
-    assert kinds(answered) == [IkeSaUp, Supersede, InstallInbound, Respond, InstallOutbound]
+    assert kinds(answered) == [IkeSaUp, Supersede, InstallInbound, InstallOutbound, Respond]
     up = the(IkeSaUp, answered)
     assert (up.spi, up.peer, up.remote_id, up.path) == (opened.half_open.spi, "left", LEFT_ID, RIGHT_PATH)
     assert (up.session.ours, up.session.theirs, up.session.user) == (BY_KEY, BY_KEY, "")
@@ -150,7 +150,7 @@ def test_by_certificate() -> None:
     assert (asked.name, asked.scheme.algorithm) == ("right", Algorithm.PKCS1)
 
     answered = asking(step, opened.right, WORLD)
-    assert kinds(answered) == [IkeSaUp, Supersede, InstallInbound, Respond, InstallOutbound]
+    assert kinds(answered) == [IkeSaUp, Supersede, InstallInbound, InstallOutbound, Respond]
     assert contents(the(Respond, answered).payloads) == [IdR, Certificate, Authentication, *SA_AND_TS]
     assert isinstance(answered.sa, Established)
     assert answered.sa.session.ours == BySignature(asked.scheme)
