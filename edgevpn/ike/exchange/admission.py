@@ -122,9 +122,9 @@ def _establish(claim: Claim, proven: Proven, request: Request, given: Given, env
         answer = (*proven.identity, *told, Notify(error.notify, error.data), *more)
         return Step(up, (*effects, Respond(request, answer), why))
     around = ends(up)
-    answer, sending = Respond(request, (*proven.identity, *told, *payloads, *more)), InstallOutbound(child, around)
+    respond, sending = Respond(request, (*proven.identity, *told, *payloads, *more)), InstallOutbound(child, around)
     stands = env.stands(peer.name, _who(claim, proven))  # what it has already carries the same until it has this, too
-    ready = (answer, sending) if stands else (sending, answer)  # else its first packet can be answered at once
+    ready = (respond, sending) if stands else (sending, respond)  # else its first packet can be answered at once
     effects += (InstallInbound(child, around), *ready, *exported(up.secured, child, env))
     return Step(up.with_child(child), tuple(effects))
 

@@ -252,8 +252,8 @@ def test_what_takes_the_place_of_others_is_not_one_too_many() -> None:
     [(0, [InstallInbound, InstallOutbound, Respond]), (1, [InstallInbound, Respond, InstallOutbound])],
     ids=["the first", "another"],
 )
-def test_when_packets_go_over_the_child(count: int, order: list[type]) -> None:
-    """At once, so that the peer's first is answered; but where another IKE SA carries them, not before the peer has it."""
+def test_when_packets_go_over_the_child(count: int, order: list[type[object]]) -> None:
+    """At once, so that the first is answered; where another IKE SA carries them, not before the peer has it."""
     opened = both(other=replace(TO_LEFT, unique=Unique.SHARE), initial_contact=False)
     step = ike_auth.on_request(opened.half_open, opened.request(), replace(opened.right, stands=standing(count)))
     assert kinds(step) == [IkeSaUp, *order]
