@@ -83,7 +83,8 @@ class Cabinet:
     def authority(self, root: Made) -> Path:
         """A root's certificate."""
         path = self.folder / f"{root.certificate.serial_number}-ca.pem"
-        path.write_bytes(pem(root))
+        if not path.exists() or path.read_bytes() != pem(root):  # somebody may be reading it
+            path.write_bytes(pem(root))
         return path
 
     @property
