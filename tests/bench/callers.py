@@ -130,17 +130,17 @@ def visits(served: Served, papers: Papers, times: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """Something that a device does; `often`: how many of it take about as long as one with new keys."""
+    """Something that a device does; `often`: how many of it take about as long as one with new keys, waiting included."""
 
     act: Callable[[Device], Awaitable[None]]
-    often: int = 1
+    often: float = 1
 
 
 OPERATIONS = {
     "rekey_child": Operation(Device.rekey),
     "rekey_ike": Operation(lambda device: device.rekey(ike=True)),
     "dpd": Operation(Device.probe, 5),
-    "repeat": Operation(Device.repeat, 5),
+    "repeat": Operation(Device.repeat, 0.1),
 }
 """What goes on in a session, begun by the device: new keys and the Delete of the old, a probe, a request sent again."""
 
@@ -153,7 +153,7 @@ def operations(device: Device, times: int, cpu: Callable[[], float]) -> dict[str
         async with device:
             await device.connect()
             for name, operation in OPERATIONS.items():
-                before, count = cpu(), times * operation.often
+                before, count = cpu(), max(round(times * operation.often), 1)
                 for _ in range(count):
                     await operation.act(device)
                 await device.rest()
