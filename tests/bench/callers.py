@@ -130,7 +130,7 @@ def visits(served: Served, papers: Papers, times: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """Something that a device does; `often`: how many of it take about as long as one with new keys, waiting included."""
+    """Something that a device does; `often`: how many of it take about as long as one with new keys."""
 
     act: Callable[[Device], Awaitable[None]]
     often: float = 1
