@@ -52,8 +52,6 @@ from edgevpn.simulate.wire import Wire
 RETRANSMIT_FIRST, RETRANSMIT_TRIES = 1.0, 4
 PATIENCE = 60.0
 PATIENCE_AT_THE_END = 5.0
-SETTLING = 0.1
-"""Seconds that a client needs for an interface; meanwhile the gateway, which has answered first, makes its SAs."""
 
 Tell = Callable[[str], None]
 
@@ -119,7 +117,6 @@ class Conversation:
         self._tell(f"{self._client.words} calls {self._typed.server} at {self._place[0]}")
         self._feed(Initiate(GATEWAY, self._wire.path))
         await self._until(lambda: self._given is not None and bool(self.children))
-        await asyncio.sleep(SETTLING)
         assert self._given is not None
         return self._given
 

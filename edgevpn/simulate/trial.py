@@ -15,6 +15,9 @@ from edgevpn.simulate.conversation import Conversation, Outside, Tell
 from edgevpn.simulate.pinging import Echoes
 from edgevpn.simulate.user import Typed, Unable
 
+SETTLING = 0.1
+"""Our own choice: seconds that a client needs for an interface, before it sends the first packet."""
+
 Note = Callable[[Echoes], None]
 
 
@@ -79,6 +82,7 @@ async def _connect_anew(plan: Plan, before: Given, traffic: _Traffic, tell: Tell
 
 async def _connected(conversation: Conversation, tell: Tell) -> Given:
     given = await conversation.connect()
+    await asyncio.sleep(SETTLING)
     tell(f"connected, with {' and '.join(map(str, given.addresses))}")
     return given
 
