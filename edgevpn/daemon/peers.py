@@ -125,7 +125,7 @@ def site_peer(site: Site, gateway: Gateway, proof: Proof | None, ciphers: Cipher
         mobike=site.mobike,
         childless=CHILDLESS[site.childless],
         wants=_wants(site),
-        ppk=_site_ppk(site),
+        ppk=ike_ppk(site),
     )
 
 
@@ -139,12 +139,6 @@ def _site_auths(site: Site, proof: Proof | None) -> tuple[ike.LocalAuth, ike.Rem
         user = site.eap_id or (site.local_id.data.decode("utf-8", "replace") if site.local_id else site.name)
         return ike.Password(user, nt_password_hash(site.credential.text)), proof.certified
     return proof.signing, proof.certified
-
-
-def _site_ppk(site: Site) -> ike.Ppk | None:
-    if site.ppk is None or site.ppk_id is None:
-        return None
-    return ike.Ppk(site.ppk_id.encode(), site.ppk.octets, site.ppk_required)
 
 
 def _wants(site: Site) -> ike.Wants | None:
@@ -168,11 +162,11 @@ def peer_of(device: Device) -> str:
     return f"{device.pool}/{device.login.value}"
 
 
-def device_ppk(device: Device) -> ike.Ppk | None:
-    """The post-quantum pre-shared key of a device, if it has one."""
-    if device.ppk is None:
+def ike_ppk(of: Device | Site) -> ike.Ppk | None:
+    """The post-quantum pre-shared key of a device or a site, if it has one."""
+    if of.ppk is None or of.ppk_id is None:
         return None
-    return ike.Ppk(device.ppk_id.encode(), device.ppk.octets, device.ppk_required)
+    return ike.Ppk(of.ppk_id.encode(), of.ppk.octets, of.ppk_required)
 
 
 def pool_peers(pool: Pool, pki: Pki, proof: Proof | None, ciphers: Ciphers = UNTRIED) -> tuple[ike.Peer, ...]:

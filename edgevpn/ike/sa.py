@@ -116,6 +116,18 @@ class ChildSa:
         """Whether it is there to carry traffic, now or as soon as the pair before it goes."""
         return self.phase in (Phase.INBOUND, Phase.ACTIVE)
 
+    @property
+    def keys_in(self) -> tuple[bytes, bytes]:
+        """Those of encryption and integrity for what we receive (RFC 7296 §2.17)."""
+        keys = self.keys
+        return (keys.encr_r, keys.integ_r) if self.initiator else (keys.encr_i, keys.integ_i)
+
+    @property
+    def keys_out(self) -> tuple[bytes, bytes]:
+        """The same for what we send."""
+        keys = self.keys
+        return (keys.encr_i, keys.integ_i) if self.initiator else (keys.encr_r, keys.integ_r)
+
     def turned(self, phase: Phase, due: float = NEVER) -> ChildSa:
         """The same pair, further on in its life."""
         return replace(self, phase=phase, due=due)

@@ -106,15 +106,11 @@ class Tunnel:
 
 
 def _inbound(child: ChildSa) -> Inbound:
-    keys = child.keys
-    pair = (keys.encr_r, keys.integ_r) if child.initiator else (keys.encr_i, keys.integ_i)
-    return Inbound(seal_of(child.suite, *pair), child.suite.esn)
+    return Inbound(seal_of(child.suite, *child.keys_in), child.suite.esn)
 
 
 def _outbound(child: ChildSa, entropy: Callable[[int], bytes]) -> Outbound:
-    keys = child.keys
-    pair = (keys.encr_i, keys.integ_i) if child.initiator else (keys.encr_r, keys.integ_r)
-    return Outbound(child.spi_out, seal_of(child.suite, *pair), child.suite.esn, entropy)
+    return Outbound(child.spi_out, seal_of(child.suite, *child.keys_out), child.suite.esn, entropy)
 
 
 def _holds(selectors: Iterable[TrafficSelector], host: IpAddress) -> bool:

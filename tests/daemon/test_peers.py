@@ -10,7 +10,7 @@ from edgevpn.daemon.peers import (
     Proof,
     _offers,
     _transform,
-    device_ppk,
+    ike_ppk,
     lacking,
     ml_kem_of,
     peers,
@@ -238,8 +238,8 @@ def test_devices_with_post_quantum_keys() -> None:
     made = {peer.name: peer.ppk for peer in peers(config, {"": PROOF})}
     assert made == {"road/password": ike.PpkRing(), "road/certificate": None, "road/psk": None}
     phone, tablet = config.devices
-    assert device_ppk(phone) == ike.Ppk(b"phone", b"B" * 32)
-    assert device_ppk(tablet) is None
+    assert ike_ppk(phone) == ike.Ppk(b"phone", b"B" * 32)
+    assert ike_ppk(tablet) is None
 
 
 @pytest.mark.parametrize("allowed", [False, True])

@@ -41,3 +41,10 @@ def test_child_grows_older() -> None:
 def test_child_that_carries_traffic() -> None:
     """Now, or as soon as the one before it goes."""
     assert [phase for phase in Phase if a_child(phase=phase).lives] == [Phase.INBOUND, Phase.ACTIVE]
+
+
+def test_whose_keys_a_child_sends_with() -> None:
+    """The initiator's go one way, the responder's the other; both sides agree on which (RFC 7296 §2.17)."""
+    asking, answering = a_child(initiator=True), a_child(initiator=False)
+    assert asking.keys_out == answering.keys_in == (asking.keys.encr_i, asking.keys.integ_i)
+    assert asking.keys_in == answering.keys_out == (asking.keys.encr_r, asking.keys.integ_r)

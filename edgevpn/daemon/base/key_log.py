@@ -85,10 +85,7 @@ def ike_line(secured: Secured) -> str:
 
 def esp_lines(child: ChildSa) -> tuple[str, ...]:
     """The keys of a CHILD SA as lines of `esp_sa`: each direction, under either version of IP."""
-    ours, theirs = (child.keys.encr_i, child.keys.integ_i), (child.keys.encr_r, child.keys.integ_r)
-    if not child.initiator:
-        ours, theirs = theirs, ours
-    directions = ((child.spi_out, *ours), (child.spi_in, *theirs))
+    directions = ((child.spi_out, *child.keys_out), (child.spi_in, *child.keys_in))
     return tuple(_esp_line(child, family, *keys) for keys in directions for family in FAMILIES)
 
 

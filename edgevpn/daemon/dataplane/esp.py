@@ -119,15 +119,14 @@ def pool_lifetimes(pool: Pool) -> Lifetimes:
 
 def inbound_sa(child: ChildSa, ends: Endpoints, tags: Tags, lives: Lifetimes) -> SaSpec:
     """The SA that we receive on."""
-    keys = (child.keys.encr_r, child.keys.integ_r) if child.initiator else (child.keys.encr_i, child.keys.integ_i)
-    return _sa(child, ends.path.remote.host, ends.path.local.host, child.spi_in, keys, encap_in(ends), tags, lives)
+    hosts = ends.path.remote.host, ends.path.local.host
+    return _sa(child, *hosts, child.spi_in, child.keys_in, encap_in(ends), tags, lives)
 
 
 def outbound_sa(child: ChildSa, ends: Endpoints, tags: Tags, lives: Lifetimes) -> SaSpec:
     """The SA that we send on; what it has made bears our mark."""
-    keys = (child.keys.encr_i, child.keys.integ_i) if child.initiator else (child.keys.encr_r, child.keys.integ_r)
     hosts = ends.path.local.host, ends.path.remote.host
-    return _sa(child, *hosts, child.spi_out, keys, encap_out(ends), tags, lives, OURS_MARK)
+    return _sa(child, *hosts, child.spi_out, child.keys_out, encap_out(ends), tags, lives, OURS_MARK)
 
 
 def outward(
@@ -139,16 +138,20 @@ def outward(
     priority: int,
 ) -> tuple[PolicySpec, ...]:
     """Policies that have packets between these selectors leave by the newest SA between these two addresses."""
-    templates = (Template(*path, tags.reqid, MODES[mode]),)
-    selectors = _selectors(ts_local, ts_remote)
-    return tuple(_policy(selector, Direction.OUT, templates, tags, priority) for selector in selectors)
+    return _outward(_selectors(ts_local, ts_remote), path, mode, tags, priority)
 
 
 def outward_of(inward: Iterable[PolicySpec], path: Hosts, mode: IkeMode, tags: Tags) -> tuple[PolicySpec, ...]:
     """The same for a child whose `inward` policies are known: what it sends is what it lets in, turned round."""
-    templates = (Template(*path, tags.reqid, MODES[mode]),)
     selectors = (_reversed(policy.selector) for policy in inward if policy.direction is Direction.IN)
-    return tuple(_policy(selector, Direction.OUT, templates, tags, UP) for selector in selectors)
+    return _outward(selectors, path, mode, tags, UP)
+
+
+def _outward(
+    selectors: Iterable[Selector], path: Hosts, mode: IkeMode, tags: Tags, priority: int
+) -> tuple[PolicySpec, ...]:
+    templates = (Template(*path, tags.reqid, MODES[mode]),)
+    return tuple(_policy(selector, Direction.OUT, templates, tags, priority) for selector in selectors)
 
 
 def inward(

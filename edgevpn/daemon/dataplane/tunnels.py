@@ -242,7 +242,7 @@ class Dataplane:
             if key is not None:
                 self._spis_in.pop(key, None)
         self._spis_in |= {key: child.spi_in for key in (inbound, outbound) if key is not None}
-        self._hold(Installed(child, ends, known.tags, inbound, (), outbound, (), carriers))
+        self._hold(Installed(child, ends, known.tags, inbound, outbound=outbound, carriers=carriers))
         self._ask_cards(child)
 
     def _hold(self, new: Installed) -> None:

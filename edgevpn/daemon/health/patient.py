@@ -13,61 +13,50 @@ from edgevpn.daemon.dataplane.upholding import Upholding
 from edgevpn.daemon.dataplane.wall import Wall
 from edgevpn.daemon.sites.surroundings import Surroundings
 from edgevpn.daemon.sites.ways import Ways
+from edgevpn.frozen import dataclass
 from edgevpn.kernel.contract import Features, Kernel
 from edgevpn.kernel.sysctl import Setting
 
 
+@dataclass(frozen=True, slots=True)
 class Patient:
     """Answers from the gateway's parts. Only looks.
 
     `ports` is where we listen, `uplinks` gives the interfaces to the Internet and raises KernelError.
     """
 
-    def __init__(
-        self,
-        kernel: Kernel,
-        dataplane: Dataplane,
-        upholding: Upholding,
-        wall: Wall | None,
-        ways: Ways,
-        ports: Ports,
-        census: Census,
-        surroundings: Surroundings,
-        speeds: Speeds,
-        uplinks: Callable[[], frozenset[str]],
-    ) -> None:
-        self._kernel = kernel
-        self._dataplane = dataplane
-        self._upholding = upholding
-        self._wall = wall
-        self._ways = ways
-        self.ports = ports
-        self.census = census
-        self.surroundings = surroundings
-        self.speeds = speeds
-        self.uplinks = uplinks
+    kernel: Kernel
+    dataplane: Dataplane
+    upholding: Upholding
+    wall: Wall | None
+    ways: Ways
+    ports: Ports
+    census: Census
+    surroundings: Surroundings
+    speeds: Speeds
+    uplinks: Callable[[], frozenset[str]]
 
     def unmet(self) -> Mapping[str, str]:
         """Who wants a network card to cipher where none does, and why none does."""
-        return self._dataplane.unmet()
+        return self.dataplane.unmet()
 
     def features(self) -> Features:
         """What this kernel can do."""
-        return self._kernel.features()
+        return self.kernel.features()
 
     def served(self) -> tuple[Address, ...]:
         """Our addresses that can be spoken to. Raises KernelError."""
-        return self._ways.served()
+        return self.ways.served()
 
     def unforwarded(self) -> frozenset[int]:
         """The IP versions that this machine does not forward. Raises KernelError."""
-        return frozenset(v for v in (4, 6) if not self._kernel.read_setting(Setting(v, "all", "forwarding")))
+        return frozenset(v for v in (4, 6) if not self.kernel.read_setting(Setting(v, "all", "forwarding")))
 
     def kernel_lacks(self) -> tuple[str, ...]:
         """What would put back what of ours the kernel has lost, and which SAs nothing can. Raises KernelError."""
-        mended = self._upholding.would_mend()
+        mended = self.upholding.would_mend()
         return (*(step.command for step in mended.steps), *map(str, mended.lost))
 
     async def firewall_lacks(self) -> tuple[str, ...]:
         """What our firewall's rules are short of; nothing where they are somebody else's. Raises KernelError."""
-        return tuple(map(str, await self._wall.lacks())) if self._wall else ()
+        return tuple(map(str, await self.wall.lacks())) if self.wall else ()

@@ -25,7 +25,7 @@ from edgevpn.daemon.login.fetching import Fetcher
 from edgevpn.daemon.login.keyring import Keyring, Verdict
 from edgevpn.daemon.login.tls import Handshake, Handshakes, TlsFailed, is_there
 from edgevpn.daemon.login.vouched import Shown, Vouched
-from edgevpn.daemon.peers import device_ppk, pool_settings, visitor_unique
+from edgevpn.daemon.peers import ike_ppk, pool_settings, visitor_unique
 from edgevpn.frozen import replace
 from edgevpn.ike import peer as ike
 from edgevpn.ike.contract import Input
@@ -109,7 +109,7 @@ class Answers:
             case FindPsk(spi, peers, identity):
                 found = self._found(spi, peers, identity.data)
                 key = psk_of(found.device) if found else None
-                ppk = device_ppk(found.device) if found else None
+                ppk = ike_ppk(found.device) if found else None
                 self._feed(PskFound(spi, found.peer if found else peers[0], key, ppk))
             case FindPassword(spi, peers, user):
                 found = self._found(spi, peers, user.encode())
@@ -118,7 +118,7 @@ class Answers:
                     self.on_refused(spi, Refusal.TOO_MANY_TRIES)
                     found = None
                 nt_hash = nt_hash_of(found.device) if found else None
-                ppk = device_ppk(found.device) if found else None
+                ppk = ike_ppk(found.device) if found else None
                 self._feed(PasswordFound(spi, found.peer if found else peers[0], nt_hash, ppk))
             case TalkTls():
                 self._begin(self._talk(question))
@@ -210,7 +210,7 @@ class Answers:
             return TlsRefused(spi, Cause.CERTIFICATE_REFUSED, found)
         self.vouched.note(spi, Shown(found.device.name, verdict.verified))
         user = shown_as(found.device, verdict.verified.certificate)
-        return TlsSucceeded(spi, handshake.concluded(), found.peer, user, handshake.msk, device_ppk(found.device))
+        return TlsSucceeded(spi, handshake.concluded(), found.peer, user, handshake.msk, ike_ppk(found.device))
 
     async def _judged(
         self, peers: tuple[str, ...], claimed: Identification | None, certificates: tuple[bytes, ...]
@@ -239,4 +239,4 @@ class Answers:
         if isinstance(found, Refusal):
             return CertificatesRefused(question.spi, found)
         self.vouched.note(question.spi, Shown(found.device.name, verdict.verified))
-        return CertificatesVerified(question.spi, verdict.peer, verdict.public_key, device_ppk(found.device))
+        return CertificatesVerified(question.spi, verdict.peer, verdict.public_key, ike_ppk(found.device))

@@ -55,7 +55,7 @@ class Devices:
         self._clock = clock
         self._by_name = {device.name: device for device in config.devices}
         alone = ((each, each.id.folded) for each in config.devices if isinstance(each.id, Identity))
-        self._by_key = {(self.peer_of(device), key): device for device, key in alone}
+        self._by_key = {(peer_of(device), key): device for device, key in alone}
         self._several = [(pattern_of(each.id), each) for each in config.devices if isinstance(each.id, Pattern)]
         self._several.sort(key=lambda entry: closeness(entry[0]), reverse=True)
 
@@ -75,7 +75,7 @@ class Devices:
         """The device that is whoever has proved one of these identities, if it is one that several may be."""
         identities = tuple(proved)
         for pattern, device in self._several:
-            if self.peer_of(device) == peer and any(each in pattern for each in identities):
+            if peer_of(device) == peer and any(each in pattern for each in identities):
                 return self.refusal(device) or Found(device, peer)
         return Refusal.UNKNOWN
 
@@ -88,7 +88,7 @@ class Devices:
     def holder(self, peer: str, name: str) -> Found | Refusal:
         """The device of that name, which has shown a certificate that we have given it."""
         device = self._by_name.get(name)
-        if device is None or self.peer_of(device) != peer:
+        if device is None or peer_of(device) != peer:
             return Refusal.UNKNOWN
         return self.refusal(device) or Found(device, peer)
 
@@ -99,11 +99,6 @@ class Devices:
         if device.expires is not None and self._clock() >= device.expires:
             return Refusal.EXPIRED
         return None
-
-    @staticmethod
-    def peer_of(device: Device) -> str:
-        """The peer by which a device comes in."""
-        return peer_of(device)
 
 
 class Tries:
