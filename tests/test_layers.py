@@ -122,7 +122,7 @@ ORDERS = {
         {"upholding"},
         {"tunnels"},
         {"housing"},
-        {"homes", "wall"},
+        {"early", "homes", "wall"},
         {"caught", "detours", "esp", "mtu", "neighbours", "offload", "policies", "reverse_path", "routing"},
     ),
     "daemon.figures": (

@@ -257,6 +257,7 @@ class Gateway:
         """Once in a while: count what has gone through, and show out whose time is over."""
         with suppress(KernelError):
             self.meter.look(self.census.survey())
+        self._dataplane.early.tidy()
         self.visitors.tick()
 
     # --- configuration ---

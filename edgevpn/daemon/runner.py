@@ -24,6 +24,7 @@ from edgevpn.ike.contract import (
     Datagram,
     Effect,
     Endpoints,
+    ExpectInbound,
     FindPath,
     IkeSaDown,
     IkeSaMoved,
@@ -197,6 +198,8 @@ class Runner:
                 self._timers.set(spi, at)
             case StopTimer(spi):
                 self._timers.stop(spi)
+            case ExpectInbound(spi_in, ends):
+                self._dataplane.early.expect(spi_in, ends)
             case InstallInbound(child, ends):
                 self._install_inbound(child, ends)
             case InstallOutbound(child, ends):

@@ -171,6 +171,14 @@ class Endpoints:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectInbound:
+    """We ask for a child with this inbound SPI; the peer may send on it before its answer is here (RFC 7296 §2.8)."""
+
+    spi_in: bytes
+    ends: Endpoints
+
+
+@dataclass(frozen=True, slots=True)
 class InstallInbound:
     """Be ready to receive on this child. Comes before the peer can have it."""
 
@@ -354,6 +362,7 @@ Effect = (
     Send
     | SetTimer
     | StopTimer
+    | ExpectInbound
     | InstallInbound
     | InstallOutbound
     | RemoveOutbound

@@ -82,6 +82,16 @@ def require_all_ours(operations: Iterable[Operation]) -> None:
                 require_ours(what)
 
 
+class Early(Protocol):
+    """Keeps what comes for an SA that is not there yet."""
+
+    def deliver(self) -> int:
+        """Have the kernel receive what was kept, and keep no more; returns how many packets that were. KernelError."""
+
+    def close(self) -> None:
+        """Keep no more."""
+
+
 class Kernel(Protocol):
     """The kernel's part of a gateway. Calls are local system calls and return when the kernel has done the work.
 
@@ -156,6 +166,9 @@ class Kernel(Protocol):
 
     def enable_udp_encapsulation(self, sock: socket.socket) -> None:
         """Let the kernel take the ESP packets (RFC 3948) out of what a UDP socket receives."""
+
+    def keep_early(self, key: SaKey, *, in_udp: bool) -> Early:
+        """Keep packets that come for an SA, `in_udp` or not, before it is there. NotSupported."""
 
     def add_link(self, spec: LinkSpec) -> LinkState:
         """Add an XFRM interface, without a link-local address, and set it up.

@@ -35,4 +35,4 @@ class NotSupported(KernelError):  # noqa: N818
 
 
 class NotPermitted(KernelError):  # noqa: N818
-    """The process lacks CAP_NET_ADMIN."""
+    """The process lacks a capability: CAP_NET_ADMIN, or CAP_NET_RAW."""

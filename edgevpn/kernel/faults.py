@@ -53,6 +53,11 @@ UDP_ENCAPSULATION: Faults = {
     errno.EPROTONOSUPPORT: Fault(NotSupported, "this kernel has no ESP in UDP for this family", "install kmod-ipsec6"),
 }
 
+EARLY: Faults = {
+    errno.EPERM: Fault(NotPermitted, "the process lacks CAP_NET_RAW", "give it that capability"),
+    errno.EAFNOSUPPORT: Fault(NotSupported, "this kernel, or what confines the process, has no packet sockets"),
+}
+
 LINK: Faults = {
     errno.EOPNOTSUPP: Fault(NotSupported, "module xfrm_interface is missing", "install kmod-xfrm-interface"),
     errno.ENODEV: Fault(NotFound, "there is no such interface"),

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from edgevpn.frozen import replace
 from edgevpn.kernel import faults
-from edgevpn.kernel.contract import Features, Flushed, require_all_ours, require_ours
+from edgevpn.kernel.contract import Early, Features, Flushed, require_all_ours, require_ours
 from edgevpn.kernel.crypto_api import Driver
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.memory_base import can_fail, refuse
@@ -65,6 +65,23 @@ UNUSED = Sequence()
 EVERYTHING = Features(esp4=True, esp6=True, xfrm_interface=True, migrate=True)
 
 
+class MemoryEarly:
+    """`contract.Early`: `waiting` is how many packets have come, `received` how many the kernel got in the end."""
+
+    def __init__(self, in_udp: bool) -> None:
+        self.in_udp = in_udp
+        self.waiting = self.received = 0
+        self.closed = False
+
+    def deliver(self) -> int:
+        self.received, self.waiting = self.waiting, 0
+        self.close()
+        return self.received
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class MemoryKernel(MemorySystem):
     """`contract.Kernel` without a kernel. Time does not pass in it: nothing expires and nothing counts by itself.
 
@@ -92,6 +109,7 @@ class MemoryKernel(MemorySystem):
         self.drivers: dict[str, Driver] = {}
         self.bypassing: list[socket.socket] = []
         self.encapsulating: list[socket.socket] = []
+        self.early: dict[SaKey, MemoryEarly] = {}
 
     # For tests and measurements
 
@@ -307,6 +325,11 @@ class MemoryKernel(MemorySystem):
     @can_fail
     def enable_udp_encapsulation(self, sock: socket.socket) -> None:
         self.encapsulating.append(sock)
+
+    @can_fail
+    def keep_early(self, key: SaKey, *, in_udp: bool) -> Early:
+        self.early[key] = MemoryEarly(in_udp)
+        return self.early[key]
 
     # What works for SAs
 

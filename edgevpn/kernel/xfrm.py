@@ -11,7 +11,8 @@ from ipaddress import ip_address, ip_network
 from edgevpn.frozen import replace
 from edgevpn.kernel import faults
 from edgevpn.kernel.batch import Step, carry_out, raise_first
-from edgevpn.kernel.contract import require_ours
+from edgevpn.kernel.contract import Early, require_ours
+from edgevpn.kernel.early import EarlyPackets
 from edgevpn.kernel.errors import KernelError, NotFound, NotSupported
 from edgevpn.kernel.events import Acquire, Event, Expire, PolicyRemoved, SaMappingChanged, SaRemoved
 from edgevpn.kernel.faults import Faults, reading, telling
@@ -273,6 +274,9 @@ class Xfrm:
     def enable_udp_encapsulation(self, sock: socket.socket) -> None:
         with telling("receive", "ESP in UDP", faults.UDP_ENCAPSULATION):
             sock.setsockopt(socket.IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_ESPINUDP)
+
+    def keep_early(self, key: SaKey, *, in_udp: bool) -> Early:
+        return EarlyPackets(key, in_udp, self.bypass_socket)
 
     # Trials
 

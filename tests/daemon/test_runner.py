@@ -17,6 +17,7 @@ from edgevpn.daemon.dataplane.homes import site_home
 from edgevpn.daemon.dataplane.tunnels import Dataplane
 from edgevpn.daemon.runner import Runner
 from edgevpn.ike.contract import (
+    Ask,
     ChildClosed,
     ChildExpired,
     ChildFailed,
@@ -42,7 +43,7 @@ from edgevpn.ike.endpoint import DEFAULTS, Endpoint
 from edgevpn.ike.iana import ExchangeType, Flag
 from edgevpn.ike.peer import ChildPolicy, Peer
 from edgevpn.ike.questions import Configured, Question, Release
-from edgevpn.ike.state import Address, ChildSa, Established, Path
+from edgevpn.ike.state import Address, ChildSa, Established, Path, RekeyChild
 from edgevpn.ike.wire.message import Header, encode_message
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.memory import MemoryKernel
@@ -164,6 +165,19 @@ async def test_keys_are_told_when_wanted() -> None:
     left, _ = pair(Settings(export_keys=True))
     initiate(left)
     assert KeysDerived in kinds(left.told)
+
+
+async def test_what_the_peer_sends_with_its_answer_is_kept() -> None:
+    """Only where we have asked for the child: whoever is asked has the keys before it answers."""
+    left, right = pair()
+    initiate(left)
+    old = left.sa.children[0].spi_in
+    left.runner.feed(Ask(left.sa.spi, RekeyChild(old)))
+    new = left.sa.children[-1].spi_in
+    assert new != old
+    (key,), (kept,) = left.kernel.early.keys(), left.kernel.early.values()
+    assert (key.spi.to_bytes(4), kept.closed) == (new, True)
+    assert right.kernel.early == {}
 
 
 async def test_a_kernel_that_refuses(caplog: pytest.LogCaptureFixture) -> None:

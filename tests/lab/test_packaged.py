@@ -14,8 +14,8 @@ from tests.lab.peers.edgevpn import site_table
 from tests.lab.peers.packaged import GROUP, Packaged
 from tests.lab.tunnel import Tunnel
 
-TWO_CAPABILITIES = f"{1 << 10 | 1 << 12:016x}"
-"""CAP_NET_BIND_SERVICE and CAP_NET_ADMIN, as /proc writes them."""
+CAPABILITIES = f"{1 << 10 | 1 << 12 | 1 << 13:016x}"
+"""CAP_NET_BIND_SERVICE, CAP_NET_ADMIN and CAP_NET_RAW, as /proc writes them."""
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_two_capabilities_carry_traffic(
     assert packaged.socket.group() == GROUP
     assert packaged.process is not None
     status = Path(f"/proc/{packaged.process.pid}/status").read_text()
-    assert re.findall(r"^Cap(?:Prm|Eff|Bnd):\t(.*)$", status, re.MULTILINE) == [TWO_CAPABILITIES] * 3
+    assert re.findall(r"^Cap(?:Prm|Eff|Bnd):\t(.*)$", status, re.MULTILINE) == [CAPABILITIES] * 3
 
 
 def test_nothing_is_left_in_the_kernel(

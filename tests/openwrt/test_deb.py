@@ -73,7 +73,7 @@ def test_files(debs: dict[str, Path]) -> None:
 def test_confined(debs: dict[str, Path], name: str) -> None:
     service = unit(debs[name])["Service"]
 
-    allowed = {"edgevpn": "CAP_NET_ADMIN CAP_NET_BIND_SERVICE", "edgevpn-web": ""}
+    allowed = {"edgevpn": "CAP_NET_ADMIN CAP_NET_BIND_SERVICE CAP_NET_RAW", "edgevpn-web": ""}
     assert service["CapabilityBoundingSet"] == allowed[name]
     for key in ("NoNewPrivileges", "ProtectHome", "PrivateTmp", "PrivateDevices", "ProtectKernelModules"):
         assert service[key] == "yes"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from edgevpn.ike.contract import (
     Effect,
     Endpoints,
+    ExpectInbound,
     InstallInbound,
     InstallOutbound,
     MoveChild,
@@ -27,6 +28,8 @@ class Ledger:
 
     def carry_out(self, effect: Effect) -> None:
         match effect:
+            case ExpectInbound(spi_in, _ends):
+                assert spi_in not in self.inbound, "expected too late"
             case InstallInbound(child, ends):
                 assert child.spi_in not in self.inbound, "installed twice"
                 self.inbound[child.spi_in] = child

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from edgevpn.config.services import Offload
+from edgevpn.daemon.dataplane.early import EarlyPackets
 from edgevpn.daemon.dataplane.esp import (
     TRAP,
     UP,
@@ -128,6 +129,7 @@ class Dataplane:
         self._children: dict[bytes, Installed] = {}
         self._spis_in: dict[SaKey, bytes] = {}
         self._policies = Policies(kernel)
+        self.early = EarlyPackets(kernel, clock)
 
     # --- homes ---
 
@@ -196,6 +198,7 @@ class Dataplane:
         carrier = self._offloader.add(spec, Direction.IN, home.offload)
         self._spis_in[spec.key] = child.spi_in
         self._let_in(Installed(child, ends, tags, spec.key, carriers=(carrier, carrier)))
+        self.early.deliver(child.spi_in)
         self._ask_cards(child)
         if home.proxied:
             self._neighbours.welcome(home.interface, _hosts(child))
@@ -299,6 +302,7 @@ class Dataplane:
 
     def close(self) -> None:
         """Leave what is not ours as it was."""
+        self.early.close()
         self._housing.close()
         self._neighbours.close()
 

@@ -23,6 +23,7 @@ from edgevpn.ike.contract import (
     ChildFailed,
     Effect,
     Env,
+    ExpectInbound,
     InstallInbound,
     InstallOutbound,
     Level,
@@ -50,6 +51,7 @@ from edgevpn.ike.negotiate import check_answer, methods, offers_additional
 from edgevpn.ike.peer import NEVER, Offer
 from edgevpn.ike.state import (
     Asking,
+    ChildOffer,
     ChildSa,
     CreateChild,
     CreatingChild,
@@ -88,7 +90,7 @@ def create_child(sa: Established, task: CreateChild, env: Env) -> Step:
         local, remote = task.packet
         policy = replace(policy, ts_local=_led_by(local, policy.ts_local), ts_remote=_led_by(remote, policy.ts_remote))
     offer = make_offer(policy, env.entropy(NONCE_SIZE), _method(policy.offers, task.ke), env)
-    return _call(replace(sa, doing=CreatingChild(task, offer)), offer_payloads(offer, in_ike_auth=False))
+    return _call(replace(sa, doing=CreatingChild(task, offer)), offer)
 
 
 def rekey_child(sa: Established, task: RekeyChild, env: Env) -> Step:
@@ -101,7 +103,7 @@ def rekey_child(sa: Established, task: RekeyChild, env: Env) -> Step:
     offer = make_offer(same, env.entropy(NONCE_SIZE), _method(policy.offers, task.ke), env)
     rekeys = Notify(NotifyType.REKEY_SA, protocol=ProtocolId.ESP, spi=old.spi_in)
     sa = replace(sa.with_child(old.turned(Phase.ACTIVE)), doing=RekeyingChild(task, offer))
-    return _call(sa, (rekeys, *offer_payloads(offer, in_ike_auth=False)))
+    return _call(sa, offer, rekeys)
 
 
 def _serves(child: ChildSa, task: CreateChild) -> bool:
@@ -124,8 +126,9 @@ def _method(offers: tuple[Offer, ...], asked: Ke | None) -> Ke:
     return asked if asked is not None else next(iter(methods(offers)), Ke.NONE)
 
 
-def _call(sa: Established, payloads: tuple[Payload, ...]) -> Step:
-    return Step(sa, (Call(ExchangeType.CREATE_CHILD_SA, payloads, sa.path),))
+def _call(sa: Established, offer: ChildOffer, *before: Payload) -> Step:
+    payloads = (*before, *offer_payloads(offer, in_ike_auth=False))
+    return Step(sa, (ExpectInbound(offer.spi_in, ends(sa)), Call(ExchangeType.CREATE_CHILD_SA, payloads, sa.path)))
 
 
 # --- being asked ---------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from edgevpn.ike.contract import (
     Ask,
     ChildClosed,
     ChildFailed,
+    ExpectInbound,
     InstallInbound,
     InstallOutbound,
     KeysDerived,
@@ -21,6 +22,7 @@ from edgevpn.ike.contract import (
 )
 from edgevpn.ike.errors import Cause, ChildSaNotFound, InvalidSyntax, TemporaryFailure
 from edgevpn.ike.exchange import create_child_sa
+from edgevpn.ike.exchange.child_sa import ends
 from edgevpn.ike.iana import ExchangeType, Ke, NotifyType, ProtocolId
 from edgevpn.ike.machine import step
 from edgevpn.ike.peer import NEVER, Manners, Offer, Peer
@@ -41,7 +43,7 @@ from edgevpn.ike.state import (
 from edgevpn.ike.steps import Call, Due, Respond, Step
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
-from edgevpn.ike.wire.payloads import KeyExchange, TrafficSelectorsI, TrafficSelectorsR
+from edgevpn.ike.wire.payloads import KeyExchange, SecurityAssociation, TrafficSelectorsI, TrafficSelectorsR
 from edgevpn.ike.wire.selector import TrafficSelector
 from tests.support.chart import without_numbers
 from tests.support.handshake import LEFT_PATH, RIGHT_PATH, all_of, an_env, kinds, the
@@ -184,6 +186,17 @@ def test_keys_of_a_pair_that_has_lost_are_told_too() -> None:
     done = step(sa, response, replace(an_env(), settings=Settings(export_keys=True)))
     assert kinds(done)[:2] == [InstallInbound, KeysDerived]
     assert established(done).child(b"in_2") == a_child(2, phase=Phase.INBOUND, replaces=b"in_1")
+
+
+def test_the_peer_may_send_before_its_answer_is_here() -> None:
+    """So the world hears of the SPI before the peer does."""
+    sa = an_sa(a_child(), peer=WITH_DMZ)
+    new = create_child_sa.create_child(sa, CreateChild("dmz"), an_env())
+    for asked in (new, create_child_sa.rekey_child(sa, RekeyChild(b"in_1"), an_env())):
+        assert kinds(asked) == [ExpectInbound, Call]
+        (offered,) = [each for each in the(Call, asked).payloads if isinstance(each, SecurityAssociation)]
+        assert {proposal.spi for proposal in offered.proposals} == {the(ExpectInbound, asked).spi_in}
+        assert the(ExpectInbound, asked).ends == ends(sa)
 
 
 # --- rekeying --------------------------------------------------------------------------------------------------------
@@ -462,7 +475,7 @@ def test_success_ends_the_refusals() -> None:
 def test_peer_has_lost_the_child() -> None:
     """CHILD_SA_NOT_FOUND: we make a new one from scratch (RFC 7296 §2.25), and forget ours, unasked, a moment later."""
     done = answered(rekeying(), Notify(NotifyType.CHILD_SA_NOT_FOUND, protocol=ProtocolId.ESP, spi=b"in_1"))
-    assert kinds(done) == [Report, Call]
+    assert kinds(done) == [Report, ExpectInbound, Call]
     assert [(child.phase, child.due) for child in established(done).children] == [(Phase.LINGERING, 15.0)]
     assert isinstance(established(done).doing, CreatingChild)
 
