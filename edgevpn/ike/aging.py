@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from edgevpn.frozen import replace
 from edgevpn.ike.contract import (
     Effect,
@@ -19,6 +21,8 @@ from edgevpn.ike.state import ChildSa, CreateChild, DeleteChild, Established, Ph
 from edgevpn.ike.steps import Directive, Reauthenticate, Step
 
 KEEPALIVE = b"\xff"  # RFC 3948 §2.3
+
+SAME_PACKETS = attrgetter("name", "ts_local", "ts_remote")
 
 Effects = tuple[Effect | Directive, ...]
 
@@ -62,9 +66,22 @@ def _aged(sa: Established, child: ChildSa) -> tuple[Established, Effects]:
         case Phase.INBOUND:  # no Delete of the old pair has come, but the peer surely has the new one by now
             return sa.with_child(child.turned(Phase.ACTIVE, child.rekey_at)), (InstallOutbound(child, ends(sa)),)
         case Phase.REPLACED:  # the Delete was the peer's to send
-            return sa.with_child(child.turned(Phase.REPLACED)).then(DeleteChild(child.spi_in)), ()
+            renewals = (RekeyChild(other.spi_in) for other in _rivals_of(sa, child))
+            return sa.with_child(child.turned(Phase.REPLACED)).then(*renewals, DeleteChild(child.spi_in)), ()
         case _:
             return sa.without((child,)), (RemoveChild(child),)
+
+
+def _rivals_of(sa: Established, lost: ChildSa) -> tuple[ChildSa, ...]:
+    """The pair that stands where two were made in the place of one, and that one lost (RFC 7296 §2.8.1).
+
+    A peer that has not deleted what it had to may go by it, and by nothing else: to libreswan the tunnel is down once
+    we delete that. A pair that follows the rival is what both go by.
+    """
+    if any(child.replaces == lost.spi_in for child in sa.children):
+        return ()
+    standing = (child for child in sa.children if child.phase is Phase.ACTIVE)
+    return tuple(child for child in standing if SAME_PACKETS(child) == SAME_PACKETS(lost))
 
 
 def on_traffic(sa: Established, seen: float | None, env: Env) -> Step:

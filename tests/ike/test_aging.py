@@ -53,6 +53,21 @@ def test_replaced_child_is_deleted() -> None:
     assert on_due(an_sa(child), NOW) == Step(an_sa(child.turned(Phase.REPLACED), todo=(DeleteChild(b"in_1"),)))
 
 
+def test_the_pair_that_stands_is_followed_before_its_rival_goes() -> None:
+    """The peer may go by the one that it should have deleted (libreswan 5.2 does)."""
+    stands, lost = a_child(2), a_child(3, phase=Phase.REPLACED, due=9.0, replaces=b"in_1")
+    step = on_due(an_sa(stands, lost), NOW)
+    assert step == Step(
+        an_sa(stands, lost.turned(Phase.REPLACED), todo=(RekeyChild(b"in_2"), DeleteChild(b"in_3"))),
+    )
+
+
+def test_a_pair_that_was_followed_just_goes() -> None:
+    old, new = a_child(1, phase=Phase.REPLACED, due=9.0), a_child(2, replaces=b"in_1")
+    step = on_due(an_sa(old, new), NOW)
+    assert step == Step(an_sa(old.turned(Phase.REPLACED), new, todo=(DeleteChild(b"in_1"),)))
+
+
 def test_lingering_child_goes() -> None:
     child = a_child(phase=Phase.LINGERING, due=9.0)
     assert on_due(an_sa(child, a_child(2)), NOW) == Step(an_sa(a_child(2)), (RemoveChild(child),))

@@ -1,6 +1,7 @@
 """Weeks of a tunnel's life in a minute: many new keys, from both sides, some at the same moment; no ping is lost.
 
-Libreswan is left out where both ask at once: versions 4.10 and 5.2 trip over it ("EXPECTATION FAILED"); see README.md.
+Where both ask at once libreswan 4.10 is left out, as it trips over that ("EXPECTATION FAILED"), and 5.2 where it is
+about the IKE SA; see README.md.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from tests.lab.peers.peer import eventually
 from tests.lab.traffic import pinging
 from tests.lab.tunnel import Side, Tunnel
 
-CHILD_REKEYS, IKE_REKEYS, COLLISIONS = 20, 5, 10
+CHILD_REKEYS, IKE_REKEYS, COLLISIONS, COLLISIONS_LEFT_TO_US = 20, 5, 10, 3
 FEW = 19
 
 
@@ -79,6 +80,28 @@ def test_both_rekey_the_child_at_once(
     gateway_a.impair("wan", "")
     assert echoes.lost == 0, tunnel.losses()
     tunnel.wait_settled()
+    tunnel.assert_carries()
+
+
+@pytest.mark.parametrize("role", ["initiator"], indirect=True)
+@pytest.mark.parametrize("peer", ["libreswan-sid"], indirect=True)
+def test_a_peer_that_keeps_both_pairs(
+    tunnels: Tunnels, site: Connection, host_a: Node, host_b: Node, gateway_a: Node
+) -> None:
+    """It does not delete the one that is too many, so we do, after a minute."""
+    tunnel = tunnels.between(site)
+    tunnel.up()
+    gateway_a.impair("wan", "delay 150ms")
+
+    with pinging(host_a, host_b.lan.v4) as echoes:
+        for _ in range(COLLISIONS_LEFT_TO_US):
+            old = tunnel.all_spis()
+            at_once(tunnel.ours.rekey_child, tunnel.theirs.rekey_child)
+            tunnel.wait_new_keys(old)
+            tunnel.wait_settled(within=90)
+
+    gateway_a.impair("wan", "")
+    assert echoes.lost == 0, tunnel.losses()
     tunnel.assert_carries()
 
 

@@ -29,7 +29,7 @@ def packaged(peers: Peers, gateway_a: Node, site: Connection, results: Path) -> 
     daemon.close()
 
 
-def test_two_capabilities_carry_traffic(
+def test_three_capabilities_carry_traffic(
     packaged: Packaged, peers: Peers, network: Network, gateway_b: Node, site: Connection
 ) -> None:
     other = peers.strongswan(gateway_b, site.mirrored())

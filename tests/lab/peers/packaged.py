@@ -11,10 +11,10 @@ from tests.openwrt import feed
 GROUP = "nogroup"
 """In the place of the panel's group, as every machine has it."""
 
-# What procd's jail makes of the instance: root, by number and by files, with two capabilities and no way to others.
+# What procd's jail makes of the instance: root, by number and by files, with three capabilities and no way to others.
 CONFINED = (
     *("setpriv", "--regid", GROUP, "--clear-groups", "--no-new-privs"),
-    *("--bounding-set=-all,+net_admin,+net_bind_service", "--inh-caps=-all"),
+    *("--bounding-set=-all,+net_admin,+net_bind_service,+net_raw", "--inh-caps=-all"),
 )
 
 
