@@ -62,6 +62,7 @@ ALGORITHMS: Mapping[str, frozenset[int]] = {
     "cmac(aes)": frozenset({16}),
 }
 UNUSED = Sequence()
+MAX_EARLY = 64  # that were asked for last, for tests to look at
 EVERYTHING = Features(esp4=True, esp6=True, xfrm_interface=True, migrate=True)
 
 
@@ -328,8 +329,10 @@ class MemoryKernel(MemorySystem):
 
     @can_fail
     def keep_early(self, key: SaKey, *, in_udp: bool) -> Early:
-        self.early[key] = MemoryEarly(in_udp)
-        return self.early[key]
+        kept = self.early[key] = MemoryEarly(in_udp)
+        while len(self.early) > MAX_EARLY:
+            del self.early[next(iter(self.early))]
+        return kept
 
     # What works for SAs
 
