@@ -11,10 +11,11 @@ from itertools import product
 import pytest
 
 from tests.lab.conftest import Peers, Tunnels
-from tests.lab.network import Network, Node
+from tests.lab.network import Nat, Network, Node
 from tests.lab.peers.connection import Connection
 from tests.lab.peers.edgevpn import site_table
 from tests.lab.peers.peer import eventually
+from tests.lab.sites import behind_nat, site_to_site
 from tests.lab.traffic import pinging
 from tests.lab.tunnel import Side, Tunnel
 
@@ -41,6 +42,30 @@ def test_child_rekeys(tunnels: Tunnels, site: Connection, host_a: Node, host_b: 
     assert echoes.lost == 0, tunnel.losses()
     tunnel.wait_settled()
     tunnel.assert_carries()
+
+
+@pytest.mark.parametrize("role", ["initiator"], indirect=True)
+@pytest.mark.parametrize("peer", ["libreswan"], indirect=True)
+@pytest.mark.parametrize("way", ["ipv6", "in-udp"])
+def test_child_rekeys_another_way(tunnels: Tunnels, network: Network, host_a: Node, host_b: Node, way: str) -> None:
+    """Libreswan sends on a new SA along with its answer, whatever its packets come in."""
+    if way == "ipv6":
+        tunnel = tunnels.between(site_to_site(network, outer=6))
+    else:
+        nat = Nat(network, "gateway_b")
+        tunnel = tunnels.between(*behind_nat(network, site_to_site(network), "gateway_b"))
+    tunnel.up()
+
+    with pinging(host_a, host_b.lan.v4) as echoes:
+        for _ in range(CHILD_REKEYS):
+            old = tunnel.all_spis()
+            tunnel.ours.rekey_child()
+            tunnel.wait_new_keys(old)
+
+    assert echoes.lost == 0, tunnel.losses()
+    tunnel.wait_settled()
+    if way == "in-udp":
+        nat.remove()
 
 
 @pytest.mark.parametrize("role", ["initiator"], indirect=True)
