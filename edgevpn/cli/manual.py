@@ -31,7 +31,8 @@ _BY_DAEMON = (
 DESCRIPTIONS: Mapping[str, str] = {
     "": "IKEv2 gateway for OpenWrt and Linux: sites, and phones and laptops by the clients that they have.",
     "run": "Run the gateway in the foreground until SIGTERM; SIGHUP has it read its file again. The log goes to"
-    " standard error. It needs root, or CAP_NET_ADMIN and CAP_NET_BIND_SERVICE. A bad file ends it with status"
+    " standard error. It needs root, or CAP_NET_ADMIN and CAP_NET_BIND_SERVICE, and CAP_NET_RAW to lose no packet when"
+    " keys change. A bad file ends it with status"
     " 2 at the start, and changes nothing later.",
     "status": "Show each site with its tunnels, their networks, ciphers and bytes, and each device that is in. Below"
     " the sites it says why those that are not up are not.",
