@@ -118,7 +118,7 @@ def pattern(text: str) -> Pattern | None:
         return Pattern(IdentityKind.RFC822_ADDR, f"*@{_fqdn(text[2:]).data.decode()}")
     if "=" not in text or text.startswith(("keyid:", "@")):
         return None
-    attributes = _attributes(text)
+    attributes, _ = _read_name(text)
     if all(value != ANY for _, value in attributes):
         return None
     return Pattern(IdentityKind.DER_ASN1_DN, text_of(attributes))
@@ -136,23 +136,23 @@ def _check_length(text: str) -> None:
 
 
 def _name(text: str) -> Identity:
-    attributes = _attributes(text)
+    attributes, der = _read_name(text)
     if any(value == ANY for _, value in attributes):
         raise Refused("a wildcard is nobody in particular", "write the whole name")
-    return Identity(IdentityKind.DER_ASN1_DN, der_of(attributes))
+    return Identity(IdentityKind.DER_ASN1_DN, der)
 
 
-def _attributes(text: str) -> tuple[Attribute, ...]:
-    """Those of a Distinguished Name, which can be written as DER and shown."""
+def _read_name(text: str) -> tuple[tuple[Attribute, ...], bytes]:
+    """A Distinguished Name that can be shown: its attributes, and their DER."""
     try:
         attributes = tuple(split(text))
-        der_of(attributes)
+        der = der_of(attributes)
     except ValueError as error:
         fault = f"not a Distinguished Name: {error}"
         raise Refused(fault, 'write it as in "C=CH, O=Example, CN=gw"; any other text as "keyid:TEXT"') from None
     if not text.isprintable():
         raise Refused("not a Distinguished Name: it holds characters that cannot be shown")
-    return attributes
+    return attributes, der
 
 
 def _address(text: str) -> Identity | None:
