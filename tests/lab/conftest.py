@@ -89,8 +89,7 @@ class Peers:
                     ending.callback(daemon.close)
         finally:
             shutil.rmtree(self.state, ignore_errors=True)
-        ours = [daemon for daemon in self.daemons if isinstance(daemon, EdgeVpn)]
-        secrets = {f"{name} of {each}": secret for each in ours for name, secret in each.secrets.items()}
+        secrets = {f"{name} of {each}": secret for each in self.daemons for name, secret in each.secrets.items()}
         loud = [daemon.log_file for daemon in self.daemons if daemon.logs_secrets]
         found = leaked_by_files(self.results, secrets, owners=True, without=loud)
         assert not found, f"what the test has written tells {found}"

@@ -2,21 +2,37 @@
 
 At the end of every lab test `EdgeVpn.close` and `Peers.close` look besides: at each edgevpn's status, at the command
 lines of all processes, at files that others may read, and at all that the test has written: logs of every daemon,
-captures.
+captures. They look for what either side was set up with, pre-shared keys, post-quantum ones, passwords and the private
+keys of sites and clients, and for what edgevpn has made itself.
 """
 
 import resource
+from base64 import urlsafe_b64encode
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from tests.lab.conftest import Peers
-from tests.lab.leaks import leaked, leaked_by_files, leaked_by_processes, secrets_of
+from tests.lab.leaks import leaked, leaked_by_files, leaked_by_processes, secrets_of, secrets_said
 from tests.lab.network import Node
-from tests.lab.peers.connection import Connection
+from tests.lab.peers.connection import Connection, EapTls, Ppk
 from tests.lab.peers.edgevpn import site_table
+from tests.lab.peers.peer import eventually
 from tests.lab.proofs import Cabinet, authority, holder
-from tests.lab.visitors import DEVICES, by_password, by_psk, come_in, gateway_table, opened
+from tests.lab.visitors import (
+    DEVICES,
+    PHONE,
+    Table,
+    authority_of,
+    by_password,
+    by_psk,
+    come_in,
+    gateway_table,
+    opened,
+    visit,
+)
 
 WRONG = "this is not what was agreed on"
 
@@ -29,6 +45,19 @@ def test_a_planted_secret_is_found() -> None:
     for told in (password, password.hex().encode(), wide, nt_hash.hex().upper().encode()):
         assert leaked(b"INFO up why=" + told + b"\n", secrets)
     assert not leaked(b"INFO up why=none\n", secrets)
+
+
+def test_a_planted_key_is_found(tmp_path: Path) -> None:
+    """In a file, whatever stands before it there, and in the text of a log."""
+    proof = Cabinet(tmp_path / "certificates").proof(authority("Lab root"), holder("a.example", authority("Lab root")))
+    secrets = secrets_of(f'[site.office]\nkey = "{proof.key}"\n')
+    (octets,) = secrets.values()
+    der = load_pem_private_key(proof.key.read_bytes(), None).private_bytes(
+        Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
+    )
+    for told in (proof.key.read_bytes(), der, octets.hex(":").replace(":", "").encode(), urlsafe_b64encode(der)):
+        assert leaked(b"INFO up why=" + told + b"\n", secrets)
+    assert not leaked(proof.certificate.read_bytes(), secrets)
 
 
 def test_secrets_stay_where_they_are(
@@ -57,3 +86,38 @@ def test_secrets_stay_where_they_are(
     assert not leaked_by_files(gateway.state, secrets)
     assert gateway.process is not None
     assert resource.prlimit(gateway.process.pid, resource.RLIMIT_CORE) == (0, 0)  # no core dump
+
+
+PPK = Ppk("winter", "a post-quantum key that is as long as they are to be")
+LAPTOP = "laptop.example"
+VISITORS: dict[str, Table] = {
+    "laptop": {"login": "eap-tls", "id": LAPTOP, "ppk": PPK.secret, "ppk_id": PPK.name},
+    "phone": PHONE,
+}
+AGREED_ON = {"secret", "shared Diffie Hellman secret", "SKEYSEED", "Sk_d secret", "Sk_pi secret", "Sk_er secret"}
+AGREED_ON |= {"encryption initiator key", "encryption responder key"}
+
+
+@pytest.mark.parametrize("name", VISITORS)
+def test_what_two_ends_have_agreed_on_stays_with_them(peers: Peers, gateway_a: Node, phone: Node, name: str) -> None:
+    """Keys of TLS, of EAP, of IKE and of ESP: the log of a client that holds nothing back says what they are."""
+    cabinet, root = Cabinet(peers.state / "certificates"), authority("Lab root")
+    trust = {"trust": [str(cabinet.authority(root))]}
+    pool = {"logins": ["password", "eap-tls"]}
+    gateway = opened(peers, gateway_a, gateway_table(VISITORS, pool=pool, pki=trust, gateway={"log_level": "debug"}))
+    proof = replace(cabinet.proof(root, holder(LAPTOP, root)), authority=authority_of(gateway))
+    login = visit(gateway, EapTls(proof), LAPTOP, ppk=PPK) if name == "laptop" else by_password(gateway)
+    client = peers.strongswan(phone, login, talk=4)
+
+    come_in(client, gateway)
+    client.rekey_child("road")
+    eventually(lambda: client.log().count("encryption initiator key => ") == 2, within=5, what="new keys of ESP")
+
+    said = secrets_said(client.log())
+    assert {name.rpartition(",")[0] for name in said} >= AGREED_ON
+    client.secrets |= said  # for when all that the test has written is looked through
+    diagnosis = [gateway.run("diagnose", *options) for options in ((), ("--bundle",))]
+    told = [gateway.run("status", "--json"), gateway.run("metrics"), gateway.log(), *diagnosis]
+    assert not leaked("".join(told).encode(), said)
+    assert not leaked_by_processes(said)
+    assert not leaked_by_files(gateway.state, said, owners=True, without=[gateway.config])

@@ -15,7 +15,7 @@ from edgevpn.api import SOCKET_VARIABLE, RpcError, SiteStatus, Status
 from edgevpn.api.records import DeviceStatus
 from edgevpn.client import UP_TIMEOUT, Client, DaemonUnreachable
 from edgevpn.daemon.ciphers.speeds import FILE as TRIAL_FILE
-from tests.lab.leaks import leaked, leaked_by_files, leaked_by_processes, secrets_of
+from tests.lab.leaks import leaked, leaked_by_files, leaked_by_processes, secrets_made, secrets_of
 from tests.lab.namespace import Sandbox
 from tests.lab.network import Node
 from tests.lab.peers.connection import Auth, Certificate, Connection, Eap, EapTls, Ppk, Psk
@@ -86,7 +86,6 @@ class EdgeVpn(Peer):
         super().__init__(node, Sandbox(node, state), state, log)
         self.arguments = arguments
         self.config, self.socket = state / "edgevpn.toml", state / "control.sock"
-        self.secrets: dict[str, bytes] = {}
         self.configure(toml)
 
     @property
@@ -195,6 +194,7 @@ class EdgeVpn(Peer):
 
         Its log is looked through with all that the test has written.
         """
+        self.secrets |= secrets_made(self.state)
         found = self._telling() if self.process is not None and self.process.poll() is None else []
         try:
             super().close()

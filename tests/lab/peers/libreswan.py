@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, load_pem_private_key, pkcs12
 
+from tests.lab.leaks import secrets_of_peers
 from tests.lab.namespace import Sandbox
 from tests.lab.network import Node
 from tests.lab.peers.connection import Auth, Certificate, Connection, Psk
@@ -48,6 +50,9 @@ SIGNATURES = {
 }
 CONTAINER_PASSWORD = "lab"
 
+FAKETIME = "/usr/$LIB/faketime/libfaketimeMT.so.1"
+"""Of Debian's package faketime; $LIB is the loader's word for the folder of this machine's libraries."""
+
 # What the releases call the same.
 VERSION_OF = {"libreswan": {"ikev2": "insist"}, "libreswan-sid": {"keyexchange": "ikev2"}}
 REKEY_CHILD = {"libreswan": "--rekey-ipsec", "libreswan-sid": "--rekey-child"}
@@ -57,6 +62,8 @@ class Libreswan(Peer):
     """One pluto, with connections that are proved by shared keys or certificates.
 
     `release` is whose packages it comes from, as `install` calls them; `options` are further keys of each connection.
+    `born` is the time, of UTC, that it takes for the time of its start: with a certificate of its own that is not valid
+    by its clock it adds no connection.
     """
 
     def __init__(
@@ -67,16 +74,18 @@ class Libreswan(Peer):
         *connections: Connection,
         release: str = "libreswan",
         options: Mapping[str, str] | None = None,
+        born: datetime | None = None,
     ) -> None:
         super().__init__(node, Sandbox(node, state, tree(release)), state, log)
-        self.connections, self.release = connections, release
+        self.connections, self.release, self.born = connections, release, born
+        self.secrets |= secrets_of_peers(connections)
         (state / "nss").mkdir()
-        self.config, self.secrets, self.control = state / "ipsec.conf", state / "ipsec.secrets", state / "run/pluto.ctl"
+        self.config, self.shared, self.control = state / "ipsec.conf", state / "ipsec.secrets", state / "run/pluto.ctl"
         (state / "run").mkdir()
         more = VERSION_OF[release] | dict(options or {})
         self.config.write_text("config setup\n" + "".join(_section(connection, more) for connection in connections))
-        self.secrets.write_text("".join(_secret(connection) for connection in connections))
-        self.secrets.chmod(0o600)
+        self.shared.write_text("".join(_secret(connection) for connection in connections))
+        self.shared.chmod(0o600)
         self.place.run("certutil", "-N", "-d", self._nss, "--empty-password")
         for connection in connections:
             if isinstance(connection.auth, Certificate):
@@ -84,8 +93,16 @@ class Libreswan(Peer):
 
     @property
     def command(self) -> tuple[str, ...]:
-        files = ("--config", str(self.config), "--secretsfile", str(self.secrets), "--nssdir", str(self.state / "nss"))
+        files = ("--config", str(self.config), "--secretsfile", str(self.shared), "--nssdir", str(self.state / "nss"))
         return (f"{LIBEXEC}/pluto", "--nofork", "--stderrlog", "--rundir", str(self.state / "run"), *files)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        if self.born is None:
+            return {}
+        # How long it waits for something is measured by the clock that is left alone.
+        start = f"@{self.born:%Y-%m-%d %H:%M:%S}"
+        return {"LD_PRELOAD": FAKETIME, "FAKETIME": start, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "TZ": "UTC"}
 
     def start(self) -> "Libreswan":
         for left in (self.state / "run").iterdir():  # by a process that was killed

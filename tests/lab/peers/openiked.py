@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from tests.lab import xfrm
+from tests.lab.leaks import secrets_of_peers
 from tests.lab.namespace import Sandbox
 from tests.lab.network import Node
 from tests.lab.peers.connection import Auth, Certificate, Connection, Psk
@@ -42,6 +43,7 @@ class OpenIked(Peer):
 
     def __init__(self, node: Node, state: Path, log: Path, connection: Connection, release: str = "openiked") -> None:
         super().__init__(node, Sandbox(node, state, tree(release)), state, log)
+        self.secrets |= secrets_of_peers([connection])
         self.connection = connection
         self.config, self.socket = state / "iked.conf", state / "iked.sock"
         self.config.write_text(f"set passive\n{_policy(connection)}")

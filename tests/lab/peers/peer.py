@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Self
 
 from tests.lab.guest import CACHE
 from tests.lab.namespace import Inhabited
@@ -41,12 +41,14 @@ def eventually(condition: Callable[[], bool], *, within: float, what: str) -> No
 class Daemon(ABC):
     """A process in a place of the network, its output in a log file."""
 
-    logs_secrets: ClassVar[bool] = False
+    logs_secrets = False
     """Whether it writes what it was told in confidence into its log; then its log is not ours to be judged by."""
 
     def __init__(self, node: Node, place: Inhabited, state: Path, log: Path) -> None:
         self.node, self.place, self.state, self.log_file = node, place, state, log
         self.process: subprocess.Popen[bytes] | None = None
+        self.secrets: dict[str, bytes] = {}
+        """What it was told in confidence, by what that is called in a message."""
 
     @property
     @abstractmethod

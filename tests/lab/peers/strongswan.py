@@ -9,6 +9,7 @@ from typing import Any
 
 import vici
 
+from tests.lab.leaks import secrets_of_peers
 from tests.lab.namespace import Sandbox
 from tests.lab.network import Node
 from tests.lab.peers.connection import Auth, Certificate, Connection, Eap, EapTls, Psk
@@ -38,7 +39,7 @@ charon-systemd {{
             path = {log}
             flush_line = yes
             ike_name = yes
-            default = 1
+            default = {talk}
         }}
     }}
     journal {{
@@ -57,7 +58,8 @@ class StrongSwan(Peer):
     """One charon.
 
     `options` are lines for strongswan.conf, `connection_options` and `child_options` for swanctl.conf's sections;
-    `release` is whose packages it comes from, as `install` calls them.
+    `release` is whose packages it comes from, as `install` calls them. `talk` is the level of its log: at the fourth it
+    holds back nothing, not even keys.
     """
 
     def __init__(
@@ -70,14 +72,22 @@ class StrongSwan(Peer):
         connection_options: Mapping[str, str] | None = None,
         child_options: Mapping[str, str] | None = None,
         release: str = "strongswan",
+        talk: int = 1,
     ) -> None:
         super().__init__(node, Sandbox(node, state, tree(release)), state, log)
+        self.secrets |= secrets_of_peers(connections)
+        self.logs_secrets = talk > 3
         self.connections = connections
         self.connection_options, self.child_options = connection_options or {}, child_options or {}
         self.socket = state / "charon.vici"
         routed = any(connection.if_id for connection in connections)
         text = CONF.format(
-            plugins=PLUGINS, install_routes="no" if routed else "yes", options=options, socket=self.socket, log=log
+            plugins=PLUGINS,
+            install_routes="no" if routed else "yes",
+            options=options,
+            socket=self.socket,
+            log=log,
+            talk=talk,
         )
         (state / "strongswan.conf").write_text(text)
 
