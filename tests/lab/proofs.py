@@ -16,6 +16,7 @@ from tests.support.certificates import Extensions, Made
 # Daemons go by the machine's clock, whatever it says.
 BEGIN, END = datetime(2000, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)
 LONG_OVER, FAR_OFF = datetime(2001, 1, 1, tzinfo=UTC), datetime(2098, 1, 1, tzinfo=UTC)
+BEFORE_IT_WAS_OVER, ONCE_IT_HAS_COME = datetime(2000, 7, 1, tzinfo=UTC), datetime(2098, 7, 1, tzinfo=UTC)
 
 ANY_PEER = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tests.lab.network import Node
 from tests.lab.peers.connection import Certificate, Connection
 from tests.lab.peers.edgevpn import EdgeVpn, site_table
 from tests.lab.peers.peer import Peer, eventually
-from tests.lab.proofs import FAR_OFF, LONG_OVER, Cabinet, authority, holder
+from tests.lab.proofs import BEFORE_IT_WAS_OVER, FAR_OFF, LONG_OVER, ONCE_IT_HAS_COME, Cabinet, authority, holder
 from tests.support.certificates import Made
 
 NAME = "b.example"
@@ -78,17 +79,21 @@ def below_a_revoked_one(cabinet: Cabinet, root: Made) -> Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What the peer shows, what is wrong with it and how `diagnose` calls that, and of which certificate we speak."""
+    """What the peer shows, what is wrong with it and how `diagnose` calls that, and of which certificate we speak.
+
+    Who looks at its own certificate, too, starts `born`: by its clock it is valid.
+    """
 
     shown: Callable[[Cabinet, Made], Certificate]
     reason: Reason
     cause: str
     subject: str = f"CN={NAME}"
+    born: datetime | None = None
 
 
 FAULTS = (
-    Fault(expired, Reason.EXPIRED, "cert-expired"),
-    Fault(not_yet_valid, Reason.NOT_YET_VALID, "cert-not-yet-valid"),
+    Fault(expired, Reason.EXPIRED, "cert-expired", born=BEFORE_IT_WAS_OVER),
+    Fault(not_yet_valid, Reason.NOT_YET_VALID, "cert-not-yet-valid", born=ONCE_IT_HAS_COME),
     Fault(for_signing_code, Reason.WRONG_EKU, "cert-wrong-purpose"),
     Fault(of_another, Reason.WRONG_NAME, "cert-wrong-name", "CN=stranger.example"),
     Fault(of_another_root, Reason.UNKNOWN_ISSUER, "cert-unknown-issuer"),
@@ -138,10 +143,14 @@ def test_a_site_that_is_revoked_while_it_is_up(
 
 ESP = {"openiked": "aes128-sha512-x25519"}
 """What it can on Linux."""
-SHY = {"strongswan": set(), "libreswan": {expired, not_yet_valid}, "openiked": {of_another}}
-"""What they do not show. Libreswan adds no connection with a certificate of its own that is not valid now. OpenIKED
-shows only what bears the name that it says it has, else its bare key: "no valid local certificate found"."""
-CASES = [(peer, fault) for peer, hidden in SHY.items() for fault in FAULTS if fault.shown not in hidden]
+BARE_KEY = Fault(of_another, Reason.MISSING, "cert-missing", "the peer's certificate")
+"""OpenIKED looks for a certificate that bears the name that it says it has, and nothing tells it to take another:
+without one it shows its key alone."""
+CASES = [
+    *(("strongswan", fault) for fault in FAULTS),
+    *(("libreswan", fault) for fault in FAULTS),
+    *(("openiked", BARE_KEY if fault.shown is of_another else fault) for fault in FAULTS),
+]
 
 
 @pytest.mark.parametrize(("peer", "fault"), CASES, ids=[f"{fault.shown.__name__}-{peer}" for peer, fault in CASES])
@@ -160,7 +169,7 @@ def test_refused(
     a = replace(site, auth=cabinet.proof(root, holder("a.example", root)))
     b = replace(site.mirrored(), auth=fault.shown(cabinet, root))
     ours = peers.edgevpn(gateway_a, pki_table(cabinet.crls) + site_table(a, start="wait"))
-    theirs = bold(peers, peer, gateway_b, b)
+    theirs = bold(peers, peer, gateway_b, b, fault.born)
 
     (ours if role == "initiator" else theirs).begin()
 
@@ -170,14 +179,14 @@ def test_refused(
     assert not xfrm.spis(gateway_a)
 
 
-def bold(peers: Peers, peer: str, node: Node, connection: Connection) -> Peer:
+def bold(peers: Peers, peer: str, node: Node, connection: Connection, born: datetime | None) -> Peer:
     """A peer that shows what it has, whatever it is worth."""
     if peer == "strongswan":
         return peers.strongswan(node, connection, options="x509 {\nenforce_critical = no\n}")
-    if peer in ESP:
-        return peers.of_kind(peer, node, connection)
-    assert isinstance(connection.auth, Certificate)
-    return peers.of_kind(peer, node, replace(connection, auth=replace(connection.auth, scheme="ecdsa")))
+    if peer == "libreswan":
+        assert isinstance(connection.auth, Certificate)
+        return peers.libreswan(node, replace(connection, auth=replace(connection.auth, scheme="ecdsa")), born=born)
+    return peers.of_kind(peer, node, connection)
 
 
 def stands(peer: Peer) -> bool:
