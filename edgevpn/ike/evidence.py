@@ -97,11 +97,23 @@ class KernelSays:
 
 
 @dataclass(frozen=True, slots=True)
+class PpkNamed:
+    """Which post-quantum pre-shared key a peer names, as PPK_IDENTITY has it, and if it does `without`, too (RFC 8784).
+
+    None: it uses such keys, and has not come to name one.
+    """
+
+    identity: bytes | None = None
+    without: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What whoever began has asked for and claimed, without keys and proofs. What it has not said is empty.
 
-    With an `idi`, `method` None is the wish to log in by EAP, and `user` under which name. `peer`: who is in already,
-    and asks for a child more, or for the `child` of that name anew. The SPIs of proposals are left out.
+    With an `idi`, `method` None is the wish to log in by EAP, and `user` under which name. `ppk` None: it uses none.
+    `peer`: who is in already, and asks for a child more, or for the `child` of that name anew. Proposals are without
+    their SPIs.
     """
 
     local: IpAddress
@@ -111,6 +123,7 @@ class Asked:
     idr: Identification | None = None
     method: AuthMethod | None = None
     user: str = ""
+    ppk: PpkNamed | None = None
     wants: Wants | None = None
     peer: str = ""
     child: str = ""

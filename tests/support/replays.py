@@ -16,7 +16,7 @@ from edgevpn.daemon.peers import Proof, peers
 from edgevpn.diagnosis.attempts import Attempt
 from edgevpn.diagnosis.codes import Code
 from edgevpn.ike.iana import IdType
-from edgevpn.ike.peer import Certified, Peer, Signing, Wants
+from edgevpn.ike.peer import Certified, Peer, Ppk, Signing, Wants
 from edgevpn.ike.state import RekeyChild
 from edgevpn.ike.wire.payloads import Identification
 from tests.support.certificates import DAY, NOW
@@ -57,6 +57,8 @@ SITE: Table = {
 CBC_SITE = SITE | {"ike_proposals": "aes256-sha256-prfsha256-x25519"}
 DEVICE: Table = {"id": "alice", "password": PASSWORD}
 KEYED: Table = {"id": "alice", "login": "psk", "psk": "a key that both have"}
+PPK: Table = {"ppk": "0x" + "42" * 32, "ppk_id": "winter"}
+HAS_PPK = Ppk(b"winter", b"\x42" * 32)
 NAMED = Identification(IdType.FQDN, b"alice")
 ANYTHING = replace(LAN, ts_local=selectors("0.0.0.0/0"), ts_remote=selectors("0.0.0.0/0"))
 VISITOR = replace(
@@ -118,6 +120,12 @@ CASES: dict[Code, Case] = {
     Code.NOT_OUR_NAME: Case(replace(TO_RIGHT, remote_id=STRANGER), site(), site(local_id="who.example")),
     Code.METHOD_NOT_ALLOWED: Case(TO_RIGHT, site(auth="certificate", psk=None), site()),
     Code.KEY_UNKNOWN: Case(BY_KEY, road(), road(KEYED)),
+    Code.PPK_MISSING: Case(VISITOR, road(DEVICE | PPK), road(DEVICE)),
+    Code.PPK_UNKNOWN: Case(
+        replace(BY_KEY, ppk=replace(HAS_PPK, ppk_id=b"summer")),
+        road(KEYED | PPK),
+        road(KEYED | PPK | {"ppk_id": "summer"}),
+    ),
     Code.USER_UNKNOWN: Case(VISITOR, road(DEVICE | {"id": "bob"}), road(DEVICE)),
     Code.DEVICE_DISABLED: Case(VISITOR, road(DEVICE | {"enabled": False}), road(DEVICE)),
     Code.DEVICE_EXPIRED: Case(VISITOR, road(DEVICE | {"expires": (NOW - DAY).date()}), road(DEVICE)),

@@ -16,8 +16,8 @@ from edgevpn.api.records import Asked as Record
 from edgevpn.diagnosis.entry import shown
 from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.names import WORDS, algorithm_name
-from edgevpn.ike.evidence import Asked, Names, OtherMethod, Refusal
-from edgevpn.ike.iana import AuthMethod, ExchangeType, IdType, Ke, NotifyType, ProtocolId, TransformType
+from edgevpn.ike.evidence import Asked, Names, OtherMethod, PpkNamed, Refusal
+from edgevpn.ike.iana import AuthMethod, ExchangeType, IdType, Ke, NotifyType, PpkIdType, ProtocolId, TransformType
 from edgevpn.ike.negotiate import proposals, without_ke
 from edgevpn.ike.peer import IpAddress, Peer, Wants
 from edgevpn.ike.state import Path
@@ -30,6 +30,8 @@ LONGEST = 4000
 
 EAP = "EAP"
 """In the place of a method of AUTH: the peer wants to log in."""
+
+USES_PPK, WITHOUT_PPK = NotifyType.USE_PPK.name, NotifyType.NO_PPK_AUTH.name
 
 Answer = Refusal | OtherMethod | Names
 """How a peer that we called has answered."""
@@ -91,6 +93,7 @@ def written(negotiation: Negotiation) -> Record | None:
         idr=_identity_text(answer.shown if isinstance(answer, Names) else asked.idr),
         auth=asked.method.name if asked.method is not None else EAP if asked.idi else "",
         user=_plain(asked.user.encode("utf-8", "replace")),
+        ppk=_ppk_text(asked.ppk),
         wants=_wants_text(asked.wants),
         child=asked.child,
         esp=[_proposal_text(each, ProtocolId.ESP) for each in asked.esp],
@@ -147,6 +150,19 @@ def _plain(octets: bytes) -> str:
     return octets.decode() if plain else f"#{octets.hex()}"
 
 
+def _ppk_text(named: PpkNamed | None) -> list[str]:
+    """What it says by notifications; of NO_PPK_AUTH no more than that it came, as it is made with a key."""
+    if named is None:
+        return []
+    identity = [] if named.identity is None else [_ppk_id_text(named.identity)]
+    return [USES_PPK, *identity, *([WITHOUT_PPK] if named.without else [])]
+
+
+def _ppk_id_text(octets: bytes) -> str:
+    """Its type and its text, or octets."""
+    return f"{PpkIdType(octets[0]).name}:{_plain(octets[1:])}" if octets else "#"
+
+
 def _wants_text(wants: Wants | None) -> list[str]:
     if wants is None:
         return []
@@ -172,6 +188,7 @@ def read(record: object) -> Negotiation:
         idr=fields.one("idr", _identity),
         method=fields.one("auth", _method),
         user=fields.one("user", lambda text: _octets(text).decode()),
+        ppk=_ppk(fields.every("ppk", _ppk_word)),
         wants=_wants(fields.every("wants", _want)),
         peer=fields.one("peer", str),
         child=fields.one("child", str),
@@ -227,7 +244,7 @@ def _answer(fields: _Fields, asked: Asked) -> Answer:
     return Names(asked.idr, ())
 
 
-M = TypeVar("M", NotifyType, ExchangeType, AuthMethod, IdType)
+M = TypeVar("M", NotifyType, ExchangeType, AuthMethod, IdType, PpkIdType)
 UNKNOWN = re.compile(r"UNKNOWN_(\d{1,5})")
 
 
@@ -295,6 +312,19 @@ def _identity(text: str) -> Identification | None:
 
 def _octets(text: str) -> bytes:
     return bytes.fromhex(text[1:]) if text.startswith("#") else text.encode("ascii")
+
+
+def _ppk_word(text: str) -> str | bytes:
+    """What PPK_IDENTITY had, or one of the other two."""
+    if text in (USES_PPK, WITHOUT_PPK):
+        return text
+    name, colon, plain = text.partition(":")
+    return bytes([_member(PpkIdType, name)]) + _octets(plain) if colon else _octets(name)
+
+
+def _ppk(words: tuple[str | bytes, ...]) -> PpkNamed | None:
+    identity = next((each for each in words if isinstance(each, bytes)), None)
+    return PpkNamed(identity, WITHOUT_PPK in words) if words else None
 
 
 def _want(text: str) -> IpAddress | str:

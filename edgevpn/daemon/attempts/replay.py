@@ -18,7 +18,7 @@ from edgevpn.daemon.attempts.findings import About, finding_of, identity_text, n
 from edgevpn.daemon.login.answers import Answers
 from edgevpn.daemon.login.devices import Devices, Found
 from edgevpn.daemon.login.devices import Refusal as DeviceRefusal
-from edgevpn.daemon.peers import Proof, peers
+from edgevpn.daemon.peers import Proof, ike_ppk, peers
 from edgevpn.diagnosis.codes import Code
 from edgevpn.diagnosis.entry import Finding
 from edgevpn.frozen import dataclass, replace
@@ -26,10 +26,11 @@ from edgevpn.ike.contract import Input
 from edgevpn.ike.errors import AuthenticationFailed, Cause, FailedCpRequired, IkeError, InternalAddressFailure
 from edgevpn.ike.evidence import Asked, Names, OtherMethod, Refusal
 from edgevpn.ike.exchange.configuration import lending
+from edgevpn.ike.exchange.ppk import agreed as agreed_ppk
 from edgevpn.ike.iana import AuthMethod, EapType, ExchangeType, NotifyType, ProtocolId
 from edgevpn.ike.matching import agreed, asking_for_us, known_as, near, proving_by
 from edgevpn.ike.negotiate import choose, methods, narrow_policy, without_ke
-from edgevpn.ike.peer import Certified, KeyRing, Login, Peer, Psk, Signing
+from edgevpn.ike.peer import Certified, KeyRing, Login, Peer, Ppk, PpkRing, Psk, Signing
 from edgevpn.ike.questions import FindPassword, FindPsk, Lease, Leased, PasswordFound, PskFound, Question
 from edgevpn.ike.session import Given
 from edgevpn.ike.state import Address, Path
@@ -39,6 +40,7 @@ ASSUMED = Proof(Signing(()), Certified())
 SPI = b"replayed"
 
 OF_CERTIFICATES = frozenset(code for code in Code if code.name.startswith(("CERT_", "SIGNATURE_")))
+OF_PPKS = frozenset({Code.PPK_MISSING, Code.PPK_UNKNOWN})
 OF_DEVICES = frozenset({Code.USER_UNKNOWN, Code.DEVICE_DISABLED, Code.DEVICE_EXPIRED})
 
 
@@ -52,6 +54,7 @@ class Need(Enum):
     CERTIFICATE = "a certificate that we accept, and a signature by its key"
     HOLDER = "a certificate that was given to one of the devices"
     TRUST = "that the peer accepts how we prove ourselves: it trusts our CA and finds our name"
+    SAME_PPK = "the same post-quantum pre-shared key (PPK) on both sides"
     PPK = "the same post-quantum pre-shared key (PPK) on both sides, under the same name, or leave to do without"
     ADDRESS = "a free address in the pool"
     SITE = "a site or pool of that name in this file"
@@ -67,7 +70,8 @@ COVERS: dict[Need, frozenset[Code]] = {
     Need.CERTIFICATE: OF_CERTIFICATES,
     Need.HOLDER: OF_DEVICES,
     Need.TRUST: frozenset({Code.LEFT_UNCONVINCED, Code.CANNOT_SIGN}),
-    Need.PPK: frozenset({Code.PPK_MISSING, Code.PPK_UNKNOWN, Code.WRONG_PPK}),
+    Need.SAME_PPK: frozenset({Code.WRONG_PPK}),
+    Need.PPK: OF_PPKS | {Code.WRONG_PPK},
     Need.ADDRESS: frozenset({Code.NO_ADDRESS_LEFT}),
 }
 """Causes about which nothing is known while a need is open."""
@@ -84,6 +88,7 @@ JUDGED = frozenset(
         Code.METHOD_NOT_ALLOWED,
         Code.KEY_UNKNOWN,
         *OF_DEVICES,
+        *OF_PPKS,
         Code.ADDRESS_NOT_ASKED,
         Code.NO_COMMON_SELECTORS,
         Code.NO_COMMON_ESP_PROPOSAL,
@@ -210,8 +215,7 @@ class Hearing:
         self._about = replace(self._about, peers=tuple(peer.name for peer in claim))
         peer = self._proven(claim)
         self._about = replace(self._about, peers=(peer.name,))
-        if peer.ppk is not None:
-            self.needs.append(Need.PPK)
+        self._with_ppk(peer.ppk, any(each.ppk is not None for each in close))
         if asked.esp:
             self._first_child(peer)
 
@@ -236,7 +240,7 @@ class Hearing:
         assert isinstance(found, PskFound)
         if found.key is not None or site is None:
             self._need_device(found.key, refusal, Cause.KEY_UNKNOWN)
-            return next(peer for peer in claim if peer.name == found.peer)
+            return _called(claim, found.peer, found.ppk)
         return site
 
     def _by_password(self, claim: tuple[Peer, ...]) -> Peer:
@@ -253,7 +257,7 @@ class Hearing:
         found, refusal = self._judge.ask(FindPassword(SPI, names, self._asked.user))
         assert isinstance(found, PasswordFound)
         self._need_device(found.nt_hash, refusal, Cause.USER_UNKNOWN)
-        return next(peer for peer in claim if peer.name == found.peer)
+        return _called(claim, found.peer, found.ppk)
 
     def _need_device(self, secret: bytes | None, refusal: DeviceRefusal | None, unknown: Cause) -> None:
         """Raises AuthenticationFailed if no device has that name and a secret, or it may not come in."""
@@ -272,14 +276,25 @@ class Hearing:
             return claim[0]
         names = tuple(peer.name for peer in claim)
         match self._judge.devices.find(names, self._asked.idi.data):
-            case Found(peer=name):
-                return next(peer for peer in claim if peer.name == name)
+            case Found(device, name):
+                return _called(claim, name, ike_ppk(device))
             case DeviceRefusal.UNKNOWN:
                 self.needs.append(Need.HOLDER)
                 return claim[0]
             case refusal:
                 self._about = replace(self._about, refusal=refusal)
                 raise AuthenticationFailed("the device may not come in", Cause.USER_UNKNOWN)
+
+    def _with_ppk(self, ours: Ppk | PpkRing | None, used_here: bool) -> None:
+        """Raises AuthenticationFailed if there cannot be one in the keys as both sides want it, or none.
+
+        `used_here`: we would say that we use such keys. Of a `PpkRing` it has not come out which.
+        """
+        named = self._asked.ppk if used_here else None
+        if isinstance(ours, PpkRing) or (named is not None and named.identity is None):
+            self.needs.append(Need.PPK)
+        elif agreed_ppk(ours, named) is not None:
+            self.needs.append(Need.SAME_PPK)
 
     # --- children ---
 
@@ -318,6 +333,12 @@ class Hearing:
         policy = narrow_policy(policies, asked.tsi, asked.tsr)
         choose(policy.offers, asked.esp, ProtocolId.ESP)
         self.needs.append(Need.WORLD)
+
+
+def _called(claim: tuple[Peer, ...], name: str, ppk: Ppk | None) -> Peer:
+    """The peer that it is, with the post-quantum pre-shared key of its device, if it is one's."""
+    peer = next(peer for peer in claim if peer.name == name)
+    return replace(peer, ppk=ppk) if isinstance(peer.ppk, PpkRing) else peer
 
 
 def _logging_in_by(method: EapType, claim: tuple[Peer, ...]) -> tuple[Peer, ...]:

@@ -117,7 +117,7 @@ def _establish(claim: Claim, proven: Proven, request: Request, given: Given, env
         child, payloads = _first_child(up, claim, env)
     except IkeError as error:
         told_why = {"peer": peer.name, "spi": up.spi.hex(), "notify": error.notify.name, "why": str(error)}
-        asked = asked_in_auth(half_open, claim.asked, proven.user)
+        asked = asked_in_auth(half_open, claim.asked, request, proven.user)
         why = refused("child_refused", error.cause, error.evidence, asked, **told_why)
         answer = (*proven.identity, *told, Notify(error.notify, error.data), *more)
         return Step(up, (*effects, Respond(request, answer), why))

@@ -17,7 +17,8 @@ from edgevpn.frozen import replace
 from edgevpn.ike.contract import Level, Report, Request, Response, report
 from edgevpn.ike.crypto.signature import KeyKind, SignatureScheme
 from edgevpn.ike.errors import AuthenticationFailed, Cause
-from edgevpn.ike.evidence import Names
+from edgevpn.ike.evidence import Names, PpkNamed
+from edgevpn.ike.exchange.asked import ppk_named
 from edgevpn.ike.exchange.proof import check_signature, is_key_auth, their_octets
 from edgevpn.ike.iana import NotifyType, PpkIdType
 from edgevpn.ike.inbound import Payloads
@@ -126,25 +127,35 @@ def in_auth_response(sa: Established) -> tuple[Notify, ...]:
     return (IN_USE,) if sa.secured.ppk_id else ()
 
 
+def agreed(ours: Ppk | None, named: PpkNamed | None) -> Ppk | None:
+    """Ours if the peer is to have proved itself with it, None if without any; AuthenticationFailed if neither fits.
+
+    It is RFC 8784 §3, table 1. `named` None: one side uses no such keys.
+    """
+    must = ours is not None and ours.required
+    if named is None:
+        if must:
+            raise _missing("the peer uses no post-quantum pre-shared keys")
+        return None
+    if named.identity is None:
+        raise _missing("the peer uses post-quantum pre-shared keys, and names none")
+    if ours is not None and named.identity == bytes([PpkIdType.FIXED]) + ours.ppk_id:
+        return ours
+    if must or not named.without:
+        name = text_of(named.identity[1:LONGEST])
+        raise AuthenticationFailed(f"no post-quantum pre-shared key of the peer is called {name}", Cause.PPK_UNKNOWN)
+    return None
+
+
 def _claimed(claim: Claim, request: Request) -> tuple[Claim, Authentication]:
-    """The claim of its first peer with the keys that are to hold, and AUTH as it is made with them (table 1)."""
+    """The claim of its first peer with the keys that are to hold, and AUTH as it is made with them."""
     peer, half_open, shown = claim.peers[0], claim.half_open, request.need(Authentication)
     ours = peer.ppk if isinstance(peer.ppk, Ppk) else None
-    if not half_open.uses_ppk:
-        if ours is not None and ours.required:
-            raise _missing("the peer uses no post-quantum pre-shared keys")
-        return claim, shown
-    name = request.notify(NotifyType.PPK_IDENTITY)
-    if name is None:
-        raise _missing("the peer uses post-quantum pre-shared keys, and names none")
-    if ours is not None and name.data == bytes([PpkIdType.FIXED]) + ours.ppk_id:
-        return replace(claim, half_open=replace(half_open, secured=half_open.secured.mixed(ours))), shown
-    plain = request.notify(NotifyType.NO_PPK_AUTH)
-    if plain is None or (ours is not None and ours.required):
-        raise AuthenticationFailed(
-            f"no post-quantum pre-shared key of the peer is called {text_of(name.data[1:LONGEST])}", Cause.PPK_UNKNOWN
-        )
-    return claim, Authentication(shown.method, plain.data)
+    chosen = agreed(ours, ppk_named(request) if half_open.uses_ppk else None)
+    if chosen is not None:
+        return replace(claim, half_open=replace(half_open, secured=half_open.secured.mixed(chosen))), shown
+    plain = request.notify(NotifyType.NO_PPK_AUTH) if half_open.uses_ppk else None
+    return claim, Authentication(shown.method, plain.data) if plain else shown
 
 
 def _is_made_by(claim: Claim, key: bytes, shown: Authentication) -> bool:

@@ -13,6 +13,8 @@ from edgevpn.ike.proving import (
     Confirming,
     EapAsking,
     EapProving,
+    LeasingAddress,
+    Proven,
     Refusing,
     TlsConfirming,
     TlsTalking,
@@ -26,7 +28,8 @@ from edgevpn.ike.wire.payloads import IdI
 def given_up(sa: HalfOpen | Answering, request: Request, error: IkeError) -> Step:
     """A fault of the peer's, or an answer of the world's, ends it."""
     answer = Respond(request, (Notify(error.notify, error.data),))
-    return Step(Closed(str(error)), (answer, told(sa, request, error.cause, str(error), error.evidence)))
+    named = {"user": user} if (user := _user(sa)) else {}
+    return Step(Closed(str(error)), (answer, told(sa, request, error.cause, str(error), error.evidence, **named)))
 
 
 def not_followed(sa: HalfOpen, fragments: tuple[int, int]) -> Step:
@@ -74,14 +77,14 @@ def _unspoken(sa: Answering) -> Cause | None:
             return None
 
 
-def _user(sa: Answering) -> str:
-    """Who has tried to log in."""
+def _user(sa: HalfOpen | Answering) -> str:
+    """Who has tried to log in, or has logged in."""
     match sa:
         case EapAsking(eap=Challenged() | Confirming() | Refusing() | TlsConfirming() as asked):
             return asked.user
         case EapAsking(eap=TlsTalking(identity=identity)):
             return identity
-        case EapProving(user=user):
+        case EapProving(user=user) | LeasingAddress(proven=Proven(user=user)):
             return user
         case _:
             return ""
@@ -98,7 +101,7 @@ def told(
         "ike_auth_refused",
         cause,
         evidence,
-        asked_in_auth(half_open, first, str(more.get("user", ""))),
+        asked_in_auth(half_open, first, request, str(more.get("user", ""))),
         spi=sa.spi.hex(),
         remote=request.path.remote.host,
         peers=claim.names if claim else (),

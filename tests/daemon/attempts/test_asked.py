@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edgevpn.api import records
 from edgevpn.daemon.attempts.asked import LONGEST, Negotiation, Unreadable, called, kept, read, told, written
-from edgevpn.ike.evidence import Asked, Names, OtherMethod, Refusal
+from edgevpn.ike.evidence import Asked, Names, OtherMethod, PpkNamed, Refusal
 from edgevpn.ike.iana import AuthMethod, ExchangeType, IdType, Ke, NotifyType, ProtocolId
 from edgevpn.ike.negotiate import proposals, without_ke
 from edgevpn.ike.peer import Wants
@@ -32,6 +32,7 @@ OFFICE = Asked(
     idi=LEFT_ID,
     idr=RIGHT_ID,
     method=AuthMethod.SHARED_KEY,
+    ppk=PpkNamed(b"\2winter", without=True),
     wants=Wants(True, False, (ip_address("10.9.0.7"),)),
     esp=proposals((ESP_OFFER,), ProtocolId.ESP, b""),
     tsi=selectors("10.1.0.0/24"),
@@ -47,6 +48,7 @@ OFFICE_AS_TEXT = {
     "idr": "FQDN:right.example",
     "auth": "SHARED_KEY",
     "user": "",
+    "ppk": ["USE_PPK", "FIXED:winter", "NO_PPK_AUTH"],
     "wants": ["ipv4", "10.9.0.7"],
     "child": "",
     "esp": ["aes256gcm16-x25519-none-noesn"],
@@ -92,6 +94,7 @@ def anything_asked(draw: st.DrawFn) -> Asked:
         idr=draw(st.none() | strategies.identifications()),
         method=draw(st.none() | strategies.members(AuthMethod)) if idi else None,
         user=draw(st.text(max_size=40)),
+        ppk=draw(st.none() | st.builds(PpkNamed, st.none() | st.binary(max_size=40), st.booleans())),
         wants=draw(st.none() | st.builds(Wants, st.just(True), st.booleans(), st.tuples(hosts))),
         esp=draw(offered()),
         tsi=draw(strategies.selector_lists()),

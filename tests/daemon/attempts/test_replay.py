@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from edgevpn.config.model import Config
 from edgevpn.daemon.attempts.asked import Negotiation, read
-from edgevpn.daemon.attempts.replay import COVERS, JUDGED, OF_DEVICES, Judge, Judgement, Need, Outcome
+from edgevpn.daemon.attempts.replay import COVERS, JUDGED, OF_DEVICES, OF_PPKS, Judge, Judgement, Need, Outcome
 from edgevpn.daemon.peers import peers
 from edgevpn.diagnosis.attempts import Attempt
 from edgevpn.diagnosis.codes import Code
 from edgevpn.diagnosis.entry import Field
 from edgevpn.ike.evidence import Asked
-from edgevpn.ike.peer import Peer, Ppk, Psk, Wants
+from edgevpn.ike.peer import Peer, Psk, Wants
 from tests.daemon.attempts.test_asked import anything_asked
 from tests.support.certificates import NOW
 from tests.support.peers import TO_RIGHT, selectors
@@ -39,10 +39,13 @@ from tests.support.replays import (
     BY_KEY,
     CASES,
     DEVICE,
+    HAS_PPK,
     KEYED,
+    PPK,
     SITE,
     STRANGER,
     VISITOR,
+    Table,
     our,
     played,
     road,
@@ -98,7 +101,7 @@ def test_every_cause_is_judged_or_not() -> None:
     """Those that we find as the caller are below."""
     assert CASES.keys() | {Code.OTHER_KE, Code.OTHER_IDENTITY} == JUDGED
     covered = frozenset[Code]().union(*COVERS.values())
-    assert covered.isdisjoint(JUDGED - OF_DEVICES)
+    assert covered.isdisjoint(JUDGED - OF_DEVICES - OF_PPKS)
 
 
 # --- what comes after ----------------------------------------------------------------------------------------------
@@ -118,8 +121,7 @@ def test_what_was_not_seen_is_said() -> None:
     assert judged(played(OTHER_CIPHER, site()), CASES[Code.NO_COMMON_IKE_PROPOSAL].mended).needs == (Need.REST,)
 
 
-PPK = {"ppk": "0x" + "42" * 32, "ppk_id": "winter"}
-OTHER_PPK = Ppk(b"winter", b"another")
+OTHER_PPK = replace(HAS_PPK, key=b"another")
 SECRETS: dict[str, tuple[Peer, Config, Code, Need]] = {
     "another key": (replace(TO_RIGHT, local_auth=Psk(b"another")), site(), Code.WRONG_KEY, Need.KEY),
     "another key of a device": (
@@ -130,8 +132,13 @@ SECRETS: dict[str, tuple[Peer, Config, Code, Need]] = {
     ),
     "another password": (VISITOR, road(DEVICE | {"password": "another"}), Code.WRONG_PASSWORD, Need.PASSWORD),
     "no certificate of ours": (BY_CERTIFICATE, road({"login": "certificate"}), Code.CERT_REFUSED, Need.CERTIFICATE),
-    "no post-quantum key": (TO_RIGHT, site(**PPK), Code.PPK_MISSING, Need.PPK),
-    "another post-quantum key": (replace(TO_RIGHT, ppk=OTHER_PPK), site(**PPK), Code.WRONG_PPK, Need.PPK),
+    "another post-quantum key": (replace(TO_RIGHT, ppk=OTHER_PPK), site(**PPK), Code.WRONG_PPK, Need.SAME_PPK),
+    "another post-quantum key of a device": (
+        replace(VISITOR, ppk=OTHER_PPK),
+        road(DEVICE | PPK),
+        Code.WRONG_PPK,
+        Need.SAME_PPK,
+    ),
     "an empty pool": (VISITOR, road(DEVICE, v4="10.9.0.0/30", v6=None), Code.NO_ADDRESS_LEFT, Need.ADDRESS),
 }
 
@@ -144,6 +151,59 @@ def test_what_no_bundle_holds_is_not_judged(left: Peer, ours: Config, code: Code
     judgement = judged(attempt, ours)
     assert judgement.outcome is Outcome.UNKNOWN
     assert need in judgement.needs
+
+
+# --- post-quantum pre-shared keys ------------------------------------------------------------------------------------
+
+OPTIONAL: Table = PPK | {"ppk_required": False}
+BOTH_HAVE_IT = replace(OTHER_NETWORK, ppk=HAS_PPK)
+"""A site that fails by something else."""
+
+
+@pytest.mark.parametrize(
+    ("left", "mended", "need"),
+    [
+        (VISITOR, road(DEVICE | OPTIONAL), None),
+        (replace(BY_KEY, ppk=HAS_PPK), road(KEYED | PPK), Need.SAME_PPK),
+        (replace(BY_KEY, ppk=replace(HAS_PPK, ppk_id=b"summer", required=False)), road(KEYED | OPTIONAL), None),
+        (replace(BY_KEY, ppk=replace(HAS_PPK, required=False)), road(KEYED), None),
+    ],
+    ids=["we can do without", "the same name", "both can do without", "we have none"],
+)
+def test_keys_that_go_together(left: Peer, mended: Config, need: Need | None) -> None:
+    """Of whatever was refused for its key. That the octets are the same nobody has written down."""
+    device = KEYED if left.local_auth == BY_KEY.local_auth else DEVICE
+    attempt = played(left, road(device | PPK | {"ppk_id": "autumn"}))
+    judgement = judged(attempt, mended)
+    assert (judgement.finding, judgement.outcome) == (None, Outcome.PASSES)
+    assert [each for each in judgement.needs if each in (Need.PPK, Need.SAME_PPK)] == ([need] if need else [])
+    assert "42" * 16 not in attempt.asked
+
+
+def test_site_with_another_key_or_none() -> None:
+    """It is the next fault that is told."""
+    attempt = played(BOTH_HAVE_IT, site(**PPK))
+    for ours, code in ((site(**PPK | {"ppk_id": "summer"}), Code.PPK_UNKNOWN), (site(**PPK), Code.NO_COMMON_SELECTORS)):
+        finding = judged(attempt, ours).finding
+        assert finding is not None
+        assert finding.code is code
+
+
+def test_key_that_the_peer_was_not_asked_to_name() -> None:
+    """Nobody here had one: it has said no more than that it could."""
+    attempt = played(replace(OTHER_NETWORK, ppk=replace(HAS_PPK, required=False)), site())
+    judgement = judged(attempt, site(remote_networks=["10.77.0.0/24"], **PPK))
+    assert judgement.finding is None
+    assert Need.PPK in judgement.needs
+
+
+def test_device_without_a_key_beside_one_that_has_one() -> None:
+    """The key is the device's own."""
+    both = gateway({"phone": KEYED, "tablet": KEYED | PPK | {"id": "bob"}})
+    attempt = played(replace(BY_KEY, local_id=STRANGER), both)
+    assert (
+        Need.PPK not in judged(attempt, gateway({"phone": KEYED | {"id": "who.example"}, "tablet": KEYED | PPK})).needs
+    )
 
 
 # --- who it may be, and what it may have -----------------------------------------------------------------------------

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from edgevpn.ike.contract import Report, Request
 from edgevpn.ike.errors import TsUnacceptable
-from edgevpn.ike.evidence import Asked
+from edgevpn.ike.evidence import Asked, PpkNamed
 from edgevpn.ike.exchange.asked import asked_by_peer, asked_in_auth
 from edgevpn.ike.iana import AuthMethod, ExchangeType, NotifyType, ProtocolId
 from edgevpn.ike.machine import refusal
 from edgevpn.ike.negotiate import proposals, without_ke
-from edgevpn.ike.peer import Wants
+from edgevpn.ike.peer import Ppk, PpkRing, Wants
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import Delete, IdR, SecurityAssociation, TrafficSelectorsI, TrafficSelectorsR
@@ -36,7 +38,7 @@ def test_first_message() -> None:
 def test_both_messages() -> None:
     left = replace(TO_RIGHT, wants=Wants(ipv4=True, ipv6=False))
     opened = open_sa(left, (TO_LEFT,))
-    assert asked_in_auth(opened.half_open, opened.request(), "alice") == Asked(
+    assert asked_in_auth(opened.half_open, opened.request(), opened.request(), "alice") == Asked(
         local=RIGHT,
         remote=LEFT,
         ike=proposals((IKE_OFFER,), IKE, b""),
@@ -54,8 +56,18 @@ def test_both_messages() -> None:
 def test_what_is_not_said_is_empty() -> None:
     opened = open_sa(TO_RIGHT, (TO_LEFT,))
     without = (IdR, SecurityAssociation, TrafficSelectorsI, TrafficSelectorsR)
-    asked = asked_in_auth(opened.half_open, opened.request(without=without))
+    asked = asked_in_auth(opened.half_open, opened.request(without=without), opened.request())
     assert (asked.idr, asked.wants, asked.esp, asked.tsi, asked.tsr) == (None, None, (), (), ())
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_post_quantum_key(*, required: bool) -> None:
+    """It is named in the request that has AUTH, and may be in any but the first."""
+    opened = open_sa(replace(TO_RIGHT, ppk=Ppk(b"winter", b"a key", required)), (replace(TO_LEFT, ppk=PpkRing()),))
+    named = opened.request()
+    first = replace(named, payloads=tuple(each for each in named.payloads if not isinstance(each, Notify)))
+    assert asked_in_auth(opened.half_open, first, named).ppk == PpkNamed(b"\2winter", without=not required)
+    assert asked_in_auth(opened.half_open, first, first).ppk == PpkNamed()
 
 
 def request(*payloads: Payload) -> Request:
