@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.lab.conftest import Peers, Tunnels
+from tests.lab.leaks import leaked
 from tests.lab.network import Network, Node
 from tests.lab.peers.connection import Connection, Ppk
 from tests.lab.peers.edgevpn import EdgeVpn
@@ -246,3 +247,30 @@ def test_device_that_has_none_here(
 
     (session,) = gateway.device("watch")["sessions"]
     assert session["ppk"] == ""
+
+
+@pytest.mark.parametrize("name", ["phone", "tablet", "laptop"])
+def test_what_replay_foretells_of_a_device(
+    peers: Peers, gateway: EdgeVpn, phone: Node, cabinet: Cabinet, name: str
+) -> None:
+    """Here its key has another name. With a file in which that is mended it comes in; the bundle holds no key."""
+    client = peers.strongswan(phone, device(gateway, name, cabinet, OTHER_NAME))
+    with pytest.raises(AssertionError):
+        client.initiate("road")
+    gateway.logged("cause=ppk-unknown")
+    bundle, file = gateway.state / "bundle.json", gateway.state / "mended.toml"
+    bundle.write_text(gateway.run("diagnose", "--bundle"))
+    mended = gateway.config.read_text().replace(f'ppk_id = "{PPK.name}"', f'ppk_id = "{OTHER_NAME.name}"')
+    file.write_text(mended)
+    file.chmod(0o600)
+
+    again = gateway.run("replay", str(bundle), "-c", str(gateway.config), check=False)
+    assert f"fails in the same way: device.{name}.ppk_id: the peer names a post-quantum pre-shared key" in again
+    assert "would not hinder it any more" in gateway.run("replay", str(bundle), "-c", str(file))
+    assert not leaked(bundle.read_bytes(), gateway.secrets)
+
+    gateway.configure(mended)
+    gateway.reload()
+    come_in(client, gateway)
+    (session,) = gateway.device(name)["sessions"]
+    assert session["ppk"] == OTHER_NAME.name
