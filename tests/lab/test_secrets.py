@@ -60,6 +60,22 @@ def test_a_planted_key_is_found(tmp_path: Path) -> None:
     assert not leaked(proof.certificate.read_bytes(), secrets)
 
 
+def test_what_a_test_has_written_is_looked_through(results: Path, site: Connection, gateway_b: Node) -> None:
+    """For a peer's key, too, and be it nobody's but its owner's to read."""
+    peers, root = Peers(results), authority("Lab root")
+    proof = Cabinet(peers.state / "certificates").proof(root, holder("b.example", root))
+    peers.strongswan(gateway_b, replace(site.mirrored(), auth=proof))
+    planted = results / "planted.txt"
+    planted.touch(mode=0o600)
+    planted.write_bytes(b"key=" + proof.key.read_bytes())
+
+    try:
+        with pytest.raises(AssertionError, match=r"planted\.txt: site: own private key of StrongSwan at gateway_b"):
+            peers.close()
+    finally:
+        planted.unlink()
+
+
 def test_secrets_stay_where_they_are(
     peers: Peers, site: Connection, gateway_a: Node, gateway_b: Node, phone: Node, laptop: Node
 ) -> None:
