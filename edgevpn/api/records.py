@@ -352,9 +352,8 @@ class Asked(TypedDict):
     `local` is our address, whoever began. Proposals are in the keywords of the configuration, or in numbers; an
     identity has its type before it, and octets that are no text as "#" and hexadecimal digits; a selector is
     "FIRST-LAST/PROTOCOL/PORTS". `ppk` is what the peer says by notifications of a post-quantum pre-shared key, with its
-    name. `peer` is who was in already and asked for a child more. Where we began, `refused` is
-    the peer's answer in this `exchange`, `wanted` the key exchange that it wants, or `idr` who it says to be. What was
-    not said is empty.
+    name. `peer` is who was in already and asked for a child more. Where we began, `refused` is the peer's answer in
+    this `exchange`, `wanted` the key exchange that it wants, or `idr` who it says to be. What was not said is empty.
     """
 
     began: Literal["peer", "us"]
