@@ -1,14 +1,20 @@
 """Frozen records: what `@dataclass(frozen=True, slots=True)` of the standard library makes, in half of the time.
 
 A start makes more than 400 of them, which was half of it. `dataclasses` writes and compiles six methods for each; here
-that is `__init__` alone, the others work on the names of the fields. To the type checker it is the library's own.
+that is `__init__` alone, and for those of which others are made by `replace` a copier, at the first time; the others
+work on the names of the fields. To the type checker it is the library's own.
+
+A handshake makes more than 200 records. To set a field past the refusal to set fields is a call each. So where there
+are more than a few, a record is filled while it is of its open twin, a class with the same slots and no refusal.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import MISSING, FrozenInstanceError, fields
 from dataclasses import dataclass as bare
 from operator import attrgetter
+from types import new_class
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -25,10 +31,24 @@ else:
 
     def replace(record, /, **changes):
         """A record as this one, but for these fields."""
-        known, values, by_name = record.__fields_at_hand__
-        if by_name or not changes.keys() <= known:  # what is no field, `__init__` refuses
-            return record.__class__(**{**dict(zip(known, values(record), strict=True)), **changes})
-        return record.__class__(*map(changes.get, known, values(record)))
+        changed = record.__open_copy__()
+        try:
+            for name, value in changes.items():
+                setattr(changed, name, value)
+        except AttributeError:  # what is no field, `__init__` refuses
+            return record.__class__(**{each.name: getattr(record, each.name) for each in fields(record)} | changes)
+        _become(changed, record.__class__)
+        if hasattr(changed, "__post_init__"):
+            changed.__post_init__()
+        return changed
+
+
+FEW = 3
+"""Fields that are sooner set one by one than by way of the twin."""
+
+OPEN = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+_become: Callable[[object, type[Any]], None] = vars(object)["__class__"].__set__
+"""Makes an object one of another class with the same slots."""
 
 
 def _completed(record: Any) -> Any:
@@ -38,18 +58,18 @@ def _completed(record: Any) -> Any:
     for name, method in made.items():
         if own.get(name) is None:
             setattr(record, name, method)
-    record.__getstate__, record.__setstate__, record.__fields_at_hand__ = _getstate, _setstate, _fields_at_hand(record)
+    record.__getstate__, record.__setstate__, record.__open_copy__ = _getstate, _setstate, _first_open_copy(record)
     record.__setattr__, record.__delattr__ = _refuse_to_set, _refuse_to_delete
     return record
 
 
 def _init(record: type[Any]) -> Any:
     """The one method that is written for a record: it has the fields as parameters, and fills the slots directly."""
-    scope: dict[str, Any] = {"_MISSING": MISSING}
+    scope: dict[str, Any] = {"_MISSING": MISSING, "_become": _become, "_record": record}
     plain, by_name, lines = ["self"], list[str](), list[str]()
+    is_long = len(fields(record)) > FEW
     for field in fields(record):
         name = parameter = value = field.name
-        scope[f"_set_{name}"] = getattr(record, name).__set__
         if field.default is not MISSING:
             scope[f"_default_{name}"] = field.default
             parameter = f"{name}=_default_{name}"
@@ -57,7 +77,14 @@ def _init(record: type[Any]) -> Any:
             scope[f"_make_{name}"] = field.default_factory
             parameter, value = f"{name}=_MISSING", f"_make_{name}() if {name} is _MISSING else {name}"
         (by_name if field.kw_only else plain).append(parameter)
-        lines.append(f"    _set_{name}(self, {value})")
+        if is_long:
+            lines.append(f"    self.{name} = {value}")
+        else:
+            scope[f"_set_{name}"] = getattr(record, name).__set__
+            lines.append(f"    _set_{name}(self, {value})")
+    if is_long:
+        scope["_twin"] = _twin(record)
+        lines = ["    _become(self, _twin)", *lines, "    _become(self, _record)"]
     if hasattr(record, "__post_init__"):
         lines.append("    self.__post_init__()")
     parameters = ", ".join((*plain, "*", *by_name) if by_name else plain)
@@ -82,14 +109,24 @@ def _comparing(record: type[Any]) -> dict[str, Any]:
     return {"__eq__": eq, "__hash__": hashed}
 
 
-def _fields_at_hand(record: type[Any]) -> tuple[Any, Any, bool]:
-    """For `replace`: the names, what gives all values of a record, and whether some fields have to be named.
+def _twin(record: Any) -> Any:
+    """A class with the same slots whose fields can be set."""
+    bases = vars(record).get("__orig_bases__", record.__bases__)
+    return new_class(record.__name__, bases, exec_body=lambda body: body.update(__slots__=record.__slots__, **OPEN))
 
-    Each step of an IKE SA makes a record of twenty values, of which one is new: so the others go over at once.
-    """
-    known = {field.name: None for field in fields(record)}
-    values = attrgetter(*known) if len(known) > 1 else lambda self: [getattr(self, name) for name in known]
-    return known.keys(), values, any(field.kw_only for field in fields(record))
+
+def _first_open_copy(record: type[Any]) -> Callable[[Any], Any]:
+    """For `replace`: a copy that is of the open twin yet. What makes it is written when it is first asked for."""
+
+    def open_copy(self: Any) -> Any:
+        lines = [f"    copied.{field.name} = self.{field.name}" for field in fields(record)]
+        text = "\n".join(("def open_copy(self):", "    copied = _new(_twin)", *lines, "    return copied"))
+        scope: dict[str, Any] = {"_new": object.__new__, "_twin": _twin(record)}
+        exec(text, scope)  # noqa: S102 - nothing is in it but names of fields
+        record.__open_copy__ = scope["open_copy"]
+        return record.__open_copy__(self)
+
+    return open_copy
 
 
 def _repr(self: Any) -> str:
