@@ -138,12 +138,12 @@ class Offloader:
         moved = self._kernel.move_sa(key, source, destination, encapsulation)
         return moved, self._of_cpu(there, why)
 
-    def asked(self, key: SaKey, direction: Direction, wish: Wish) -> Carrier:
+    def asked(self, spec: SaSpec, direction: Direction, wish: Wish) -> Carrier:
         """Who works for an SA that the CPU has: a card may have learnt it since it was last asked, and gets it then."""
-        spec, why = self._kernel.get_sa(key).spec, ""
+        why = ""
         for attempt in self._attempts(spec, direction, wish):
             if not isinstance(attempt, str):
-                _, carrier = self.move(key, spec.source, spec.destination, spec.encapsulation, direction, wish)
+                _, carrier = self.move(spec.key, spec.source, spec.destination, spec.encapsulation, direction, wish)
                 return carrier
             why = attempt
         return self._of_cpu(spec, why)

@@ -263,17 +263,21 @@ class Dataplane:
         self._policies.have(new.child.spi_in, new.outward)
 
     def _ask_cards(self, child: ChildSa) -> None:
-        """Find out who else could work for SAs that the CPU has got unasked, as packets were on their way."""
+        """Find out who else could work for SAs that the CPU has got unasked, as packets were on their way.
+
+        Both go the same way: where no card works for the one, none does for the other.
+        """
         known = self._children[child.spi_in]
         if UNASKED not in known.carriers:
             return
         wish, (inward_by, outward_by) = self._housing.of(known.ends.peer).offload, known.carriers
+        what = child, known.ends, known.tags, Lifetimes()
         if inward_by == UNASKED:
-            inward_by = self._offloader.asked(known.inbound, Direction.IN, wish)
-        if known.outbound is None:
+            inward_by = self._offloader.asked(inbound_sa(*what), Direction.IN, wish)
+        if known.outbound is None or not inward_by.by_card:
             outward_by = inward_by
         elif outward_by == UNASKED:
-            outward_by = self._offloader.asked(known.outbound, Direction.OUT, wish)
+            outward_by = self._offloader.asked(outbound_sa(*what), Direction.OUT, wish)
         known = self._children[child.spi_in] = replace(known, carriers=(inward_by, outward_by))
         if inward_by.by_card or outward_by.by_card:
             self._hold(known)

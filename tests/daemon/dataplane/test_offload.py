@@ -99,13 +99,14 @@ def test_an_sa_that_exists_is_no_matter_of_offload() -> None:
 def added(offloader: Offloader, spec: SaSpec) -> Carrier:
     """Who works for a new SA."""
     found = offloader.add(spec, Direction.OUT, Wish.AUTO)
-    return offloader.asked(spec.key, Direction.OUT, Wish.AUTO) if found == UNASKED else found
+    return offloader.asked(spec, Direction.OUT, Wish.AUTO) if found == UNASKED else found
 
 
 def moved(offloader: Offloader, key: SaKey, to: IpAddress, encapsulation: UdpEncap | None) -> tuple[SaKey, Carrier]:
     """Its new key, and who works for it there."""
     key, found = offloader.move(key, HERE, to, encapsulation, Direction.OUT, Wish.AUTO)
-    return key, offloader.asked(key, Direction.OUT, Wish.AUTO) if found == UNASKED else found
+    there = replace(OUT, spi=key.spi, destination=to, encapsulation=encapsulation)
+    return key, offloader.asked(there, Direction.OUT, Wish.AUTO) if found == UNASKED else found
 
 
 def test_where_there_is_no_card_the_sa_comes_before_the_question() -> None:

@@ -23,7 +23,7 @@ from edgevpn.kernel.memory import MemoryKernel
 from edgevpn.kernel.network_spec import AddressSpec, LinkSpec
 from edgevpn.kernel.network_spec import Path as Way
 from edgevpn.kernel.reconcile import Desired, Plan, find, reconcile
-from edgevpn.kernel.spec import OURS_IF_ID, OURS_MARK, Direction, PolicySpec, SaKey
+from edgevpn.kernel.spec import OURS_IF_ID, OURS_MARK, DeviceFeatures, Direction, PolicySpec, SaKey
 from tests.support.configs import OFFICE, config, office
 
 HERE, THERE, ELSEWHERE = (ip_address(text) for text in ("192.0.2.1", "198.51.100.1", "203.0.113.1"))
@@ -309,6 +309,21 @@ def test_no_card_is_asked_where_the_owner_wants_none() -> None:
     world = World(office(offload="off"), card="uplink")
     world.install(one := child(1), ends())
     assert {each.why for each in world.dataplane.traffic(one).carriers} == {"offload is off"}
+
+
+def test_one_question_does_for_both_halves(world: World) -> None:
+    """Where the last child found no card, the CPU has a new one at once; its way is then asked for, once."""
+    world.install(child(1), ends())
+    asked = list[str]()
+
+    def device_features(interface: str) -> DeviceFeatures:
+        asked.append(interface)
+        return DeviceFeatures()
+
+    world.kernel.device_features = device_features  # type: ignore[method-assign]
+    world.install(two := child(2), ends())
+    assert asked == ["uplink"]
+    assert [each.why for each in world.dataplane.traffic(two).carriers] == ["uplink has no esp-hw-offload"] * 2
 
 
 def test_half_a_child_moves(world: World) -> None:
