@@ -1,8 +1,8 @@
 """Frozen records: what `@dataclass(frozen=True, slots=True)` of the standard library makes, in half of the time.
 
 A start makes more than 400 of them, which was half of it. `dataclasses` writes and compiles six methods for each; here
-that is `__init__` alone, and for those of which others are made by `replace` a copier, at the first time; the others
-work on the names of the fields. To the type checker it is the library's own.
+that is `__init__` and what `replace` copies by, when they are first called; the others work on the names of the fields.
+To the type checker it is the library's own.
 
 A handshake makes more than 200 records. To set a field past the refusal to set fields is a call each. So where there
 are more than a few, a record is filled while it is of its open twin, a class with the same slots and no refusal.
@@ -54,7 +54,7 @@ _become: Callable[[object, type[Any]], None] = vars(object)["__class__"].__set__
 def _completed(record: Any) -> Any:
     """With all methods that are the same for every record; those that it has itself stay."""
     own = vars(record)
-    made = {"__init__": _init(record), "__repr__": _repr, **_comparing(record)}
+    made = {"__init__": _first_init(record), "__repr__": _repr, **_comparing(record)}
     for name, method in made.items():
         if own.get(name) is None:
             setattr(record, name, method)
@@ -63,8 +63,18 @@ def _completed(record: Any) -> Any:
     return record
 
 
+def _first_init(record: Any) -> Callable[..., None]:
+    """Has the true one written, which takes its place; most records are never made."""
+
+    def init(self: Any, *values: object, **named: object) -> None:
+        record.__init__ = _init(record)
+        record.__init__(self, *values, **named)
+
+    return init
+
+
 def _init(record: type[Any]) -> Any:
-    """The one method that is written for a record: it has the fields as parameters, and fills the slots directly."""
+    """Has the fields as parameters, and fills the slots directly."""
     scope: dict[str, Any] = {"_MISSING": MISSING, "_become": _become, "_record": record}
     plain, by_name, lines = ["self"], list[str](), list[str]()
     is_long = len(fields(record)) > FEW
@@ -116,7 +126,7 @@ def _twin(record: Any) -> Any:
 
 
 def _first_open_copy(record: type[Any]) -> Callable[[Any], Any]:
-    """For `replace`: a copy that is of the open twin yet. What makes it is written when it is first asked for."""
+    """For `replace`: a copy that is of the open twin yet. Here, too, the true one is written at the first call."""
 
     def open_copy(self: Any) -> Any:
         lines = [f"    copied.{field.name} = self.{field.name}" for field in fields(record)]
