@@ -26,7 +26,7 @@ def established(
 ) -> Established:
     """An IKE SA whose peer has just shown who it is. `began`: we are the original initiator."""
     return Established(
-        secured=secured,
+        secured=secured.settled,
         peer=peer,
         remote_id=remote_id,
         path=path,
@@ -47,7 +47,7 @@ def renewed(old: Established, secured: Secured, env: Env) -> Established:
     """The IKE SA that follows `old` by rekeying: with its children, and with what still has to be done."""
     return replace(
         old,
-        secured=secured,
+        secured=secured.settled,
         since=env.now,
         heard=env.now,
         doing=None,

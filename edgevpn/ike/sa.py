@@ -43,6 +43,10 @@ class Nat:
         return self.local or self.remote
 
 
+SPENT = (b"",) * 6
+"""SK_ai, SK_ar, SK_ei, SK_er, SK_pi and SK_pr, where they are not kept any longer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Secured:
     """What both sides share once keys are agreed (RFC 7296 §2.14). `initiator`: whether we began this IKE SA.
@@ -73,6 +77,11 @@ class Secured:
     def sk_p_remote(self) -> bytes:
         """The key that covers the peer's identity in AUTH."""
         return self.keys.sk_pr if self.initiator else self.keys.sk_pi
+
+    @property
+    def settled(self) -> Secured:
+        """The same with SK_d alone, once both have shown who they are: the seal has its keys, AUTH needs none again."""
+        return replace(self, keys=IkeKeys(self.keys.sk_d, *SPENT))
 
     def mixed(self, ppk: Ppk) -> Secured:
         """The same with this key in it."""

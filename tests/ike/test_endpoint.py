@@ -435,8 +435,8 @@ def test_request_that_overtakes_the_answer_to_ike_auth() -> None:
 
 def asked_by_left(pair: Pair, *payloads: Payload) -> tuple[Payload, ...]:
     """What right answers to an INFORMATIONAL request that left, with keys and all, would not have sent."""
-    seal = Seal.of(pair.left.sa.secured)
-    path = pair.left.sa.path
+    (secured,) = pair.secrets.values()
+    seal, path = Seal.of(replace(secured, initiator=True)), pair.left.sa.path
     _, (request,) = seal.close(INFORMATIONAL, 2, Flag(0), payloads, path, an_env())
     effects = pair.right.endpoint.handle(Datagram(Path(path.remote, path.local), request), pair.now)
     octets = the_send(list(effects))

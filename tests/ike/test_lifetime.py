@@ -6,6 +6,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from edgevpn.ike.contract import Settings
+from edgevpn.ike.crypto.keymat import IkeKeys
 from edgevpn.ike.lifetime import established, renewed, soon
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.session import BY_KEYS
@@ -22,6 +23,13 @@ def test_times_of_a_new_ike_sa() -> None:
     assert (sa.since, sa.heard, sa.probe_at, sa.expire_at) == (50.0, 50.0, 80.0, 1150.0)
     assert 950.0 <= sa.rekey_at <= 1050.0
     assert (sa.keepalive_at, sa.began) == (NEVER, False)
+
+
+def test_keys_that_have_done_their_work_are_not_kept() -> None:
+    """New keys follow from SK_d; the seal has its own, and nobody will prove again who it is."""
+    keys = established(secured(), TIMED, RIGHT_ID, LEFT_PATH, Nat(), BY_KEYS, an_env(), began=False).secured.keys
+    assert keys == IkeKeys(secured().keys.sk_d, b"", b"", b"", b"", b"", b"")
+    assert keys.sk_d
 
 
 def test_nothing_by_time_unless_it_is_wanted() -> None:
@@ -54,7 +62,7 @@ def test_renewed() -> None:
     new = renewed(old, other, an_env(now=50.0))
     assert new == replace(
         old,
-        secured=other,
+        secured=other.settled,
         since=50.0,
         heard=50.0,
         doing=None,
