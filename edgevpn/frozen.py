@@ -75,7 +75,7 @@ def _first_init(record: Any) -> Callable[..., None]:
 
 def _init(record: type[Any]) -> Any:
     """Has the fields as parameters, and fills the slots directly."""
-    scope: dict[str, Any] = {"_MISSING": MISSING, "_become": _become, "_record": record}
+    scope: dict[str, Any] = {"_MISSING": MISSING, "_become": _become}
     plain, by_name, lines = ["self"], list[str](), list[str]()
     is_long = len(fields(record)) > FEW
     for field in fields(record):
@@ -94,7 +94,7 @@ def _init(record: type[Any]) -> Any:
             lines.append(f"    _set_{name}(self, {value})")
     if is_long:
         scope["_twin"] = _twin(record)
-        lines = ["    _become(self, _twin)", *lines, "    _become(self, _record)"]
+        lines = ["    _kind = self.__class__", "    _become(self, _twin)", *lines, "    _become(self, _kind)"]
     if hasattr(record, "__post_init__"):
         lines.append("    self.__post_init__()")
     parameters = ", ".join((*plain, "*", *by_name) if by_name else plain)

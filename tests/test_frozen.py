@@ -124,6 +124,18 @@ class Place:
     port: int
 
 
+def test_a_class_that_inherits_and_is_no_record_itself() -> None:
+    class Own(LEASE):  # type: ignore[misc, valid-type]
+        """With the same slots."""
+
+        __slots__ = ()
+
+    own = frozen.replace(Own("phone", b"key"), note="here")
+    assert (type(own), own.holder, own.note) == (Own, "phone", "here")
+    with pytest.raises(FrozenInstanceError):
+        own.holder = "tablet"
+
+
 def test_hash() -> None:
     assert hash(Place("gate", 500)) == hash(Place("gate", 500)) != hash(Place("gate", 4500))
 
