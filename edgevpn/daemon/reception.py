@@ -10,7 +10,6 @@ from edgevpn.daemon.base.logs import note
 from edgevpn.daemon.base.news import News
 from edgevpn.daemon.dataplane.tunnels import Dataplane
 from edgevpn.daemon.figures.meter import Meter, Owner
-from edgevpn.daemon.figures.status import place
 from edgevpn.daemon.login.vouched import Vouched
 from edgevpn.daemon.sites.keeper import Keeper
 from edgevpn.daemon.visitors.visitors import Visitors, is_visitor
@@ -59,7 +58,7 @@ class Reception:
 
     def ike_up(self, up: IkeSaUp) -> None:
         event = "ike_rekeyed" if up.replaces else "ike_up"
-        note(log, logging.INFO, event, peer=up.peer, id=up.remote_id, remote=place(up.path.remote), spi=up.spi)
+        note(log, logging.INFO, event, peer=up.peer, id=up.remote_id, remote=up.path.remote, spi=up.spi)
         shown = self._vouched.up(up)
         if is_visitor(up.peer):
             self._visitors.up(up, shown)
@@ -68,7 +67,7 @@ class Reception:
             self._news.site(up.peer)
 
     def ike_moved(self, moved: IkeSaMoved) -> None:
-        note(log, logging.INFO, "ike_moved", peer=moved.peer, remote=place(moved.path.remote), spi=moved.spi)
+        note(log, logging.INFO, "ike_moved", peer=moved.peer, remote=moved.path.remote, spi=moved.spi)
         if is_visitor(moved.peer):
             self._visitors.moved(moved)
         else:

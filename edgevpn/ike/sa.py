@@ -19,6 +19,10 @@ class Address:
     host: IpAddress
     port: int
 
+    def __str__(self) -> str:
+        """As in a URL: "198.51.100.7:4500", "[2001:db8::7]:4500"."""
+        return f"[{self.host}]:{self.port}" if self.host.version == 6 else f"{self.host}:{self.port}"
+
 
 @dataclass(frozen=True, slots=True)
 class Path:

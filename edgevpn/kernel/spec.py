@@ -220,6 +220,10 @@ class SaKey:
     protocol: Protocol = Protocol.ESP
     mark: Mark | None = None
 
+    def __hash__(self) -> int:
+        """An SPI is chosen by chance: it alone nearly always differs."""
+        return self.spi
+
     def __str__(self) -> str:
         return f"SA {self.spi:08x} to {self.destination}"
 
@@ -350,6 +354,10 @@ class PolicyKey:
     direction: Direction
     if_id: int = 0
     mark: Mark | None = None
+
+    def __hash__(self) -> int:
+        """See `Selector`."""
+        return hash(self.selector) + self.direction
 
     def __str__(self) -> str:
         return f"policy {self.direction.name.lower()} {self.selector}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from edgevpn.ike.crypto.keymat import mix_ppk
 from edgevpn.ike.peer import NEVER, Ppk
-from edgevpn.ike.sa import Nat, Phase
+from edgevpn.ike.sa import Address, Nat, Phase
 from tests.support.states import SPI_I, SPI_R, a_child, secured
 
 
@@ -23,6 +25,11 @@ def test_a_ppk_is_in_the_keys_and_known_by_its_name() -> None:
     mixed = secured().mixed(Ppk(b"winter", b"a key of a quantum age"))
     assert mixed.ppk_id == b"winter"
     assert mixed.keys == mix_ppk(secured().suite, secured().keys, b"a key of a quantum age")
+
+
+def test_address_as_in_a_url() -> None:
+    assert str(Address(ip_address("192.0.2.1"), 500)) == "192.0.2.1:500"
+    assert str(Address(ip_address("2001:db8::1"), 4500)) == "[2001:db8::1]:4500"
 
 
 def test_either_side_behind_a_nat_is_a_nat() -> None:

@@ -29,7 +29,7 @@ class Policies:
 
     def at(self, key: PolicyKey) -> PolicySpec | None:
         """What is to be at that key: the newest child's policy, else the trap, else none."""
-        return _newest(key, held) if (held := self._held.get(key)) else self._traps.get(key)
+        return self._on_top(key, self._held.get(key))
 
     def are_of_one(self, policies: Iterable[PolicySpec]) -> bool:
         """Whether a single child has these."""
@@ -42,7 +42,7 @@ class Policies:
         for policy in policies:
             key = policy.key
             before = self._held.get(key)
-            was = policy if before and before[-1][1] is policies else self.at(key)
+            was = policy if before and before[-1][1] is policies else self._on_top(key, before)
             held = self._held[key] = _with(own, before) if before else alone
             if held[-1] is own and policy != was:
                 changed.append(Update(policy))
@@ -79,6 +79,9 @@ class Policies:
         for key in traps:
             del self._traps[key]
         self._kernel.apply([Delete(key) for key in traps])
+
+    def _on_top(self, key: PolicyKey, held: tuple[Held, ...] | None) -> PolicySpec | None:
+        return _newest(key, held) if held else self._traps.get(key)
 
     def _carry_out(self, operations: Sequence[Operation]) -> None:
         fates = self._kernel.apply(operations) if operations else ()

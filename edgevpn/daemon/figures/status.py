@@ -13,7 +13,7 @@ from edgevpn.daemon.dataplane.tunnels import Traffic
 from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.names import suite_name, weak_points
 from edgevpn.ike.exchange.ppk import text_of
-from edgevpn.ike.state import Address, ChildSa, Established, Nat, Phase
+from edgevpn.ike.state import ChildSa, Established, Nat, Phase
 from edgevpn.ike.wire.selector import ANY_PORTS, ANY_PROTOCOL, TrafficSelector
 
 UP = (Phase.ACTIVE, Phase.INBOUND)
@@ -47,8 +47,8 @@ def _ike_status(sa: Established, ask: Ask, epoch: float) -> IkeStatus:
     return IkeStatus(
         spi_i=sa.secured.spi_i.hex(),
         spi_r=sa.secured.spi_r.hex(),
-        local=place(sa.path.local),
-        remote=place(sa.path.remote),
+        local=str(sa.path.local),
+        remote=str(sa.path.remote),
         nat=_nat(sa.nat),
         established=sa.since + epoch,
         suite=suite_name(sa.secured.suite),
@@ -80,11 +80,6 @@ def _nat(nat: Nat) -> Literal["none", "local", "remote", "both"]:
     if nat.local and nat.remote:
         return "both"
     return "local" if nat.local else "remote" if nat.remote else "none"
-
-
-def place(address: Address) -> str:
-    """Host and port: "198.51.100.7:4500", "[2001:db8::7]:4500"."""
-    return f"[{address.host}]:{address.port}" if address.host.version == 6 else f"{address.host}:{address.port}"
 
 
 def selector_text(ts: TrafficSelector) -> str:

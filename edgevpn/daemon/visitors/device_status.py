@@ -8,7 +8,6 @@ from datetime import date
 from edgevpn.api.records import Amount, DeviceStatus, PeriodUsage, SessionStatus
 from edgevpn.config.model import Device
 from edgevpn.daemon.dataplane.tunnels import Traffic
-from edgevpn.daemon.figures.status import place
 from edgevpn.daemon.figures.usage import NOTHING, Record
 from edgevpn.daemon.figures.usage import Amount as Moved
 from edgevpn.daemon.login.devices import Refusal
@@ -48,7 +47,7 @@ def session_status(visit: Visit, sa: Established, ask: Callable[[ChildSa], Traff
     counted = [ask(child) for child in sa.children]
     return SessionStatus(
         spi=visit.spi.hex(),
-        remote=place(visit.path.remote),
+        remote=str(visit.path.remote),
         since=visit.since + epoch,
         client=visit.ike.client.name,
         proof=str(visit.ike.theirs),

@@ -15,7 +15,6 @@ from edgevpn.daemon.base.logs import note
 from edgevpn.daemon.base.news import News
 from edgevpn.daemon.base.state_file import StateFile
 from edgevpn.daemon.figures import usage as using
-from edgevpn.daemon.figures.status import place
 from edgevpn.daemon.figures.usage import Amount, Usage
 from edgevpn.daemon.login.answers import Answers
 from edgevpn.daemon.login.devices import Devices
@@ -127,7 +126,7 @@ class Visitors:
         """Somebody has logged in, or goes on with new keys."""
         visit = self.sessions.up(up, shown, self._clock())
         if visit.device is not None:
-            self.usage.saw(visit.device, time.time(), place(visit.path.remote))
+            self.usage.saw(visit.device, time.time(), str(visit.path.remote))
             self._usage_file.touch()
         self._make_room(visit)
         self._keep_addresses(visit)
@@ -139,10 +138,10 @@ class Visitors:
                 "device_in",
                 device=visit.device or visit.remote_id,
                 pool=visit.pool,
-                remote=place(visit.path.remote),
+                remote=visit.path.remote,
                 by=visit.ike.theirs,
                 client=visit.ike.client.name,
-                addresses=",".join(map(str, visit.ike.lent.addresses)) or "none",
+                addresses=visit.ike.lent.addresses or "none",
             )
 
     def moved(self, moved: IkeSaMoved) -> None:

@@ -197,10 +197,10 @@ def decode_payloads(first: PayloadType, octets: bytes, read: frozenset[PayloadTy
 
     Raises InvalidSyntax, or UnsupportedCriticalPayload for a payload that may not be skipped (RFC 7296 §2.5).
     """
-    reader, payload_type = Reader(octets), first
+    reader, payload_type, none = Reader(octets), first, PayloadType.NONE
     payloads: list[Payload] = []
     seen: set[PayloadType] = set()
-    while payload_type != PayloadType.NONE:
+    while payload_type != none:
         if len(payloads) == MAX_PAYLOADS:
             raise InvalidSyntax(f"more than {MAX_PAYLOADS} payloads")
         if payload_type in ONCE:

@@ -7,10 +7,10 @@ import pytest
 
 from edgevpn.api import SiteStatus
 from edgevpn.daemon.dataplane.tunnels import Traffic
-from edgevpn.daemon.figures.status import Seen, place, selector_text, site_status
+from edgevpn.daemon.figures.status import Seen, selector_text, site_status
 from edgevpn.ike.iana import Encr, Integ
 from edgevpn.ike.peer import Ppk
-from edgevpn.ike.state import Address, Established, Nat, Phase
+from edgevpn.ike.state import Established, Nat, Phase
 from edgevpn.ike.wire.selector import ANY_PORTS, TrafficSelector
 from tests.support.configs import office
 from tests.support.pair import Pair
@@ -68,11 +68,6 @@ def test_site_that_is_not(sa: Established) -> None:
 def test_nat(sa: Established, local: int, remote: int, word: str) -> None:
     behind = replace(sa, nat=Nat(bool(local), bool(remote)))
     assert site_status(office(), [behind], Seen(), lambda _: Traffic(), 0)["ike"][0]["nat"] == word
-
-
-def test_place() -> None:
-    assert place(Address(ip_address("192.0.2.1"), 500)) == "192.0.2.1:500"
-    assert place(Address(ip_address("2001:db8::1"), 4500)) == "[2001:db8::1]:4500"
 
 
 NET = TrafficSelector.from_network(ip_network("10.1.0.0/24"))
