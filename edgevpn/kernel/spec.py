@@ -293,7 +293,7 @@ class SaSpec:
     @property
     def ours(self) -> bool:
         """Whether it bears one of our tags."""
-        return Tags(self.reqid, self.if_id).ours
+        return self.reqid in OURS_REQID or self.if_id in OURS_IF_ID
 
     def without_keys(self) -> Self:
         """As it is read back from the kernel: no keys, and no sequence numbers to start from."""

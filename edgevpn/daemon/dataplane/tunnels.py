@@ -195,9 +195,9 @@ class Dataplane:
         home = self._housing.of(ends.peer)
         tags = self._tags(Group(ends.peer, child.name, (child.ts_local, child.ts_remote)))
         spec = inbound_sa(child, ends, tags, self._lives(home, child))
-        carrier = self._offloader.add(spec, Direction.IN, home.offload)
-        self._spis_in[spec.key] = child.spi_in
-        self._let_in(Installed(child, ends, tags, spec.key, carriers=(carrier, carrier)))
+        carrier, key = self._offloader.add(spec, Direction.IN, home.offload), spec.key
+        self._spis_in[key] = child.spi_in
+        self._let_in(Installed(child, ends, tags, key, carriers=(carrier, carrier)))
         self.early.deliver(child.spi_in)
         self._ask_cards(child)
         if home.proxied:
@@ -213,9 +213,9 @@ class Dataplane:
             return False
         home = self._housing.of(ends.peer)
         spec = outbound_sa(child, ends, known.tags, self._lives(home, child))
-        carrier = self._offloader.add(spec, Direction.OUT, home.offload)
-        self._spis_in[spec.key] = child.spi_in
-        self._send_by(replace(known, ends=ends, outbound=spec.key, carriers=(known.carriers[0], carrier)))
+        carrier, key = self._offloader.add(spec, Direction.OUT, home.offload), spec.key
+        self._spis_in[key] = child.spi_in
+        self._send_by(replace(known, ends=ends, outbound=key, carriers=(known.carriers[0], carrier)))
         self._ask_cards(child)
         self._set_mtu(child, ends)
         return True
