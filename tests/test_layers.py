@@ -56,7 +56,7 @@ ORDERS = {
         {"sa"},
         {"session"},
         {"clients", "evidence"},
-        {"peer"},
+        {"cookies", "peer"},
         {"identity"},
         {"wire", "crypto"},
         {"errors"},

@@ -122,7 +122,10 @@ class Gateway:
         self.meter = Meter(self._count)
         self._dataplane = Dataplane(kernel, self._clock)
         self._detours = Detours(kernel)
-        self._transport = Transport(kernel, ports, self._on_datagram, self._on_crowd, limits.buffer)
+        self.limits = limits
+        self.settings = _settings(timing, ports, limits, export_keys=key_log is not None)
+        self._endpoint = Endpoint((), os.urandom, self.settings)
+        self._transport = Transport(kernel, ports, self._endpoint, self._on_datagram, self._on_crowd, limits.buffer)
         self.certificates = Certificates(folders.pki, self._on_keyring)
         self.surroundings = Surroundings(
             self._dataplane, self._transport, self.certificates.settled, self.news.site, self._not_called
@@ -156,9 +159,6 @@ class Gateway:
         self.visitors = Visitors(folders.state, self._answers, self.feed, self._touch_wall, self.news)
         self._informer = Informer(self.visitors.sessions.at)
         self.speeds = Speeds(folders.state, trial, self._reconfigure)
-        self.limits = limits
-        self.settings = _settings(timing, ports, limits, export_keys=key_log is not None)
-        self._endpoint = Endpoint((), os.urandom, self.settings)
         self.census = Census(
             lambda: self._config,
             self._estate.keepers,

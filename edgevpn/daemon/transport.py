@@ -21,8 +21,9 @@ from typing import Protocol, TypeAlias
 from edgevpn.daemon.base.options import Ports, StartFailed
 from edgevpn.daemon.crowd import Crowd
 from edgevpn.daemon.repeats import Repeats
-from edgevpn.daemon.valve import Admits, Valve, is_first, shows_cookie
+from edgevpn.daemon.valve import Admits, Valve
 from edgevpn.frozen import dataclass
+from edgevpn.ike.cookies import Sieve, bears_tag, is_first
 from edgevpn.ike.state import Address, Path
 from edgevpn.ike.wire.message import MAX_UNPROTECTED
 from edgevpn.kernel.errors import KernelError
@@ -64,6 +65,15 @@ class Unprotected(Protocol):
     def enable_udp_encapsulation(self, sock: socket.socket) -> None: ...
 
 
+class Doorkeeper(Protocol):
+    """Who asks for cookies: see `Endpoint`."""
+
+    @property
+    def sieves(self) -> tuple[Sieve, ...]: ...
+
+    def challenge(self, octets: bytes, host: bytes, port: int, now: float) -> bytes | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Bound:
     """An address of the configuration, one of our two ports, and the socket that serves them."""
@@ -85,8 +95,17 @@ class Arrived:
 
     @property
     def path(self) -> Path:
-        local = _destination(self.ancillary) or self.bound.address.packed
-        return _path(local, self.bound.port, *self.sender[:2])
+        return _path(self.local, self.bound.port, *self.sender[:2])
+
+    @property
+    def local(self) -> bytes:
+        """Which of our addresses it was sent to, in its octets."""
+        return _destination(self.ancillary) or self.bound.address.packed
+
+    @property
+    def host(self) -> bytes:
+        """The sender's address, in its octets."""
+        return socket.inet_pton(self.bound.sock.family, self.sender[0].partition("%")[0])
 
 
 class Transport:
@@ -94,15 +113,16 @@ class Transport:
 
     Whoever asks for an IKE SA waits until those have been heard who have one, and if too many wait, is not heard at
     all: a flood of first messages takes the time that is left over, and never costs a peer its tunnel. Who was asked
-    for a cookie and shows one waits apart from those who have shown nothing: it need not be lucky twice. The two are
-    heard by turns, as cookies may be made up. Once too many of a kind wait, the kernel drops others until half of them
-    have been heard.
+    for a cookie and shows it waits apart from those who have shown nothing, or what is made up: it need not be lucky
+    twice. The two are heard by turns. Once too many of a kind wait, the kernel drops others until half of them have
+    been heard. Where all have to show a cookie, who shows none is asked for it right here.
     """
 
     def __init__(
         self,
         kernel: Unprotected,
         ports: Ports,
+        doorkeeper: Doorkeeper,
         deliver: Deliver,
         shed: Callable[[int], None] = lambda count: None,
         buffer: int = LONGEST,
@@ -112,13 +132,15 @@ class Transport:
         self._kernel = kernel
         self._buffer = buffer
         self._ports = ports
+        self._doorkeeper = doorkeeper
         self._deliver = deliver
         self._shed = shed
+        self._clock = clock
         self._repeats = Repeats(clock)
         self._bound: dict[IpAddress, tuple[Bound, ...]] = {}
         self._waiting: Crowd[Arrived] = Crowd()
         self._returning: Crowd[Arrived] = Crowd()  # who shows a cookie has waited once already
-        self._full = False, False
+        self._told: tuple[bool, bool, tuple[Sieve, ...]] = False, False, ()
 
     def listen(self, addresses: Iterable[IpAddress]) -> None:
         """Serve these addresses and no others; what is served already stays. Raises StartFailed, changing nothing.
@@ -234,7 +256,8 @@ class Transport:
             if not self._repeats.has(arrived.octets, arrived.sender):
                 self._deliver(arrived.path, arrived.octets)
             return
-        crowd = self._returning if shows_cookie(arrived.octets) else self._waiting
+        returns = bears_tag(arrived.octets, arrived.host, self._doorkeeper.sieves)
+        crowd = self._returning if returns else self._waiting
         if not self._returning and not self._waiting:
             asyncio.get_running_loop().call_soon(self._admit)
         if not crowd.add(arrived):
@@ -246,21 +269,32 @@ class Transport:
         try:
             for number in range(min(TURN, len(self._returning) + len(self._waiting))):
                 crowds = (self._waiting, self._returning) if number % 2 else (self._returning, self._waiting)
-                arrived = next(crowd for crowd in crowds if crowd).take()
-                self._deliver(arrived.path, arrived.octets)
+                self._receive(next(crowd for crowd in crowds if crowd).take())
         finally:
             self._turn_valves()
             if self._returning or self._waiting:
                 asyncio.get_running_loop().call_soon(self._admit)
 
+    def _receive(self, arrived: Arrived) -> None:
+        """Deliver a first message, or ask for a cookie."""
+        challenge = self._doorkeeper.challenge(arrived.octets, arrived.host, arrived.sender[1], self._clock())
+        if challenge is None:
+            self._deliver(arrived.path, arrived.octets)
+            return
+        marker = NON_ESP_MARKER if arrived.bound.port == self._ports.nat else b""
+        with suppress(OSError):  # as if it were lost: who means it asks again
+            arrived.bound.sock.sendmsg([marker + challenge], [_from(arrived.local)], 0, arrived.sender)
+
     def _turn_valves(self) -> None:
         """Have the kernel admit only those for whom there is room; tell how many it has dropped."""
-        full = self._waiting.full, self._returning.full
-        if full == self._full:
+        told = self._waiting.full, self._returning.full, self._doorkeeper.sieves
+        if told == self._told:
             return
-        self._full = full
-        admitted = (Admits(0) if full[0] else Admits.STRANGERS) | (Admits(0) if full[1] else Admits.RETURNING)
-        if dropped := sum(bound.valve.admit(admitted) for pair in self._bound.values() for bound in pair):
+        self._told = strangers_full, returning_full, sieves = told
+        admitted = (Admits(0) if strangers_full else Admits.STRANGERS) | (
+            Admits(0) if returning_full else Admits.RETURNING
+        )
+        if dropped := sum(bound.valve.admit(admitted, sieves) for pair in self._bound.values() for bound in pair):
             self._shed(dropped)
 
 
@@ -319,9 +353,13 @@ def _path(local: bytes, port: int, host: str, remote_port: int) -> Path:
 
 def from_address(local: IpAddress) -> tuple[int, int, bytes]:
     """The control message that fixes the source of a datagram."""
-    if local.version == 4:
-        return socket.IPPROTO_IP, IP_PKTINFO, IN_PKTINFO.pack(0, local.packed, bytes(4))
-    return socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, IN6_PKTINFO.pack(local.packed, 0)
+    return _from(local.packed)
+
+
+def _from(local: bytes) -> tuple[int, int, bytes]:
+    if len(local) == 4:
+        return socket.IPPROTO_IP, IP_PKTINFO, IN_PKTINFO.pack(0, local, bytes(4))
+    return socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, IN6_PKTINFO.pack(local, 0)
 
 
 def _not_bound(address: IpAddress, port: int, error: OSError) -> str:

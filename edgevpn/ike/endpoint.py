@@ -41,10 +41,10 @@ from edgevpn.ike.contract import (
     refused,
     report,
 )
-from edgevpn.ike.errors import Cause, Discard, IkeError, InvalidMajorVersion, OldVersion
+from edgevpn.ike.cookies import Cookies, Sieve, is_usual
+from edgevpn.ike.errors import Cause, Discard, IkeError, InvalidMajorVersion, InvalidSyntax, OldVersion
 from edgevpn.ike.exchange import ike_sa_init, nat
 from edgevpn.ike.exchange.asked import asked_at_first
-from edgevpn.ike.exchange.ike_sa_init import Cookies
 from edgevpn.ike.iana import ExchangeType
 from edgevpn.ike.machine import disappointed, refusal, step
 from edgevpn.ike.peer import NEVER, IpAddress, Peer
@@ -70,10 +70,10 @@ from edgevpn.ike.steps import (
     Step,
     Unanswered,
 )
-from edgevpn.ike.table import Slot, Table, Unproven
+from edgevpn.ike.table import Slot, Table, Unproven, origin
 from edgevpn.ike.table import WithPeer as WithPeer
 from edgevpn.ike.window import Message, Window
-from edgevpn.ike.wire.message import COOKIE_CHECK, Header, Payload, decode_message, decode_payloads
+from edgevpn.ike.wire.message import Header, Payload, decode_message, decode_payloads
 
 DEFAULTS = Settings()
 
@@ -88,7 +88,7 @@ class Endpoint:
         self._hosts: tuple[IpAddress, ...] = ()
         self._table = Table()
         self._carrier = Carrier(self._table)
-        self._cookies = Cookies(entropy(32), entropy(32))
+        self._cookies = Cookies.fresh(entropy)
         self._refused_at: deque[float] = deque(maxlen=settings.cookie_threshold)
 
     @property
@@ -136,6 +136,27 @@ class Endpoint:
                 self._peers = peers
                 return ()
 
+    # --- first messages, where there are very many ---
+
+    def challenge(self, octets: bytes, host: bytes, port: int, now: float) -> bytes | None:
+        """What is answered to a first message from there that must show a cookie; None if `handle` is to look at it.
+
+        It is what `handle` would have sent, with much less work.
+        """
+        if not self._all_must_show_cookie(now) or self._table.proven_count >= self._settings.session_limit:
+            return None
+        if not is_usual(octets) or self._table.half_open((host, port, octets[:8])) is not None:
+            return None
+        try:
+            return self._current_cookies(now).challenge(octets, host)
+        except InvalidSyntax:
+            return None
+
+    @property
+    def sieves(self) -> tuple[Sieve, ...]:
+        """What our cookies fall through, so that others need not be looked at."""
+        return self._cookies.sieves
+
     # --- datagrams ---
 
     def _on_datagram(self, datagram: Datagram, env: Env) -> Iterator[Effect]:
@@ -163,7 +184,7 @@ class Endpoint:
         if header.message_id != 0 or header.spi_r != ike_sa_init.NO_SPI or not header.from_initiator:
             raise Discard("not the first message of an IKE SA")
         path, octets = datagram.path, datagram.octets
-        known = self._table.half_open((path.remote, header.spi_i))
+        known = self._table.half_open(origin(path.remote, header.spi_i))
         if known is not None:
             if isinstance(known.sa, HalfOpen) and known.sa.opening.request == octets:
                 yield Send(path, known.sa.opening.response)
@@ -172,10 +193,9 @@ class Endpoint:
             yield Shed(Limit.SESSIONS, path.remote.host)  # unanswered: who asks again may find room
             return
         if self._must_show_cookie(path.remote.host, env.now):
-            self._cookies = self._cookies.at(env)
-            glanced = Request(header.exchange, 0, decode_message(header, octets, COOKIE_CHECK), path)
-            if not self._cookies.check(glanced, header.spi_i):
-                yield Send(path, ike_sa_init.challenge(header, self._cookies.make(glanced, header.spi_i)))
+            challenge = self._current_cookies(env.now).challenge(octets, path.remote.host.packed)
+            if challenge is not None:
+                yield Send(path, challenge)
                 return
         request = Request(header.exchange, 0, decode_message(header, octets), path)
         if self._table.half_open_near(path.remote.host) >= self._settings.half_open_near:
@@ -230,11 +250,21 @@ class Endpoint:
         yield from self._carrier.apply(spi, slot, Step(Closed(f"too much: {limit.value}")), env)
 
     def _must_show_cookie(self, remote: IpAddress, now: float) -> bool:
-        """Many are half-open or were refused, or are half-open near by: who asks must show its address is its own."""
+        """Whether who asks must show that its address is its own: as all must, or as many are half-open near by."""
+        near = self._table.half_open_near(remote)
+        return self._all_must_show_cookie(now) or near >= self._settings.half_open_per_address
+
+    def _all_must_show_cookie(self, now: float) -> bool:
+        """Whether many are half-open or were refused."""
         if self._table.half_open_count >= (many := self._settings.cookie_threshold):
             return True
-        refused = len(self._refused_at) == many and now - self._refused_at[0] < ike_sa_init.REFUSED_LATELY
-        return refused or self._table.half_open_near(remote) >= self._settings.half_open_per_address
+        return len(self._refused_at) == many and now - self._refused_at[0] < ike_sa_init.REFUSED_LATELY
+
+    def _current_cookies(self, now: float) -> Cookies:
+        """With another secret when the last has been used for long enough."""
+        if now >= self._cookies.until:
+            self._cookies = self._cookies.renewed(self._entropy, now + self._settings.cookie_lifetime)
+        return self._cookies
 
     def _on_init_response(self, header: Header, datagram: Datagram, env: Env) -> Iterator[Effect]:
         slot = self._table.get(header.spi_i)

@@ -57,8 +57,15 @@ class Slot:
         return self.received + (self.window.asked.octets if self.window.asked else 0)
 
 
-Origin = tuple[Address, bytes]
-"""Where an IKE_SA_INIT request came from, and with which SPI."""
+Origin = tuple[bytes, int, bytes]
+"""Where an IKE_SA_INIT request came from: an address in its octets, a port; and with which SPI."""
+
+
+def origin(remote: Address, spi_i: bytes) -> Origin:
+    """That of a request from there."""
+    return remote.host.packed, remote.port, spi_i
+
+
 Partner = tuple[str, Identification | str]
 """A peer by our name, and whom it has proved to be."""
 BY_EITHER = (True, False)
@@ -171,7 +178,7 @@ class Table:
     def _learn(self, spi: bytes, sa: IkeSa) -> None:
         if isinstance(sa, Unproven) and _origin(sa) not in self._origins:
             self._origins[_origin(sa)] = spi
-            self._near[_neighbourhood(_origin(sa)[0].host)] += 1
+            self._near[_neighbourhood(_half_open(sa).path.remote.host)] += 1
         if isinstance(sa, WithPeer):
             self._peers.setdefault(sa.peer.name, {})[spi] = None
         if isinstance(sa, Established):
@@ -182,9 +189,8 @@ class Table:
         """Take back what `_learn` noted of a slot, where `after` will not note it again."""
         match before.sa if before else None:
             case sa if isinstance(sa, Unproven) and not isinstance(after, Unproven):
-                origin = _origin(sa)
-                self._origins.pop(origin, None)
-                near = _neighbourhood(origin[0].host)
+                self._origins.pop(_origin(sa), None)
+                near = _neighbourhood(_half_open(sa).path.remote.host)
                 self._near[near] -= 1
                 if not self._near[near]:
                     del self._near[near]
@@ -228,6 +234,10 @@ def _neighbourhood(host: IpAddress) -> IpAddress:
     return host if host.version == 4 else IPv6Address(int(host) >> 64 << 64)
 
 
+def _half_open(sa: Unproven) -> HalfOpen:
+    return sa if isinstance(sa, HalfOpen) else sa.claim.half_open
+
+
 def _origin(sa: Unproven) -> Origin:
-    half_open = sa if isinstance(sa, HalfOpen) else sa.claim.half_open
-    return half_open.path.remote, half_open.secured.spi_i
+    half_open = _half_open(sa)
+    return origin(half_open.path.remote, half_open.secured.spi_i)

@@ -14,6 +14,7 @@ import pytest
 from edgevpn.daemon.base.options import Ports, StartFailed
 from edgevpn.daemon.crowd import CROWD
 from edgevpn.daemon.transport import KEEPALIVE, TURN, IpAddress, Transport, source_for
+from edgevpn.ike.cookies import Sieve
 from edgevpn.ike.state import Address, Path
 from edgevpn.ike.wire.message import MAX_UNPROTECTED
 from edgevpn.kernel.errors import KernelError
@@ -24,17 +25,42 @@ LEFT, RIGHT, LEFT6 = ip_address("127.0.0.1"), ip_address("127.0.0.2"), ip_addres
 EVERYWHERE = ip_address("0.0.0.0")  # noqa: S104 - what a gateway binds
 
 
+FIRST = b"initiatr" + bytes(8) + b"\x21\x20\x22\x08" + bytes(8)
+"""The header of an IKE_SA_INIT request."""
+WITH_COOKIE = b"initiatr" + bytes(8) + b"\x29\x20\x22\x08" + bytes(8) + b"\x21\x00\x00\x2c\x00\x00\x40\x06"
+SIEVE = Sieve.of(b"secret")
+COOKIE = WITH_COOKIE + SIEVE.tag(LEFT.packed) + bytes(32)
+"""The same with a cookie that may be ours."""
+MADE_UP = WITH_COOKIE + bytes(36)
+
+
+class Doorkeeper:
+    """Asks those for a cookie whose first message ends like this. `asked`: them, with address and port."""
+
+    def __init__(self) -> None:
+        self.suspects = b"suspect"
+        self.sieves: tuple[Sieve, ...] = (SIEVE,)
+        self.asked: list[tuple[bytes, bytes, int]] = []
+
+    def challenge(self, octets: bytes, host: bytes, port: int, now: float) -> bytes | None:
+        if not octets.endswith(self.suspects):
+            return None
+        self.asked.append((octets, host, port))
+        return b"a cookie, please"
+
+
 class Side:
     """A transport, and what it has delivered."""
 
     def __init__(self, ports: Ports, buffer: int = 1 << 20) -> None:
         self.ports = ports
         self.kernel = MemoryKernel()
+        self.doorkeeper = Doorkeeper()
         self.heard: asyncio.Queue[tuple[Path, bytes]] = asyncio.Queue()
         self.shed = 0
         self.on_first: Callable[[], None] = lambda: None
         self.on_loss: Callable[[], None] = lambda: None
-        self.transport = Transport(self.kernel, ports, self.hear, self.lose, buffer)
+        self.transport = Transport(self.kernel, ports, self.doorkeeper, self.hear, self.lose, buffer)
 
     def hear(self, path: Path, octets: bytes) -> None:
         act, self.on_first = self.on_first, lambda: None
@@ -120,10 +146,6 @@ async def test_what_is_no_ike_is_dropped() -> None:
         assert right.heard.empty()
 
 
-FIRST = b"initiatr" + bytes(8) + b"\x21\x20\x22\x08" + bytes(8)
-"""The header of an IKE_SA_INIT request."""
-COOKIE = b"initiatr" + bytes(8) + b"\x29\x20\x22\x08" + bytes(8) + b"\x21\x00\x00\x10\x00\x00\x40\x06" + bytes(8)
-"""The same with a cookie."""
 LATER = b"initiatrrespondr" + b"\x2e\x20\x25\x08" + bytes(8)
 
 
@@ -136,16 +158,16 @@ async def test_who_has_an_ike_sa_goes_first() -> None:
 
 
 async def test_who_shows_a_cookie_goes_before_who_does_not() -> None:
-    header = b"initiatr" + bytes(8) + b"\x29\x20\x22\x08" + bytes(8)
-    cookie, other = (header + b"\x21\x00\x00\x10\x00\x00" + kind + bytes(8) for kind in (b"\x40\x06", b"\x40\x04"))
+    """One that may be ours: one that is made up is none."""
+    other = WITH_COOKIE.replace(b"\x40\x06", b"\x40\x04") + SIEVE.tag(LEFT.packed) + bytes(32)
     async with two() as (left, right):
-        for octets in (FIRST, other, cookie, LATER):
+        for octets in (FIRST, other, MADE_UP, COOKIE, LATER):
             left.transport.send(path(left.ports), octets)
-        assert [(await right.next())[1] for _ in range(4)] == [LATER, cookie, FIRST, other]
+        assert [(await right.next())[1] for _ in range(5)] == [LATER, COOKIE, FIRST, other, MADE_UP]
 
 
-async def test_cookies_that_are_made_up_keep_nobody_out() -> None:
-    """Who has none yet is heard by turns with those who show one."""
+async def test_cookies_keep_nobody_out() -> None:
+    """Who has none yet is heard by turns with those who show one: they may have it from us, and be very many."""
     async with two() as (left, right):
         for octets in (*[COOKIE] * TURN, FIRST):
             left.transport.send(path(left.ports), octets)
@@ -175,7 +197,11 @@ async def test_too_many_first_messages_are_shed() -> None:
         assert (await right.next())[1] == FIRST + b"later"
 
 
-@pytest.mark.parametrize(("too_many", "other"), [(FIRST, COOKIE), (COOKIE, FIRST)], ids=["no cookies", "cookies"])
+@pytest.mark.parametrize(
+    ("too_many", "other"),
+    [(FIRST, COOKIE), (MADE_UP, COOKIE), (COOKIE, FIRST)],
+    ids=["no cookies", "cookies that are made up", "cookies"],
+)
 async def test_the_kernel_drops_what_is_too_much(too_many: bytes, other: bytes) -> None:
     """While too many wait, others like them are not even read; later ones find room again."""
     async with two() as (left, right):
@@ -194,6 +220,55 @@ async def test_the_kernel_drops_what_is_too_much(too_many: bytes, other: bytes) 
         assert heard.index(other) < heard.index(LATER) + TURN
         left.transport.send(path(left.ports), too_many + b"later")
         assert (await right.next())[1] == too_many + b"later"
+
+
+async def test_the_kernel_is_told_of_another_secret() -> None:
+    """While too many wait without a cookie: one of the new kind is heard, and what was one before is not."""
+    newer = Sieve.of(b"newer")
+    again = WITH_COOKIE + newer.tag(LEFT.packed) + bytes(32)
+    async with two() as (left, right):
+
+        def renew() -> None:
+            right.doorkeeper.sieves = (newer,)
+            left.transport.send(path(left.ports), LATER)
+
+        def show() -> None:
+            for octets in (COOKIE, again):
+                left.transport.send(path(left.ports), octets)
+
+        right.on_first, right.on_loss = renew, show
+        for _ in range(2 * CROWD):
+            left.transport.send(path(left.ports), FIRST)
+        heard = [(await right.next())[1] for _ in range(CROWD)]
+        assert again in heard
+        assert COOKIE not in heard
+
+
+@pytest.mark.parametrize("nat", [False, True], ids=["500", "4500"])
+async def test_a_cookie_is_asked_for_at_once(nat: bool) -> None:
+    """With the marker where it belongs, and from the address that was spoken to. Nothing of it is delivered."""
+    everywhere = Side(free_ports())
+    everywhere.transport.listen([EVERYWHERE])
+    try:
+        async with two() as (left, _):
+            here = path(left.ports, nat).local
+            there = Path(here, Address(RIGHT, everywhere.ports.nat if nat else everywhere.ports.ike))
+            for octets in (FIRST + b"suspect", FIRST + b"other"):
+                left.transport.send(there, octets)
+            assert (await everywhere.next())[1] == FIRST + b"other"
+            assert await left.next() == (there, b"a cookie, please")
+            assert everywhere.doorkeeper.asked == [(FIRST + b"suspect", LEFT.packed, here.port)]
+            assert everywhere.heard.empty()
+    finally:
+        everywhere.transport.close()
+
+
+async def test_a_cookie_is_asked_for_by_ipv6() -> None:
+    async with two(LEFT6, RIGHT) as (left, _):
+        here = Address(LEFT6, left.ports.ike)
+        left.transport.send(Path(here, here), FIRST + b"suspect")
+        assert await left.next() == (Path(here, here), b"a cookie, please")
+        assert left.doorkeeper.asked == [(FIRST + b"suspect", LEFT6.packed, here.port)]
 
 
 async def test_what_comes_again_at_once_is_not_looked_at() -> None:

@@ -7,48 +7,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from edgevpn.daemon.valve import Admits, Valve, is_first, shows_cookie
+from edgevpn.daemon.valve import Admits, Valve
+from edgevpn.ike.cookies import Sieve, bears_tag, is_first
+from tests.support.first_messages import FIRST, FIRSTS, OTHERS, WITH_COOKIE
 
-NOBODY, SOMEBODY = bytes(8), b"respondr"
-
-
-def message(spi_r: bytes, payload: int, exchange: int, *, flags: int = 0x08, notify: int = 0) -> bytes:
-    """A header and its first payload, as far as they matter."""
-    header = b"initiatr" + spi_r + bytes([payload, 0x20, exchange, flags]) + bytes(8)
-    return header + b"\x21\x00\x00\x10\x00\x00" + notify.to_bytes(2) + bytes(8)
+HOSTS = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
+SIEVES = OLD, NEW = Sieve.of(b"old"), Sieve.of(b"new")
 
 
-FIRST = message(NOBODY, 33, 34)
-DROPPED = {
-    "SA first": FIRST,
-    "a notification first that is no cookie": message(NOBODY, 41, 34, notify=16388),
-}
-KEPT = {
-    "a cookie": message(NOBODY, 41, 34, notify=16390),
-    "our SPI": message(SOMEBODY, 46, 35),
-    "an SPI whose first half is zero": message(bytes(7) + b"\1", 33, 34),
-    "another exchange": message(NOBODY, 46, 37),
-    "who answers our own first message": message(SOMEBODY, 33, 34, flags=0x20),
-    "who turns it back": message(NOBODY, 41, 34, flags=0x20, notify=17),
-}
+def showing(tag: bytes) -> bytes:
+    """A first message with a cookie that begins with this tag."""
+    return WITH_COOKIE[:36] + tag + bytes(32)
 
 
-@pytest.mark.parametrize("octets", DROPPED.values(), ids=DROPPED)
-def test_first_messages(octets: bytes) -> None:
-    assert is_first(octets)
-    assert not shows_cookie(octets)
-
-
-@pytest.mark.parametrize("octets", KEPT.values(), ids=KEPT)
-def test_who_has_an_ike_sa_or_a_cookie(octets: bytes) -> None:
-    assert shows_cookie(octets) or not is_first(octets)
-
-
-@pytest.mark.parametrize("length", range(len(FIRST)))
-def test_what_is_cut_off(length: int) -> None:
-    """It is judged by what is there."""
-    assert is_first(FIRST[:length]) == (length > 19)
-    assert not shows_cookie(KEPT["a cookie"][: min(length, 35)])
+STRANGERS = [*FIRSTS.values(), showing(b"made"), showing(bytes(4))]
 
 
 class Ends:
@@ -57,10 +29,15 @@ class Ends:
     def __init__(self, family: socket.AddressFamily, marker: bytes) -> None:
         self.marker = marker
         self.here, self.there = (socket.socket(family, socket.SOCK_DGRAM) for _ in range(2))
-        self.here.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
+        self.here.bind((HOSTS[family], 0))
         self.here.settimeout(5)
         self.there.connect(self.here.getsockname())
         self.valve = Valve(self.here, len(marker))
+        self.host = socket.inet_pton(family, HOSTS[family])
+        self.returning = [showing(sieve.tag(self.host)) for sieve in SIEVES]
+
+    def admit(self, whom: Admits, sieves: tuple[Sieve, ...] = SIEVES) -> int:
+        return self.valve.admit(whom, sieves)
 
     def send(self, *messages: bytes) -> None:
         for octets in messages:
@@ -86,61 +63,90 @@ def ends(request: pytest.FixtureRequest, family: socket.AddressFamily) -> Iterat
     made.close()
 
 
-def test_who_shows_a_cookie() -> None:
-    assert [name for name, octets in KEPT.items() if is_first(octets)] == ["a cookie"]
-
-
 def test_strangers_are_not_admitted(ends: Ends) -> None:
     """They are counted; whatever else there is comes through in its order."""
-    assert ends.valve.admit(Admits.RETURNING) == 0
-    ends.send(*DROPPED.values(), FIRST[:18], *KEPT.values())
-    assert ends.receive(len(KEPT)) == list(KEPT.values())
-    assert ends.valve.admit(Admits.EVERYONE) == len(DROPPED) + 1
+    others = [*OTHERS.values(), *ends.returning]
+    assert ends.admit(Admits.RETURNING) == 0
+    ends.send(*STRANGERS, FIRST[:18], showing(b"tag")[:39], *others)
+    assert ends.receive(len(others)) == others
+    assert ends.admit(Admits.EVERYONE) == len(STRANGERS) + 2
 
 
 def test_who_shows_a_cookie_is_not_admitted(ends: Ends) -> None:
-    ends.valve.admit(Admits.STRANGERS)
-    ends.send(*KEPT.values(), *DROPPED.values())
-    others = [*list(KEPT.values())[1:], *DROPPED.values()]
+    others = [*OTHERS.values(), *STRANGERS]
+    ends.admit(Admits.STRANGERS)
+    ends.send(*ends.returning, *others)
     assert ends.receive(len(others)) == others
-    assert ends.valve.admit(Admits.EVERYONE) == 1
+    assert ends.admit(Admits.EVERYONE) == len(ends.returning)
 
 
 def test_nobody_is_admitted(ends: Ends) -> None:
     """But whoever has an IKE SA. What is dropped between two changes is counted once."""
-    ends.valve.admit(Admits(0))
-    ends.send(*DROPPED.values(), *KEPT.values())
-    assert ends.receive(len(KEPT) - 1) == list(KEPT.values())[1:]
-    assert ends.valve.admit(Admits.RETURNING) == len(DROPPED) + 1
-    ends.send(*DROPPED.values(), *KEPT.values())
-    assert ends.receive(len(KEPT)) == list(KEPT.values())
-    assert ends.valve.admit(Admits(0)) == len(DROPPED)
+    ends.admit(Admits(0))
+    ends.send(*STRANGERS, *ends.returning, *OTHERS.values())
+    assert ends.receive(len(OTHERS)) == list(OTHERS.values())
+    assert ends.admit(Admits.RETURNING) == len(STRANGERS) + len(ends.returning)
+    ends.send(*STRANGERS, *ends.returning)
+    assert ends.receive(len(ends.returning)) == ends.returning
+    assert ends.admit(Admits(0)) == len(STRANGERS)
 
 
 def test_everyone_is_admitted(ends: Ends) -> None:
     """At first, and again later."""
     ends.send(FIRST)
     assert ends.receive(1) == [FIRST]
-    ends.valve.admit(Admits.RETURNING)
+    ends.admit(Admits.RETURNING)
     ends.send(FIRST)
-    assert ends.valve.admit(Admits.EVERYONE) == 1
-    ends.send(*DROPPED.values())
-    assert ends.receive(len(DROPPED)) == list(DROPPED.values())
-    assert ends.valve.admit(Admits.RETURNING) == 0
+    assert ends.admit(Admits.EVERYONE) == 1
+    ends.send(*STRANGERS)
+    assert ends.receive(len(STRANGERS)) == STRANGERS
+    assert ends.admit(Admits.RETURNING) == 0
 
 
 def test_twice_is_as_once(ends: Ends) -> None:
-    assert ends.valve.admit(Admits.EVERYONE) == 0
-    ends.valve.admit(Admits.RETURNING)
+    assert ends.admit(Admits.EVERYONE) == 0
+    ends.admit(Admits.RETURNING)
     ends.send(FIRST)
-    assert ends.valve.admit(Admits.RETURNING) == 0
+    assert ends.admit(Admits.RETURNING) == 0
     ends.send(FIRST)
-    assert ends.valve.admit(Admits.EVERYONE) == 2
-    assert ends.valve.admit(Admits.EVERYONE) == 0
+    assert ends.admit(Admits.EVERYONE) == 2
+    assert ends.admit(Admits.EVERYONE) == 0
 
 
 def test_what_has_arrived_stays(ends: Ends) -> None:
     ends.send(FIRST)
-    ends.valve.admit(Admits.RETURNING)
+    ends.admit(Admits.RETURNING)
     assert ends.receive(1) == [FIRST]
-    assert ends.valve.admit(Admits.EVERYONE) == 0
+    assert ends.admit(Admits.EVERYONE) == 0
+
+
+def test_another_secret(ends: Ends) -> None:
+    """From when the valve is told, and the one before no longer than it says."""
+    old, new = ends.returning
+    ends.admit(Admits.RETURNING, (OLD,))
+    ends.send(new, old)
+    assert ends.receive(1) == [old]
+    assert ends.admit(Admits.RETURNING, (NEW,)) == 1
+    ends.send(old, new)
+    assert ends.receive(1) == [new]
+    assert ends.admit(Admits.EVERYONE, (NEW,)) == 1
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_the_kernel_judges_as_we_do(number: int) -> None:
+    """From other addresses, with other secrets: the tags of both are the same."""
+    sieve, host = Sieve.of(bytes([number])), f"127.{7 * number}.{255 - number}.{1 + number}"
+    with socket.socket(type=socket.SOCK_DGRAM) as here, socket.socket(type=socket.SOCK_DGRAM) as there:
+        here.bind(("127.0.0.1", 0))
+        here.settimeout(5)
+        there.bind((host, 0))
+        Valve(here, 0).admit(Admits.RETURNING, (sieve,))
+        tagged = showing(sieve.tag(socket.inet_aton(host)))
+        assert bears_tag(tagged, socket.inet_aton(host), (sieve,))
+        for octets in (showing(sieve.tag(socket.inet_aton("127.0.0.1"))), tagged):
+            there.sendto(octets, here.getsockname())
+        assert here.recv(1 << 16) == tagged
+
+
+def test_who_has_an_ike_sa_asks_for_none() -> None:
+    assert not any(map(is_first, OTHERS.values()))

@@ -29,6 +29,7 @@ from edgevpn.ike.contract import (
     TimerFired,
     Traffic,
 )
+from edgevpn.ike.cookies import bears_tag
 from edgevpn.ike.endpoint import Endpoint
 from edgevpn.ike.exchange.ike_sa_init import REFUSED_LATELY
 from edgevpn.ike.iana import ExchangeType, Flag, IdType, NotifyType, PayloadType
@@ -269,6 +270,88 @@ def test_when_many_are_refused_all_must_show_a_cookie() -> None:
     assert notify_of(challenge) is NotifyType.COOKIE
     assert answer(init_request(4, notify_in(challenge)), now=6.0) is NotifyType.NO_PROPOSAL_CHOSEN
     assert answer(init_request(5), now=5.0 + REFUSED_LATELY) is NotifyType.NO_PROPOSAL_CHOSEN
+
+
+# --- cookies where there are very many first messages ---------------------------------------------------------------
+
+
+def challenged(core: Endpoint, octets: bytes, path: Path, now: float = 0.0) -> bytes | None:
+    return core.challenge(octets, path.remote.host.packed, path.remote.port, now)
+
+
+def test_challenge_is_what_would_be_sent() -> None:
+    """Until the cookie is shown."""
+    core = endpoint(Settings(cookie_threshold=0))
+    here = from_host(1)
+    answer = challenged(core, init_request(3), here)
+    assert answer is not None
+    assert answer == the_send(get(core, init_request(3), here))
+    cookie = notify_in(answer)
+    assert challenged(core, init_request(3, cookie), here) is None
+    assert challenged(core, init_request(3, cookie), from_host(2)) == the_send(
+        get(core, init_request(3, cookie), from_host(2))
+    )
+    assert core.sas == ()
+
+
+def test_challenge_is_for_when_all_must_show_a_cookie() -> None:
+    """That so many are half-open near by, or so few besides, is for the core to see."""
+    core = endpoint(Settings(half_open_per_address=1, cookie_threshold=2))
+    get(core, init_request(1), from_host(1))
+    assert challenged(core, init_request(3), from_host(1)) is None
+    get(core, init_request(2), from_host(2))
+    assert challenged(core, init_request(3), from_host(1)) is not None
+
+
+def test_who_is_half_open_is_not_challenged() -> None:
+    """Its answer was lost, and it shall have it again."""
+    core = endpoint(Settings(cookie_threshold=1))
+    answer = the_send(get(core, init_request(1), from_host(1)))
+    assert challenged(core, init_request(1), from_host(1)) is None
+    assert the_send(get(core, init_request(1), from_host(1))) == answer
+    assert challenged(core, init_request(1), from_host(1, port=9)) is not None
+
+
+def test_where_there_is_no_room_nobody_is_challenged() -> None:
+    core = endpoint(Settings(cookie_threshold=0, session_limit=0))
+    assert challenged(core, init_request(1), from_host(1)) is None
+    assert [type(effect) for effect in get(core, init_request(1), from_host(1))] == [Shed]
+
+
+NOT_CHALLENGED = {
+    "a later version": REQUEST[:17] + b"\x30" + REQUEST[18:],
+    "cut off": REQUEST[:-1],
+    "cut off, and its length set right": REQUEST[:24] + (50).to_bytes(4) + REQUEST[28:50],
+    "without a nonce": encode_message(Header.decode(REQUEST), ()),
+}
+
+
+@pytest.mark.parametrize("octets", NOT_CHALLENGED.values(), ids=NOT_CHALLENGED)
+def test_what_is_odd_is_not_challenged(octets: bytes) -> None:
+    """The core is to say what is odd about it."""
+    core = endpoint(Settings(cookie_threshold=0))
+    assert challenged(core, octets, from_host(1)) is None
+
+
+def test_sieves_change_with_the_secret() -> None:
+    """So that the cookie before the last falls through none of them."""
+    core = endpoint(Settings(cookie_threshold=0, cookie_lifetime=60.0))
+    here = from_host(1)
+    host = here.remote.host.packed
+
+    def cookie_at(now: float) -> bytes:
+        answer = challenged(core, init_request(3), here, now)
+        assert answer is not None
+        return init_request(3, notify_in(answer))
+
+    first = cookie_at(1.0)
+    assert bears_tag(first, host, core.sieves)
+    second = cookie_at(62.0)
+    assert bears_tag(first, host, core.sieves)
+    assert bears_tag(second, host, core.sieves)
+    cookie_at(123.0)
+    assert not bears_tag(first, host, core.sieves)
+    assert bears_tag(second, host, core.sieves)
 
 
 def test_half_open_ones_are_limited() -> None:

@@ -9,7 +9,7 @@ from edgevpn.ike.fragmentation import Reassembly
 from edgevpn.ike.iana import PayloadType
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.state import Address, Closed, Closing, HalfOpen, Nat, Opening, Path, Rekeyed
-from edgevpn.ike.table import Slot, Table
+from edgevpn.ike.table import Slot, Table, origin
 from edgevpn.ike.window import Window
 from edgevpn.ike.wire.protected import Fragment
 from tests.support.handshake import LEFT, LEFT_PATH, initiated, open_sa
@@ -52,12 +52,12 @@ def test_half_open_ones_by_where_they_came_from() -> None:
         table.put(bytes([number]), slot(sa))
     assert table.half_open_count == 3
     assert (table.half_open_near(LEFT), table.half_open_near(ip_address("192.0.2.9"))) == (2, 1)
-    found = table.half_open((Address(LEFT, 1024), b"initiatr"))
+    found = table.half_open(origin(Address(LEFT, 1024), b"initiatr"))
     assert found is table.get(b"\x01")
-    assert table.half_open((Address(LEFT, 1024), b"anotheri")) is None
+    assert table.half_open(origin(Address(LEFT, 1024), b"anotheri")) is None
 
     table.put(b"\x00", slot(an_sa()))
-    assert table.half_open((Address(LEFT, 500), b"initiatr")) is None
+    assert table.half_open(origin(Address(LEFT, 500), b"initiatr")) is None
     table.drop(b"\x01")
     assert (table.half_open_count, table.half_open_near(LEFT)) == (1, 0)
 

@@ -12,10 +12,7 @@ Its messages are in clear and AUTH covers their octets, so these handlers write 
 
 from __future__ import annotations
 
-import hmac
-from dataclasses import field
-
-from edgevpn.frozen import dataclass, replace
+from edgevpn.frozen import replace
 from edgevpn.ike.clients import recognise_init
 from edgevpn.ike.contract import (
     Effect,
@@ -53,38 +50,6 @@ NO_SPI = bytes(8)
 NONCE_SIZE = 32
 REFUSED_LATELY = 10.0  # seconds for which a refusal counts as one that is half-open does: it is more work than a cookie
 MAX_TRIES = 4  # a COOKIE, an INVALID_KE_PAYLOAD, and each once more because they may alternate (§2.6.1)
-
-
-@dataclass(frozen=True, slots=True)
-class Cookies:
-    """Makes and checks stateless cookies (RFC 7296 §2.6). The secret before the last still counts for a while."""
-
-    secret: bytes = field(repr=False)
-    previous: bytes = field(repr=False)
-    until: float = 0.0
-
-    def at(self, env: Env) -> Cookies:
-        """These, or with another secret when this one has been used for long enough."""
-        if env.now < self.until:
-            return self
-        return Cookies(env.entropy(32), self.secret, env.now + env.settings.cookie_lifetime)
-
-    def make(self, request: Request, spi_i: bytes) -> bytes:
-        """The cookie that this request must show."""
-        return _cookie(self.secret, request, spi_i)
-
-    def check(self, request: Request, spi_i: bytes) -> bool:
-        """Whether the request shows a cookie of ours."""
-        shown = request.notify(NotifyType.COOKIE)
-        if shown is None:
-            return False
-        cookies = [_cookie(secret, request, spi_i) for secret in (self.secret, self.previous)]
-        return any(hmac.compare_digest(shown.data, cookie) for cookie in cookies)
-
-
-def _cookie(secret: bytes, request: Request, spi_i: bytes) -> bytes:
-    nonce = request.need(Nonce).data
-    return hmac.digest(secret, nonce + request.path.remote.host.packed + spi_i, "sha256")
 
 
 # --- initiator ---------------------------------------------------------------------------------------------------
@@ -243,11 +208,6 @@ def on_request(request: Request, header: Header, octets: bytes, env: Env) -> Ste
 def refusal(header: Header, error: IkeError) -> bytes:
     """The unprotected answer to an IKE_SA_INIT request that is refused, or to a later major version (§2.5, §2.21.1)."""
     return _notify(header, Notify(error.notify, error.data))
-
-
-def challenge(header: Header, cookie: bytes) -> bytes:
-    """The answer that asks to be shown this cookie."""
-    return _notify(header, Notify(NotifyType.COOKIE, cookie))
 
 
 def _notify(header: Header, notify: Notify) -> bytes:

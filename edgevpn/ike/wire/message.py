@@ -32,6 +32,7 @@ from edgevpn.ike.wire.payloads import (
 # From the RFC.
 HEADER = Struct(">8s8sBBBBII")
 PAYLOAD_HEAD = Struct(">BBH")
+FIRST_PAYLOAD = 16  # where the type of the first payload stands
 MAJOR_VERSION = 2
 CRITICAL = 0x80
 KNOWN_FLAGS = int(Flag.INITIATOR | Flag.VERSION | Flag.RESPONSE)  # the others are ignored on receipt
@@ -97,8 +98,6 @@ OPENING = frozenset(
     )
 )
 """What IKE_SA_INIT is made of (RFC 7296 §1.2)."""
-COOKIE_CHECK = frozenset((PayloadType.NONCE, PayloadType.NOTIFY))
-"""What a cookie is judged by (§2.6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +170,36 @@ def encode_message(header: Header, payloads: Sequence[Payload]) -> bytes:
     return header.before(first, len(chain)) + chain
 
 
-def decode_message(header: Header, datagram: bytes, read: frozenset[PayloadType] = OPENING) -> tuple[Payload, ...]:
+def decode_message(header: Header, datagram: bytes) -> tuple[Payload, ...]:
     """The payloads of a whole message without encryption; raises like `decode_payloads`.
 
-    Anybody may send one: what has no place in it is carried along unread, and so is what is not in `read`.
+    Anybody may send one: what has no place in it is carried along unread.
     """
+    _check_size(datagram)
+    return decode_payloads(header.next_payload, datagram[HEADER.size :], OPENING)
+
+
+def find_payload(datagram: bytes, wanted: PayloadType) -> bytes | None:
+    """The body of the first payload of a type in a message without encryption, of which nothing else is looked at.
+
+    Raises InvalidSyntax if the chain breaks off before it, or the message is too long.
+    """
+    _check_size(datagram)
+    payload_type, reader = datagram[FIRST_PAYLOAD], Reader(datagram, HEADER.size)
+    for _ in range(MAX_PAYLOADS):
+        if payload_type == PayloadType.NONE:
+            return None
+        following, _flags, length = reader.unpack(PAYLOAD_HEAD)
+        body = reader.take(length - PAYLOAD_HEAD.size)
+        if payload_type == wanted:
+            return body
+        payload_type = following
+    raise InvalidSyntax(f"more than {MAX_PAYLOADS} payloads")
+
+
+def _check_size(datagram: bytes) -> None:
     if len(datagram) > MAX_UNPROTECTED:
         raise InvalidSyntax(f"{len(datagram)} octets without encryption")
-    return decode_payloads(header.next_payload, datagram[HEADER.size :], read)
 
 
 def encode_payloads(payloads: Sequence[Payload]) -> tuple[PayloadType, bytes]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from ipaddress import ip_address
 
 import pytest
@@ -11,6 +12,7 @@ from edgevpn.daemon.dataplane.tunnels import Dataplane
 from edgevpn.daemon.sites.keeper import Hindrance, NotCalled
 from edgevpn.daemon.sites.surroundings import Surroundings
 from edgevpn.daemon.transport import Transport
+from edgevpn.ike.endpoint import Endpoint
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.memory import MemoryKernel
 from tests.support.configs import office
@@ -20,13 +22,15 @@ HERE, THERE = ip_address("127.0.0.1"), ip_address("198.51.100.1")
 
 
 def around(dataplane: Dataplane, told: list[str], transport: Transport | None = None) -> Surroundings:
-    transport = transport or Transport(MemoryKernel(), free_ports(), lambda path, octets: None)
+    transport = transport or Transport(
+        MemoryKernel(), free_ports(), Endpoint((), os.urandom), lambda path, octets: None
+    )
     return Surroundings(dataplane, transport, asyncio.Event(), told.append, lambda site, why: told.append(site))
 
 
 async def test_what_is_served() -> None:
     """Names resolve to addresses of the IP versions that are."""
-    transport = Transport(MemoryKernel(), free_ports(), lambda path, octets: None)
+    transport = Transport(MemoryKernel(), free_ports(), Endpoint((), os.urandom), lambda path, octets: None)
     world = around(Dataplane(MemoryKernel(), lambda: 0.0), [], transport)
     transport.listen([HERE])
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from edgevpn.daemon.sites.keeper import IpAddress, Keeper
 from edgevpn.daemon.sites.ways import Ways
 from edgevpn.daemon.transport import Transport
 from edgevpn.ike.contract import FindPath, Input, LocalAddresses, MovePath
+from edgevpn.ike.endpoint import Endpoint
 from edgevpn.ike.state import Address, Established, Mobility, Path
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.events import EventsLost, RouteChanged
@@ -64,7 +66,7 @@ class World:
 @contextmanager
 def serving(*addresses: IpAddress, **keys: Any) -> Iterator[World]:
     kernel = MemoryKernel()
-    transport = Transport(kernel, free_ports(), lambda path, octets: None)
+    transport = Transport(kernel, free_ports(), Endpoint((), os.urandom), lambda path, octets: None)
     transport.listen(addresses)
     try:
         yield World(transport, kernel, keys)

@@ -11,6 +11,9 @@ from hypothesis import given
 from edgevpn.ike.errors import Discard, InvalidMajorVersion, InvalidSyntax, UnsupportedCriticalPayload
 from edgevpn.ike.iana import ExchangeType, Flag, NotifyType, PayloadType
 from edgevpn.ike.wire.message import (
+    FIRST_PAYLOAD,
+    MAX_PAYLOADS,
+    MAX_UNPROTECTED,
     OPENING,
     Header,
     Payload,
@@ -18,10 +21,11 @@ from edgevpn.ike.wire.message import (
     decode_payloads,
     encode_message,
     encode_payloads,
+    find_payload,
 )
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import Nonce, UnknownPayload, VendorId
-from tests.support.strategies import chains, headers, near_misses
+from tests.support.strategies import chains, damaged, headers, near_misses
 
 SPI_I, SPI_R = b"initiatr", b"respondr"
 NONCE = Nonce(b"n" * 16)
@@ -215,3 +219,37 @@ def test_what_has_no_place_in_the_open_is_not_read() -> None:
     assert decode_message(Header.decode(message), message) == (Nonce(bytes(16)), selectors)
     with pytest.raises(InvalidSyntax):
         decode_payloads(PayloadType.NONCE, message[28:])
+
+
+# --- one payload alone ----------------------------------------------------------------------------------------------
+
+
+def test_found_without_decoding() -> None:
+    assert find_payload(REQUEST, PayloadType.NONCE) == NONCE.data
+    assert find_payload(REQUEST, PayloadType.NOTIFY) == COOKIE.encode()
+    assert find_payload(REQUEST, PayloadType.KE) is None
+    twice = encode_message(HEADER, (Nonce(b"1" * 16), Nonce(b"2" * 16)))
+    assert find_payload(twice, PayloadType.NONCE) == b"1" * 16
+
+
+NOT_FOUND = {
+    "cut in a head": (REQUEST[:38], "4 octets wanted"),
+    "cut in a body": (REQUEST[:-1], "16 octets wanted"),
+    "shorter than its head": (REQUEST[:31] + b"\x03" + REQUEST[32:], "-1 octets wanted"),
+    "too many": (encode_message(HEADER, (VendorId(b""),) * MAX_PAYLOADS + (NONCE,)), "more than 64 payloads"),
+    "too long": (encode_message(HEADER, (VendorId(bytes(MAX_UNPROTECTED)), NONCE)), "octets without encryption"),
+}
+
+
+@pytest.mark.parametrize(("octets", "why"), NOT_FOUND.values(), ids=NOT_FOUND)
+def test_not_found(octets: bytes, why: str) -> None:
+    with pytest.raises(InvalidSyntax, match=why):
+        find_payload(octets, PayloadType.NONCE)
+
+
+@given(damaged(REQUEST))
+def test_damaged_chain_is_searched(octets: bytes) -> None:
+    """It is refused as InvalidSyntax, or what is found is part of it."""
+    if len(octets) > FIRST_PAYLOAD:
+        with suppress(InvalidSyntax):
+            assert (find_payload(octets, PayloadType.NONCE) or b"") in octets
