@@ -21,6 +21,7 @@ from itertools import cycle
 from pathlib import Path
 from random import Random
 
+from edgevpn.ike.cookies import COOKIE_SIZE
 from edgevpn.ike.iana import Encr, ExchangeType, Flag, Ke, NotifyType, Prf, ProtocolId, TransformType
 from edgevpn.ike.wire.message import Header, Payload, decode_message, encode_message
 from edgevpn.ike.wire.notify import Notify
@@ -32,8 +33,9 @@ FORGED, PRESENT = IPv4Network("198.18.0.0/16"), IPv4Network("198.19.0.0/16")
 """RFC 2544, for measurements. The internet swallows what goes to the first; all of the second are its own addresses."""
 IKE = 500
 IP, UDP = struct.Struct(">BBHHHBBH4s4s"), struct.Struct(">HHHH")
-CHECKSUM, HOST, SPI_I = slice(10, 12), slice(14, 16), slice(28, 36)
-"""Where a packet has the checksum of its IP header, the last two octets of its source, and the initiator's SPI."""
+CHECKSUM, HOST, SPI_I, COOKIE = slice(10, 12), slice(14, 16), slice(28, 36), slice(64, 72)
+"""Where a packet has the checksum of its IP header, the last two octets of its source, the initiator's SPI, and where a
+cookie begins."""
 BEGUN = "begun"
 LONGEST = 65_507
 """Octets of a datagram of UDP over IPv4."""
@@ -77,7 +79,7 @@ def sender(options: argparse.Namespace) -> Send:
         case "first":
             return spoofing(target, init_request(TRANSFORMS))
         case "guessed":
-            return spoofing(target, init_request(TRANSFORMS, Notify(NotifyType.COOKIE, bytes(32))))
+            return spoofing(target, init_request(TRANSFORMS, Notify(NotifyType.COOKIE, bytes(COOKIE_SIZE))), COOKIE)
         case "foreign":
             return spoofing(target, init_request(OF_NO_USE))
         case "junk":
@@ -117,8 +119,8 @@ def half_open(target: IPv4Address, source: IPv4Address) -> bool:
 # --- how it is sent --------------------------------------------------------------------------------------------------
 
 
-def spoofing(target: IPv4Address, octets: bytes) -> Send:
-    """Sends an IKE_SA_INIT request, each time from another address and with another SPI."""
+def spoofing(target: IPv4Address, octets: bytes, *changed: slice) -> Send:
+    """Sends an IKE_SA_INIT request, each time from another address, with another SPI and what else is to change."""
     packet, chance = _packet(FORGED.network_address, target, octets), Random(1)
     rest = 0xFFFF - int.from_bytes(packet[CHECKSUM])  # the sum of all words but the one that is changed
 
@@ -126,7 +128,8 @@ def spoofing(target: IPv4Address, octets: bytes) -> Send:
         host, number = chance.getrandbits(16), chance.getrandbits(64)
         body[HOST] = host.to_bytes(2)
         body[CHECKSUM] = _checksum(rest + host).to_bytes(2)
-        body[SPI_I] = number.to_bytes(8)
+        for place in (SPI_I, *changed):
+            body[place] = number.to_bytes(8)
 
     return Ring(link_to(target), packet, change).send
 

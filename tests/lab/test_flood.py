@@ -88,18 +88,17 @@ def flooding(besieged: Besieged, internet: Node, results: Path, *words: str) -> 
             flood.wait()
 
 
-def siege(besieged: Besieged, network: Network, results: Path, *words: str, newcomer: bool = True) -> None:
+def siege(besieged: Besieged, network: Network, results: Path, *words: str) -> None:
     """While it lasts, the tunnel gets new keys, again and again, and the phone gets in; no ping is lost."""
-    gateway, grown, rekeyings, waited = besieged.gateway, [0.0], 0, 0.0
+    gateway, grown, rekeyings = besieged.gateway, [0.0], 0
     memory, cpu = gateway.memory, gateway.cpu()
     with (
         pinging(network["host_a"], network["host_b"].lan.v4, wait=5.0) as echoes,
         flooding(besieged, network["internet"], results, *words) as flood,
     ):
         rekey(besieged.tunnel)
-        if newcomer:
-            waited = insist(besieged)
-            assert ping(network["phone"], network["host_a"].lan.v4, wait=5.0).passed
+        waited = insist(besieged)
+        assert ping(network["phone"], network["host_a"].lan.v4, wait=5.0).passed
         while flood.poll() is None:
             rekey(besieged.tunnel)
             rekeyings += 1
@@ -139,8 +138,8 @@ def test_first_messages(besieged: Besieged, network: Network, results: Path) -> 
 
 
 def test_cookies_that_are_made_up(besieged: Besieged, network: Network, results: Path) -> None:
-    """They wait with those that are ours until they are looked at: whoever comes then may have to ask many times."""
-    siege(besieged, network, results, "guessed", "--rate", str(RATE), newcomer=False)
+    """They are taken for none: whoever comes then is asked for one as if there were none, and shows it."""
+    siege(besieged, network, results, "guessed", "--rate", str(RATE))
     assert "shed limit=first-messages" in besieged.gateway.log()
     assert besieged.gateway.log().count("\n") < LINES
 
