@@ -21,7 +21,7 @@ from typing import Protocol, TypeAlias
 from edgevpn.daemon.base.options import Ports, StartFailed
 from edgevpn.daemon.crowd import Crowd
 from edgevpn.daemon.repeats import Repeats
-from edgevpn.daemon.valve import Admits, Valve
+from edgevpn.daemon.valve import EVERYONE, Shares, Valve
 from edgevpn.frozen import dataclass
 from edgevpn.ike.cookies import Sieve, bears_tag, is_first
 from edgevpn.ike.state import Address, Path
@@ -52,6 +52,7 @@ EVERYWHERE: dict[int, IpAddress] = {4: IPv4Address(0), 6: IPv6Address(0)}
 # Our own choices.
 LONGEST = 0x10000
 BATCH = 64  # datagrams read from one socket before the others have their turn
+MOMENT = 0.05  # seconds between two looks at how many wait, while not everyone is let in
 TURN = 16  # first messages that are handed over between two looks at the sockets
 KEPT_PATHS = 256  # of the last datagrams
 PROBE_PORT = 500  # to find a source address; nothing is sent
@@ -111,11 +112,11 @@ class Arrived:
 class Transport:
     """All sockets that speak IKE. `deliver` gets each IKE message, without its marker; `shed` hears of lost ones.
 
-    Whoever asks for an IKE SA waits until those have been heard who have one, and if too many wait, is not heard at
-    all: a flood of first messages takes the time that is left over, and never costs a peer its tunnel. Who was asked
+    Whoever asks for an IKE SA waits until those have been heard who have one, and if too many come, may not be heard
+    at all: a flood of first messages takes the time that is left over, and never costs a peer its tunnel. Who was asked
     for a cookie and shows it waits apart from those who have shown nothing, or what is made up: it need not be lucky
-    twice. The two are heard by turns. Once too many of a kind wait, the kernel drops others until half of them have
-    been heard. Where all have to show a cookie, who shows none is asked for it right here.
+    twice. The two are heard by turns. Where many of a kind wait, the kernel lets in so many of them, chosen by chance,
+    as can be heard. Where all have to show a cookie, who shows none is asked for it right here.
     """
 
     def __init__(
@@ -140,7 +141,7 @@ class Transport:
         self._bound: dict[IpAddress, tuple[Bound, ...]] = {}
         self._waiting: Crowd[Arrived] = Crowd()
         self._returning: Crowd[Arrived] = Crowd()  # who shows a cookie has waited once already
-        self._told: tuple[bool, bool, tuple[Sieve, ...]] = False, False, ()
+        self._next_look: asyncio.TimerHandle | None = None  # while not everyone is let in
 
     def listen(self, addresses: Iterable[IpAddress]) -> None:
         """Serve these addresses and no others; what is served already stays. Raises StartFailed, changing nothing.
@@ -207,6 +208,9 @@ class Transport:
         self._bound = {}
         self._waiting.clear()
         self._returning.clear()
+        if self._next_look:
+            self._next_look.cancel()
+            self._next_look = None
 
     def _bound_for(self, local: Address) -> Bound:
         """The socket of that very address, else the one of all of its family."""
@@ -262,22 +266,23 @@ class Transport:
             asyncio.get_running_loop().call_soon(self._admit)
         if not crowd.add(arrived):
             self._shed(1)
-        self._turn_valves()
+        if crowd.many and self._next_look is None:
+            self._look()
 
     def _admit(self) -> None:
-        """Deliver some of those that wait, and the others after the next look at the sockets."""
+        """Hear some of those that wait, and the others after the next look at the sockets."""
+        now = self._clock()
         try:
             for number in range(min(TURN, len(self._returning) + len(self._waiting))):
                 crowds = (self._waiting, self._returning) if number % 2 else (self._returning, self._waiting)
-                self._receive(next(crowd for crowd in crowds if crowd).take())
+                self._hear(next(crowd for crowd in crowds if crowd).take(), now)
         finally:
-            self._turn_valves()
             if self._returning or self._waiting:
                 asyncio.get_running_loop().call_soon(self._admit)
 
-    def _receive(self, arrived: Arrived) -> None:
+    def _hear(self, arrived: Arrived, now: float) -> None:
         """Deliver a first message, or ask for a cookie."""
-        challenge = self._doorkeeper.challenge(arrived.octets, arrived.host, arrived.sender[1], self._clock())
+        challenge = self._doorkeeper.challenge(arrived.octets, arrived.host, arrived.sender[1], now)
         if challenge is None:
             self._deliver(arrived.path, arrived.octets)
             return
@@ -285,16 +290,15 @@ class Transport:
         with suppress(OSError):  # as if it were lost: who means it asks again
             arrived.bound.sock.sendmsg([marker + challenge], [_from(arrived.local)], 0, arrived.sender)
 
-    def _turn_valves(self) -> None:
-        """Have the kernel admit only those for whom there is room; tell how many it has dropped."""
-        told = self._waiting.full, self._returning.full, self._doorkeeper.sieves
-        if told == self._told:
-            return
-        self._told = strangers_full, returning_full, sieves = told
-        admitted = (Admits(0) if strangers_full else Admits.STRANGERS) | (
-            Admits(0) if returning_full else Admits.RETURNING
-        )
-        if dropped := sum(bound.valve.admit(admitted, sieves) for pair in self._bound.values() for bound in pair):
+    def _look(self) -> None:
+        """Have the kernel let in as many as can be heard, and tell how many it has dropped; until it lets in all."""
+        self._returning.adjust()
+        self._waiting.adjust()
+        shares = Shares(self._returning.share, self._waiting.share)
+        pressed = shares != EVERYONE
+        self._next_look = asyncio.get_running_loop().call_later(MOMENT, self._look) if pressed else None
+        sieves = self._doorkeeper.sieves
+        if dropped := sum(bound.valve.admit(shares, sieves) for pair in self._bound.values() for bound in pair):
             self._shed(dropped)
 
 

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 import pytest
 
 from edgevpn.daemon.base.options import Ports, StartFailed
-from edgevpn.daemon.crowd import CROWD
+from edgevpn.daemon.crowd import ROOM
 from edgevpn.daemon.transport import KEEPALIVE, TURN, IpAddress, Transport, source_for
 from edgevpn.ike.cookies import Sieve
 from edgevpn.ike.state import Address, Path
@@ -57,24 +57,33 @@ class Side:
         self.kernel = MemoryKernel()
         self.doorkeeper = Doorkeeper()
         self.heard: asyncio.Queue[tuple[Path, bytes]] = asyncio.Queue()
-        self.shed = 0
+        self.shed = self.shed_by_kernel = 0
+        self.news = asyncio.Event()
         self.on_first: Callable[[], None] = lambda: None
-        self.on_loss: Callable[[], None] = lambda: None
         self.transport = Transport(self.kernel, ports, self.doorkeeper, self.hear, self.lose, buffer)
 
     def hear(self, path: Path, octets: bytes) -> None:
         act, self.on_first = self.on_first, lambda: None
         act()
         self.heard.put_nowait((path, octets))
+        self.news.set()
 
     def lose(self, count: int) -> None:
-        act, self.on_loss = self.on_loss, lambda: None
-        act()
         self.shed += count
+        self.shed_by_kernel += count if count > 1 else 0
+        self.news.set()
 
     async def next(self) -> tuple[Path, bytes]:
         async with asyncio.timeout(5):
             return await self.heard.get()
+
+    async def all_of(self, sent: int) -> list[bytes]:
+        """What is heard of so many messages, once each of them was heard or has been told as shed."""
+        while self.heard.qsize() + self.shed < sent:
+            self.news.clear()
+            await self.news.wait()
+        assert self.heard.qsize() + self.shed == sent
+        return [self.heard.get_nowait()[1] for _ in range(self.heard.qsize())]
 
 
 @asynccontextmanager
@@ -90,6 +99,28 @@ async def two(
     finally:
         for side in sides:
             side.transport.close()
+
+
+async def flood(left: Side, right: Side, octets: bytes) -> int:
+    """Four times as many as can be heard, until the kernel has dropped many; how many were sent."""
+    sent, dropped = 0, right.shed_by_kernel
+    while right.shed_by_kernel < dropped + 500:
+        for _ in range(4 * TURN):
+            left.transport.send(path(left.ports), octets)
+        sent += 4 * TURN
+        await asyncio.sleep(0)  # a turn of the loop
+    return sent
+
+
+async def everyone_is_let_in(left: Side, right: Side, octets: bytes) -> None:
+    """After a while."""
+    heard: list[bytes] = []
+    while len(heard) < 100:
+        right.shed = 0
+        for _ in range(100):
+            left.transport.send(path(left.ports), octets)
+        heard = await right.all_of(100)
+    assert set(heard) == {octets}
 
 
 def path(ports: Ports, nat: bool = False) -> Path:
@@ -188,13 +219,13 @@ async def test_a_flood_waits_its_turn() -> None:
 
 async def test_too_many_first_messages_are_shed() -> None:
     """The first ones are kept, what is too much is counted, and later ones find room again."""
-    async with two() as (left, right):
-        for _ in range(CROWD + 10):
-            left.transport.send(path(left.ports), FIRST)
-        for _ in range(CROWD + 10 - right.shed):
-            await right.next()
-        left.transport.send(path(left.ports), FIRST + b"later")
-        assert (await right.next())[1] == FIRST + b"later"
+    async with two() as (left, right), asyncio.timeout(20):
+        for number in range(2 * ROOM):
+            left.transport.send(path(left.ports), FIRST + number.to_bytes(2))
+        heard = await right.all_of(2 * ROOM)
+        assert ROOM <= len(heard) < 2 * ROOM
+        assert heard[:ROOM] == [FIRST + number.to_bytes(2) for number in range(ROOM)]
+        await everyone_is_let_in(left, right, FIRST + b"later")
 
 
 @pytest.mark.parametrize(
@@ -203,45 +234,30 @@ async def test_too_many_first_messages_are_shed() -> None:
     ids=["no cookies", "cookies that are made up", "cookies"],
 )
 async def test_the_kernel_drops_what_is_too_much(too_many: bytes, other: bytes) -> None:
-    """While too many wait, others like them are not even read; later ones find room again."""
-    async with two() as (left, right):
-
-        def more() -> None:
-            for octets in (*[too_many + b"more"] * 100, other, LATER):
-                left.transport.send(path(left.ports), octets)
-
-        right.on_loss = more
-        for _ in range(2 * CROWD):
-            left.transport.send(path(left.ports), too_many)
-        heard: list[bytes] = []
-        while right.shed + len(heard) < 2 * CROWD + 100 + 2:
-            heard.append((await right.next())[1])
+    """Of those who are too many some are heard, and others not even read; whoever else comes is heard."""
+    async with two() as (left, right), asyncio.timeout(20):
+        sent = await flood(left, right, too_many)
+        for octets in (other, LATER):
+            left.transport.send(path(left.ports), octets)
+        heard = await right.all_of(sent + 2)
         assert [octets for octets in heard if octets != too_many] == [LATER, other]
         assert heard.index(other) < heard.index(LATER) + TURN
-        left.transport.send(path(left.ports), too_many + b"later")
-        assert (await right.next())[1] == too_many + b"later"
+        await everyone_is_let_in(left, right, too_many + b"later")
 
 
 async def test_the_kernel_is_told_of_another_secret() -> None:
-    """While too many wait without a cookie: one of the new kind is heard, and what was one before is not."""
+    """While too many come without a cookie: all are heard who show one of the new kind, and no more of the old."""
     newer = Sieve.of(b"newer")
     again = WITH_COOKIE + newer.tag(LEFT.packed) + bytes(32)
-    async with two() as (left, right):
-
-        def renew() -> None:
-            right.doorkeeper.sieves = (newer,)
-            left.transport.send(path(left.ports), LATER)
-
-        def show() -> None:
-            for octets in (COOKIE, again):
-                left.transport.send(path(left.ports), octets)
-
-        right.on_first, right.on_loss = renew, show
-        for _ in range(2 * CROWD):
-            left.transport.send(path(left.ports), FIRST)
-        heard = [(await right.next())[1] for _ in range(CROWD)]
-        assert again in heard
-        assert COOKIE not in heard
+    async with two() as (left, right), asyncio.timeout(20):
+        sent = await flood(left, right, FIRST)
+        right.doorkeeper.sieves = (newer,)
+        sent += await flood(left, right, FIRST)
+        for octets in [COOKIE, again] * 50:
+            left.transport.send(path(left.ports), octets)
+        heard = await right.all_of(sent + 100)
+        assert heard.count(again) == 50
+        assert heard.count(COOKIE) < 50
 
 
 @pytest.mark.parametrize("nat", [False, True], ids=["500", "4500"])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from edgevpn.daemon.valve import Admits, Valve
+from edgevpn.daemon.valve import EVERYONE, Shares, Valve
 from edgevpn.ike.cookies import Sieve, bears_tag, is_first
 from tests.support.first_messages import FIRST, FIRSTS, OTHERS, WITH_COOKIE
 
@@ -20,6 +20,8 @@ def showing(tag: bytes) -> bytes:
     return WITH_COOKIE[:36] + tag + bytes(32)
 
 
+NOBODY = Shares(0.0, 0.0)
+RETURNING = Shares(returning=1.0, strangers=0.0)
 STRANGERS = [*FIRSTS.values(), showing(b"made"), showing(bytes(4))]
 
 
@@ -36,8 +38,8 @@ class Ends:
         self.host = socket.inet_pton(family, HOSTS[family])
         self.returning = [showing(sieve.tag(self.host)) for sieve in SIEVES]
 
-    def admit(self, whom: Admits, sieves: tuple[Sieve, ...] = SIEVES) -> int:
-        return self.valve.admit(whom, sieves)
+    def admit(self, shares: Shares, sieves: tuple[Sieve, ...] = SIEVES) -> int:
+        return self.valve.admit(shares, sieves)
 
     def send(self, *messages: bytes) -> None:
         for octets in messages:
@@ -66,70 +68,91 @@ def ends(request: pytest.FixtureRequest, family: socket.AddressFamily) -> Iterat
 def test_strangers_are_not_admitted(ends: Ends) -> None:
     """They are counted; whatever else there is comes through in its order."""
     others = [*OTHERS.values(), *ends.returning]
-    assert ends.admit(Admits.RETURNING) == 0
+    assert ends.admit(RETURNING) == 0
     ends.send(*STRANGERS, FIRST[:18], showing(b"tag")[:39], *others)
     assert ends.receive(len(others)) == others
-    assert ends.admit(Admits.EVERYONE) == len(STRANGERS) + 2
+    assert ends.admit(EVERYONE) == len(STRANGERS) + 2
 
 
 def test_who_shows_a_cookie_is_not_admitted(ends: Ends) -> None:
     others = [*OTHERS.values(), *STRANGERS]
-    ends.admit(Admits.STRANGERS)
+    ends.admit(Shares(returning=0.0, strangers=1.0))
     ends.send(*ends.returning, *others)
     assert ends.receive(len(others)) == others
-    assert ends.admit(Admits.EVERYONE) == len(ends.returning)
+    assert ends.admit(EVERYONE) == len(ends.returning)
 
 
 def test_nobody_is_admitted(ends: Ends) -> None:
     """But whoever has an IKE SA. What is dropped between two changes is counted once."""
-    ends.admit(Admits(0))
+    ends.admit(NOBODY)
     ends.send(*STRANGERS, *ends.returning, *OTHERS.values())
     assert ends.receive(len(OTHERS)) == list(OTHERS.values())
-    assert ends.admit(Admits.RETURNING) == len(STRANGERS) + len(ends.returning)
+    assert ends.admit(RETURNING) == len(STRANGERS) + len(ends.returning)
     ends.send(*STRANGERS, *ends.returning)
     assert ends.receive(len(ends.returning)) == ends.returning
-    assert ends.admit(Admits(0)) == len(STRANGERS)
+    assert ends.admit(NOBODY) == len(STRANGERS)
 
 
 def test_everyone_is_admitted(ends: Ends) -> None:
     """At first, and again later."""
     ends.send(FIRST)
     assert ends.receive(1) == [FIRST]
-    ends.admit(Admits.RETURNING)
+    ends.admit(RETURNING)
     ends.send(FIRST)
-    assert ends.admit(Admits.EVERYONE) == 1
+    assert ends.admit(EVERYONE) == 1
     ends.send(*STRANGERS)
     assert ends.receive(len(STRANGERS)) == STRANGERS
-    assert ends.admit(Admits.RETURNING) == 0
+    assert ends.admit(RETURNING) == 0
 
 
 def test_twice_is_as_once(ends: Ends) -> None:
-    assert ends.admit(Admits.EVERYONE) == 0
-    ends.admit(Admits.RETURNING)
+    assert ends.admit(EVERYONE) == 0
+    ends.admit(RETURNING)
     ends.send(FIRST)
-    assert ends.admit(Admits.RETURNING) == 0
+    assert ends.admit(RETURNING) == 0
     ends.send(FIRST)
-    assert ends.admit(Admits.EVERYONE) == 2
-    assert ends.admit(Admits.EVERYONE) == 0
+    assert ends.admit(EVERYONE) == 2
+    assert ends.admit(EVERYONE) == 0
 
 
 def test_what_has_arrived_stays(ends: Ends) -> None:
     ends.send(FIRST)
-    ends.admit(Admits.RETURNING)
+    ends.admit(RETURNING)
     assert ends.receive(1) == [FIRST]
-    assert ends.admit(Admits.EVERYONE) == 0
+    assert ends.admit(EVERYONE) == 0
+
+
+@pytest.mark.parametrize("share", [0.25, 0.75])
+def test_some_are_admitted(ends: Ends, share: float) -> None:
+    """By chance, each as likely as any other."""
+    ends.admit(Shares(returning=1.0, strangers=share))
+    heard = 0
+    for _ in range(40):
+        ends.send(*[FIRST] * 50, ends.returning[0])
+        while ends.receive(1) != [ends.returning[0]]:
+            heard += 1
+    assert 2000 * (share - 0.08) < heard < 2000 * (share + 0.08)  # eight times the standard deviation
+    assert ends.admit(EVERYONE) == 2000 - heard
+
+
+def test_another_share(ends: Ends) -> None:
+    ends.admit(NOBODY)
+    ends.send(*ends.returning, FIRST)
+    assert ends.admit(RETURNING) == 3
+    ends.send(*ends.returning)
+    assert ends.receive(2) == ends.returning
 
 
 def test_another_secret(ends: Ends) -> None:
     """From when the valve is told, and the one before no longer than it says."""
     old, new = ends.returning
-    ends.admit(Admits.RETURNING, (OLD,))
+    ends.admit(RETURNING, (OLD,))
     ends.send(new, old)
     assert ends.receive(1) == [old]
-    assert ends.admit(Admits.RETURNING, (NEW,)) == 1
+    assert ends.admit(RETURNING, (NEW,)) == 1
     ends.send(old, new)
     assert ends.receive(1) == [new]
-    assert ends.admit(Admits.EVERYONE, (NEW,)) == 1
+    assert ends.admit(EVERYONE, (NEW,)) == 1
 
 
 @pytest.mark.parametrize("number", range(20))
@@ -140,7 +163,7 @@ def test_the_kernel_judges_as_we_do(number: int) -> None:
         here.bind(("127.0.0.1", 0))
         here.settimeout(5)
         there.bind((host, 0))
-        Valve(here, 0).admit(Admits.RETURNING, (sieve,))
+        Valve(here, 0).admit(RETURNING, (sieve,))
         tagged = showing(sieve.tag(socket.inet_aton(host)))
         assert bears_tag(tagged, socket.inet_aton(host), (sieve,))
         for octets in (showing(sieve.tag(socket.inet_aton("127.0.0.1"))), tagged):

@@ -13,7 +13,7 @@ from enum import Enum
 from pathlib import Path
 
 from edgevpn.api.records import CertificateStatus, PoolStatus, SiteStatus
-from edgevpn.daemon.crowd import CROWD
+from edgevpn.daemon.crowd import ROOM
 from edgevpn.daemon.figures.meter import Meter
 from edgevpn.daemon.figures.tally import BOUNDS, Histogram, Tally
 from edgevpn.daemon.figures.usage import Amount
@@ -147,7 +147,7 @@ def of_transport(repeated: int) -> list[Family]:
 def of_limits(memory: int, settings: Settings, clients: int) -> list[Family]:
     """How much there may be, by the words by which it is told what was dropped; sizes are in octets."""
     limits = {
-        Limit.FIRST_MESSAGES.value: CROWD,
+        Limit.FIRST_MESSAGES.value: ROOM,
         Limit.HALF_OPEN.value: settings.half_open_limit,
         Limit.HALF_OPEN_NEAR.value: settings.half_open_near,
         Limit.HELD.value: settings.held_limit,
