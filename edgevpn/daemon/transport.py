@@ -54,6 +54,7 @@ LONGEST = 0x10000
 BATCH = 64  # datagrams read from one socket before the others have their turn
 MOMENT = 0.05  # seconds between two looks at how many wait, while not everyone is let in
 TURN = 16  # first messages that are handed over between two looks at the sockets
+HEARD = BATCH // 2  # of those that are not; more are read, so that who has an IKE SA never waits behind them
 KEPT_PATHS = 256  # of the last datagrams
 PROBE_PORT = 500  # to find a source address; nothing is sent
 
@@ -142,6 +143,7 @@ class Transport:
         self._waiting: Crowd[Arrived] = Crowd()
         self._returning: Crowd[Arrived] = Crowd()  # who shows a cookie has waited once already
         self._next_look: asyncio.TimerHandle | None = None  # while not everyone is let in
+        self._untold = 0  # first messages that there was no room for, since the last look
 
     def listen(self, addresses: Iterable[IpAddress]) -> None:
         """Serve these addresses and no others; what is served already stays. Raises StartFailed, changing nothing.
@@ -265,30 +267,33 @@ class Transport:
         if not self._returning and not self._waiting:
             asyncio.get_running_loop().call_soon(self._admit)
         if not crowd.add(arrived):
-            self._shed(1)
+            self._untold += 1
         if crowd.many and self._next_look is None:
             self._look()
 
     def _admit(self) -> None:
         """Hear some of those that wait, and the others after the next look at the sockets."""
-        now = self._clock()
+        now, delivered = self._clock(), 0
         try:
-            for number in range(min(TURN, len(self._returning) + len(self._waiting))):
+            for number in range(min(HEARD, len(self._returning) + len(self._waiting))):
                 crowds = (self._waiting, self._returning) if number % 2 else (self._returning, self._waiting)
-                self._hear(next(crowd for crowd in crowds if crowd).take(), now)
+                delivered += self._hear(next(crowd for crowd in crowds if crowd).take(), now)
+                if delivered == TURN:
+                    break
         finally:
             if self._returning or self._waiting:
                 asyncio.get_running_loop().call_soon(self._admit)
 
-    def _hear(self, arrived: Arrived, now: float) -> None:
-        """Deliver a first message, or ask for a cookie."""
+    def _hear(self, arrived: Arrived, now: float) -> bool:
+        """Ask for a cookie, or deliver a first message; whether it was delivered, which is far more work."""
         challenge = self._doorkeeper.challenge(arrived.octets, arrived.host, arrived.sender[1], now)
         if challenge is None:
             self._deliver(arrived.path, arrived.octets)
-            return
+            return True
         marker = NON_ESP_MARKER if arrived.bound.port == self._ports.nat else b""
         with suppress(OSError):  # as if it were lost: who means it asks again
             arrived.bound.sock.sendmsg([marker + challenge], [_from(arrived.local)], 0, arrived.sender)
+        return False
 
     def _look(self) -> None:
         """Have the kernel let in as many as can be heard, and tell how many it has dropped; until it lets in all."""
@@ -298,8 +303,10 @@ class Transport:
         pressed = shares != EVERYONE
         self._next_look = asyncio.get_running_loop().call_later(MOMENT, self._look) if pressed else None
         sieves = self._doorkeeper.sieves
-        if dropped := sum(bound.valve.admit(shares, sieves) for pair in self._bound.values() for bound in pair):
-            self._shed(dropped)
+        dropped = sum(bound.valve.admit(shares, sieves) for pair in self._bound.values() for bound in pair)
+        shed, self._untold = dropped + self._untold, 0
+        if shed:
+            self._shed(shed)
 
 
 def source_for(remote: IpAddress) -> IpAddress | None:
