@@ -18,7 +18,8 @@ from edgevpn.daemon.keeping.backup import BackupError, unseal
 from edgevpn.daemon.visitors.dhcp import NotInform
 from edgevpn.daemon.visitors.dhcp import decode as decode_dhcp
 from edgevpn.ike.carrier import Carrier
-from edgevpn.ike.contract import Datagram
+from edgevpn.ike.contract import Datagram, Send
+from edgevpn.ike.cookies import bears_tag, is_first
 from edgevpn.ike.endpoint import Endpoint
 from edgevpn.ike.errors import Discard, IkeError
 from edgevpn.ike.iana import PayloadType
@@ -33,7 +34,19 @@ from edgevpn.pki.revocation import read_crl
 from edgevpn.pki.rules import Purpose
 from edgevpn.pki.validate import Trust, verify
 from tests.support.certificates import NOW, ca, crl, leaf
-from tests.support.moments import KEY, LOGIN, MOMENTS, SEALED, SEVERAL, Moment, plain, reached, resealed
+from tests.support.moments import (
+    COOKIE,
+    KEY,
+    LOGIN,
+    MOMENTS,
+    SEALED,
+    SEVERAL,
+    Moment,
+    moments_of,
+    plain,
+    reached,
+    resealed,
+)
 
 Target = Callable[[bytes], None]
 Harness = tuple[Target, list[bytes]]
@@ -58,7 +71,7 @@ def of_true_length(octets: bytes) -> bytes:
 class Stranger:
     """Endpoints in the middle of conversations, and a datagram of somebody who has no keys.
 
-    The first octet chooses the moment.
+    The first octet chooses the moment. Where a cookie is asked for at the door, it is what the core would have sent.
     """
 
     def __init__(self, moments: list[Moment]) -> None:
@@ -71,8 +84,13 @@ class Stranger:
 
     def __call__(self, octets: bytes) -> None:
         side, _ = self._moments[octets[0] % len(self._moments)] if octets else self._moments[0]
-        twin = twin_of(side.endpoint)
-        twin.handle(Datagram(side.path(), of_true_length(octets[1:])), side.pair.now)
+        twin, path, datagram, now = twin_of(side.endpoint), side.path(), of_true_length(octets[1:]), side.pair.now
+        challenge = None
+        if is_first(datagram):
+            bears_tag(datagram, path.remote.host.packed, twin.sieves)
+            challenge = twin.challenge(datagram, path.remote.host.packed, path.remote.port, now)
+        effects = twin.handle(Datagram(path, datagram), now)
+        assert challenge is None or effects == (Send(path, challenge),)
         assert len(twin.sas) <= len(side.endpoint.sas) + 1
 
 
@@ -202,7 +220,7 @@ def _choice(*parts: Harness) -> Harness:
 
 
 HARNESSES: dict[str, Callable[[], Harness]] = {
-    "stranger": lambda: _core(Stranger, MOMENTS),
+    "stranger": lambda: _core(Stranger, MOMENTS + moments_of(COOKIE)),
     "partner": lambda: _core(Partner, SEALED),
     "visitor": lambda: _choice(
         (message, [octets for life in (KEY, LOGIN, SEVERAL) for octets in life.lived().sent]),

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from edgevpn.ike.contract import Settings
 from edgevpn.ike.errors import Discard
 from edgevpn.ike.iana import PayloadType
 from edgevpn.ike.peer import Offer
@@ -61,6 +62,11 @@ def by_several() -> Pair:
     return Pair((peer,), (mirrored(peer),))
 
 
+def by_cookie() -> Pair:
+    """Whoever asks must show a cookie first."""
+    return Pair((TO_RIGHT,), (TO_LEFT,), Settings(cookie_threshold=0))
+
+
 def by_login() -> Pair:
     return client_and_gateway(TO_RIGHT)
 
@@ -106,8 +112,15 @@ Moment = tuple[Life, int]
 """Before the datagram of that number arrives."""
 
 KEY, LOGIN = Life("key", by_key, every_exchange), Life("login", by_login, in_and_out)
-SEVERAL = Life("several", by_several, in_new_and_out)
-MOMENTS: list[Moment] = [(life, at) for life in (KEY, LOGIN, SEVERAL) for at in range(len(life.lived().sent))]
+SEVERAL, COOKIE = Life("several", by_several, in_new_and_out), Life("cookie", by_cookie, in_and_out)
+
+
+def moments_of(*lives: Life) -> list[Moment]:
+    """All of these."""
+    return [(life, at) for life in lives for at in range(len(life.lived().sent))]
+
+
+MOMENTS = moments_of(KEY, LOGIN, SEVERAL)
 
 
 class Reached(Exception):  # noqa: N818 - nothing is wrong
