@@ -14,7 +14,7 @@ T = TypeVar("T")
 # Our own choices.
 ROOM = 256  # what a slow router deals with in a quarter of a second
 MANY, FEW = ROOM // 2, ROOM // 4  # the rest is for those who come by hundreds
-LESS, MORE = 0.8, 1.1  # what the share is multiplied by
+LESS, MORE = 0.8, 1.2  # what the share is multiplied by
 LEAST = 0.001
 
 

@@ -37,6 +37,9 @@ SOURCE = {socket.AF_INET: range(12, 16, 4), socket.AF_INET6: range(8, 24, 4)}
 
 Instruction = tuple[int, int, int, int]
 """An operation; how many instructions are left out if a comparison is true, and if not; an operand."""
+Verdict = tuple[Instruction, ...]
+"""What ends with a RETURN: how many octets of the datagram are kept."""
+ADMITTED: Verdict = ((RETURN, 0, 0, EVERYTHING),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +98,14 @@ class Valve:
 
 def _first_messages(at: int, shares: Shares, source: Iterable[int], sieves: Iterable[Sieve]) -> list[Instruction]:
     """Lets in shares of what `is_first` holds of, as `bears_tag` tells. What is too short to tell is dropped."""
-    others, returning, strangers = _by_chance(1.0), _by_chance(shares.returning), _by_chance(shares.strangers)
+    returning, strangers = _by_chance(shares.returning), _by_chance(shares.strangers)
     program = [
-        *_or_else(others, WORD, at + SPI_R, 0),
-        *_or_else(others, WORD, at + SPI_R + 4, 0),
-        *_or_else(others, OCTET, at + EXCHANGE, ExchangeType.IKE_SA_INIT),
+        *_or_else(ADMITTED, WORD, at + SPI_R, 0),
+        *_or_else(ADMITTED, WORD, at + SPI_R + 4, 0),
+        *_or_else(ADMITTED, OCTET, at + EXCHANGE, ExchangeType.IKE_SA_INIT),
         (OCTET, 0, 0, at + FLAGS),
-        (ANY_BIT, 0, len(others), Flag.RESPONSE),
-        *others,
+        (ANY_BIT, 0, len(ADMITTED), Flag.RESPONSE),
+        *ADMITTED,
         *_or_else(strangers, OCTET, at + NEXT_PAYLOAD, PayloadType.NOTIFY),
         *_or_else(strangers, HALF, at + NOTIFY_TYPE, NotifyType.COOKIE),
     ]
@@ -112,17 +115,12 @@ def _first_messages(at: int, shares: Shares, source: Iterable[int], sieves: Iter
     return [*program, *strangers]
 
 
-def _by_chance(share: float) -> tuple[Instruction, ...]:
+def _by_chance(share: float) -> Verdict:
     """Lets it in with this probability, or drops it."""
-    return (
-        (WORD, 0, 0, RANDOM),
-        (GREATER, 0, 1, int(share * EVERYTHING)),
-        (RETURN, 0, 0, 0),
-        (RETURN, 0, 0, EVERYTHING),
-    )
+    return (WORD, 0, 0, RANDOM), (GREATER, 0, 1, int(share * EVERYTHING)), (RETURN, 0, 0, 0), *ADMITTED
 
 
-def _or_else(verdict: tuple[Instruction, ...], size: int, at: int, value: int) -> tuple[Instruction, ...]:
+def _or_else(verdict: Verdict, size: int, at: int, value: int) -> tuple[Instruction, ...]:
     """Goes on if that value stands there; else this is the end of it."""
     return (size, 0, 0, at), (EQUAL, len(verdict), 0, value), *verdict
 
