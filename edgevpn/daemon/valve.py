@@ -1,45 +1,34 @@
 """Which messages ask for an IKE SA, and how the kernel keeps some of them out of a socket while too many come.
 
-What it drops costs us nothing. It is told by a classic BPF program, as every Linux has it, whoever owns its firewall.
-Whoever has an IKE SA always comes through. Cookies that are made up are told from ours by their tags
-(`edgevpn.ike.cookies`).
+What it drops costs us nothing, and whoever owns the firewall has no part in it. Whoever has an IKE SA always comes
+through. Cookies that are made up are told from ours by their tags (`edgevpn.ike.cookies`).
 """
 
 from __future__ import annotations
 
 import socket
 import struct
-from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from typing import TypeAlias
 
 from edgevpn.frozen import dataclass
 from edgevpn.ike.cookies import EXCHANGE, FLAGS, NEXT_PAYLOAD, NOTIFY_DATA, NOTIFY_TYPE, SHIFT, SPI_R, Sieve
 from edgevpn.ike.iana import ExchangeType, Flag, NotifyType, PayloadType
+from edgevpn.kernel.bpf import EVERYTHING, NETWORK_HEADER, NOTHING, RANDOM, Code, Instruction, attach, detach
 
 # <asm-generic/socket.h>, <linux/sock_diag.h>
-SO_ATTACH_FILTER, SO_DETACH_FILTER, SO_MEMINFO = 26, 27, 55
+SO_MEMINFO = 55
 MEMINFO = struct.Struct("=9I")
 SK_MEMINFO_DROPS = 8
-
-# <linux/filter.h>: struct sock_filter { __u16 code; __u8 jt, jf; __u32 k; }, struct sock_fprog { len, filter }
-INSTRUCTION, PROGRAM = struct.Struct("=HBBI"), struct.Struct("@HP")
-WORD, HALF, OCTET = 0x20, 0x28, 0x30
-EQUAL, EQUAL_X, GREATER, ANY_BIT, RETURN = 0x15, 0x1D, 0x25, 0x45, 0x06
-LOAD, ADD, MULTIPLY, SHIFT_RIGHT, XOR_X, TO_X = 0x00, 0x04, 0x24, 0x74, 0xAC, 0x07
-EVERYTHING = 0xFFFF_FFFF
-NETWORK_HEADER, RANDOM = 0xFFF0_0000, 0xFFFF_F038
-"""What is added to an offset into the IP header; where a number stands that is another one each time."""
 
 UDP_HEADER = 8
 SOURCE = {socket.AF_INET: range(12, 16, 4), socket.AF_INET6: range(8, 24, 4)}
 """Where the words of a sender's address stand in the IP header (RFC 791 §3.1, RFC 8200 §3)."""
 
-Instruction = tuple[int, int, int, int]
-"""An operation; how many instructions are left out if a comparison is true, and if not; an operand."""
-Verdict = tuple[Instruction, ...]
-"""What ends with a RETURN: how many octets of the datagram are kept."""
-ADMITTED: Verdict = ((RETURN, 0, 0, EVERYTHING),)
+Verdict: TypeAlias = tuple[Instruction, ...]
+"""What ends with a RETURN."""
+ADMITTED: Verdict = ((Code.RETURN, 0, 0, EVERYTHING),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +69,9 @@ class Valve:
 
     def _tell_kernel(self, shares: Shares, sieves: tuple[Sieve, ...]) -> None:
         if shares == EVERYONE:
-            self._socket.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
-            return
-        program = _first_messages(self._start, shares, SOURCE[self._socket.family], sieves)
-        code = array("B", b"".join(INSTRUCTION.pack(*instruction) for instruction in program))
-        address, length = code.buffer_info()
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, PROGRAM.pack(length // INSTRUCTION.size, address))
+            detach(self._socket)
+        else:
+            attach(self._socket, _first_messages(self._start, shares, SOURCE[self._socket.family], sieves))
 
     def _drops(self) -> int:
         """Of the socket since it was made; 0 where the kernel does not tell."""
@@ -100,36 +86,46 @@ def _first_messages(at: int, shares: Shares, source: Iterable[int], sieves: Iter
     """Lets in shares of what `is_first` holds of, as `bears_tag` tells. What is too short to tell is dropped."""
     returning, strangers = _by_chance(shares.returning), _by_chance(shares.strangers)
     program = [
-        *_or_else(ADMITTED, WORD, at + SPI_R, 0),
-        *_or_else(ADMITTED, WORD, at + SPI_R + 4, 0),
-        *_or_else(ADMITTED, OCTET, at + EXCHANGE, ExchangeType.IKE_SA_INIT),
-        (OCTET, 0, 0, at + FLAGS),
-        (ANY_BIT, 0, len(ADMITTED), Flag.RESPONSE),
+        *_or_else(ADMITTED, Code.WORD, at + SPI_R, 0),
+        *_or_else(ADMITTED, Code.WORD, at + SPI_R + 4, 0),
+        *_or_else(ADMITTED, Code.OCTET, at + EXCHANGE, ExchangeType.IKE_SA_INIT),
+        (Code.OCTET, 0, 0, at + FLAGS),
+        (Code.ANY_BIT, 0, len(ADMITTED), Flag.RESPONSE),
         *ADMITTED,
-        *_or_else(strangers, OCTET, at + NEXT_PAYLOAD, PayloadType.NOTIFY),
-        *_or_else(strangers, HALF, at + NOTIFY_TYPE, NotifyType.COOKIE),
+        *_or_else(strangers, Code.OCTET, at + NEXT_PAYLOAD, PayloadType.NOTIFY),
+        *_or_else(strangers, Code.HALF, at + NOTIFY_TYPE, NotifyType.COOKIE),
     ]
     for sieve in sieves:
         program += _tag(source, sieve)
-        program += [(TO_X, 0, 0, 0), (WORD, 0, 0, at + NOTIFY_DATA), (EQUAL_X, 0, len(returning), 0), *returning]
+        program += [
+            (Code.TO_X, 0, 0, 0),
+            (Code.WORD, 0, 0, at + NOTIFY_DATA),
+            (Code.EQUAL_X, 0, len(returning), 0),
+            *returning,
+        ]
     return [*program, *strangers]
 
 
 def _by_chance(share: float) -> Verdict:
     """Lets it in with this probability, or drops it."""
-    return (WORD, 0, 0, RANDOM), (GREATER, 0, 1, int(share * EVERYTHING)), (RETURN, 0, 0, 0), *ADMITTED
+    return (
+        (Code.WORD, 0, 0, RANDOM),
+        (Code.GREATER, 0, 1, int(share * EVERYTHING)),
+        (Code.RETURN, 0, 0, NOTHING),
+        *ADMITTED,
+    )
 
 
-def _or_else(verdict: Verdict, size: int, at: int, value: int) -> tuple[Instruction, ...]:
+def _or_else(verdict: Verdict, size: Code, at: int, value: int) -> tuple[Instruction, ...]:
     """Goes on if that value stands there; else this is the end of it."""
-    return (size, 0, 0, at), (EQUAL, len(verdict), 0, value), *verdict
+    return (size, 0, 0, at), (Code.EQUAL, len(verdict), 0, value), *verdict
 
 
 def _tag(source: Iterable[int], sieve: Sieve) -> Iterator[Instruction]:
     """`Sieve.tag` of the sender."""
-    yield LOAD, 0, 0, 0
+    yield Code.NUMBER, 0, 0, 0
     for at in source:
-        yield from ((TO_X, 0, 0, 0), (WORD, 0, 0, NETWORK_HEADER + at), (XOR_X, 0, 0, 0))
+        yield from ((Code.TO_X, 0, 0, 0), (Code.WORD, 0, 0, NETWORK_HEADER + at), (Code.XOR_X, 0, 0, 0))
         for added, factor in sieve.rounds:
-            yield from ((ADD, 0, 0, added), (MULTIPLY, 0, 0, factor))
-            yield from ((TO_X, 0, 0, 0), (SHIFT_RIGHT, 0, 0, SHIFT), (XOR_X, 0, 0, 0))
+            yield from ((Code.ADD, 0, 0, added), (Code.MULTIPLY, 0, 0, factor))
+            yield from ((Code.TO_X, 0, 0, 0), (Code.SHIFT_RIGHT, 0, 0, SHIFT), (Code.XOR_X, 0, 0, 0))
