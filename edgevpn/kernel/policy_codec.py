@@ -48,7 +48,7 @@ def policy_message(spec: PolicySpec) -> nlmsg:
     """NEWPOLICY or UPDPOLICY."""
     message = userpolicy_info()
     message.update(policy_values(spec))
-    message["attrs"] = tag_attributes(spec.if_id, spec.mark)
+    message["attrs"] = tag_attributes(spec.key.if_id, spec.key.mark)
     if spec.templates:
         templates = b"".join(USER_TMPL.pack(template_values(template)) for template in spec.templates)
         message["attrs"].append(("XFRMA_TMPL", {"templates": templates}))
@@ -72,7 +72,7 @@ def policy_values(spec: PolicySpec) -> dict[str, Any]:
 def socket_policy(address_family: int, direction: Direction) -> bytes:
     """What IP_XFRM_POLICY takes: a policy that lets all packets of a socket pass, as they are."""
     everything = any_network(address_family)
-    spec = PolicySpec(selector=Selector(everything, everything), direction=direction, priority=0)
+    spec = PolicySpec(key=PolicyKey(Selector(everything, everything), direction), priority=0)
     return USERPOLICY_INFO.pack(policy_values(spec))
 
 
@@ -125,12 +125,14 @@ def read_policy(info: Values, attributes: Values) -> PolicyState:
     """A policy of struct xfrm_userpolicy_info and its attributes."""
     offload = read_offload(attributes)
     spec = PolicySpec(
-        selector=read_selector(info, "sel_"),
-        direction=Direction(info["dir"]),
+        key=PolicyKey(
+            read_selector(info, "sel_"),
+            Direction(info["dir"]),
+            attributes.get("XFRMA_IF_ID", 0),
+            read_mark(attributes),
+        ),
         priority=info["priority"],
         templates=read_templates(attributes),
-        if_id=attributes.get("XFRMA_IF_ID", 0),
-        mark=read_mark(attributes),
         action=Action(info["action"]),
         offload=None if offload is None else offload.interface,
     )

@@ -370,12 +370,9 @@ class PolicySpec:
     `offload`: the interface that applies the policy in hardware, for SAs with `Offload.packet`.
     """
 
-    selector: Selector
-    direction: Direction
+    key: PolicyKey
     priority: int
     templates: tuple[Template, ...] = ()
-    if_id: int = 0
-    mark: Mark | None = None
     action: Action = Action.ALLOW
     offload: str | None = None
 
@@ -383,14 +380,19 @@ class PolicySpec:
         return str(self.key)
 
     @property
-    def key(self) -> PolicyKey:
-        """What the kernel will find it by."""
-        return PolicyKey(self.selector, self.direction, self.if_id, self.mark)
+    def selector(self) -> Selector:
+        """The packets that it is about."""
+        return self.key.selector
+
+    @property
+    def direction(self) -> Direction:
+        """Where they are on their way."""
+        return self.key.direction
 
     @property
     def ours(self) -> bool:
         """Whether it bears one of our tags."""
-        return self.if_id in OURS_IF_ID or any(template.reqid in OURS_REQID for template in self.templates)
+        return self.key.if_id in OURS_IF_ID or any(template.reqid in OURS_REQID for template in self.templates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

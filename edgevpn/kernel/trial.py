@@ -30,6 +30,7 @@ from edgevpn.kernel.spec import (
     Direction,
     Encryption,
     Integrity,
+    PolicyKey,
     PolicySpec,
     SaKey,
     SaSpec,
@@ -180,7 +181,7 @@ def settle_end(route: NetlinkSocket, link: str, address: object) -> None:
 def policy(direction: Direction) -> PolicySpec:
     """The datagrams pass in the SA, or not at all."""
     selector = Selector(ip_network(NEAR), ip_network(FAR), UDP)
-    return PolicySpec(selector=selector, direction=direction, priority=1, templates=(Template(NEAR, FAR, REQID),))
+    return PolicySpec(key=PolicyKey(selector, direction), priority=1, templates=(Template(NEAR, FAR, REQID),))
 
 
 def try_all(at: Bench) -> tuple[Result, ...]:

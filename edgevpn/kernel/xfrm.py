@@ -251,7 +251,7 @@ class Xfrm:
 
     def flush_policies(self, if_id: int | None) -> int:
         """Remove our policies, all or those of one if_id; returns how many."""
-        keys = [state.spec.key for state in self.list_policies() if if_id is None or state.spec.if_id == if_id]
+        keys = [state.spec.key for state in self.list_policies() if if_id is None or state.spec.key.if_id == if_id]
         return self._delete_all(keys)
 
     def _delete_all(self, keys: Iterable[SaKey | PolicyKey]) -> int:

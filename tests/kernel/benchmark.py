@@ -30,7 +30,7 @@ from edgevpn.kernel.netlink_kernel import NetlinkKernel
 from edgevpn.kernel.network_spec import LinkSpec, RouteSpec
 from edgevpn.kernel.operations import Add, Operation
 from edgevpn.kernel.reconcile import Desired, Plan, find, reconcile
-from edgevpn.kernel.spec import OURS_IF_ID, OURS_REQID, Direction, PolicySpec, SaSpec, Selector, Template
+from edgevpn.kernel.spec import OURS_IF_ID, OURS_REQID, Direction, PolicyKey, PolicySpec, SaSpec, Selector, Template
 from tests.support.kernel import GCM, HERE
 
 SIZES = (100, 1_000, 5_000)
@@ -87,7 +87,7 @@ def tunnel(number: int) -> Tunnel:
         LinkSpec(f"evpn-{number}", if_id),
         RouteSpec(destination=far, interface=f"evpn-{number}"),
         tuple(
-            PolicySpec(selector=selector, direction=direction, priority=1000, templates=(template,), if_id=if_id)
+            PolicySpec(key=PolicyKey(selector, direction, if_id), priority=1000, templates=(template,))
             for direction, selector, template in ways
         ),
         (

@@ -10,7 +10,7 @@ import pytest
 from edgevpn.kernel.ip_words import ip_words
 from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxySpec, RouteKind, RouteSpec, RuleSpec
 from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp, Update
-from edgevpn.kernel.spec import OURS_MARK, Action, Direction, Mark, PolicySpec, PortMask, Selector
+from edgevpn.kernel.spec import OURS_MARK, Action, Direction, Mark, PolicyKey, PolicySpec, PortMask, Selector
 from tests.support.kernel import HERE, IF_ID, OUT, POLICY, THERE
 
 LINK = LinkState("evpn-a", 7, 1400, True, "xfrm", IF_ID)
@@ -25,7 +25,7 @@ SELECTED = "src 10.1.0.0/24 dst 10.2.0.0/16 dir out if_id 0x65760002"
 TEMPLATE = "src 192.0.2.1 dst 198.51.100.2 proto esp reqid 1702232071 mode tunnel"
 PORTS = Selector(POLICY.selector.source, POLICY.selector.destination, 17, PortMask(4500), PortMask(1024, 0xFC00))
 PING = Selector(POLICY.selector.source, POLICY.selector.destination, 1, PortMask(8), PortMask(0))
-BLOCK = PolicySpec(selector=PING, direction=Direction.FWD, priority=7, action=Action.BLOCK, offload="eth0", if_id=IF_ID)
+BLOCK = PolicySpec(key=PolicyKey(PING, Direction.FWD, IF_ID), priority=7, action=Action.BLOCK, offload="eth0")
 
 WORDS: list[tuple[Operation, str]] = [
     (Add(OUT), f"ip xfrm state add src {HERE} {SA} reqid {OUT.reqid}"),

@@ -28,6 +28,7 @@ from edgevpn.kernel.spec import (
     Mark,
     Migration,
     Mode,
+    PolicyKey,
     PolicySpec,
     PolicyState,
     PortMask,
@@ -66,13 +67,8 @@ def test_policy_as_ip_sends_it() -> None:
 
 def test_policy_without_template_as_ip_sends_it() -> None:
     command = "ip xfrm policy update src 2001:db8:1::/64 dst ::/0 dir fwd priority 7 action block if_id 0x65760002"
-    spec = PolicySpec(
-        selector=Selector(ip_network("2001:db8:1::/64"), ip_network("::/0")),
-        direction=Direction.FWD,
-        priority=7,
-        action=Action.BLOCK,
-        if_id=IF_ID,
-    )
+    selector = Selector(ip_network("2001:db8:1::/64"), ip_network("::/0"))
+    spec = PolicySpec(key=PolicyKey(selector, Direction.FWD, IF_ID), priority=7, action=Action.BLOCK)
     ours = parts_of_request(request(XfrmMsg.UPDPOLICY, policy_message(spec)), USERPOLICY_INFO.size)
     assert ours == parts_of_request(sent_by(command), USERPOLICY_INFO.size)
 

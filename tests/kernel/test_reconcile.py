@@ -14,7 +14,7 @@ from edgevpn.kernel.memory import MemoryKernel
 from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, LinkState, ProxySpec, RouteKind, RouteSpec, RuleSpec
 from edgevpn.kernel.operations import Add, Delete, Operation, SetMtu, SetUp, Update
 from edgevpn.kernel.reconcile import Desired, Found, Plan, find, reconcile
-from edgevpn.kernel.spec import OURS_IF_ID, Direction, PolicySpec, PolicyState, SaState, Template
+from edgevpn.kernel.spec import OURS_IF_ID, Direction, PolicyKey, PolicySpec, PolicyState, SaState, Template
 from tests.support.kernel import HERE, IF_ID, OUT, POLICY, TEMPLATE, THERE, policy, sa
 
 LINK = LinkSpec("evpn-a", IF_ID, mtu=1400)
@@ -221,7 +221,7 @@ NETWORKS = tuple(ip_network(text) for text in ("10.1.0.0/16", "10.2.0.0/16", "fd
 LINKS = [LinkSpec(*each) for each in product(NAMES, OURS_IF_ID[:3], (None, 1300, 1400), (None, "uplink"))]
 ADDRESSES = [AddressSpec(name, ip_interface(f"10.{number}.0.1/24")) for name in NAMES for number in (1, 2)]
 POLICIES = [
-    PolicySpec(selector=POLICY.selector, direction=direction, priority=priority, templates=(TEMPLATE,), if_id=if_id)
+    PolicySpec(key=PolicyKey(POLICY.selector, direction, if_id), priority=priority, templates=(TEMPLATE,))
     for direction, priority, if_id in product(Direction, (1, 2), OURS_IF_ID[:2])
 ]
 ROUTES = [

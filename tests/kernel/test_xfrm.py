@@ -447,7 +447,7 @@ def test_what_others_have_removed() -> None:
     assert read_event(removed_sa(OUT)) == SaRemoved(OUT.key)
     assert read_event(removed_sa(sa(reqid=9))) is None
     assert read_event(removed_policy(POLICY)) == PolicyRemoved(POLICY.key)
-    assert read_event(removed_policy(replace(POLICY, if_id=0, templates=()))) is None
+    assert read_event(removed_policy(policy(if_id=0, templates=()))) is None
     assert read_event(news(XfrmMsg.DELPOLICY, request(XfrmMsg.DELPOLICY, userpolicy_id()))) is None
     assert read_event(news(XfrmMsg.FLUSHSA, request(XfrmMsg.FLUSHSA, usersa_id()))) == SaRemoved(None)
     assert read_event(news(XfrmMsg.FLUSHPOLICY, request(XfrmMsg.FLUSHPOLICY, usersa_id()))) == PolicyRemoved(None)

@@ -99,8 +99,8 @@ def settle(kernel: Kernel, inner: object, out: Selector, template: Template) -> 
     kernel.add_address(AddressSpec("evpn-pair", ip_interface(f"{inner}/32")))
     kernel.add_route(RouteSpec(destination=out.destination, interface="evpn-pair"))
     towards = Selector(out.destination, out.source)
-    kernel.add_policy(PolicySpec(selector=out, direction=Direction.OUT, priority=1, templates=(template,), if_id=IF_ID))
-    kernel.add_policy(PolicySpec(selector=towards, direction=Direction.IN, priority=1, templates=(back,), if_id=IF_ID))
+    kernel.add_policy(PolicySpec(key=PolicyKey(out, Direction.OUT, IF_ID), priority=1, templates=(template,)))
+    kernel.add_policy(PolicySpec(key=PolicyKey(towards, Direction.IN, IF_ID), priority=1, templates=(back,)))
 
 
 def eastward_sa(**changes: object) -> SaSpec:
@@ -173,9 +173,7 @@ def test_traffic_goes_on_after_a_move(pair: Pair, encapsulation: UdpEncap | None
             (pair.west, EASTWARD, Direction.OUT),
             (pair.east, EASTWARD, Direction.IN),
         ):
-            kernel.update_policy(
-                PolicySpec(selector=selector, direction=direction, priority=1, templates=(moved,), if_id=IF_ID)
-            )
+            kernel.update_policy(PolicySpec(key=PolicyKey(selector, direction, IF_ID), priority=1, templates=(moved,)))
         pair.send(4)
 
         assert pair.received() == 7
@@ -354,9 +352,7 @@ def test_bypass(pair: Pair) -> None:
     """A policy that blocks everything between the gateways does not block the daemon's own socket."""
     selector = Selector(ip_network(WEST), ip_network(EAST))
     pair.west.add_policy(
-        PolicySpec(
-            selector=selector, direction=Direction.OUT, priority=1, templates=POLICY.templates, action=Action.BLOCK
-        )
+        PolicySpec(key=PolicyKey(selector, Direction.OUT), priority=1, templates=POLICY.templates, action=Action.BLOCK)
     )
     with (
         pair.west_namespace.socket(socket.AF_INET, socket.SOCK_DGRAM) as ike,

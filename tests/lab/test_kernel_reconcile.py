@@ -10,7 +10,7 @@ from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.ip_words import ip_words
 from edgevpn.kernel.network_spec import AddressSpec, LinkSpec, ProxySpec, RouteKind, RouteSpec
 from edgevpn.kernel.reconcile import Desired, Plan, find, reconcile
-from edgevpn.kernel.spec import OURS_IF_ID, Direction, PolicySpec, Selector, Template
+from edgevpn.kernel.spec import OURS_IF_ID, Direction, PolicyKey, PolicySpec, Selector, Template
 from tests.lab.namespace import Namespace
 from tests.support.kernel import HERE, IF_ID, KEY, REQID, THERE, kernel_in, sa
 
@@ -24,7 +24,7 @@ INBOUND, OUTBOUND = sa(0x1001, source=THERE, destination=HERE, if_id=IF_ID), sa(
 DESIRED = Desired(
     sas=frozenset({INBOUND.key, OUTBOUND.key}),
     policies=tuple(
-        PolicySpec(selector=EVERYTHING, direction=direction, priority=1000, templates=(template,), if_id=IF_ID)
+        PolicySpec(key=PolicyKey(EVERYTHING, direction, IF_ID), priority=1000, templates=(template,))
         for direction, template in ENDS.items()
     ),
     links=(LinkSpec("evpn-a", IF_ID, mtu=1400), LinkSpec("evpn-b", OURS_IF_ID[3], underlying="uplink")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
@@ -24,6 +24,7 @@ from edgevpn.kernel.spec import (
     Limits,
     Mark,
     Mode,
+    PolicyKey,
     PolicySpec,
     PortMask,
     Protocol,
@@ -47,13 +48,8 @@ GCM = Aead("rfc4106(gcm(aes))", KEY, 128)
 
 OUT = SaSpec(source=HERE, destination=THERE, spi=0xC0FFEE01, reqid=REQID, cipher=GCM)
 TEMPLATE = Template(HERE, THERE, REQID)
-POLICY = PolicySpec(
-    selector=Selector(ip_network("10.1.0.0/24"), ip_network("10.2.0.0/16")),
-    direction=Direction.OUT,
-    priority=1000,
-    templates=(TEMPLATE,),
-    if_id=IF_ID,
-)
+SELECTOR = Selector(ip_network("10.1.0.0/24"), ip_network("10.2.0.0/16"))
+POLICY = PolicySpec(key=PolicyKey(SELECTOR, Direction.OUT, IF_ID), priority=1000, templates=(TEMPLATE,))
 
 
 def sa(spi: int = OUT.spi, **changes: Any) -> SaSpec:
@@ -61,9 +57,13 @@ def sa(spi: int = OUT.spi, **changes: Any) -> SaSpec:
     return replace(OUT, spi=spi, **changes)
 
 
+IN_KEY = frozenset(field.name for field in fields(PolicyKey))
+
+
 def policy(**changes: Any) -> PolicySpec:
-    """`POLICY`, but for changes."""
-    return replace(POLICY, **changes)
+    """`POLICY`, but for changes, of its key or besides."""
+    key = replace(POLICY.key, **{name: changes.pop(name) for name in IN_KEY & changes.keys()})
+    return replace(POLICY, key=key, **changes)
 
 
 U32 = st.integers(0, 0xFFFF_FFFF)
@@ -148,12 +148,9 @@ def sas(draw: st.DrawFn) -> SaSpec:
 def policies(draw: st.DrawFn) -> PolicySpec:
     """Every policy that can be; without offload, which needs an interface."""
     return PolicySpec(
-        selector=draw(selectors()),
-        direction=draw(st.sampled_from(Direction)),
+        key=PolicyKey(draw(selectors()), draw(st.sampled_from(Direction)), draw(U32), draw(marks())),
         priority=draw(U32),
         templates=tuple(draw(st.lists(templates(), max_size=4))),
-        if_id=draw(U32),
-        mark=draw(marks()),
         action=draw(st.sampled_from(Action)),
     )
 

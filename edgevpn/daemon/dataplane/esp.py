@@ -31,6 +31,7 @@ from edgevpn.kernel.spec import (
     Limits,
     Mark,
     Mode,
+    PolicyKey,
     PolicySpec,
     PortMask,
     SaFlag,
@@ -171,7 +172,7 @@ def inward(
     ours = tuple(_policy(selector, Direction.IN, templates, tags, priority) for selector in selectors)
     if mode is IkeMode.TRANSPORT:
         return ours
-    return (*ours, *(replace(policy, direction=Direction.FWD) for policy in ours))
+    return (*ours, *(replace(policy, key=replace(policy.key, direction=Direction.FWD)) for policy in ours))
 
 
 def _sa(
@@ -278,13 +279,8 @@ def port_masks(ports: tuple[int, int]) -> tuple[PortMask | None, ...]:
 def _policy(
     selector: Selector, direction: Direction, templates: tuple[Template, ...], tags: Tags, priority: int
 ) -> PolicySpec:
-    return PolicySpec(
-        selector=selector,
-        direction=direction,
-        priority=priority - _narrowness(selector),
-        templates=templates,
-        if_id=tags.if_id,
-    )
+    key = PolicyKey(selector, direction, tags.if_id)
+    return PolicySpec(key=key, priority=priority - _narrowness(selector), templates=templates)
 
 
 def _narrowness(selector: Selector) -> int:

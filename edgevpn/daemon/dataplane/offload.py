@@ -19,6 +19,7 @@ from edgevpn.kernel.spec import (
     Direction,
     IpAddress,
     Offload,
+    PolicyKey,
     PolicySpec,
     SaKey,
     SaSpec,
@@ -179,11 +180,9 @@ class Offloader:
         """Why a card takes no policies, which whole packets need; "" if it does. Leaves nothing behind."""
         selector = Selector(ip_network(spec.source), ip_network(spec.destination))
         policy = PolicySpec(
-            selector=selector,
-            direction=offload.direction,
+            key=PolicyKey(selector, offload.direction, spec.if_id),
             priority=TRIAL_PRIORITY,
             templates=(Template(spec.source, spec.destination, spec.reqid, spec.mode),),
-            if_id=spec.if_id,
             offload=offload.interface,
         )
         try:

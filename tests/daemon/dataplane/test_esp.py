@@ -149,7 +149,7 @@ def test_policies_of_one_pair() -> None:
     assert [each.direction for each in (out, into, forward)] == [Direction.OUT, Direction.IN, Direction.FWD]
     assert [(t.source, t.destination, t.reqid) for t in out.templates] == [(HERE, THERE, TAGS.reqid)]
     assert [(t.source, t.destination, t.reqid) for t in into.templates] == [(ANYWHERE[4], ANYWHERE[4], TAGS.reqid)]
-    assert all(each.if_id == TAGS.if_id for each in (out, into, forward))
+    assert all(each.key.if_id == TAGS.if_id for each in (out, into, forward))
 
 
 def test_transport_mode_forwards_nothing() -> None:

@@ -9,9 +9,9 @@ import pytest
 from edgevpn.daemon.dataplane.policies import Policies
 from edgevpn.kernel.memory import MemoryKernel
 from edgevpn.kernel.spec import Direction, PolicySpec, Template
-from tests.support.kernel import ELSEWHERE, HERE, POLICY, REQID
+from tests.support.kernel import ELSEWHERE, HERE, POLICY, REQID, policy
 
-THERE_OUT, FORWARD = POLICY, replace(POLICY, direction=Direction.FWD)
+THERE_OUT, FORWARD = POLICY, policy(direction=Direction.FWD)
 ELSEWHERE_OUT = replace(POLICY, templates=(Template(HERE, ELSEWHERE, REQID),))
 TRAP = replace(POLICY, priority=POLICY.priority + 1)
 
@@ -84,7 +84,7 @@ def test_a_trap_waits_until_the_child_is_gone(world: World) -> None:
     assert world.there == [THERE_OUT]
     world.policies.have_no_more(b"in-1", (THERE_OUT,))
     assert world.there == [TRAP]
-    world.policies.untrap(lambda key: key.if_id == TRAP.if_id)
+    world.policies.untrap(lambda key: key.if_id == TRAP.key.if_id)
     assert world.there == []
 
 
