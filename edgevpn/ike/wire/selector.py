@@ -131,6 +131,9 @@ def _networks(start: Address, end: Address) -> tuple[Network, ...]:
     networks: tuple[Network, ...] = tuple(islice(summarize_address_range(start, end), MAX_NETWORKS + 1))
     if len(networks) > MAX_NETWORKS:
         raise TsUnacceptable(f"{start}-{end} is more than {MAX_NETWORKS} networks")
+    for network in networks:
+        if network.prefixlen == network.max_prefixlen:  # a function of its own takes more than all else of it
+            del network.hosts
     return networks
 
 
