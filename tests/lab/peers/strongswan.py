@@ -13,7 +13,7 @@ from tests.lab.leaks import secrets_of_peers
 from tests.lab.namespace import Sandbox
 from tests.lab.network import Node
 from tests.lab.peers.connection import Auth, Certificate, Connection, Eap, EapTls, Psk
-from tests.lab.peers.peer import IkeSaStatus, Peer, tree
+from tests.lab.peers.peer import IkeSaStatus, Peer, eventually, tree
 
 # Explicit: with all of them, af-alg alone costs ten seconds of an emulated machine.
 PLUGINS = (
@@ -121,6 +121,12 @@ class StrongSwan(Peer):
         self._command("rekey", {"child": name})
 
     def rekey_ike(self, name: str = "site") -> None:
+        """Start a rekeying as soon as the IKE SA before is gone: charon would take up that one, and do nothing."""
+        eventually(
+            lambda: [sa["state"] for known, sa in self.sas() if known == name] == [b"ESTABLISHED"],
+            within=10.0,
+            what=f"{name} has one IKE SA",
+        )
         self._command("rekey", {"ike": name})
 
     def redirect(self, gateway: str, name: str = "site") -> None:
