@@ -29,7 +29,7 @@ SECRET = "a word that systemd passes on"
 CREDENTIAL, KEY_FILE = "/run/credentials/edgevpn.service/psk", "/root/psk"
 SOON_HUNG = "WatchdogSec=20\nRestartSec=1\n"
 WORST = {"edgevpn": 2.8, "edgevpn-web": 1.3}
-"""What systemd-analyze makes of the units, from 0 (nothing is exposed) to 10. Packet sockets, for early packets, are 0.2."""
+"""What systemd-analyze makes of the units, from 0 (nothing is exposed) to 10; packet sockets make up 0.2."""
 
 
 @pytest.fixture(scope="module")
