@@ -32,7 +32,7 @@ LONGEST = 0x10000
 KEPT = 1 << 19  # octets of packets, with what the kernel needs to keep them
 
 
-class EarlyPackets:
+class Tap:
     """Keeps the packets of one SA to come, from now on. KernelError where the kernel will not."""
 
     def __init__(self, key: SaKey, in_udp: bool, exempt: Callable[[socket.socket], None]) -> None:
@@ -40,11 +40,11 @@ class EarlyPackets:
         self._host = key.destination
         self._exempt = exempt
         with telling("keep", f"packets that come before {key}", faults.EARLY):
-            self._tap = _tap(self._host.version, _packets_of(key, in_udp))
+            self._socket = _opened(self._host.version, _packets_of(key, in_udp))
 
     def deliver(self) -> int:
         """Have the kernel receive what was kept, and keep no more; returns how many packets that were. KernelError."""
-        packets = list(self._taken())
+        packets = self._taken()
         self.close()
         if packets:
             with telling("bring", f"early packets to {self._host}", faults.EARLY), _raw(self._host) as sock:
@@ -55,20 +55,20 @@ class EarlyPackets:
 
     def close(self) -> None:
         """Keep no more. The kernel takes some hundredths of a second for it, so another thread waits for that."""
-        threading.Thread(target=self._tap.close, name="close").start()
+        threading.Thread(target=self._socket.close, name="close").start()
 
     def _taken(self) -> list[bytes]:
         """Those for us, in the order in which they came."""
         packets = []
         with suppress(BlockingIOError):
             while True:
-                packet, (_name, _protocol, kind, *_link) = self._tap.recvfrom(LONGEST)
+                packet, (_name, _protocol, kind, *_link) = self._socket.recvfrom(LONGEST)
                 if kind == socket.PACKET_HOST and _destination(packet) == self._host:
                     packets.append(packet)
         return packets
 
 
-def _tap(version: int, program: Sequence[Instruction]) -> socket.socket:
+def _opened(version: int, program: Sequence[Instruction]) -> socket.socket:
     """A socket that gets each packet of that IP version which the program accepts."""
     protocol = ETH_P_IP if version == 4 else ETH_P_IPV6
     kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC

@@ -12,7 +12,7 @@ from edgevpn.frozen import replace
 from edgevpn.kernel import faults
 from edgevpn.kernel.batch import Step, carry_out, raise_first
 from edgevpn.kernel.contract import Early, require_ours
-from edgevpn.kernel.early import EarlyPackets
+from edgevpn.kernel.early import Tap
 from edgevpn.kernel.errors import KernelError, NotFound, NotSupported
 from edgevpn.kernel.events import Acquire, Event, Expire, PolicyRemoved, SaMappingChanged, SaRemoved
 from edgevpn.kernel.faults import Faults, reading, telling
@@ -276,7 +276,7 @@ class Xfrm:
             sock.setsockopt(socket.IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_ESPINUDP)
 
     def keep_early(self, key: SaKey, *, in_udp: bool) -> Early:
-        return EarlyPackets(key, in_udp, self.bypass_socket)
+        return Tap(key, in_udp, self.bypass_socket)
 
     # Trials
 

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 import pytest
 
 from edgevpn.kernel.contract import Early
-from edgevpn.kernel.early import EarlyPackets
+from edgevpn.kernel.early import Tap
 from edgevpn.kernel.errors import NotPermitted
 from edgevpn.kernel.spec import SaKey
 from tests.support.rights import without_rights
@@ -104,7 +104,7 @@ def test_each_waits_for_its_own(lonely: Lonely) -> None:
 def test_it_takes_a_right() -> None:
     def keep() -> str:
         with pytest.raises(NotPermitted) as caught:
-            EarlyPackets(SaKey(ip_address("192.0.2.1"), SPI), False, lambda sock: None)
+            Tap(SaKey(ip_address("192.0.2.1"), SPI), False, lambda sock: None)
         return str(caught.value)
 
     said = without_rights(keep)
