@@ -84,9 +84,7 @@ def test_both_rekey_the_child_at_once(
 
     with pinging(host_a, host_b.lan.v4) as echoes:
         for _ in range(COLLISIONS):
-            old = tunnel.all_spis()
-            at_once(tunnel.ours.rekey_child, tunnel.theirs.rekey_child)
-            tunnel.wait_new_keys(old)
+            both_rekey_child(tunnel)
 
     gateway_a.impair("wan", "")
     assert echoes.lost == 0, tunnel.losses()
@@ -106,9 +104,7 @@ def test_a_peer_that_keeps_both_pairs(
 
     with pinging(host_a, host_b.lan.v4) as echoes:
         for _ in range(COLLISIONS_LEFT_TO_US):
-            old = tunnel.all_spis()
-            at_once(tunnel.ours.rekey_child, tunnel.theirs.rekey_child)
-            tunnel.wait_new_keys(old)
+            both_rekey_child(tunnel)
             tunnel.wait_settled(within=90)
 
     gateway_a.impair("wan", "")
@@ -171,6 +167,13 @@ def rekey_often(tunnel: Tunnel, who: Side, host_a: Node, host_b: Node) -> None:
             tunnel.wait_new_keys(old)
     assert echoes.lost == 0, tunnel.losses()
     tunnel.wait_settled()
+
+
+def both_rekey_child(tunnel: Tunnel) -> None:
+    """Both sides want new keys for the child at once, and get them."""
+    old = tunnel.all_spis()
+    at_once(tunnel.ours.rekey_child, tunnel.theirs.rekey_child)
+    tunnel.wait_new_keys(old)
 
 
 def wait_one_other(tunnel: Tunnel, old: set[str]) -> None:
