@@ -78,12 +78,16 @@ class Doorkeeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """An address of the configuration, one of our two ports, and the socket that serves them."""
+    """An address of the configuration, one of our two ports, and the socket that serves them.
+
+    `marker`: what each IKE message on that port begins with.
+    """
 
     address: IpAddress
     port: int
     sock: socket.socket
     valve: Valve
+    marker: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +199,7 @@ class Transport:
     def send(self, path: Path, octets: bytes) -> None:
         """Send an IKE message from and to the addresses of a path. OSError if it cannot leave now."""
         bound = self._bound_for(path.local)
-        marked = octets if path.local.port != self._ports.nat or octets == KEEPALIVE else NON_ESP_MARKER + octets
+        marked = octets if octets == KEEPALIVE else bound.marker + octets
         host, port = path.remote.host, path.remote.port
         bound.sock.sendmsg([marked], [from_address(path.local.host)], 0, (str(host), port))
 
@@ -227,8 +231,8 @@ class Transport:
         try:
             for port in (self._ports.ike, self._ports.nat):
                 sock = _udp_socket(address, self._buffer)
-                marker = len(NON_ESP_MARKER) if port == self._ports.nat else 0
-                made.append(Bound(address, port, sock, Valve(sock, marker)))
+                marker = NON_ESP_MARKER if port == self._ports.nat else b""
+                made.append(Bound(address, port, sock, Valve(sock, len(marker)), marker))
                 sock.bind((str(address), port))
                 self._kernel.bypass_socket(sock)
                 if port == self._ports.nat:
@@ -250,11 +254,8 @@ class Transport:
                 OSError
             ):  # nothing more, or an ICMP error about something that was sent: retransmission deals with it
                 return
-            if bound.port == self._ports.nat:
-                if not octets.startswith(NON_ESP_MARKER):
-                    continue  # a keepalive, or ESP for nobody (RFC 3948 §2.2, §2.3)
-                octets = octets[len(NON_ESP_MARKER) :]
-            self._sort(Arrived(bound, octets, ancillary, sender))
+            if octets.startswith(bound.marker):  # else a keepalive, or ESP for nobody (RFC 3948 §2.2, §2.3)
+                self._sort(Arrived(bound, octets[len(bound.marker) :], ancillary, sender))
 
     def _sort(self, arrived: Arrived) -> None:
         """Deliver it, or have it wait; what is too long to be read is refused at once, not kept."""
@@ -290,9 +291,9 @@ class Transport:
         if challenge is None:
             self._deliver(arrived.path, arrived.octets)
             return True
-        marker = NON_ESP_MARKER if arrived.bound.port == self._ports.nat else b""
+        bound = arrived.bound
         with suppress(OSError):  # as if it were lost: who means it asks again
-            arrived.bound.sock.sendmsg([marker + challenge], [_from(arrived.local)], 0, arrived.sender)
+            bound.sock.sendmsg([bound.marker + challenge], [_from(arrived.local)], 0, arrived.sender)
         return False
 
     def _look(self) -> None:
