@@ -15,6 +15,7 @@ from edgevpn.daemon.figures.meter import Ask
 from edgevpn.daemon.figures.offload_report import Owned
 from edgevpn.daemon.figures.status import UP, Seen, site_status
 from edgevpn.daemon.login.answers import Answers
+from edgevpn.daemon.login.devices import Refusal
 from edgevpn.daemon.sites.keeper import Keeper
 from edgevpn.daemon.visitors.device_status import device_status, session_status
 from edgevpn.daemon.visitors.visitors import Visitors
@@ -83,6 +84,11 @@ class Census:
     def leases(self) -> Leases:
         """Which addresses are lent."""
         return self._answers.leases
+
+    @property
+    def devices_refused(self) -> dict[str, int]:
+        """How many logins failed for what is known of the device alone, by why."""
+        return {why.name.lower().replace("_", "-"): self._answers.refused[why] for why in Refusal}
 
     @property
     def ike_sas(self) -> tuple[int, int]:

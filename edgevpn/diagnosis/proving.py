@@ -252,7 +252,10 @@ ENTRIES = (
             "{setting}: there were too many tries to log in as this device.",
             "{setting}: この端末としてのログイン試行が多すぎます。",
         ),
-        Text("Wait a minute; then type the right password.", "1 分待ってから正しいパスワードを入力してください。"),
+        Text(
+            "Wait a minute; then have it log in with the right password or key.",
+            "1 分待ってから、正しいパスワードか鍵でログインしてください。",
+        ),
         Text("our own limit against guessing", "推測を防ぐための独自の上限"),
     ),
     Entry(

@@ -80,11 +80,12 @@ class CertificatesRefused:
 
 @dataclass(frozen=True, slots=True)
 class FindPsk:
-    """What is the pre-shared key of this identity, with one of these peers?"""
+    """What is the pre-shared key of this identity, with one of these peers? `place`: where whoever has it would be."""
 
     spi: bytes
     peers: tuple[str, ...]
     identity: Identification
+    place: Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +100,15 @@ class PskFound:
 
 @dataclass(frozen=True, slots=True)
 class FindPassword:
-    """What is the NT hash of this user's password, with one of these peers? The name is what a stranger typed."""
+    """What is the NT hash of this user's password, with one of these peers? The name is what a stranger typed.
+
+    `place`: where that stranger is.
+    """
 
     spi: bytes
     peers: tuple[str, ...]
     user: str
+    place: Address
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from enum import Enum, auto
+from ipaddress import IPv6Address
 
 from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.crypto.keymat import ChildKeys, IkeKeys, mix_ppk
@@ -22,6 +23,11 @@ class Address:
     def __str__(self) -> str:
         """As in a URL: "198.51.100.7:4500", "[2001:db8::7]:4500"."""
         return f"[{self.host}]:{self.port}" if self.host.version == 6 else f"{self.host}:{self.port}"
+
+
+def neighbourhood(host: IpAddress) -> IpAddress:
+    """An IPv4 address, or the /64 of an IPv6 address: whoever has one of these has all of it."""
+    return host if host.version == 4 else IPv6Address(int(host) >> 64 << 64)
 
 
 @dataclass(frozen=True, slots=True)

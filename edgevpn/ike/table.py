@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from ipaddress import IPv6Address
 from typing import TypeVar
 
 from edgevpn.frozen import dataclass
 from edgevpn.ike.peer import NEVER, IpAddress
 from edgevpn.ike.proving import Answering, Calling
+from edgevpn.ike.sa import neighbourhood
 from edgevpn.ike.state import (
     SPI_IN,
     Address,
@@ -135,7 +135,7 @@ class Table:
 
     def half_open_near(self, host: IpAddress) -> int:
         """How many of them came from one address; of IPv6, from the network of one host (RFC 4291 §2.5.4)."""
-        return self._near[_neighbourhood(host)]
+        return self._near[neighbourhood(host)]
 
     @property
     def longest_half_open(self) -> tuple[bytes, Slot] | None:
@@ -178,7 +178,7 @@ class Table:
     def _learn(self, spi: bytes, sa: IkeSa) -> None:
         if isinstance(sa, Unproven) and _origin(sa) not in self._origins:
             self._origins[_origin(sa)] = spi
-            self._near[_neighbourhood(_half_open(sa).path.remote.host)] += 1
+            self._near[neighbourhood(_half_open(sa).path.remote.host)] += 1
         if isinstance(sa, WithPeer):
             self._peers.setdefault(sa.peer.name, {})[spi] = None
         if isinstance(sa, Established):
@@ -190,7 +190,7 @@ class Table:
         match before.sa if before else None:
             case sa if isinstance(sa, Unproven) and not isinstance(after, Unproven):
                 self._origins.pop(_origin(sa), None)
-                near = _neighbourhood(_half_open(sa).path.remote.host)
+                near = neighbourhood(_half_open(sa).path.remote.host)
                 self._near[near] -= 1
                 if not self._near[near]:
                     del self._near[near]
@@ -227,11 +227,6 @@ def _found_alike(one: IkeSa, other: IkeSa) -> bool:
 
 def _standing(sa: Established) -> tuple[Partner, bool]:
     return (sa.peer.name, sa.identity), sa.began
-
-
-def _neighbourhood(host: IpAddress) -> IpAddress:
-    """An IPv4 address, or the /64 of an IPv6 address: whoever has one of these has all of it."""
-    return host if host.version == 4 else IPv6Address(int(host) >> 64 << 64)
 
 
 def _half_open(sa: Unproven) -> HalfOpen:

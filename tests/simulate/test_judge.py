@@ -77,7 +77,8 @@ def test_not_good(office: Office) -> None:
 
 def test_nobody_logs_in_to_a_client(office: Office) -> None:
     me = identification("me")
-    asked = (FindPsk(SPI, (), me), FindPassword(SPI, (), "me"), Lease(SPI, "", me, "", Wants(True, True), PLACE))
+    lease = Lease(SPI, "", me, "", Wants(True, True), PLACE)
+    asked = (FindPsk(SPI, (), me, PLACE), FindPassword(SPI, (), "me", PLACE), lease)
     outcomes = [answer(each, WINDOWS, typed(office), NOW) for each in asked]
     assert outcomes == [PskFound(SPI, "", None), PasswordFound(SPI, "", None), Leased(SPI, ())]
     assert answer(Sign(SPI, "device", RSA_SHA1, b""), WINDOWS, typed(office), NOW) == Signed(SPI, None)

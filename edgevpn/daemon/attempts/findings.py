@@ -73,7 +73,7 @@ REASONS = {
 REFUSALS = {
     DeviceRefusal.DISABLED: (Code.DEVICE_DISABLED, "enabled"),
     DeviceRefusal.EXPIRED: (Code.DEVICE_EXPIRED, "expires"),
-    DeviceRefusal.TOO_MANY_TRIES: (Code.TOO_MANY_TRIES, "password"),
+    DeviceRefusal.TOO_MANY_TRIES: (Code.TOO_MANY_TRIES, "login"),
 }
 
 PLAIN: Mapping[Cause, tuple[Code, str]] = {

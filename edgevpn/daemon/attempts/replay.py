@@ -148,6 +148,7 @@ class Judge:
     def ask(self, question: Question) -> tuple[Input, DeviceRefusal | None]:
         """What the daemon would answer the core, and why it lets in no device if it does not."""
         self._refusals.clear()
+        self._answers.tries.forget()  # nobody tries anything
         self._answers.ask(question)
         return self._fed.pop(), next(iter(self._refusals), None)
 
@@ -158,6 +159,7 @@ class Hearing:
     def __init__(self, judge: Judge, asked: Asked) -> None:
         self._judge = judge
         self._asked = asked
+        self._place = Address(asked.remote, 0)
         self.needs: list[Need] = []
         known = {peer.name: peer for peer in judge.peers}
         who = asked.user or identity_text(asked.idi)
@@ -236,7 +238,7 @@ class Hearing:
         if not ring:
             assert site is not None
             return site
-        found, refusal = self._judge.ask(FindPsk(SPI, ring, self._asked.idi))
+        found, refusal = self._judge.ask(FindPsk(SPI, ring, self._asked.idi, self._place))
         assert isinstance(found, PskFound)
         if found.key is not None or site is None:
             self._need_device(found.key, refusal, Cause.KEY_UNKNOWN)
@@ -254,7 +256,7 @@ class Hearing:
             return claim[0]
         self.needs.append(Need.PASSWORD)
         names = tuple(peer.name for peer in by_password)
-        found, refusal = self._judge.ask(FindPassword(SPI, names, self._asked.user))
+        found, refusal = self._judge.ask(FindPassword(SPI, names, self._asked.user, self._place))
         assert isinstance(found, PasswordFound)
         self._need_device(found.nt_hash, refusal, Cause.USER_UNKNOWN)
         return _called(claim, found.peer, found.ppk)
@@ -313,8 +315,7 @@ class Hearing:
         assert peer.pool is not None
         if asked.wants is None:
             raise FailedCpRequired("the peer asks for no address")
-        place = Address(asked.remote, 0)
-        leased, _ = self._judge.ask(Lease(SPI, peer.name, asked.idi, asked.user, asked.wants, place))
+        leased, _ = self._judge.ask(Lease(SPI, peer.name, asked.idi, asked.user, asked.wants, self._place))
         assert isinstance(leased, Leased)
         if not leased.addresses:
             raise InternalAddressFailure("there is no address for the peer")

@@ -163,6 +163,13 @@ def of_limits(memory: int, settings: Settings, clients: int) -> list[Family]:
     ]
 
 
+def of_devices(refused: Mapping[str, int]) -> list[Family]:
+    """Devices that may not come in, whatever they show, by the words for why."""
+    samples = tuple(Sample(count, (("why", why),)) for why, count in refused.items())
+    text = "Logins as devices that there are not, that may not come in, or that were tried too often."
+    return [Family(f"{PREFIX}device_refused_total", Kind.COUNTER, text, samples)]
+
+
 def of_control(refused: int) -> list[Family]:
     """The control socket."""
     text = "Clients of the control socket that were one too many, or did not read what they had asked for."

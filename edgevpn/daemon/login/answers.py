@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
@@ -18,17 +19,19 @@ from edgevpn.config.identity import Identity
 from edgevpn.config.model import Config, Device, Pool
 from edgevpn.config.pool import Login
 from edgevpn.daemon.addresses.leases import Leases
-from edgevpn.daemon.base.logs import note
+from edgevpn.daemon.base.logs import note, note_report
+from edgevpn.daemon.base.sparing import Sparing
 from edgevpn.daemon.dataplane.caught import is_caught
-from edgevpn.daemon.login.devices import Devices, Found, Refusal, Tries, nt_hash_of, psk_of, shown_as
+from edgevpn.daemon.login.devices import Devices, Found, Refusal, nt_hash_of, psk_of, shown_as
 from edgevpn.daemon.login.fetching import Fetcher
 from edgevpn.daemon.login.keyring import Keyring, Verdict
 from edgevpn.daemon.login.tls import Handshake, Handshakes, TlsFailed, is_there
+from edgevpn.daemon.login.tries import Tries
 from edgevpn.daemon.login.vouched import Shown, Vouched
 from edgevpn.daemon.peers import ike_ppk, pool_settings, visitor_unique
 from edgevpn.frozen import replace
 from edgevpn.ike import peer as ike
-from edgevpn.ike.contract import Input
+from edgevpn.ike.contract import Input, Level, report
 from edgevpn.ike.crypto.signature import Algorithm
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.iana import IdType
@@ -86,7 +89,9 @@ class Answers:
         self.vouched = Vouched()
         self.fetcher = Fetcher()
         self.handshakes = Handshakes()
-        self._tries = Tries(time.monotonic)
+        self.tries = Tries(time.monotonic)
+        self.refused = Counter[Refusal]()
+        self._sparing = Sparing(time.monotonic)
 
     def use(self, config: Config, devices: Devices, leases: Leases) -> None:
         """Answer by this configuration from now on."""
@@ -106,17 +111,13 @@ class Answers:
                 self._begin(self._sign(question))
             case VerifyCertificates():
                 self._begin(self._verify(question))
-            case FindPsk(spi, peers, identity):
-                found = self._found(spi, peers, identity.data)
+            case FindPsk(spi, peers, identity, place):
+                found = self._found(spi, peers, identity.data, place)
                 key = psk_of(found.device) if found else None
                 ppk = ike_ppk(found.device) if found else None
                 self._feed(PskFound(spi, found.peer if found else peers[0], key, ppk))
-            case FindPassword(spi, peers, user):
-                found = self._found(spi, peers, user.encode())
-                if found and not self._tries.allow(found.device.name):
-                    note(log, logging.WARNING, "device_refused", shown=user, why=Refusal.TOO_MANY_TRIES.value)
-                    self.on_refused(spi, Refusal.TOO_MANY_TRIES)
-                    found = None
+            case FindPassword(spi, peers, user, place):
+                found = self._found(spi, peers, user.encode(), place)
                 nt_hash = nt_hash_of(found.device) if found else None
                 ppk = ike_ppk(found.device) if found else None
                 self._feed(PasswordFound(spi, found.peer if found else peers[0], nt_hash, ppk))
@@ -129,14 +130,22 @@ class Answers:
         """Addresses are free again."""
         self.leases.give_back(news.addresses)
 
-    def _found(self, spi: bytes, peers: tuple[str, ...], shown: bytes) -> Found | None:
-        match self.devices.find(peers, shown):
-            case Found(device) as found:
-                self.vouched.note(spi, Shown(device.name))
-                return found
-            case Refusal() as why:
-                note(log, logging.INFO, "device_refused", shown=shown.decode("utf-8", "replace"), why=why.value)
-                self.on_refused(spi, why)
+    def came_in(self, device: str, place: Address) -> None:
+        """A device has logged in from there, so what it showed was right."""
+        self.tries.was_right(device, place.host)
+
+    def _found(self, spi: bytes, peers: tuple[str, ...], shown: bytes, place: Address) -> Found | None:
+        found = self.devices.find(peers, shown)
+        if isinstance(found, Found) and not self.tries.allow(found.device.name, place.host):
+            found = Refusal.TOO_MANY_TRIES
+        if isinstance(found, Found):
+            self.vouched.note(spi, Shown(found.device.name))
+            return found
+        self.refused[found] += 1
+        if (left_out := self._sparing.left_out("device_refused")) is not None:
+            fields = {"shown": shown.decode("utf-8", "replace"), "why": found.value}
+            note_report(log, report(Level.INFO, "device_refused", **fields), left_out)
+        self.on_refused(spi, found)
         return None
 
     def _lease(self, question: Lease) -> None:
@@ -207,6 +216,7 @@ class Answers:
 
     def _logged_in(self, spi: bytes, handshake: Handshake, verdict: Verdict, found: Found | Refusal) -> Input:
         if isinstance(found, Refusal):
+            self.refused[found] += 1
             return TlsRefused(spi, Cause.CERTIFICATE_REFUSED, found)
         self.vouched.note(spi, Shown(found.device.name, verdict.verified))
         user = shown_as(found.device, verdict.verified.certificate)
@@ -237,6 +247,7 @@ class Answers:
             return CertificatesVerified(question.spi, verdict.peer, verdict.public_key)
         found = self._holder_of(verdict, (question.identity,))
         if isinstance(found, Refusal):
+            self.refused[found] += 1
             return CertificatesRefused(question.spi, found)
         self.vouched.note(question.spi, Shown(found.device.name, verdict.verified))
         return CertificatesVerified(question.spi, verdict.peer, verdict.public_key, ike_ppk(found.device))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from enum import Enum
@@ -23,9 +22,6 @@ from edgevpn.pki.identity import ids_of
 
 SEQUENCE = b"\x30"
 """With which DER begins a Distinguished Name."""
-
-MOST_TRIES, TRIES_WITHIN = 10, 60.0
-"""Passwords that are looked up for one device within so many seconds."""
 
 
 class Refusal(Enum):
@@ -99,23 +95,6 @@ class Devices:
         if device.expires is not None and self._clock() >= device.expires:
             return Refusal.EXPIRED
         return None
-
-
-class Tries:
-    """How often somebody has tried to log in lately, by device: nobody may guess passwords for long."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._times: dict[str, deque[float]] = {}
-
-    def allow(self, device: str) -> bool:
-        """Note a try; False if it was one too many."""
-        now = self._clock()
-        times = self._times.setdefault(device, deque(maxlen=MOST_TRIES))
-        allowed = len(times) < MOST_TRIES or now - times[0] > TRIES_WITHIN
-        if allowed:
-            times.append(now)
-        return allowed
 
 
 def folded(shown: bytes) -> bytes | CanonicalName:

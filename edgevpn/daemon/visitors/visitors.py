@@ -132,6 +132,8 @@ class Visitors:
         self._keep_addresses(visit)
         self._tell(visit)
         if up.replaces is None:
+            if visit.device is not None:
+                self._answers.came_in(visit.device, visit.path.remote)
             note(
                 log,
                 logging.INFO,

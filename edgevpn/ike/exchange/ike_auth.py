@@ -161,7 +161,8 @@ def _check_key(claim: Claim, env: Env) -> Step:
     if not ring:
         raise refusals[0]
     claim = replace(claim, peers=ring)
-    return Step(FindingKey(claim), (FindPsk(claim.half_open.spi, claim.names, claim.remote_id),))
+    asked = FindPsk(claim.half_open.spi, claim.names, claim.remote_id, claim.asked.path.remote)
+    return Step(FindingKey(claim), (asked,))
 
 
 def _on_key(sa: FindingKey, found: PskFound, env: Env) -> Step:

@@ -53,7 +53,7 @@ def on_eap(sa: EapAsking, request: Request, env: Env) -> Step:
         case NeedPassword(look_up):
             state = EapLookingUp(claim, look_up, request, sa.ours, sa.rounds + 1)
             names = claim.logging_in_by(EapType.MSCHAPV2).names
-            return Step(state, (FindPassword(sa.spi, names, look_up.user),))
+            return Step(state, (FindPassword(sa.spi, names, look_up.user, request.path.remote),))
         case NeedTls(turn):
             state = EapLookingUp(claim, turn, request, sa.ours, sa.rounds + 1)
             names = claim.logging_in_by(EapType.TLS).names

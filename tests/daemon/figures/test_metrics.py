@@ -100,6 +100,12 @@ def test_limits() -> None:
     assert read(metrics.of_control(7))["edgevpn_control_refused_total", ()] == 7
 
 
+def test_devices_that_were_refused() -> None:
+    found = read(metrics.of_devices({"unknown": 0, "too-many-tries": 3}))
+    assert found["edgevpn_device_refused_total", (("why", "unknown"),)] == 0
+    assert found["edgevpn_device_refused_total", (("why", "too-many-tries"),)] == 3
+
+
 def test_kernel_and_certificates() -> None:
     assert read(metrics.of_kernel({"XfrmInNoStates": 7})) == {
         ("edgevpn_xfrm_dropped_packets_total", (("reason", "XfrmInNoStates"),)): 7

@@ -15,10 +15,12 @@ import pytest
 
 from edgevpn.config.model import Config
 from edgevpn.daemon.addresses.leases import Leases
+from edgevpn.daemon.base.sparing import AT_ONCE
 from edgevpn.daemon.login import answers
 from edgevpn.daemon.login.answers import Answers
 from edgevpn.daemon.login.devices import Devices, Refusal
 from edgevpn.daemon.login.keyring import open_keyring, prepare
+from edgevpn.daemon.login.tries import MOST
 from edgevpn.daemon.login.vouched import Shown
 from edgevpn.ike.contract import Input
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
@@ -97,13 +99,13 @@ OLD = {"password": PASSWORD, "enabled": False}
 
 
 def test_psk(world: World) -> None:
-    world.answers.ask(FindPsk(SPI, PEERS, named("Tablet")))
+    world.answers.ask(FindPsk(SPI, PEERS, named("Tablet"), PLACE))
     assert world.fed == [PskFound(SPI, "road/psk", PSK.encode())]
     assert world.answers.vouched.shown(SPI) == Shown("tablet")
 
 
 def test_password(world: World) -> None:
-    world.answers.ask(FindPassword(SPI, PEERS, "phone"))
+    world.answers.ask(FindPassword(SPI, PEERS, "phone", PLACE))
     assert world.fed == [PasswordFound(SPI, "road/password", nt_password_hash(PASSWORD))]
 
 
@@ -111,11 +113,39 @@ def test_password(world: World) -> None:
 def test_who_may_not_come_in(world: World, user: str, caplog: pytest.LogCaptureFixture) -> None:
     """The core is told nothing more than of a stranger; the log tells the owner, and cannot be spoilt by the name."""
     caplog.set_level(logging.INFO)
-    world.answers.ask(FindPassword(SPI, ("road/password",), user))
+    world.answers.ask(FindPassword(SPI, ("road/password",), user, PLACE))
     assert world.fed == [PasswordFound(SPI, "road/password", None)]
     assert "device_refused" in caplog.text
     assert "\x1b" not in caplog.text
     assert world.answers.vouched.shown(SPI) == Shown()
+
+
+def test_nobody_guesses_for_long(world: World) -> None:
+    """Keys neither; the owner, who is elsewhere, does not notice."""
+    for _ in range(MOST + 1):
+        world.answers.ask(FindPsk(SPI, PEERS, named("tablet"), PLACE))
+    world.answers.ask(FindPsk(SPI, PEERS, named("tablet"), replace(PLACE, host=ip_address("203.0.113.1"))))
+
+    found = [answer.key is not None for answer in world.fed if isinstance(answer, PskFound)]
+    assert found == [True] * MOST + [False, True]
+    assert world.answers.refused == {Refusal.TOO_MANY_TRIES: 1}
+
+
+def test_who_comes_in_has_not_guessed(world: World) -> None:
+    for _ in range(2 * MOST):
+        world.answers.ask(FindPassword(SPI, PEERS, "phone", PLACE))
+        world.answers.came_in("phone", PLACE)
+
+    assert all(answer.nt_hash for answer in world.fed if isinstance(answer, PasswordFound))
+
+
+def test_strangers_do_not_fill_the_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    for number in range(1000):
+        world.answers.ask(FindPassword(SPI, PEERS, f"nobody{number}", PLACE))
+
+    assert caplog.text.count("device_refused") == AT_ONCE
+    assert world.answers.refused == {Refusal.UNKNOWN: 1000}
 
 
 def test_signing_on_a_curve_is_done_at_once(world: World) -> None:
@@ -139,9 +169,9 @@ async def test_signing_with_rsa_is_a_threads(tmp_path: Path) -> None:
 def test_the_post_quantum_key_of_who_was_found(tmp_path: Path) -> None:
     ppk: Table = {"ppk": "0x" + "42" * 32, "ppk_id": "winter", "ppk_required": False}
     world = World(tmp_path / "pki", gateway({"phone": PHONE | ppk, "tablet": TABLET | ppk}))
-    world.answers.ask(FindPsk(SPI, PEERS, named("tablet")))
-    world.answers.ask(FindPassword(SPI, PEERS, "phone"))
-    world.answers.ask(FindPassword(SPI, PEERS, "nobody"))
+    world.answers.ask(FindPsk(SPI, PEERS, named("tablet"), PLACE))
+    world.answers.ask(FindPassword(SPI, PEERS, "phone", PLACE))
+    world.answers.ask(FindPassword(SPI, PEERS, "nobody", PLACE))
     keys = [answer.ppk for answer in world.fed if isinstance(answer, PskFound | PasswordFound)]
     assert keys == [Ppk(b"winter", b"B" * 32, required=False)] * 2 + [None]
 
@@ -210,7 +240,7 @@ async def test_certificate_that_is_none(world: World) -> None:
 def test_lease(world: World) -> None:
     """A device that is known keeps its address under its name, and is told of its own networks."""
     wants = Wants(ipv4=True, ipv6=False)
-    world.answers.ask(FindPsk(SPI, PEERS, named("tablet")))
+    world.answers.ask(FindPsk(SPI, PEERS, named("tablet"), PLACE))
     world.answers.ask(Lease(SPI, "road/psk", named("tablet"), "", wants, PLACE))
     leased = world.fed[1]
     assert isinstance(leased, Leased)
@@ -227,7 +257,7 @@ async def test_a_device_that_is_in_once_only(tmp_path: Path) -> None:
     world = World(tmp_path, gateway({"tablet": TABLET | {"unique": "replace"}}))
     wants = Wants(ipv4=True, ipv6=False)
     for _ in range(2):
-        world.answers.ask(FindPsk(SPI, PEERS, named("tablet")))
+        world.answers.ask(FindPsk(SPI, PEERS, named("tablet"), PLACE))
         world.answers.ask(Lease(SPI, "road/psk", named("tablet"), "", wants, PLACE))
     _, first, _, second = world.fed
     assert isinstance(first, Leased)
@@ -239,7 +269,7 @@ def test_a_client_that_shows_anew_who_it_is(world: World) -> None:
     world.answers.place_of = lambda address: PLACE
     address = ip_address("10.9.0.2")
     for before, place in ((), PLACE), ((address,), replace(PLACE, port=1024)), ((address,), PLACE):
-        world.answers.ask(FindPsk(SPI, PEERS, named("tablet")))
+        world.answers.ask(FindPsk(SPI, PEERS, named("tablet"), PLACE))
         wants = Wants(ipv4=True, ipv6=False, before=before)
         world.answers.ask(Lease(SPI, "road/psk", named("tablet"), "", wants, place))
     given = [each.addresses for each in world.fed if isinstance(each, Leased)]
@@ -252,7 +282,7 @@ def test_a_device_that_is_in_once_only_shows_anew_who_it_is(tmp_path: Path) -> N
     world.answers.place_of = lambda address: PLACE
     before = (ip_address("10.9.0.2"),)
     for wants, place in ((), PLACE), (before, replace(PLACE, port=1024)), (before, PLACE):
-        world.answers.ask(FindPsk(SPI, PEERS, named("tablet")))
+        world.answers.ask(FindPsk(SPI, PEERS, named("tablet"), PLACE))
         asked = Wants(ipv4=True, ipv6=False, before=wants)
         world.answers.ask(Lease(SPI, "road/psk", named("tablet"), "", asked, place))
     given = [each.unique for each in world.fed if isinstance(each, Leased)]
@@ -264,7 +294,7 @@ async def test_ipv6_that_leads_nowhere(tmp_path: Path) -> None:
     split = {"mode": "split", "networks": "192.168.1.0/24"}
     world = World(tmp_path, gateway({"tablet": TABLET, "watch": TABLET | split}, {"v6": None}))
     for name in ("tablet", "watch"):
-        world.answers.ask(FindPsk(SPI, PEERS, named(name)))
+        world.answers.ask(FindPsk(SPI, PEERS, named(name), PLACE))
         world.answers.ask(Lease(SPI, "road/psk", named(name), "", Wants(ipv4=True, ipv6=True), PLACE))
     given = [each.addresses for each in world.fed if isinstance(each, Leased)]
     assert [[address.version for address in addresses] for addresses in given] == [[4, 6], [4]]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from edgevpn.config.credential import NtHash
-from edgevpn.daemon.login.devices import Devices, Found, Refusal, Tries, nt_hash_of, psk_of
+from edgevpn.daemon.login.devices import Devices, Found, Refusal, nt_hash_of, psk_of
 from edgevpn.dn import der_of
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
 from edgevpn.ike.iana import IdType
@@ -105,17 +105,6 @@ def test_secrets_go_with_their_login_alone() -> None:
     assert (nt_hash_of(laptop), psk_of(laptop)) == (None, None)
     hashed = replace(phone, credential=NtHash("nt_hash", b"h" * 16))
     assert nt_hash_of(hashed) == b"h" * 16
-
-
-def test_nobody_guesses_for_long() -> None:
-    """After ten tries within a minute there is a pause; other devices do not notice."""
-    now = [0.0]
-    tries = Tries(lambda: now[0])
-    assert all(tries.allow("phone") for _ in range(10))
-    assert not tries.allow("phone")
-    assert tries.allow("tablet")
-    now[0] = 61.0
-    assert tries.allow("phone")
 
 
 def test_holder_of_a_certificate() -> None:

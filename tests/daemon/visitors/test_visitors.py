@@ -15,6 +15,7 @@ import pytest
 from edgevpn.api.records import SessionStatus
 from edgevpn.config.model import Config
 from edgevpn.daemon.base.options import Ports
+from edgevpn.daemon.login.tries import MOST
 from edgevpn.daemon.sites.keeper import NotUp
 from edgevpn.kernel.spec import SaKey
 from edgevpn.pki.bundle import Bundle
@@ -146,6 +147,20 @@ async def test_wrong_secrets(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
         stranger = replace(by_password(tmp_path), sites=(replace(by_password(tmp_path).sites[0], eap_id="stranger"),))
         assert wrong == await refused(stranger, ports)
     assert "no device has this name" in caplog.text
+
+
+async def test_guessing_comes_to_an_end(tmp_path: Path) -> None:
+    """Who comes and goes with the right key guesses nothing, however often; after too many wrong ones no key is right."""
+    async with home(tmp_path) as (here, ports):
+        for _ in range(MOST + 1):
+            async with visiting(by_psk(), ports):
+                pass
+        for _ in range(MOST):
+            assert "AUTHENTICATION_FAILED" in await refused(by_psk("another long and random text"), ports)
+        assert here.gateway.census.devices_refused["too-many-tries"] == 0
+
+        assert "AUTHENTICATION_FAILED" in await refused(by_psk(), ports)
+        assert here.gateway.census.devices_refused["too-many-tries"] == 1
 
 
 async def test_disabled_device_is_shown_out(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_key_of_the_ring() -> None:
     opened = both(TO_RIGHT, replace(TO_LEFT, local_auth=KeyRing(), remote_auth=KeyRing()))
     step = ike_auth.on_request(opened.half_open, opened.request(), opened.right)
     assert isinstance(step.sa, FindingKey)
-    assert step.effects == (FindPsk(opened.half_open.spi, ("left",), LEFT_ID),)
+    assert step.effects == (FindPsk(opened.half_open.spi, ("left",), LEFT_ID, opened.request().path.remote),)
 
     answered = asking(step, opened.right, World(psks={LEFT_ID.data: b"a key that both have"}))
     assert isinstance(answered.sa, Established)

@@ -238,7 +238,7 @@ def test_password_is_asked_for() -> None:
     request = response(challenged)
     step = ike_auth.on_request(challenged, request, env)
     assert isinstance(step.sa, EapLookingUp)
-    assert step.effects == (FindPassword(sa.spi, ("pool",), "alice"),)
+    assert step.effects == (FindPassword(sa.spi, ("pool",), "alice", request.path.remote),)
     assert step.sa.request is request
 
 

@@ -133,6 +133,7 @@ class OverviewMethods:
             *metrics.of_protocol(gateway.tally, *census.ike_sas),
             *metrics.of_transport(gateway.repeated),
             *metrics.of_limits(gateway.limits.memory, gateway.settings, LIMITS.clients),
+            *metrics.of_devices(census.devices_refused),
             *metrics.of_control(self._instance.refused()),
         ]
         with suppress(KernelError):
