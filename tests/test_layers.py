@@ -19,6 +19,7 @@ PARTS: dict[str, set[str]] = {
     "dn": set(),
     "api": set(),
     "files": set(),
+    "secrecy": set(),
     "client": {"api"},
     "config": {"dn", "files"},
     "diagnosis": set(),
@@ -26,8 +27,8 @@ PARTS: dict[str, set[str]] = {
     "kernel": set(),
     "pki": {"dn", "files"},
     "simulate": {"ike", "pki"},
-    "daemon": {"dn", "ike", "kernel", "pki", "config", "diagnosis", "api", "files"},
-    "web": {"client", "api"},
+    "daemon": {"dn", "ike", "kernel", "pki", "config", "diagnosis", "api", "files", "secrecy"},
+    "web": {"client", "api", "secrecy"},
     "cli": {"daemon", "web", "client", "api", "config", "pki", "simulate"},
 }
 
@@ -146,7 +147,7 @@ ORDERS = {
         {"withdrawing"},
         {"answers"},
         {"certificates", "tls", "vouched"},
-        {"devices", "fetching", "keyring", "passwords"},
+        {"devices", "fetching", "keyring", "passwords", "tries"},
     ),
     "daemon.sites": (
         {"surroundings", "ways", "echoes"},

@@ -6,7 +6,6 @@ import asyncio
 import grp
 import logging
 import os
-import resource
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -40,6 +39,7 @@ from edgevpn.ike.contract import KeysDerived
 from edgevpn.kernel.contract import Kernel
 from edgevpn.kernel.errors import KernelError
 from edgevpn.kernel.nft import Nft
+from edgevpn.secrecy import keep_memory_private
 
 OPENWRT = Path("/etc/openwrt_release")
 STOPPING = (signal.SIGTERM, signal.SIGINT)
@@ -53,7 +53,7 @@ log = logging.getLogger("edgevpn")
 
 def run(options: RunOptions) -> int:
     """Run the gateway until it is told to stop. Raises ConfigError and StartFailed."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # what we keep in memory is nothing for a file
+    keep_memory_private()
     try:
         undone = recover(_holdings(options))
     except OSError as error:

@@ -19,6 +19,7 @@ from aiohttp import web
 from edgevpn.api import RpcError
 from edgevpn.api.records import WebSettings
 from edgevpn.client import DaemonUnreachable
+from edgevpn.secrecy import keep_memory_private
 from edgevpn.web import pages
 from edgevpn.web.app import Panel, make_panel
 from edgevpn.web.calls import Calls
@@ -42,6 +43,7 @@ STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 def run(path: Path, port: int | None) -> int:
     """Serve the panel until SIGTERM or SIGINT; `path` is the control socket. The exit status."""
+    keep_memory_private()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
     try:
         asyncio.run(_serve(path, port))
