@@ -23,7 +23,7 @@ LAB_TESTS = tests/lab $(shell grep -rl --include='test_*.py' 'mark.netns' tests)
 CORE = $(addprefix tests/lab/test_,$(addsuffix .py,harness site_to_site starting negotiation packet_sizes eap \
 	road_warriors simulated packaged diagnose))
 
-.PHONY: help venv vendor ipk feed apk deb check coverage panel-test soak soak-lab flood fuzz bench bench-guest lab \
+.PHONY: help venv vendor ipk feed apk deb sbom lock check coverage panel-test soak soak-lab flood fuzz bench bench-guest lab \
 	lab-kernel fast-guest test demo clean
 
 help: ## list the targets
@@ -48,6 +48,16 @@ vendor: .venv/vendor/complete ## fetch the libraries that the packages bring alo
 
 ipk feed apk deb: vendor ## packages into dist/: OpenWrt 23.05 and 24.10, a feed of them, 25.12, Debian
 	$(PYTHON) -m openwrt.builder $@ $(if $(KEY),--key $(KEY))
+
+sbom: venv ## what the packages are made of, with hashes and licences, as CycloneDX into dist/
+	$(PYTHON) -m openwrt.builder sbom
+
+# What the packages bring along is in requirements.lock by the same version.
+lock: venv ## requirements.lock anew: what edgevpn needs in its newest versions, pinned by hash, for every Python and CPU
+	$(PYTHON) -m pip install --quiet --quiet --group lock
+	.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --all-extras --no-annotate --no-emit-index-url \
+		--no-emit-find-links --custom-compile-command 'make lock' $(addprefix --constraints openwrt/vendor-,daemon.txt web.txt) \
+		--output-file requirements.lock pyproject.toml
 
 check: venv vendor ## format, lint, types and the fast tests: no root, no guest
 	.venv/bin/ruff format --check

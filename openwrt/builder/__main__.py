@@ -1,4 +1,4 @@
-"""The command line of the builder:  python -m openwrt.builder fetch|ipk|feed|apk|deb|stage|key"""
+"""The command line of the builder:  python -m openwrt.builder fetch|ipk|feed|apk|deb|sbom|stage|key"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from openwrt.builder import apk, deb, ipk
 from openwrt.builder.archive import SECRET, Entry, File, compressed, folders, tar
-from openwrt.builder.packages import DAEMON_LIBRARIES, ROOT, WEB_LIBRARIES, everything
+from openwrt.builder.packages import DAEMON_LIBRARIES, ROOT, WEB_LIBRARIES, everything, upstream_version
 from openwrt.builder.vendor import VendorError, fetch
 
 STORE = ROOT / ".venv/vendor"
@@ -100,6 +100,12 @@ def _deb(options: argparse.Namespace) -> None:
         _write(options.output / package.file_name, deb.build(package, epoch))
 
 
+def _sbom(options: argparse.Namespace) -> None:
+    from openwrt.builder.bill import bill
+
+    _write(options.output / f"edgevpn-{upstream_version()}.cdx.json", bill(source_date_epoch()).encode())
+
+
 def _stage(options: argparse.Namespace) -> None:
     """For the SDK: the files of one package, as they are to lie on the router."""
     chosen = next(package for package in everything(options.store) if package.name == options.package)
@@ -146,6 +152,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "feed": _feed,
     "apk": _apk,
     "deb": _deb,
+    "sbom": _sbom,
     "stage": _stage,
     "key": _key,
 }

@@ -53,11 +53,12 @@ class VendorError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """One line of a vendor-*.txt."""
+    """One line of a vendor-*.txt. `licence`: an SPDX expression."""
 
     name: str
     version: str
     sha256: str
+    licence: str
 
 
 def libraries(listing: Path) -> tuple[Library, ...]:
@@ -67,14 +68,14 @@ def libraries(listing: Path) -> tuple[Library, ...]:
 
 
 def _library(line: str) -> Library:
-    pin, digest = line.split()
+    pin, digest, _, licence = line.split(maxsplit=3)
     name, version = pin.split("==")
-    return Library(name, version, digest.removeprefix("--hash=sha256:"))
+    return Library(name, version, digest.removeprefix("--hash=sha256:"), licence)
 
 
 def fetch(listings: tuple[Path, ...], store: Path) -> None:
     """Have pip bring what is pinned; nothing is asked for what is there."""
-    missing = [listing for listing in listings if not all(_archive(library, store) for library in libraries(listing))]
+    missing = [listing for listing in listings if not all(_found(library, store) for library in libraries(listing))]
     if not missing:
         return
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--quiet", "--no-deps", "--require-hashes"]
@@ -82,16 +83,20 @@ def fetch(listings: tuple[Path, ...], store: Path) -> None:
     subprocess.run([*command, *(f"--requirement={listing}" for listing in missing)], check=True)
 
 
-def _archive(library: Library, store: Path) -> Path | None:
-    found = sorted(store.glob(f"{library.name}-{library.version}[-.]*"))
-    return found[0] if found else None
+def _found(library: Library, store: Path) -> list[Path]:
+    return sorted(store.glob(f"{library.name}-{library.version}[-.]*"))
+
+
+def _archive(library: Library, store: Path) -> Path:
+    """Raises VendorError."""
+    if not (found := _found(library, store)):
+        raise VendorError(f"{library.name} {library.version} is not in {store}: run make vendor")
+    return found[0]
 
 
 def files(library: Library, store: Path) -> Iterator[File]:
     """Modules below "vendor/", licences below "licenses/". Raises VendorError."""
     archive = _archive(library, store)
-    if archive is None:
-        raise VendorError(f"{library.name} {library.version} is not in {store}: run make vendor")
     if hashlib.sha256(archive.read_bytes()).hexdigest() != library.sha256:
         raise VendorError(f"{archive} is not the file that was pinned: remove it, and run make vendor")
     for path, content in _members(archive):
@@ -99,6 +104,12 @@ def files(library: Library, store: Path) -> Iterator[File]:
             yield File(f"licenses/{library.name}/{PurePosixPath(path).name}", content)
         elif _is_module(library, path):
             yield File(f"vendor/{path}", content)
+
+
+def metadata(library: Library, store: Path) -> bytes:
+    """What a library says of itself (PEP 566). Raises VendorError."""
+    ends = (".dist-info/METADATA", "PKG-INFO")
+    return next(content for path, content in _members(_archive(library, store)) if path.endswith(ends))
 
 
 def _members(archive: Path) -> Iterator[tuple[str, bytes]]:

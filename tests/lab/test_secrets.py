@@ -6,8 +6,13 @@ captures. They look for what either side was set up with, pre-shared keys, post-
 keys of sites and clients, and for what edgevpn has made itself.
 """
 
+import os
 import resource
+import signal
+import subprocess
+import sys
 from base64 import urlsafe_b64encode
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +39,8 @@ from tests.lab.visitors import (
     visit,
 )
 
+CORE_PATTERN = Path("/proc/sys/kernel/core_pattern")
+GUEST = os.environ.get("EDGEVPN_LAB_GUEST")
 WRONG = "this is not what was agreed on"
 
 
@@ -102,6 +109,33 @@ def test_secrets_stay_where_they_are(
     assert not leaked_by_files(gateway.state, secrets)
     assert gateway.process is not None
     assert resource.prlimit(gateway.process.pid, resource.RLIMIT_CORE) == (0, 0)  # no core dump
+
+
+@pytest.fixture
+def taken(peers: Peers) -> Iterator[Path]:
+    """Where a program leaves the core dumps that this kernel has it take, by process ID."""
+    taker, folder = peers.state / "take", peers.state / "dumps"
+    folder.mkdir()
+    taker.write_text(f'#!/bin/sh\ncat > "{folder}/$1"\n')
+    taker.chmod(0o755)
+    before = CORE_PATTERN.read_text()
+    CORE_PATTERN.write_text(f"|{taker} %p")
+    yield folder
+    CORE_PATTERN.write_text(before)
+
+
+@pytest.mark.skipif(GUEST not in ("uml", "qemu"), reason="who takes core dumps is a whole kernel's to say")
+def test_no_program_gets_the_memory(peers: Peers, gateway_a: Node, taken: Path) -> None:
+    """Of a daemon that falls down, where another's is taken."""
+    with subprocess.Popen([sys.executable, "-c", "import os; os.abort()"]) as other:
+        pass
+    gateway = opened(peers, gateway_a, gateway_table(DEVICES))
+    assert gateway.process is not None
+
+    gateway.kill(signal.SIGABRT)
+
+    eventually(lambda: (taken / str(other.pid)).exists(), within=5, what="the other's dump")
+    assert [dump.name for dump in taken.iterdir()] == [str(other.pid)]
 
 
 PPK = Ppk("winter", "a post-quantum key that is as long as they are to be")

@@ -150,7 +150,7 @@ async def test_wrong_secrets(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
 
 
 async def test_guessing_comes_to_an_end(tmp_path: Path) -> None:
-    """Who comes and goes with the right key guesses nothing, however often; after too many wrong ones no key is right."""
+    """Who comes with the right key guesses nothing, however often; after too many wrong ones none is right."""
     async with home(tmp_path) as (here, ports):
         for _ in range(MOST + 1):
             async with visiting(by_psk(), ports):

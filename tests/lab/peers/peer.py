@@ -94,9 +94,9 @@ class Daemon(ABC):
         """End the daemon as its supervisor would, and wait for it."""
         self._end(signal.SIGTERM)
 
-    def kill(self) -> None:
+    def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
         """End the daemon with no chance to clean up."""
-        self._end(signal.SIGKILL)
+        self._end(how)
 
     def close(self) -> None:
         """Stop the daemon where it runs still, and remove what is left of it in the kernel."""
