@@ -9,7 +9,7 @@ from edgevpn.frozen import replace
 from edgevpn.ike.contract import Env
 from edgevpn.ike.peer import NEVER, Peer
 from edgevpn.ike.session import Session
-from edgevpn.ike.state import Established, Nat, Path, RekeyIke, Secured
+from edgevpn.ike.state import CreateChild, Established, Nat, Path, RekeyChild, RekeyIke, Secured, Task
 from edgevpn.ike.wire.payloads import Identification
 
 
@@ -52,14 +52,18 @@ def renewed(old: Established, secured: Secured, env: Env) -> Established:
         heard=env.now,
         doing=None,
         promise=None,
-        todo=tuple(task for task in old.todo if not isinstance(task, RekeyIke)),
+        todo=tuple(_asked_anew(task) for task in old.todo if not isinstance(task, RekeyIke)),
         wake=NEVER,
-        refused_since=NEVER,
         rekey_at=soon(old.peer.rekey_after, env),
         expire_at=env.now + old.peer.life,
         # the hashes of new SPIs tell nothing of the old ones
         mobility=replace(old.mobility, seen_as=b"") if old.mobility else None,
     )
+
+
+def _asked_anew(task: Task) -> Task:
+    """What another IKE SA's peer has had no time for, it may have time for on this one."""
+    return replace(task, refused_since=NEVER) if isinstance(task, CreateChild | RekeyChild) else task
 
 
 def soon(after: float, env: Env) -> float:

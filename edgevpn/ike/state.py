@@ -195,10 +195,10 @@ class HalfOpen:
 class Established:
     """Both sides have shown who they are.
 
-    `heard` is when the peer last proved to be there; `wake` when a request refused for now may be tried again, and
-    `refused_since` when it was first refused. `began`: we sent the first IKE_SA_INIT, be it before some rekeyings.
-    At `reauth_at` we are to show again who we are, until `auth_until` the peer is to. `followed`: that has been done,
-    and another IKE SA will be there when this one goes. `promise` is what the peer has begun to make here.
+    `heard` is when the peer last proved to be there; `wake` when a request refused for now may be tried again.
+    `began`: we sent the first IKE_SA_INIT, be it before some rekeyings. At `reauth_at` we are to show again who we are,
+    until `auth_until` the peer is to. `followed`: that has been done, and another IKE SA will be there when this one
+    goes. `promise` is what the peer has begun to make here.
     """
 
     secured: Secured
@@ -215,7 +215,6 @@ class Established:
     rekey_at: float = NEVER
     wake: float = NEVER
     keepalive_at: float = NEVER
-    refused_since: float = NEVER
     began: bool = True
     expire_at: float = NEVER
     session: Session = BY_KEYS

@@ -8,7 +8,7 @@ from edgevpn.frozen import dataclass
 from edgevpn.ike.crypto.dh import KeyPair
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.iana import Ke
-from edgevpn.ike.peer import ChildPolicy
+from edgevpn.ike.peer import NEVER, ChildPolicy
 from edgevpn.ike.sa import ChildSa, Path, Secured
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.selector import TrafficSelector
@@ -17,6 +17,7 @@ from edgevpn.ike.wire.selector import TrafficSelector
 
 
 # Of the first three, `ke` is how to do it after the peer refused our guess: with this method, or NONE for without any.
+# `refused_since` is when the peer first had no time for it, if it has had none whenever it was asked.
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class CreateChild:
     name: str
     ke: Ke | None = None
     packet: tuple[TrafficSelector, TrafficSelector] | None = None
+    refused_since: float = field(default=NEVER, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class RekeyChild:
 
     spi_in: bytes
     ke: Ke | None = None
+    refused_since: float = field(default=NEVER, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class RekeyIke:
     """This IKE SA is to be followed by a new one."""
 
     ke: Ke | None = None
+    refused_since: float = field(default=NEVER, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from edgevpn.ike.crypto.keymat import IkeKeys
 from edgevpn.ike.lifetime import established, renewed, soon
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.session import BY_KEYS
-from edgevpn.ike.state import DeleteChild, Mobility, Nat, Probing, RekeyIke
+from edgevpn.ike.state import CreateChild, DeleteChild, Mobility, Nat, Probing, RekeyIke
 from tests.support.handshake import LEFT_PATH, an_env
 from tests.support.peers import RIGHT_ID, TO_RIGHT
 from tests.support.states import a_child, an_sa, secured
@@ -53,9 +53,8 @@ def test_renewed() -> None:
         a_child(),
         peer=TIMED,
         doing=Probing(),
-        todo=(RekeyIke(), DeleteChild(b"in_1")),
+        todo=(RekeyIke(), DeleteChild(b"in_1"), CreateChild("lan", refused_since=3.0)),
         wake=9.0,
-        refused_since=3.0,
         probe_at=77.0,
         began=False,
     )
@@ -66,13 +65,13 @@ def test_renewed() -> None:
         since=50.0,
         heard=50.0,
         doing=None,
-        todo=(DeleteChild(b"in_1"),),
+        todo=(DeleteChild(b"in_1"), CreateChild("lan")),
         wake=NEVER,
-        refused_since=NEVER,
         rekey_at=new.rekey_at,
         expire_at=1150.0,
     )
     assert 950.0 <= new.rekey_at <= 1050.0
+    assert [task.refused_since for task in new.todo if isinstance(task, CreateChild)] == [NEVER]
 
 
 def test_how_we_are_seen_is_unknown_to_the_new_one() -> None:

@@ -48,7 +48,7 @@ from edgevpn.ike.exchange.child_sa import (
 )
 from edgevpn.ike.iana import ExchangeType, Ke, NotifyType, ProtocolId
 from edgevpn.ike.negotiate import check_answer, methods, offers_additional
-from edgevpn.ike.peer import NEVER, Offer
+from edgevpn.ike.peer import Offer
 from edgevpn.ike.state import (
     Asking,
     ChildOffer,
@@ -230,7 +230,6 @@ def on_response(sa: Established, response: Response, env: Env) -> Step:
     about = doing.about if isinstance(doing, FollowingUp) else doing
     if (error := response.error()) is not None:
         return _refused(sa, about, error, env)
-    sa = replace(sa, refused_since=NEVER)
     match doing:
         case CreatingChild() | RekeyingChild() | RekeyingIke():
             if methods := _further(sa, doing, response):
@@ -317,7 +316,7 @@ def _refused(sa: Established, doing: Doing | None, error: Notify, env: Env) -> S
             return Step(sa, (told,))
     match error.notify_type:
         case NotifyType.TEMPORARY_FAILURE | NotifyType.STATE_NOT_FOUND:
-            return _postponed(sa, replace(task, ke=None), told, env)
+            return _postponed(sa, task, told, env)
         case NotifyType.CHILD_SA_NOT_FOUND if isinstance(task, RekeyChild):
             return _child_lost(sa, task.spi_in, told, env)
         case _ if (again := _otherwise(sa, doing, error)) is not None:
@@ -351,12 +350,12 @@ def _final(
 
 def _postponed(sa: Established, task: CreateChild | RekeyChild | RekeyIke, told: Report, env: Env) -> Step:
     """Try again in a while; a peer that has never time is out of step with us (RFC 7296 §2.25)."""
-    since = min(sa.refused_since, env.now)
+    since = min(task.refused_since, env.now)
     if env.now - since > env.settings.refused_for:
         reason = "the peer refuses everything for now"
         return informational.close(sa, reason, asked=False, cause=Cause.REFUSED_BY_PEER)
     wake = env.soon(env.settings.retry_after)
-    return Step(replace(sa.then(task), wake=wake, refused_since=since), (told,))
+    return Step(replace(sa.then(replace(task, ke=None, refused_since=since)), wake=wake), (told,))
 
 
 def _otherwise(

@@ -25,7 +25,7 @@ from edgevpn.ike.exchange import create_child_sa
 from edgevpn.ike.exchange.child_sa import ends
 from edgevpn.ike.iana import ExchangeType, Ke, NotifyType, ProtocolId
 from edgevpn.ike.machine import step
-from edgevpn.ike.peer import NEVER, Manners, Offer, Peer
+from edgevpn.ike.peer import Manners, Offer, Peer
 from edgevpn.ike.state import (
     ChildSa,
     Closing,
@@ -466,10 +466,17 @@ def test_not_now_again_and_again() -> None:
     assert not done.sa.asked
 
 
-def test_success_ends_the_refusals() -> None:
-    sa = replace(creating(), refused_since=3.0)
-    right = create_child_sa.on_request(the_other(an_sa()), new_child_request(), an_env(seed=2))
-    assert established(answered(sa, *the(Respond, right).payloads)).refused_since == NEVER
+def test_not_now_on_several_occasions() -> None:
+    """The peer did itself what it had no time for, and an hour later it is busy again: nothing is wrong with that."""
+    refused = established(answered(rekeying(), LATER, now=10.0))
+    done = refused.with_child(refused.children[0].turned(Phase.REPLACED), a_child(2))
+    rested = established(step(done, Due(), an_env(now=refused.wake)))
+    assert (rested.doing, rested.todo) == (None, ())
+
+    asked = create_child_sa.rekey_child(rested, RekeyChild(b"in_2"), an_env()).sa
+    assert isinstance(asked, Established)
+    again = established(answered(asked, LATER, now=3610.0))
+    assert again.todo == (RekeyChild(b"in_2"),)
 
 
 def test_peer_has_lost_the_child() -> None:
