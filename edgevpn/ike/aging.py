@@ -63,7 +63,7 @@ def _aged(sa: Established, child: ChildSa) -> tuple[Established, Effects]:
     match child.phase:
         case Phase.ACTIVE:
             return sa.with_child(child.turned(Phase.ACTIVE)).then(RekeyChild(child.spi_in)), ()
-        case Phase.INBOUND:  # no Delete of the old pair has come, but the peer surely has the new one by now
+        case Phase.INBOUND:  # the peer does not delete the old pair, but has the new one by now
             return sa.with_child(child.turned(Phase.ACTIVE, child.rekey_at)), (InstallOutbound(child, ends(sa)),)
         case Phase.REPLACED:  # the Delete was the peer's to send
             renewals = (RekeyChild(other.spi_in) for other in _rivals_of(sa, child))

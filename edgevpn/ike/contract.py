@@ -414,7 +414,7 @@ class Settings:
     reassembly_timeout: float = 30.0
     keepalive: float = 20.0
     linger: float = 5.0  # an old inbound SA takes late packets for so long
-    switch_after: float = 5.0  # the peer has surely installed what we answered
+    switch_after: float = 50.0  # what we answered may have been lost some times, but not for so long
     retry_after: float = 5.0  # after TEMPORARY_FAILURE, jittered
     refused_for: float = 180.0  # TEMPORARY_FAILURE for so long: the two sides are out of step (RFC 7296 §2.25)
     rekey_again: float = 60.0  # after a rekeying that the peer refused

@@ -273,8 +273,19 @@ def test_what_is_gone_is_not_rekeyed() -> None:
     assert create_child_sa.rekey_child(sa, RekeyChild(b"in_1"), an_env()) == Step(sa)
 
 
+def test_no_packet_is_lost_while_the_answer_is() -> None:
+    """Right may not send on a pair that left has not; left asks for the answer a last time after some 45 seconds."""
+    pair = connected()
+    pair.lose(1, 2, 3, 4, 5)
+    rekey(pair.left)
+    for _ in range(60):
+        pair.run(1)
+        assert pair.ping()
+    assert pair.agree()
+
+
 def test_delete_of_the_old_pair_never_comes() -> None:
-    """Right sends on the new pair after a few seconds all the same, and deletes the old one itself in the end."""
+    """Right sends on the new pair after a while all the same, and deletes the old one itself in the end."""
     pair = connected()
     rekey(pair.left)
     pair.lose(*range(1, 99))
@@ -610,12 +621,12 @@ def test_old_and_new_pair_are_deleted_before_we_have_the_answer() -> None:
 
 
 def test_new_pair_is_rekeyed_before_we_have_the_answer() -> None:
-    """It has to wait: the SPI is perhaps that of the answer that is on its way."""
-    pair = connected()
+    """By a peer that has no patience: the SPI is perhaps that of the answer that is on its way, and it has to wait."""
+    pair = connected(settings=Settings(switch_after=5.0))
     old = pair.left.child.spi_in
     pair.lose(1, 2, 3, 4, 5)
     rekey(pair.left)
-    pair.run(SWITCHED)
+    pair.run(6)
     pair.right.ask(RekeyChild(pair.right.sa.children[1].spi_in))
     pair.run(60)
     assert "N(CHILD_SA_NOT_FOUND)" not in pair.chart()
