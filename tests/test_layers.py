@@ -270,9 +270,12 @@ UNTESTED: set[str] = set()
 WITHOUT_MODULE = {
     "tests/web/test_openapi.py": "what is said of edgevpn/web/routes.py and all others that answer",
     "tests/test_layers.py": "holds for the whole tree",
+    "tests/test_lock.py": "what is said of requirements.lock",
     "tests/ike/wire/test_against_scapy.py": "holds for all of edgevpn/ike/wire",
     "tests/ike/test_endpoint_against_scapy.py": "another decoder, for all that edgevpn/ike sends",
     "tests/ike/test_life_cycle.py": "two endpoints through anything, for all of edgevpn/ike",
+    "tests/ike/test_soak.py": "two endpoints for a week, for the same",
+    "tests/ike/test_letting_go.py": "what must not be in memory, for the same",
     "tests/ike/test_endpoint_hostile.py": "what must not happen, for all of edgevpn/ike",
     "tests/pki/test_against_cryptography.py": "another validator, for edgevpn/pki/validate.py and all below it",
     "tests/pki/test_against_pkits.py": "a published suite, for the same",

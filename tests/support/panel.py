@@ -23,22 +23,13 @@ from edgevpn.web.listening import Place, place_of
 from edgevpn.web.pages import Page
 from edgevpn.web.passwords import Cost, hashed
 from edgevpn.web.serve import served
+from tests.support.clock import Clock
 from tests.support.stand_in import Daemon, StandIn, stand_in
 
 PASSWORD = "correct horse"
 HASH = hashed(PASSWORD, b"salt" * 4, Cost(4))
 """Cheap: what is tested is not how dear it is."""
 INDEX = {"/": Page("text/html; charset=utf-8", '"1"', b""), "/app.js": Page("text/javascript", '"2"', b"")}
-
-
-class Clock:
-    """Monotonic and Unix time in one, which passes when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass
@@ -193,7 +184,7 @@ async def stage(
     **settings: object,
 ) -> AsyncIterator[Stage]:
     """A panel whose password is set, unless the settings say otherwise. `place` replaces parts of where it is."""
-    daemon, clock = StandIn(**{"password_hash": HASH, **settings}), Clock()
+    daemon, clock = StandIn(**{"password_hash": HASH, **settings}), Clock(1_700_000_000.0)
     path = folder / "control.sock"
     async with stand_in(path, daemon) as control:
         where = place_of(daemon.web, free_port(), "router")  # type: ignore[arg-type]

@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 from edgevpn.daemon.base.sparing import AT_ONCE, EVERY, Sparing
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clock import Clock
 
 
 def test_a_few_are_all_told() -> None:

@@ -7,16 +7,9 @@ import pytest
 from edgevpn.daemon.figures.tally import BOUNDS, Histogram, Tally
 from edgevpn.ike.contract import IkeSaDown, IkeSaUp, Level, Limit, SetTimer, Shed, StopTimer, refused, report
 from edgevpn.ike.errors import Cause
+from tests.support.clock import Clock
 from tests.support.handshake import LEFT_PATH
 from tests.support.peers import RIGHT_ID
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
