@@ -158,6 +158,7 @@ class Keeper:
         self._asked: tuple[str, ...] = ()  # those of them that the core is busy with
         self._asked_of: bytes | None = None  # the IKE SA over which they were asked for, if one stood
         self._by_itself = any(child.start is Start.LOAD for child in site.children)
+        self._closed = False
         self._call = asyncio.Event()
         self._resolved = frozenset[IpAddress]()  # what the peer's names led to when we looked last
         self._redirect: Redirected | None = None
@@ -173,7 +174,9 @@ class Keeper:
         self.want(child.name for child in self.site.children if child.start is Start.LOAD)
 
     def want(self, children: Iterable[str]) -> None:
-        """Bring these up, if they are not."""
+        """Bring these up, if they are not; but nothing of a site that its owner has closed."""
+        if self._closed:
+            return
         self._wanted |= dict.fromkeys(children)
         if self._wanted:
             self._call.set()
@@ -183,6 +186,7 @@ class Keeper:
         """Bring all children up; raises NotUp if the first try fails."""
         waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
+        self._closed = False
         self._core.allow(self.site.name, True)
         self._by_itself = self._by_itself or any(child.start is Start.LOAD for child in self.site.children)
         self.want(child.name for child in self.site.children)
@@ -190,6 +194,7 @@ class Keeper:
 
     def down(self) -> None:
         """Close the site, and leave it closed: the peer cannot bring it up either."""
+        self._closed = True
         self._by_itself = False
         self._core.allow(self.site.name, False)
         self._wanted.clear()

@@ -324,6 +324,27 @@ async def test_taken_down(world: World) -> None:
         assert await world.quiet()
 
 
+async def test_taken_down_for_good(world: World) -> None:
+    """Neither other settings nor packets for it bring it up again, nor are they a failure; its owner does."""
+    async with kept(world) as keeper:
+        await world.next()
+        up(keeper)
+        keeper.down()
+        keeper.ike_down(down("closed", asked=True))
+        world.known = False
+        keeper.site = office(remote=["198.51.100.1"], mtu=1300)
+        keeper.start()
+        keeper.want(["office"])
+        assert await world.quiet()
+        assert not keeper.is_trying
+        assert keeper.why == ""
+        world.known = True
+        waiting = asyncio.create_task(keeper.up())
+        assert isinstance(await world.next(), Initiate)
+        up(keeper)
+        await waiting
+
+
 async def test_taken_down_while_trying(world: World) -> None:
     async with kept(world, office(remote=["198.51.100.1"], start="wait")) as keeper:
         waiting = asyncio.create_task(keeper.up())
