@@ -163,8 +163,10 @@ def _backup(client: Client | None, options: argparse.Namespace) -> int:
         return write_artifact(client.call("backup.create", SLOW, password=password), options, options.output)
     from edgevpn.daemon.keeping.backup import Backup, BackupError, seal
 
+    with _disk_said():
+        files = _holdings(options).read()
     try:
-        octets = seal(Backup(_holdings(options).read(), time.time(), __version__), password, os.urandom)
+        octets = seal(Backup(files, time.time(), __version__), password, os.urandom)
     except BackupError as error:
         raise Refused(str(error)) from error
     write_private(options.output, octets)
@@ -183,12 +185,16 @@ def _restore(client: Client | None, options: argparse.Namespace) -> int:
     from edgevpn.daemon.keeping.backup import BackupError, unseal
     from edgevpn.daemon.keeping.restoring import judge
 
+    config: Path = options.config.resolve()
     try:
         backup = unseal(octets, password)
-        judge(backup.files, options.config.resolve(), now())
+        with _disk_said():
+            judge(backup.files, config, now())
     except BackupError as error:
         raise Refused(str(error)) from error
-    _holdings(options).put(backup.files, whole=True)
+    with _disk_said():
+        config.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # as on a machine that has nothing yet
+        _holdings(options).put(backup.files, whole=True)
     print(as_json({}) if options.json else f"all is as it was at {moment(backup.made)}")
     return GOOD
 
@@ -198,6 +204,15 @@ def _holdings(options: argparse.Namespace) -> Holdings:
 
     config: Path = options.config.resolve()
     return Holdings(Places(config, config.parent / "pki", config.parent / "state"))
+
+
+@contextmanager
+def _disk_said() -> Iterator[None]:
+    """What the disk refuses is one sentence. Raises Refused."""
+    try:
+        yield
+    except OSError as error:
+        raise Refused(f"{error.filename or 'disk'}: {error.strerror}", "make room, or ask root") from error
 
 
 def _password(options: argparse.Namespace) -> str:

@@ -153,6 +153,20 @@ def test_backup_and_restore_of_files(file: Path, given: Path, tmp_path: Path, pa
     assert main(["backup", str(made), *where]) == FAILED
 
 
+def test_restored_where_nothing_is_yet(file: Path, tmp_path: Path, password: str, capsys: Output) -> None:
+    """As on a new machine, which lacks even the folder; where the disk refuses it, that is said."""
+    made, opened = tmp_path / "x.backup", ["--password-file", password]
+    assert main(["backup", str(made), "-c", str(file), *opened]) == GOOD
+    new = tmp_path / "machine" / "etc" / "e.toml"
+    assert main(["restore", str(made), "-c", str(new), *opened]) == GOOD
+    assert new.read_text() == "# before\n"
+    assert new.parent.stat().st_mode & 0o777 == 0o700
+    capsys.readouterr()
+    (tmp_path / "taken").write_text("a file where the folder has to be")
+    assert main(["restore", str(made), "-c", str(tmp_path / "taken" / "e.toml"), *opened]) == FAILED
+    assert capsys.readouterr().err.startswith(f"edgevpn: {tmp_path / 'taken'}: ")
+
+
 def test_what_only_a_daemon_can_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     monkeypatch.setenv("EDGEVPN_SOCKET", str(tmp_path / "nobody.sock"))
     for words in (["confirm"], ["pki", "renew"]):
