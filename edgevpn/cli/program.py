@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
     """Carry out one command and return its exit status. `run` stands in for the daemon."""
+    _open_what_is_closed()
     options = parser().parse_args(argv)
     try:
         status = _carry_out(options, run)
@@ -33,8 +34,34 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads us, so nothing is left to flush
+        _forget_output()
         return FAILED
+    except OSError as error:
+        if _output_passes():
+            raise
+        _forget_output()
+        return fail(f"the answer cannot be written: {error.strerror}; what was asked for may be done all the same")
+
+
+def _open_what_is_closed() -> None:
+    """Whoever starts us with a stream closed neither reads it nor writes to it."""
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115 - until the end
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
+def _output_passes() -> bool:
+    """Whether standard output takes what waits for it."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return False
+    return True
+
+
+def _forget_output() -> None:
+    """Nobody reads us, so nothing is left to flush."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _carry_out(options: argparse.Namespace, run: Run | None) -> int:

@@ -28,6 +28,24 @@ def test_output_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
         assert main(["version"]) == FAILED
 
 
+def test_output_for_which_there_is_no_room(capfd: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in `edgevpn version > FILE` on a full disk: it is said, as what was asked for may be done."""
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        assert main(["version"]) == FAILED
+    sentence = "the answer cannot be written: No space left on device; what was asked for may be done all the same"
+    assert capfd.readouterr() == ("", f"edgevpn: {sentence}\n")
+
+
+def test_streams_that_are_closed() -> None:
+    """As in `edgevpn version <&- >&- 2>&-`."""
+    command = f"exec '{sys.executable}' -c 'import sys; from edgevpn.cli import main; sys.exit(main())' \"$@\""
+    for closed in (">&-", "<&-", "2>&-", "<&- >&- 2>&-"):
+        words = ["bash", "-c", f"{command} {closed}", "bash", "config", "explain", "site.mtu"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+        assert (done.returncode, done.stderr) == (GOOD, "")
+
+
 def test_what_is_refused_is_one_line(tmp_path: Path, capsys: Output) -> None:
     assert main(["config", "unset", "gateway.id", "-c", str(tmp_path / "e.toml")]) == FAILED
     assert capsys.readouterr() == ("", "edgevpn: gateway.id is not set\n")
