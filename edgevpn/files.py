@@ -8,10 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def replace_file(path: Path, octets: bytes, mode: int = 0o600) -> None:
+def replace_file(path: Path, octets: bytes, mode: int = 0o600, *, keep_owner: bool = True) -> None:
     """Make `path` a file of these octets; whoever reads it meanwhile, or after a power cut, finds the old or the new.
 
-    The mode holds from the first octet on. A file that is there keeps its owner, where we may give files away.
+    The mode holds from the first octet on. A file that is there keeps its owner, where we may give files away, or is
+    ours from now on.
     Raises OSError, and the old file is then as it was.
     """
     directory = path.parent
@@ -20,7 +21,8 @@ def replace_file(path: Path, octets: bytes, mode: int = 0o600) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             os.fchmod(handle, mode)
-            _keep_owner(path, handle)
+            if keep_owner:
+                _keep_owner(path, handle)
             file.write(octets)
             file.flush()
             os.fsync(handle)

@@ -29,7 +29,7 @@ PARTS: dict[str, set[str]] = {
     "simulate": {"ike", "pki"},
     "daemon": {"dn", "ike", "kernel", "pki", "config", "diagnosis", "api", "files", "secrecy"},
     "web": {"client", "api", "secrecy"},
-    "cli": {"daemon", "web", "client", "api", "config", "pki", "simulate"},
+    "cli": {"daemon", "web", "client", "api", "config", "pki", "simulate", "files"},
 }
 
 # Part -> part that it may import inside a function alone, so that it is loaded only when it is needed.

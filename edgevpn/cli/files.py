@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import base64
 import os
+import stat
 import sys
 from pathlib import Path, PurePath
 
 from edgevpn.api.records import Artifact
 from edgevpn.cli.output import GOOD, as_json
 from edgevpn.config.errors import Refused
+from edgevpn.files import replace_file
 
 LARGEST = 64 << 20
 """Octets that are read."""
@@ -34,14 +36,26 @@ def write_artifact(
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that is its owner's alone from the first octet on. Raises Refused."""
+    """Write a file that is ours alone from the first octet on; one that it replaces is lost only when it is written.
+
+    What is there and no file, such as /dev/null or a pipe, is written to and stays what it is. Raises Refused.
+    """
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with open(handle, "wb") as file:
-            os.fchmod(handle, 0o600)
-            file.write(content)
+        if _takes_a_file(path):
+            replace_file(path, content, keep_owner=False)
+        else:
+            with open(os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "wb") as file:
+                file.write(content)
     except OSError as error:
         raise Refused(f"{path} cannot be written: {error.strerror}", "choose another") from error
+
+
+def _takes_a_file(path: Path) -> bool:
+    """Whether nothing is there yet, or a file."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except FileNotFoundError:
+        return True
 
 
 def read_octets(path: Path) -> bytes:
