@@ -19,7 +19,7 @@ from edgevpn.config.errors import ConfigError, Problem, Refused
 from edgevpn.config.migrate import migrate_text
 from edgevpn.config.model import Config
 from edgevpn.config.reader import parse
-from edgevpn.config.source import contents, located, toml
+from edgevpn.config.source import contents, located, toml, unreadable
 from edgevpn.config.stored import parse_stored, store_of
 from edgevpn.files import replace_file
 from edgevpn.frozen import dataclass, replace
@@ -125,15 +125,18 @@ class Store:
             self._write(prepared.old, prepared.new)
 
     def versions(self) -> tuple[Version, ...]:
-        """What can be rolled back to, the last version first."""
-        found = sorted(self._numbered(), reverse=True)
-        return tuple(
-            Version(number, folder, datetime.fromtimestamp(folder.stat().st_mtime, UTC))
-            for number, (_, folder) in enumerate(found, start=1)
-        )
+        """What can be rolled back to, the last version first. Raises ConfigError."""
+        try:
+            found = sorted(self._numbered(), reverse=True)
+            return tuple(
+                Version(number, folder, datetime.fromtimestamp(folder.stat().st_mtime, UTC))
+                for number, (_, folder) in enumerate(found, start=1)
+            )
+        except OSError as error:
+            raise ConfigError((unreadable(self._versions, error),)) from error
 
     def version(self, number: int) -> Documents:
-        """The texts of a version. Raises Refused if it is not kept."""
+        """The texts of a version. Raises Refused if it is not kept, and ConfigError."""
         version = next((each for each in self.versions() if each.number == number), None)
         if version is None:
             count = len(self.versions())
@@ -206,7 +209,8 @@ class Store:
         try:
             handle = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
-            raise _problem(self.path, f"cannot be written: {error.strerror}", cure="make its folder") from error
+            cure = "make its folder" if isinstance(error, FileNotFoundError) else "ask its owner, or root"
+            raise _problem(self.path, f"cannot be written: {error.strerror}", cure=cure) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield

@@ -4,6 +4,8 @@ import os
 import stat
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -161,6 +163,32 @@ def test_no_such_folder(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as error:
         Store(path, {}).change(log_level("debug"), NOW)
     assert str(error.value) == f"{path}: cannot be written: No such file or directory; make its folder"
+
+
+def test_a_folder_that_is_not_ours(store: Store) -> None:
+    """Who may not look into it is told whom to ask, whatever is asked for."""
+    store.change(log_level("debug"), NOW)
+    with powerless(store.path.parent):
+        asked: dict[str, Callable[[], object]] = {
+            "cannot be written": lambda: store.change(log_level("info"), NOW),
+            "cannot be read": lambda: store.rollback(1, NOW),
+        }
+        for fault, question in asked.items():
+            with pytest.raises(ConfigError, match=f"{fault}: Permission denied; ask its owner, or root"):
+                question()
+
+
+@contextmanager
+def powerless(folder: Path) -> Iterator[None]:
+    """A folder that is closed to us, even if the test is root's."""
+    folder.chmod(0)
+    user = os.geteuid()
+    os.seteuid(user or 65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        folder.chmod(0o700)
 
 
 def test_a_folder_in_the_way(store: Store) -> None:
