@@ -13,7 +13,7 @@ def replace_file(path: Path, octets: bytes, mode: int = 0o600, *, keep_owner: bo
 
     The mode holds from the first octet on. A file that is there keeps its owner, where we may give files away, or is
     ours from now on.
-    Raises OSError, and the old file is then as it was.
+    Raises OSError, which names a file, and the old file is then as it was.
     """
     directory = path.parent
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=directory)
@@ -27,8 +27,10 @@ def replace_file(path: Path, octets: bytes, mode: int = 0o600, *, keep_owner: bo
             file.flush()
             os.fsync(handle)
         temporary.replace(path)
-    except BaseException:
+    except BaseException as failure:
         temporary.unlink(missing_ok=True)
+        if isinstance(failure, OSError) and failure.filename is None:
+            failure.filename = str(path)  # of what is written the system says nothing but why
         raise
     _sync_directory(directory)
 

@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 from pathlib import Path
@@ -49,6 +50,19 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
         replace_file(path, b"new")
     assert (path / "content").read_bytes() == b"old"
     assert [each.name for each in tmp_path.iterdir()] == ["state"]
+
+
+def test_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system names no file: we do."""
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left on device") as failed:
+        replace_file(tmp_path / "state", b"new")
+    assert failed.value.filename == str(tmp_path / "state")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_such_folder(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -36,6 +37,13 @@ def not_found(noun: str, name: str) -> RpcError:
     return RpcError(ErrorCode.NOT_FOUND, f"there is no {noun} {name[:40]!r}")
 
 
+MENDED_BY = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "; make room, and try again"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "; let the user of the daemon write there"),
+}
+"""What helps against what the disk says."""
+
+
 @contextmanager
 def failing() -> Iterator[None]:
     """Say what went wrong as the protocol does. Raises RpcError."""
@@ -49,7 +57,8 @@ def failing() -> Iterator[None]:
     except FAILURES as failure:
         raise RpcError(ErrorCode.FAILED, str(failure)) from failure
     except OSError as error:
-        raise RpcError(ErrorCode.FAILED, f"{error.filename or 'a file'}: {error.strerror or error}") from error
+        sentence = f"{error.filename or 'a file'}: {error.strerror or error}{MENDED_BY.get(error.errno or 0, '')}"
+        raise RpcError(ErrorCode.FAILED, sentence) from error
 
 
 def _method(name: str, served: Served, ready: asyncio.Event) -> Method:

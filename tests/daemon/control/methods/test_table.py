@@ -32,7 +32,7 @@ RAISED: dict[str, tuple[Exception, ErrorCode, str, object]] = {
     "the disk": (
         OSError(28, "No space left on device", "/etc/x"),
         ErrorCode.FAILED,
-        "/etc/x: No space left on device",
+        "/etc/x: No space left on device; make room, and try again",
         None,
     ),
     "itself": (not_found("site", "x" * 99), ErrorCode.NOT_FOUND, f"there is no site '{'x' * 40}'", None),
