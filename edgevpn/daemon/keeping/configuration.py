@@ -140,15 +140,15 @@ class Configuration:
         async with self._turn:
             self._refuse_while_pending()
             before = self._holdings.read()
-            if confirm:
-                self._holdings.keep_for_undo(before, whole=True)
+            self._holdings.keep_for_undo(before, whole=True)
             try:
                 applied = self._put_back(files, whole=True)
-            except (ConfigError, StartFailed):
-                self._holdings.put(before, whole=True)
-                self._holdings.forget_undo()
+            except (ConfigError, StartFailed, OSError):
+                self._holdings.take_back(before)
                 self._gateway.reopen()
                 raise
+            if not confirm:
+                self._holdings.forget_undo()
             return self._waiting(applied, confirm, whole=True)
 
     async def rollback(self, number: int) -> Applied:
@@ -196,8 +196,8 @@ class Configuration:
             told = self._put_in_force(prepared.saved.config, prepared.new, tell=False)
             await asyncio.to_thread(self._store.commit, prepared)
         except (ConfigError, StartFailed):
-            self._holdings.forget_undo()
             self._put_in_force(before, documents, tell=False)
+            self._holdings.forget_undo()
             raise
         self.told(told)
         return self._waiting(Applied(plan=plan, confirm_before=None), confirm, whole=False)

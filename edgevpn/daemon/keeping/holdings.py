@@ -75,6 +75,14 @@ class Holdings:
         (self._beside / UNDO).rename(self._beside / COMING)
         self.recover()
 
+    def take_back(self, before: Files) -> None:
+        """What was put is of no use, or could not be put: what was kept, which is `before`, is there again."""
+        self._drop(COMING)
+        if self.read() == before:
+            self._drop(UNDO)
+        else:
+            self.undo()
+
     def forget_undo(self) -> None:
         """What was done stands."""
         self._drop(UNDO)
@@ -106,19 +114,24 @@ class Holdings:
         for left in self._beside.glob(f".{name}.*"):
             shutil.rmtree(left, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=self._beside))
-        for each, octets in files.items():
-            (folder / each).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            replace_file(folder / each, octets, PRIVATE)
-        if whole:
-            replace_file(folder / WHOLE, json.dumps(sorted(files)).encode(), PRIVATE)
+        try:
+            for each, octets in files.items():
+                (folder / each).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                replace_file(folder / each, octets, PRIVATE)
+            if whole:
+                replace_file(folder / WHOLE, json.dumps(sorted(files)).encode(), PRIVATE)
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         self._drop(name)
         folder.rename(self._beside / name)
 
     def _drop(self, name: str) -> None:
-        """Take a folder away, in one step."""
+        """Take a folder away, in one step, and be the disk full."""
         folder = self._beside / name
         if folder.is_dir():
-            gone = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=self._beside))
+            gone = self._beside / f".{name}.gone"
+            shutil.rmtree(gone, ignore_errors=True)
             folder.rename(gone)
             shutil.rmtree(gone, ignore_errors=True)
 

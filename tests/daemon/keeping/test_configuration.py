@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -284,3 +286,44 @@ async def test_a_backup_that_cannot_be_put_in_force_changes_nothing(world: World
         await world.configuration.restore({**held, "edgevpn.toml": b"[site.x]\n"})
     assert world.holdings.read() == before
     assert not world.holdings.undo_waits
+
+
+@pytest.mark.parametrize("confirm", [0, 60])
+@pytest.mark.parametrize("number", range(0, 40, 3))
+async def test_a_backup_for_which_there_is_no_room_is_forgotten(world: World, number: int, confirm: int) -> None:
+    """The disk is full from some moment on; what is changed once it has room again outlives the next start."""
+    held = world.holdings.read()
+    await world.configuration.change(shop)
+    before = world.holdings.read()
+    with pytest.MonkeyPatch.context() as patch:
+        full_from(number, patch)
+        try:
+            await world.configuration.restore({**held, "pki/ca.pem": b"another CA"}, confirm)
+        except OSError:
+            done = False
+        else:
+            done = True
+    if done or world.holdings.read() != before:
+        return  # all of it has come, or the next start takes back what has
+    assert not world.holdings.undo_waits
+    await world.configuration.change(no_office)
+    assert not recover(world.holdings)
+    assert world.sites == ["shop"]
+
+
+def full_from(number: int, patch: pytest.MonkeyPatch) -> None:
+    """From the call of that number on nothing can be made or filled; what is there can be renamed and removed."""
+    left = number
+
+    def counted(call: Callable[..., object]) -> Callable[..., object]:
+        def made(*args: object, **kwargs: object) -> object:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return call(*args, **kwargs)
+
+        return made
+
+    for name in ("mkdir", "fsync", "fchmod"):
+        patch.setattr(os, name, counted(getattr(os, name)))

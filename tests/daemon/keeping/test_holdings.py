@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -82,6 +83,29 @@ def test_what_is_confirmed_is_not_undone(holdings: Holdings, places: Places) -> 
     holdings.forget_undo()
     assert not holdings.undo_waits
     assert sorted(path.name for path in places.config.parent.iterdir()) == ["box.toml", "pki", "secrets.toml"]
+
+
+def test_taken_back(holdings: Holdings) -> None:
+    """Whether all of it had come, or nothing."""
+    holdings.keep_for_undo(OLD, whole=True)
+    holdings.put(NEW, whole=True)
+    holdings.take_back(OLD)
+    assert (holdings.read(), holdings.undo_waits) == (OLD, False)
+    holdings.keep_for_undo(OLD, whole=True)
+    holdings.take_back(OLD)
+    assert (holdings.read(), holdings.undo_waits) == (OLD, False)
+
+
+def test_what_is_kept_is_forgotten_on_a_full_disk(holdings: Holdings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which has no room for a folder either."""
+
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    holdings.keep_for_undo(OLD, whole=True)
+    monkeypatch.setattr(os, "mkdir", full)
+    holdings.forget_undo()
+    assert not holdings.undo_waits
 
 
 STRANGE = (
