@@ -3,6 +3,7 @@
 const BASE = '/api/v1';
 let token = '';
 let onLoggedOut = () => {};
+let ahead = 0;
 
 export class ApiError extends Error {
 	constructor(status, error) {
@@ -20,6 +21,17 @@ export function setToken(csrf) {
 /* Called when the session is over. */
 export function whenLoggedOut(callback) {
 	onLoggedOut = callback;
+}
+
+/* What time it is where the router is, in Unix seconds: its clock or the browser's may be wrong. */
+export function now() {
+	return Date.now() / 1000 + ahead;
+}
+
+/* Seconds by which a clock that tells whole ones is before ours; none where that may be the way of the answer. */
+function aheadBy(milliseconds) {
+	const seconds = (milliseconds - Date.now()) / 1000 + 0.5;
+	return Math.abs(seconds) > 3 ? seconds : 0;
 }
 
 /* A path from its parts, whatever is in them. */
@@ -40,6 +52,7 @@ export async function ask(verb, path, body) {
 	catch {
 		throw new ApiError(0, { code: 'unreachable', message: 'The panel does not answer.' });
 	}
+	ahead = aheadBy(Date.parse(response.headers.get('Date')));
 	const answer = response.status === 204 ? null : await response.json().catch(() => null);
 	if (response.ok)
 		return answer;

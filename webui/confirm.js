@@ -1,6 +1,6 @@
 /* What was applied stands only when it is confirmed: if the change has cut us off, it is undone by itself. */
 
-import { post } from './api.js';
+import { now, post } from './api.js';
 import { fill, h } from './dom.js';
 import { t } from './i18n.js';
 import { button, notice } from './parts.js';
@@ -17,8 +17,9 @@ export function confirmBar() {
 /* Asks whether a change stands, if it waits for that. */
 export function applied(result) {
 	if (result?.confirm_before) {
-		sessionStorage.setItem(KEPT, String(result.confirm_before));
-		ask(result.confirm_before, result.plan.drops);
+		const before = Date.now() / 1000 + result.confirm_before - now();
+		sessionStorage.setItem(KEPT, String(before));
+		ask(before, result.plan.drops);
 	}
 	return result;
 }
@@ -30,6 +31,7 @@ export function resume() {
 		ask(before);
 }
 
+/* `before` is told by the browser's clock. */
 function ask(before, drops = []) {
 	clearInterval(timer);
 	const left = h('strong', {});

@@ -1,5 +1,6 @@
 /* Numbers and times as people read them, in the browser's zone. */
 
+import { now } from './api.js';
 import { currentLanguage, t } from './i18n.js';
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
@@ -30,7 +31,7 @@ export function age(seconds) {
 }
 
 export function since(unix) {
-	return age(Date.now() / 1000 - unix);
+	return age(now() - unix);
 }
 
 export function ago(unix) {

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,18 @@ def test_what_nobody_confirms_is_undone(home: Router, who: Person) -> None:
     expect(who.page.get_by_role("alertdialog")).to_be_hidden()
     expect(who.page.get_by_label("DNS servers", exact=True)).to_have_value("10.89.0.1")
     assert "10.89.0.53" not in home.config
+
+
+@pytest.mark.parametrize("minutes", [-90, 90])
+def test_a_clock_that_is_wrong(home: Router, who: Person, minutes: int) -> None:
+    """The router's or the browser's: there is as much time to confirm as there is, and what happened just did."""
+    who.page.clock.install(time=datetime.now(UTC) + timedelta(minutes=minutes))
+    who.page.reload()
+    change_dns(who)
+    expect(who.page.get_by_role("alertdialog")).to_contain_text(re.compile(r"\b(60|5\d) s"))
+    who.press("Keep it")
+    expect(who.page.get_by_role("alertdialog")).to_be_hidden()
+    assert 'dns = ["10.89.0.53"]' in home.config
 
 
 def hasten(route: Route) -> None:
