@@ -18,21 +18,33 @@ export function confirmBar() {
 export function applied(result) {
 	if (result?.confirm_before) {
 		const before = Date.now() / 1000 + result.confirm_before - now();
-		sessionStorage.setItem(KEPT, String(before));
+		localStorage.setItem(KEPT, String(before));
 		ask(before, result.plan.drops);
 	}
 	return result;
 }
 
-/* A page that is loaded anew asks again. */
+/* A page that is loaded anew asks again; and as long as a change waits no other can be made, so other tabs ask, too. */
 export function resume() {
-	const before = Number(sessionStorage.getItem(KEPT) ?? 0);
+	addEventListener('storage', elsewhere);
+	const before = Number(localStorage.getItem(KEPT) ?? 0);
 	if (before * 1000 > Date.now())
 		ask(before);
 }
 
-/* `before` is told by the browser's clock. */
-function ask(before, drops = []) {
+function elsewhere({ key, newValue }) {
+	if (key !== KEPT)
+		return;
+	const inside = document.activeElement;
+	if (newValue)
+		ask(Number(newValue), [], () => {});
+	else
+		close();
+	inside?.focus({ preventScroll: true });
+}
+
+/* `before` is told by the browser's clock; `over` is done when nobody has answered by then. */
+function ask(before, drops = [], over = changed) {
 	clearInterval(timer);
 	const left = h('strong', {});
 	const where = notice();
@@ -46,7 +58,7 @@ function ask(before, drops = []) {
 		left.textContent = t('confirm.left', { seconds: Math.max(0, seconds) });
 		if (seconds <= 0) {
 			close();
-			changed();
+			over();
 		}
 	};
 	tick();
@@ -56,7 +68,7 @@ function ask(before, drops = []) {
 
 function close() {
 	clearInterval(timer);
-	sessionStorage.removeItem(KEPT);
+	localStorage.removeItem(KEPT);
 	bar.hidden = true;
 	fill(bar);
 }

@@ -71,6 +71,25 @@ def test_a_clock_that_is_wrong(home: Router, who: Person, minutes: int) -> None:
     assert 'dns = ["10.89.0.53"]' in home.config
 
 
+def test_another_tab_asks_too(home: Router, who: Person) -> None:
+    """It could change nothing until somebody has answered; whoever types in it goes on typing."""
+    tab = Person(who.page.context.new_page(), home.base)
+    tab.go("/settings/network")
+    domains = tab.page.get_by_label("Domains for these DNS servers")
+    domains.fill("lan.example.org")
+    change_dns(who)
+    expect(tab.page.get_by_role("alertdialog")).to_be_visible()
+    expect(domains).to_be_focused()
+    tab.press("Keep it")
+    expect(who.page.get_by_role("alertdialog")).to_be_hidden()
+    tab.page.get_by_role("button", name="Save").first.click()
+    expect(who.page.get_by_role("alertdialog")).to_be_visible()
+    who.press("Undo it now")
+    expect(tab.page.get_by_role("alertdialog")).to_be_hidden()
+    assert "10.89.0.53" in home.config
+    assert "lan.example.org" not in home.config
+
+
 def hasten(route: Route) -> None:
     if route.request.method != "PATCH":
         return route.continue_()
