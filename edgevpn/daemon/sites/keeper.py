@@ -195,6 +195,7 @@ class Keeper:
     def down(self) -> None:
         """Close the site, and leave it closed: the peer cannot bring it up either."""
         self._closed = True
+        self.why = ""
         self._by_itself = False
         self._core.allow(self.site.name, False)
         self._wanted.clear()
