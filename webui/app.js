@@ -28,6 +28,7 @@ let panel = { title: '', setup: '', https: true, totp: false, csrf: '' };
 let ticket = '';
 let leaving = [];
 let shown = 0;
+let failed = false;
 
 /* What a view is given: where it is, and how it hears of what happens while it is shown. */
 function context(word, names) {
@@ -54,6 +55,7 @@ async function route() {
 	leaving = [];
 	const page = context(word, names);
 	let content;
+	failed = false;
 	try {
 		const view = await VIEWS[wanted]();
 		const data = await view.load(page);
@@ -64,6 +66,7 @@ async function route() {
 	catch (error) {
 		if (!(error instanceof ApiError))
 			throw error;
+		failed = true;
 		content = h('div', { class: 'notice bad', role: 'alert' }, h('p', {}, errorText(error)), button(t('again'), route));
 	}
 	if (turn !== shown)
@@ -145,7 +148,11 @@ async function fetchInside() {
 		return;
 	[live, confirm] = await Promise.all([import('./live.js'), import('./confirm.js')]);
 	live.on('logged_out', () => outside());
-	live.on('daemon', ({ reachable }) => banner('daemon', !reachable, t('banner.daemon')));
+	live.on('daemon', ({ reachable }) => {
+		banner('daemon', !reachable, t('banner.daemon'));
+		if (reachable && failed)
+			route();
+	});
 }
 
 async function outside() {

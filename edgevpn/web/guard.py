@@ -75,7 +75,7 @@ class Guard:
             except RpcError as error:
                 return refusal(from_daemon(error))
             except DaemonUnreachable as error:
-                return refusal(Refused(503, "daemon_unreachable", str(error)))
+                return refusal(Refused(503, "daemon_unreachable", str(error), [str(error)]))
             except web.HTTPException as error:
                 return refusal(from_http(error))
 

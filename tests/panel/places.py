@@ -50,6 +50,21 @@ class Loop:
         self._loop.close()
 
 
+class Served:
+    """A stand-in that comes and goes."""
+
+    def __init__(self, loop: Loop, socket: Path, daemon: StandIn) -> None:
+        self._loop, self._socket, self._daemon = loop, socket, daemon
+        self.begin()
+
+    def begin(self) -> None:
+        self._opened = stand_in(self._socket, self._daemon)
+        self.control: Daemon = self._loop.run(self._opened.__aenter__())
+
+    def end(self) -> None:
+        self._loop.run(self._opened.__aexit__(None, None, None))
+
+
 @dataclass
 class Staged:
     """A panel before a stand-in. `daemon` is what it shows."""
@@ -59,12 +74,19 @@ class Staged:
     pid: int
     socket: Path
     _loop: Loop
-    _control: Daemon
+    _served: Served
 
     def say(self, topic: str, data: object) -> None:
         """Something happens; whoever looks is told."""
-        self._loop.run(self._control.subscribed())
-        self._loop.call(self._control.say, topic, data)
+        self._loop.run(self._served.control.subscribed())
+        self._loop.call(self._served.control.say, topic, data)
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Without a daemon, as while it starts anew."""
+        self._served.end()
+        yield
+        self._served.begin()
 
 
 @contextmanager
@@ -73,14 +95,13 @@ def staged(folder: Path, **settings: object) -> Iterator[Staged]:
     pem, key = certificate()
     usual = {"https": True, "certificate": pem, "key": key, "port": free_port(), "password_hash": HASH}
     daemon, loop, socket = StandIn(**{**usual, **settings}), Loop(), folder / "control.sock"
-    control = stand_in(socket, daemon)
     try:
-        opened = loop.run(control.__aenter__())
+        served = Served(loop, socket, daemon)
         try:
             with web_process(socket) as (base, pid):
-                yield Staged(daemon, base, pid, socket, loop, opened)
+                yield Staged(daemon, base, pid, socket, loop, served)
         finally:
-            loop.run(control.__aexit__(None, None, None))
+            served.end()
     finally:
         loop.close()
 

@@ -106,3 +106,13 @@ def test_a_router_has_little_memory(stage: Staged, tmp_path: Path) -> None:
     for each in streams:
         each.close()
     assert before < MOST_MEMORY
+
+
+def test_a_page_comes_once_the_gateway_is_back(chromium: Browser, stage: Staged) -> None:
+    """Its owner need not ask again."""
+    with person(chromium, stage.base, locale="ja-JP") as who:
+        who.log_in()
+        with stage.silent():
+            who.go("/settings/network")
+            who.see("ゲートウェイが応答しません。しばらくして")
+        who.page.locator("main form").first.wait_for()

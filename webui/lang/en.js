@@ -24,6 +24,7 @@ export const english = {
 	'banner.plain': 'This page is not encrypted: everybody in the LAN can read along. Switch on web.https for HTTPS.',
 
 	'error.unreachable': 'The panel does not answer. Is this device still in the LAN?',
+	'error.daemon_unreachable': 'The gateway does not answer. Try again in a moment.',
 	'error.too_many_tries': 'Too many tries. Wait a little, then try again.',
 	'error.wrong_password': 'That is not right.',
 	'error.config_invalid': 'That does not fit together. Nothing was changed.',

@@ -24,6 +24,7 @@ export const japanese = {
 	'banner.plain': 'このページは暗号化されていません。LAN 内の誰でも読めます。HTTPS にするには web.https を有効にしてください。',
 
 	'error.unreachable': 'パネルが応答しません。この端末はまだ LAN の中にありますか。',
+	'error.daemon_unreachable': 'ゲートウェイが応答しません。しばらくしてからもう一度お試しください。',
 	'error.too_many_tries': '試行回数が多すぎます。しばらく待ってからもう一度お試しください。',
 	'error.wrong_password': '正しくありません。',
 	'error.config_invalid': '設定に矛盾があります。何も変更していません。',
