@@ -171,8 +171,11 @@ def _add_device(verbs: Verbs) -> None:
     for each in (add, change):
         each.add_argument("name", metavar="NAME")
         each.add_argument("keys", nargs="*", metavar="KEY=VALUE", help=KEYS.format("device"))
-        each.add_argument("--secret", choices=("-",), help="read its password or pre-shared key; else one is made")
-    change.add_argument("--new-secret", action="store_true", help="make a new password or pre-shared key")
+    read = "read its password or pre-shared key"
+    add.add_argument("--secret", choices=("-",), help=f"{read}; else one is made")
+    secret = change.add_mutually_exclusive_group()
+    secret.add_argument("--secret", choices=("-",), help=f"{read}; a new login needs one, else one is made")
+    secret.add_argument("--new-secret", action="store_true", help="make a new password or pre-shared key")
     for action, words in (("enable", "let one in again"), ("disable", "keep one out"), ("remove", "forget one")):
         actions.add_parser(action, parents=_either(), help=words).add_argument("name", metavar="NAME")
     daemon = [_socket(), _json()]
@@ -329,15 +332,15 @@ def _json() -> argparse.ArgumentParser:
 
 
 def _ports(text: str) -> tuple[int, int]:
-    """Two different ports, "500,4500"; ValueError for anything else."""
-    ike, nat = (int(port) for port in text.split(","))
-    if ike == nat or not {ike, nat} <= set(range(1, 0x10000)):
-        raise ValueError(text)
-    return ike, nat
+    """Two different ports, "500,4500". Raises ArgumentTypeError."""
+    ike, _, nat = text.partition(",")
+    if (found := (_port(ike), _port(nat)))[0] == found[1]:
+        raise argparse.ArgumentTypeError("two different ports are needed, such as 500,4500")
+    return found
 
 
 def _port(text: str) -> int:
-    """A port; ValueError for anything else."""
-    if not 0 < (port := int(text)) < 0x10000:
-        raise ValueError(text)
-    return port
+    """A port. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 0x10000):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no port; allowed: 1 to 65535")
+    return int(text)

@@ -37,6 +37,8 @@ CERTIFICATES = ("WHAT", "SUBJECT", "ENDS", "DAYS LEFT", "FINGERPRINT")
 
 def _apply(client: Client | None, options: argparse.Namespace) -> int:
     text = read_text(options.file)
+    if not text.strip():  # as of a pipe whose other end has failed: not all that there is shall go
+        raise Refused(f"{_called(options.file)} is empty", "to have nothing configured, write a comment in it")
     if client is None:
         return _apply_to_file(text, options)
     if options.dry_run:

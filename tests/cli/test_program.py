@@ -119,6 +119,7 @@ REFUSED = {
     "site set office mtu=1": FAILED,
     "site show nobody": FAILED,
     "apply /nowhere/edgevpn.toml": FAILED,
+    "apply /dev/null": FAILED,
 }
 
 
@@ -145,3 +146,33 @@ async def test_a_daemon_refuses_as_a_file_does(tmp_path: Path, monkeypatch: pyte
                 assert (out, err.count("\n")) == ("", 1), (words, err)
                 assert err.startswith("edgevpn: ") is (status == FAILED), (words, err)
         assert served.path.read_text() == HOME
+
+
+async def test_a_new_login_comes_with_its_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    """Which is shown this once, by the daemon as without; no owner is left with one that nobody knows."""
+    monkeypatch.setenv("EDGEVPN_SOCKET", str(tmp_path / "control.sock"))
+    async with serving(tmp_path) as served, listening(served, tmp_path / "control.sock"):
+        for login in ("psk", "password"):
+            assert await asyncio.to_thread(main, ["device", "set", "phone", f"login={login}"]) == GOOD
+            assert f"\n{login}: " in capsys.readouterr().out
+        assert await asyncio.to_thread(main, ["device", "set", "phone", "login=password", "owner=Ben"]) == GOOD
+        assert capsys.readouterr().out == "device phone is changed\n"
+
+
+def test_a_secret_is_read_or_made(capsys: Output) -> None:
+    """Not both: nobody would know which holds."""
+    with pytest.raises(SystemExit):
+        main(["device", "set", "phone", "--secret", "-", "--new-secret"])
+    assert "not allowed with argument --secret" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("ports", "why"),
+    [("5,x", "'x' is no port; allowed: 1 to 65535"), ("500", "'' is no port"), ("9,9", "two different ports")],
+)
+def test_ports_that_are_none(ports: str, why: str, capsys: Output) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "--ports", ports])
+    assert why in capsys.readouterr().err
