@@ -39,12 +39,17 @@ class Estate:
         self.closed: set[str] = set()
 
     def reduce(self, wanted: Collection[str], dropped: Collection[str]) -> None:
-        """Take down the homes that are not wanted any more, and those whose tunnels do not outlive the change."""
+        """Take down the homes that are not wanted any more, and those whose tunnels do not outlive the change.
+
+        What its owner has closed is closed all the same when it is made anew.
+        """
         doomed = [self.homes.pop(name) for name in list(self.homes) if name not in wanted or name in dropped]
         for home in doomed:
             if keeper := self.keepers.pop(home.peers[0], None):
+                stays_closed = home.name in wanted and keeper.site.name in self.closed
                 keeper.down()
-                self.closed.discard(keeper.site.name)
+                if not stays_closed:
+                    self.closed.discard(keeper.site.name)
                 self._tasks.pop(keeper.site.name).cancel()
             for sa in [sa for peer in home.peers for sa in self._core.sas_of(peer)]:
                 self._core.feed(Terminate(sa.spi))
@@ -72,7 +77,8 @@ class Estate:
         self.homes |= {home.name: home for home in homes}
 
     def _keep(self, site: Site) -> None:
-        keeper = self.keepers[site.name] = Keeper(site, self._core, self._world, self._ports)
+        closed = site.name in self.closed
+        keeper = self.keepers[site.name] = Keeper(site, self._core, self._world, self._ports, closed=closed)
         self._tasks[site.name] = self._begin(keeper.run, f"site {site.name}")
         keeper.start()
 

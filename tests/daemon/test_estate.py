@@ -96,6 +96,16 @@ async def test_tunnels_that_do_not_outlive_a_change_are_made_anew(land: Land) ->
     assert land.estate.keepers["office"] is not keeper
 
 
+async def test_what_its_owner_has_closed_is_closed_when_it_is_made_anew(land: Land) -> None:
+    land.apply(written(), anew=True)
+    await land.world.next()
+    land.estate.closed = {"office"}
+    land.estate.reduce({home.name: home for home in homes(written())}, {"site office"})
+    land.apply(written())
+    assert land.estate.closed == {"office"}
+    assert not land.estate.keepers["office"].is_trying
+
+
 async def test_a_kernel_that_refuses(land: Land) -> None:
     land.kernel.fail_next("add_link", KernelError("add link", 95, cure="install kmod-xfrm-interface"))
     with pytest.raises(StartFailed, match="install kmod-xfrm-interface"):

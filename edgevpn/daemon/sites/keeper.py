@@ -142,10 +142,17 @@ class NotCalled(NotUp):
 
 
 class Keeper:
-    """One site. `run` does the work; all else only tells it something and returns at once."""
+    """One site, which its owner may have closed. `run` does the work; all else only tells it something."""
 
     def __init__(
-        self, site: Site, core: Core, world: World, ports: Ports, patience: Patience = DEFAULT_PATIENCE
+        self,
+        site: Site,
+        core: Core,
+        world: World,
+        ports: Ports,
+        patience: Patience = DEFAULT_PATIENCE,
+        *,
+        closed: bool = False,
     ) -> None:
         self.site = site
         self._core = core
@@ -158,7 +165,7 @@ class Keeper:
         self._asked: tuple[str, ...] = ()  # those of them that the core is busy with
         self._asked_of: bytes | None = None  # the IKE SA over which they were asked for, if one stood
         self._by_itself = any(child.start is Start.LOAD for child in site.children)
-        self._closed = False
+        self._closed = closed
         self._call = asyncio.Event()
         self._resolved = frozenset[IpAddress]()  # what the peer's names led to when we looked last
         self._redirect: Redirected | None = None
