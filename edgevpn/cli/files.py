@@ -21,8 +21,8 @@ LARGEST = 64 << 20
 def write_artifact(
     artifact: Artifact, options: argparse.Namespace, output: Path | None, *, to_terminal: bool = False
 ) -> int:
-    """Write what was made: as JSON, to the output, to standard output if it is text, or under its own name."""
-    if options.json:
+    """Write what was made: to the output, as JSON, to standard output if it is text, or under its own name."""
+    if options.json and output is None:
         print(as_json(artifact))
         return GOOD
     if output is None and to_terminal and not artifact["base64"]:
@@ -31,7 +31,7 @@ def write_artifact(
     content = base64.b64decode(artifact["content"]) if artifact["base64"] else artifact["content"].encode()
     place = output or Path(PurePath(artifact["name"]).name)
     write_private(place, content)
-    print(place)
+    print(as_json({"name": str(place)}) if options.json else place)
     return GOOD
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from edgevpn import __version__
 from edgevpn.api import records
-from edgevpn.cli.editing import now, read_secret, told
+from edgevpn.cli.editing import now, read_secret, tables_of, told
 from edgevpn.cli.files import read_octets, read_text, write_artifact, write_private
 from edgevpn.cli.live import SLOW, plan_lines
 from edgevpn.cli.live import told as told_live
@@ -22,8 +22,9 @@ from edgevpn.cli.output import GOOD, as_json, table, warn
 from edgevpn.cli.patience import telling
 from edgevpn.cli.status import moment
 from edgevpn.client import Client
-from edgevpn.config.errors import Refused
+from edgevpn.config.errors import Refused, dotted
 from edgevpn.config.store import Store
+from edgevpn.config.tables import Table
 from edgevpn.frozen import replace
 
 if TYPE_CHECKING:
@@ -162,10 +163,15 @@ def _certificates(found: list[records.CertificateStatus], options: argparse.Name
 def _backup(client: Client | None, options: argparse.Namespace) -> int:
     password = _password(options)
     if client:
-        return write_artifact(client.call("backup.create", SLOW, password=password), options, options.output)
+        status = write_artifact(client.call("backup.create", SLOW, password=password), options, options.output)
+        _warn_of_files(client.call("config.show"))
+        return status
     from edgevpn.daemon.keeping.backup import Backup, BackupError, seal
 
+    tables = tables_of(options.config)
     with _disk_said():
+        if not options.config.exists():
+            raise Refused(f"there is no {options.config} to be backed up", "name the configuration with -c")
         files = _holdings(options).read()
     try:
         octets = seal(Backup(files, time.time(), __version__), password, os.urandom)
@@ -173,7 +179,16 @@ def _backup(client: Client | None, options: argparse.Namespace) -> int:
         raise Refused(str(error)) from error
     write_private(options.output, octets)
     print(as_json({"name": str(options.output)}) if options.json else options.output)
+    _warn_of_files(tables)
     return GOOD
+
+
+def _warn_of_files(tables: Table) -> None:
+    """Whoever loses this machine loses these, too."""
+    from edgevpn.config.show import files_named
+
+    named = "not in the backup, as the configuration only names it:"
+    warn(f"{named} {file} ({dotted(path)})" for path, file in files_named(tables))
 
 
 def _restore(client: Client | None, options: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from edgevpn.config.secret import STORE
 from edgevpn.config.setting import settings_of
 from edgevpn.config.statements import Part, Statement, statements, value_span
 from edgevpn.config.tables import Table
+from edgevpn.config.values import FILE
 
 NOTHING: Mapping[str, Any] = {}
 
@@ -35,6 +36,16 @@ def masked_tables(tables: Table, path: Path = ()) -> Table:
         else value
         for key, value in tables.items()
     }
+
+
+def files_named(tables: Table, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """The keys that name files of the owner's own, such as keys and certificates, and each file that they name."""
+    for key, value in tables.items():
+        below = (*path, key)
+        if isinstance(value, dict):
+            yield from files_named(value, below)
+        elif (noun := noun_at(path)) and key in noun.keys and FILE.allowed in noun.keys[key].kind.allowed:
+            yield from ((below, str(each)) for each in (value if isinstance(value, list) else [value]))
 
 
 def complete(config: Config, tables: Table) -> Table:

@@ -88,7 +88,7 @@ def test_certificates(daemon: StandIn, given: Path, capsys: Output) -> None:
 def test_backup_and_restore(daemon: StandIn, tmp_path: Path, password: str, capsys: Output) -> None:
     made = tmp_path / "x.backup"
     assert main(["backup", str(made), "--password-file", password]) == GOOD
-    assert daemon.asked[-1] == ("backup.create", {"password": "a long password"})
+    assert ("backup.create", {"password": "a long password"}) in daemon.asked
     assert (made.read_bytes(), made.stat().st_mode & 0o777) == (b"sealed", 0o600)
     assert main(["restore", str(made), "--password-file", password]) == GOOD
     method, params = daemon.asked[-1]
@@ -151,6 +151,32 @@ def test_backup_and_restore_of_files(file: Path, given: Path, tmp_path: Path, pa
     assert "the password does not open this backup" in capsys.readouterr().err
     (tmp_path / "password").write_text("short")
     assert main(["backup", str(made), *where]) == FAILED
+
+
+def test_backup_of_what_is_not_there(tmp_path: Path, password: str, capsys: Output) -> None:
+    """As with the daemon stopped, and the file elsewhere: an empty backup would take the place of a good one."""
+    made = tmp_path / "x.backup"
+    made.write_bytes(b"the last one")
+    where = ["-c", str(tmp_path / "none.toml"), "--password-file", password]
+    assert main(["backup", str(made), *where]) == FAILED
+    sentence = f"there is no {tmp_path / 'none.toml'} to be backed up; name the configuration with -c"
+    assert capsys.readouterr().err == f"edgevpn: {sentence}\n"
+    assert made.read_bytes() == b"the last one"
+
+
+def test_backup_says_what_it_lacks(file: Path, tmp_path: Path, password: str, capsys: Output) -> None:
+    file.write_text("[pki]\ntrust = ['/etc/ssl/theirs.pem']\n")
+    assert main(["backup", str(tmp_path / "x"), "-c", str(file), "--password-file", password]) == GOOD
+    named = "not in the backup, as the configuration only names it: /etc/ssl/theirs.pem (pki.trust)"
+    assert capsys.readouterr().err == f"warning: {named}\n"
+
+
+def test_backup_for_programs(daemon: StandIn, tmp_path: Path, password: str, capsys: Output) -> None:
+    """It is written where it was asked for all the same."""
+    made = tmp_path / "x.backup"
+    assert main(["backup", str(made), "--password-file", password, "--json"]) == GOOD
+    assert json.loads(capsys.readouterr().out) == {"name": str(made)}
+    assert made.read_bytes() == b"sealed"
 
 
 def test_restored_where_nothing_is_yet(file: Path, tmp_path: Path, password: str, capsys: Output) -> None:

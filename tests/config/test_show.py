@@ -8,7 +8,7 @@ from edgevpn.config.diff import difference
 from edgevpn.config.model import VERSION
 from edgevpn.config.nouns import NOUNS
 from edgevpn.config.reader import parse
-from edgevpn.config.show import complete, complete_text, masked, masked_tables
+from edgevpn.config.show import complete, complete_text, files_named, masked, masked_tables
 from tests.support.configs import BRANCH, OFFICE, PHONE, PUBLIC, STAFF, document, read
 
 SECRET = "correct horse battery staple"
@@ -34,6 +34,18 @@ def test_as_written_without_secrets() -> None:
 
 def test_tables_without_secrets() -> None:
     assert masked_tables(tomli.loads(WRITTEN)) == tomli.loads(masked(WRITTEN))
+
+
+def test_files_of_the_owners_own() -> None:
+    tables = {
+        "pki": {"trust": ["/a.pem", "/b.pem"], "odd": "/x"},
+        "site": {"office": {"psk_file": "/key", "mtu": 1400}},
+    }
+    assert [*files_named(tables)] == [
+        (("pki", "trust"), "/a.pem"),
+        (("pki", "trust"), "/b.pem"),
+        (("site", "office", "psk_file"), "/key"),
+    ]
 
 
 def whole(text: str, **environ: str) -> Any:
