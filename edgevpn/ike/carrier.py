@@ -118,6 +118,9 @@ class Carrier:
                 return window.call_open(octets, path, env)
             case Secure(secured):
                 return window.sealed_by(secured), ()
+            case IkeSaUp(spi=spi, replaces=bytes() as old):
+                self._table.hand_on(old, spi)
+                return window, (effect,)
             case IkeSaUp() if self._table.get(follows) is not None:
                 return window, (replace(effect, replaces=follows),)
             case IkeSaDown(reason=reason) if follows and not was_up:

@@ -54,8 +54,9 @@ def renewed(old: Established, secured: Secured, env: Env) -> Established:
         promise=None,
         todo=tuple(_asked_anew(task) for task in old.todo if not isinstance(task, RekeyIke)),
         wake=NEVER,
-        rekey_at=soon(old.peer.rekey_after, env),
-        expire_at=env.now + old.peer.life,
+        # one that is followed already ends when it would have
+        rekey_at=NEVER if old.followed else soon(old.peer.rekey_after, env),
+        expire_at=old.expire_at if old.followed else env.now + old.peer.life,
         # the hashes of new SPIs tell nothing of the old ones
         mobility=replace(old.mobility, seen_as=b"") if old.mobility else None,
     )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TypeVar
 
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.peer import NEVER, IpAddress
 from edgevpn.ike.proving import Answering, Calling
 from edgevpn.ike.sa import neighbourhood
@@ -172,6 +172,14 @@ class Table:
         """The IKE SA that is to follow this one, with its SPI."""
         found = self._followers.get(spi)
         return None if found is None else (found, self._slots[found])
+
+    def hand_on(self, old: bytes, new: bytes) -> None:
+        """What is to follow the IKE SA `old` is to follow `new` now, which has been made of it by rekeying."""
+        found = self.follower(old)
+        if found is not None:
+            spi, slot = found
+            del self._followers[old]
+            self.put(spi, replace(slot, follows=new))
 
     # --- keeping the ways ---
 

@@ -84,3 +84,10 @@ def test_how_we_are_seen_is_unknown_to_the_new_one() -> None:
 def test_soon() -> None:
     assert soon(NEVER, an_env()) == NEVER
     assert 90.0 <= soon(100.0, an_env()) <= 100.0
+
+
+def test_renewed_after_it_was_followed() -> None:
+    """It was to end in a moment, and so is what the rekeying makes of it."""
+    old = an_sa(a_child(), peer=TIMED, followed=True, expire_at=205.0)
+    follower = renewed(old, secured(spi_i=b"anotheri", spi_r=b"anotherr"), an_env(now=200.0))
+    assert (follower.followed, follower.expire_at, follower.rekey_at) == (True, 205.0, NEVER)

@@ -132,6 +132,18 @@ def test_follower() -> None:
     assert table.follower(SPI_I) is None
 
 
+def test_follower_of_what_is_rekeyed() -> None:
+    """It follows what has been made of the old one."""
+    table = Table()
+    table.hand_on(SPI_I, b"nobodys")
+    table.put(b"follower", replace(slot(an_sa()), follows=SPI_I))
+    table.hand_on(SPI_I, b"made new")
+    assert table.follower(SPI_I) is None
+    assert table.follower(b"made new") == (b"follower", replace(slot(an_sa()), follows=b"made new"))
+    table.drop(b"follower")
+    assert table.follower(b"made new") is None
+
+
 def test_children_go_over_to_another_ike_sa() -> None:
     """In either order: the follower may be noted before the old one is known to be replaced."""
     for order in ("old first", "new first"):

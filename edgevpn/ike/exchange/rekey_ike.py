@@ -169,7 +169,7 @@ def forgone(sa: Established, rival: Rival, env: Env) -> Step:
 def inherit(sa: Contending, old: Established, env: Env) -> Step:
     """It stands, and gets all that the old one had."""
     follower = renewed(old, sa.secured, env)
-    return Step(follower, (_up(follower, old),))
+    return Step(follower, _up(follower, old))
 
 
 def redundant(sa: Contending, env: Env) -> Rekeyed:
@@ -212,11 +212,15 @@ def _secured(
 def _succeeded(sa: Established, secured: Secured, env: Env) -> Effects:
     """The new IKE SA, with the children and all that waits."""
     follower = renewed(sa, secured, env)
-    return (*_exported(secured, env), _up(follower, sa), Spawn(follower, secured))
+    return (*_exported(secured, env), *_up(follower, sa), Spawn(follower, secured))
 
 
-def _up(follower: Established, old: Established) -> IkeSaUp:
-    return IkeSaUp(follower.spi, follower.peer.name, follower.remote_id, follower.path, old.spi, follower.session)
+def _up(follower: Established, old: Established) -> tuple[IkeSaUp, ...]:
+    """It has taken the place of `old`; but where another has followed that, nobody is to hear of either any more."""
+    if follower.followed:
+        return ()
+    peer, remote_id = follower.peer.name, follower.remote_id
+    return (IkeSaUp(follower.spi, peer, remote_id, follower.path, old.spi, follower.session),)
 
 
 def _replaced(sa: Established, env: Env) -> Rekeyed:

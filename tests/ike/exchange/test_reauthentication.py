@@ -236,3 +236,52 @@ def test_end_of_the_old_one_is_no_news(goes: str) -> None:
     pair.run(200)
     assert pair.left.downs == []
     assert len(pair.left.sas) == 1
+
+
+# --- while the old one is rekeyed ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5])
+@pytest.mark.parametrize("who", ["left", "right", "both"])
+def test_crosses_a_rekeying(who: str, moment: float) -> None:
+    """Whichever of the two is through first: what the rekeying has made goes, as the old one would have gone."""
+    pair = connected(replace(TO_RIGHT, life=2 * HOUR, rekey_after=1.5 * HOUR), STRICT)
+    pair.run(pair.left.sa.reauth_at - pair.now + moment * DELAY)
+    for end in pair.sides:
+        if who in ("both", "left" if end is pair.left else "right"):
+            end.ask_at(end.sas[0].spi, RekeyIke())
+    pair.run(60)
+    assert len(pair.left.sas) == 1
+    assert pair.agree()
+    assert pair.left.downs == []
+    assert (pair.left.ups[-1].spi, pair.left.sa.followed) == (pair.left.sa.spi, False)
+    assert pair.left.sa.reauth_at < pair.now + HOUR
+
+
+def test_fails_while_the_old_one_is_rekeyed() -> None:
+    """What the rekeying has made hears of it, and tries again."""
+    pair = connected(TO_RIGHT, STRICT)
+    pair.run(pair.left.sa.reauth_at - pair.now + DELAY / 2)
+    pair.fate = lambda number, octets: () if octets[18] in (34, 35) else (DELAY,)  # IKE_SA_INIT and IKE_AUTH
+    pair.left.ask(RekeyIke())
+    pair.run(120)
+    assert pair.left.reports("reauthentication_failed")
+    pair.fate = in_order
+    pair.run(120)
+    assert pair.agree()
+    assert len(pair.left.ups) == 3
+    assert [up.replaces for up in pair.left.ups[1:]] == [up.spi for up in pair.left.ups[:-1]]
+    assert pair.left.downs == []
+
+
+def test_closed_meanwhile_and_rekeyed_before() -> None:
+    """The owner closes what the rekeying has made: what was to follow is not wanted either."""
+    pair = connected(TO_RIGHT, STRICT)
+    pair.run(pair.left.sa.reauth_at - pair.now + DELAY / 2)
+    pair.fate = lambda number, octets: () if octets[18] in (34, 35) else (DELAY,)
+    pair.left.ask(RekeyIke())
+    pair.run(1)
+    pair.left.terminate()
+    pair.fate = in_order
+    pair.run(60)
+    assert pair.left.endpoint.sas == pair.right.endpoint.sas == ()
