@@ -30,6 +30,9 @@ Effects = tuple[Effect | Directive, ...]
 def on_due(sa: Established, env: Env) -> Step:
     """Everything whose time has come."""
     now = env.now
+    if min(sa.expire_at, sa.auth_until) <= now and sa.being_rekeyed:
+        later = now + env.settings.retry_after  # the peer may have its follower, which we could not close yet
+        sa = replace(sa, expire_at=max(sa.expire_at, later), auth_until=max(sa.auth_until, later))
     if sa.expire_at <= now:
         return informational.close(sa, "its lifetime is over", asked=False, cause=Cause.EXPIRED)
     if sa.auth_until <= now:
@@ -88,6 +91,8 @@ def on_traffic(sa: Established, seen: float | None, env: Env) -> Step:
     """Ask whether the peer is there, unless something of it came through; close what nobody uses."""
     if sa.idle_at == NEVER and sa.peer.idle != NEVER:  # that is why it was asked
         idle_at = env.now if seen is None else seen + sa.peer.idle
+        if idle_at <= env.now and sa.being_rekeyed:
+            idle_at = env.now + env.settings.retry_after
         if idle_at <= env.now:
             return informational.close(sa, "nothing has come through for long", cause=Cause.IDLE)
         sa = replace(sa, idle_at=idle_at)

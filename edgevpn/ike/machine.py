@@ -70,7 +70,6 @@ from edgevpn.ike.state import (
     CreateChild,
     DeleteChild,
     Established,
-    FollowingUp,
     HalfOpen,
     Initiating,
     Probe,
@@ -277,7 +276,8 @@ def _in_contending(sa: Contending, event: Event, env: Env) -> Step:
         case Redundant():
             return Step(rekey_ike.redundant(sa, env))
         case Terminate():
-            return informational.close(rekey_ike.redundant(sa, env))
+            closing = informational.close(rekey_ike.redundant(sa, env))
+            return Step(closing.sa, (*closing.effects, Tell(sa.replaces, RivalGone())))
         case _:
             return _unexpected(sa, event)
 
@@ -318,8 +318,7 @@ def _rival(sa: Established) -> Rival | None:
 
 def _close(sa: Established, close: Close) -> Step:
     """Close it at once; while we are rekeying it, as soon as we know what the peer has made of it."""
-    about = sa.doing.about if isinstance(sa.doing, FollowingUp) else sa.doing
-    if isinstance(about, RekeyingIke):
+    if sa.being_rekeyed:
         return Step(replace(sa, todo=(close,)))
     return informational.close(sa, close.reason, asked=close.asked, cause=close.cause)
 

@@ -235,6 +235,12 @@ class Established:
         return self.session.user or self.remote_id
 
     @property
+    def being_rekeyed(self) -> bool:
+        """Whether we have asked for an IKE SA in its place, and do not know yet what the peer has made of it."""
+        about = self.doing.about if isinstance(self.doing, FollowingUp) else self.doing
+        return isinstance(about, RekeyingIke)
+
+    @property
     def due(self) -> float:
         children = min(map(DUE, self.children), default=NEVER)
         soonest = min(children, self.probe_at, self.rekey_at, self.wake, self.keepalive_at, self.expire_at)

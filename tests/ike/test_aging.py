@@ -19,8 +19,8 @@ from edgevpn.ike.peer import NEVER
 from edgevpn.ike.state import Closing, CreateChild, DeleteChild, Established, Phase, Probe, RekeyChild, RekeyIke
 from edgevpn.ike.steps import Call, Reauthenticate, Step
 from tests.support.handshake import LEFT_PATH, an_env, kinds
-from tests.support.pair import connected
-from tests.support.peers import TO_RIGHT
+from tests.support.pair import DELAY, connected
+from tests.support.peers import TO_LEFT, TO_RIGHT
 from tests.support.states import SPI_I, a_child, an_sa
 
 NOW = an_env(now=10.0)
@@ -190,6 +190,18 @@ def test_idle(seen: float | None) -> None:
     assert kinds(step) == [RemoveChild, Call]
     assert isinstance(step.sa, Closing)
     assert step.sa.asked
+
+
+def test_idle_while_it_is_rekeyed() -> None:
+    """Looked at again when it is known what the peer has made of it."""
+    pair = connected(IDLE, TO_LEFT)
+    pair.run(298.5)
+    first = len(pair.sent) + 1
+    pair.fate = lambda number, _: () if number >= first and pair.now < 302 else (DELAY,)  # the answer is late
+    pair.left.ask(RekeyIke())
+    pair.run(20)
+    assert pair.left.endpoint.sas == pair.right.endpoint.sas == ()
+    assert [down.reason for down in pair.left.downs] == ["nothing has come through for long"]
 
 
 def test_traffic_keeps_it_up() -> None:

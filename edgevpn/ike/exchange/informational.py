@@ -20,6 +20,7 @@ from edgevpn.ike.contract import (
     RemoveOutbound,
     Request,
     Response,
+    Terminate,
     report,
 )
 from edgevpn.ike.errors import Cause
@@ -39,6 +40,7 @@ from edgevpn.ike.state import (
     RekeyChild,
     Rekeyed,
     RekeyingChild,
+    RekeyingIke,
 )
 from edgevpn.ike.steps import Call, Respond, Step, Tell
 from edgevpn.ike.wire.payloads import Delete
@@ -69,14 +71,16 @@ def delete_child(sa: Established, spi_in: bytes) -> Step:
 def close(sa: Established | Rekeyed, reason: str = "closed", *, asked: bool = True, cause: Cause | None = None) -> Step:
     """Tell the peer, once it has answered what we asked, that IKE SA and children are to go (RFC 7296 §1.4.1).
 
-    `asked`: we were told to.
+    `asked`: we were told to. What the peer has made of it meanwhile, by rekeying, goes too.
     """
     silent = isinstance(sa, Rekeyed) or sa.followed
+    rival = sa.doing.rival if isinstance(sa, Established) and isinstance(sa.doing, RekeyingIke) else None
+    others = (Tell(rival.spi, Terminate(rival.spi)),) if rival else ()
     busy = sa.busy if isinstance(sa, Rekeyed) else sa.doing is not None
     children = sa.children if isinstance(sa, Established) else ()
     removals = tuple(RemoveChild(child) for child in children)
     closing = Closing(sa.secured, sa.peer, sa.path, reason, asked, silent, waiting=busy, cause=cause)
-    return Step(closing, (*removals, *(() if busy else (_delete_ike(closing),))))
+    return Step(closing, (*removals, *(() if busy else (_delete_ike(closing),)), *others))
 
 
 def _delete_ike(sa: Closing) -> Call:

@@ -14,15 +14,17 @@ from edgevpn.ike.contract import (
     Redirected,
     Report,
     Request,
+    Terminate,
 )
+from edgevpn.ike.crypto import dh
 from edgevpn.ike.errors import InvalidSyntax
 from edgevpn.ike.exchange import ike_auth_initiator, ike_sa_init
 from edgevpn.ike.exchange.redirect import MAX_REDIRECTS, announced, wanted
-from edgevpn.ike.iana import ExchangeType, Flag, NotifyType, ProtocolId
+from edgevpn.ike.iana import ExchangeType, Flag, Ke, NotifyType, ProtocolId
 from edgevpn.ike.machine import step
 from edgevpn.ike.peer import IpAddress
-from edgevpn.ike.state import Closed, Closing, CreateChild, Initiating, Phase, Probing
-from edgevpn.ike.steps import Call, CallOpen, Respond, Step
+from edgevpn.ike.state import Closed, Closing, CreateChild, Initiating, Phase, Probing, RekeyIke, RekeyingIke, Rival
+from edgevpn.ike.steps import Call, CallOpen, Respond, Step, Tell
 from edgevpn.ike.wire.message import Header, encode_message
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import Delete, SecurityAssociation, TrafficSelectorsI
@@ -158,6 +160,15 @@ def test_while_something_is_unanswered() -> None:
     done = step(an_sa(peer=FOLLOWS, doing=Probing()), asks(TO_V4), an_env())
     assert isinstance(done.sa, Closing)
     assert done.sa.waiting
+
+
+def test_while_both_are_rekeying() -> None:
+    """What the peer has made of the IKE SA goes with it."""
+    key_pair = dh.generate(Ke.CURVE25519, an_env().entropy)
+    doing = RekeyingIke(RekeyIke(), b"newspi_i", b"n" * 32, Ke.CURVE25519, key_pair, Rival(b"therival", b""))
+    done = step(an_sa(peer=FOLLOWS, doing=doing), asks(TO_V4), an_env())
+    assert isinstance(done.sa, Closing)
+    assert the(Tell, done) == Tell(b"therival", Terminate(b"therival"))
 
 
 @pytest.mark.parametrize("changes", [{"peer": TO_RIGHT}, {"peer": FOLLOWS, "began": False}])

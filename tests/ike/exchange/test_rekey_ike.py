@@ -9,10 +9,12 @@ import pytest
 
 from edgevpn.ike.contract import (
     Ask,
+    Reconfigure,
     Report,
     Request,
     Response,
     Settings,
+    Terminate,
 )
 from edgevpn.ike.errors import InvalidKePayload, InvalidSyntax, TemporaryFailure
 from edgevpn.ike.exchange import rekey_ike
@@ -475,6 +477,61 @@ def test_closed_while_nothing_is_decided(asks: str) -> None:
     assert pair.left.endpoint.sas == pair.right.endpoint.sas == ()
     assert not pair.left.kernel.inbound
     assert not pair.right.kernel.inbound
+
+
+@LOSER
+@SIDES
+@pytest.mark.parametrize("moment", [0.5, 1.5, 2.5])
+def test_all_are_closed_while_nothing_is_decided(moment: float, asks: str, loser: str) -> None:
+    """As an owner does who takes a site down: each IKE SA with the peer is told so, the one in question too."""
+    pair = connected()
+    both_rekey(pair, loser)
+    pair.run(moment * DELAY)
+    end = side(pair, asks)
+    for sa in end.endpoint.sas_of(end.peers[0].name):
+        end.tell(Terminate(sa.spi))
+    pair.run(200)
+    assert pair.left.endpoint.sas == pair.right.endpoint.sas == ()
+    assert not pair.left.kernel.inbound
+    assert not pair.right.kernel.inbound
+    assert [down.asked for down in end.downs] == [True]
+
+
+ENDS: dict[str, tuple[Peer, float]] = {
+    "its life": (replace(TO_RIGHT, life=100.0), 97.0),
+    "the time to show again who it is": (replace(TO_RIGHT, reauth_after=100.0), 157.0),
+}
+
+
+@pytest.mark.parametrize("lost", [0, 1], ids=["the request", "the answer"])
+@pytest.mark.parametrize(("mine", "until"), ENDS.values(), ids=ENDS)
+def test_time_is_over_while_it_is_rekeyed(mine: Peer, until: float, lost: int) -> None:
+    """What the peer makes of it can be closed only when its answer is there; both sides hold the same in the end."""
+    pair = connected(TO_RIGHT, mirrored(mine))
+    pair.left.tell(Reconfigure(()))  # so it cannot show again who it is
+    pair.run(until - pair.now)
+    first = len(pair.sent) + lost
+    pair.fate = lambda number, _: () if number >= first and pair.now < until + 6 else (DELAY,)
+    pair.right.ask(RekeyIke())
+    pair.run(60)
+    assert pair.agree()
+    assert len(pair.right.ups) == 2
+    assert bool(pair.right.sas) == (mine.life < NEVER)
+
+
+def test_time_is_over_while_nothing_is_decided() -> None:
+    """Left's request is lost, right's is not, but then nothing comes through until left's time is over."""
+    peer = replace(TO_RIGHT, life=100.0)
+    pair = connected(peer, TO_LEFT)
+    pair.run(97 - pair.now)
+    first = len(pair.sent)
+    pair.fate = lambda number, _: () if number != first + 1 and pair.now < 104 else (DELAY,)
+    both_rekey(pair, "left")
+    pair.run(5)
+    assert [type(sa) for sa in pair.left.others] == [Contending]
+    pair.run(200)
+    assert pair.left.ups[1].replaces == pair.left.ups[0].spi
+    assert pair.agree()
 
 
 # --- rekeying meets something else ----------------------------------------------------------------------------------
