@@ -363,7 +363,7 @@ class Keeper:
     async def _bring_up(self) -> None:
         """Ask for what is wanted, over the IKE SA that stands, else at each of the peer's addresses. Raises NotUp."""
         sas = self._core.sas_of(self.site.name)
-        up = {child.name for sa in sas if isinstance(sa, Established) for child in sa.children}
+        up = {child.name for sa in sas if isinstance(sa, Established) for child in sa.children if child.lives}
         self._wanted = {child: None for child in self._wanted if child not in up}
         if not self._wanted:
             return None

@@ -24,11 +24,22 @@ from edgevpn.ike.contract import (
     Terminate,
 )
 from edgevpn.ike.iana import IdType
-from edgevpn.ike.state import Address, Closing, CreateChild, Established, Path, Probe, RekeyChild, RekeyIke
+from edgevpn.ike.state import (
+    Address,
+    Closing,
+    CreateChild,
+    DeleteChild,
+    Established,
+    Path,
+    Phase,
+    Probe,
+    RekeyChild,
+    RekeyIke,
+)
 from edgevpn.ike.wire.payloads import Identification
 from tests.support.configs import office
 from tests.support.keepers import HERE, World
-from tests.support.pair import Pair
+from tests.support.pair import Pair, connected
 from tests.support.peers import TO_LEFT, TO_RIGHT
 
 THERE, ELSEWHERE = (ip_address(text) for text in ("198.51.100.1", "203.0.113.1"))
@@ -309,6 +320,20 @@ async def test_closed_child_comes_back(world: World) -> None:
         assert await world.quiet()
         keeper.child_closed(ChildClosed(b"spi", "office", "office"))
         assert await world.next() == Ask(b"spi", CreateChild("office"))
+
+
+async def test_closed_child_comes_back_while_the_old_one_takes_late_packets(world: World) -> None:
+    """For a moment the core still has it, for what is under way; that carries nothing any more."""
+    pair = connected()
+    async with kept(world, office(remote="any", remote_id="any", start="wait")) as keeper:
+        keeper.ike_up(IkeSaUp(pair.left.sa.spi, "right", ID, PATH))
+        pair.right.ask(DeleteChild(pair.right.child.spi_in))
+        pair.run(1)
+        (gone,) = pair.left.sa.children
+        assert gone.phase is Phase.LINGERING
+        world.sas = (pair.left.sa,)
+        keeper.want(["lan"])
+        assert await world.next() == Ask(pair.left.sa.spi, CreateChild("lan"))
 
 
 async def test_taken_down(world: World) -> None:
