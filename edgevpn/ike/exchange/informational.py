@@ -42,7 +42,7 @@ from edgevpn.ike.state import (
     RekeyingChild,
     RekeyingIke,
 )
-from edgevpn.ike.steps import Call, Respond, Step, Tell
+from edgevpn.ike.steps import Call, IkeSa, Respond, Step, Tell
 from edgevpn.ike.wire.payloads import Delete
 
 # Our own bound.
@@ -114,9 +114,15 @@ def on_request(sa: Established | Rekeyed | Closing, request: Request, env: Env) 
     closed = tuple(
         ChildClosed(sa.spi, sa.peer.name, child.name)
         for child in gone
-        if child.phase is Phase.ACTIVE and not sa.followed  # nothing was made to follow it
+        if child.lives and not sa.followed and not _goes_on(step.sa, child.replaces)
     )
     return Step(step.sa, (*step.effects, Respond(request, (Delete(ProtocolId.ESP, ours),) if ours else ()), *closed))
+
+
+def _goes_on(sa: IkeSa, replaced: bytes | None) -> bool:
+    """Whether the pair with this inbound SPI carries the traffic again."""
+    old = sa.child(replaced) if isinstance(sa, Established) and replaced else None
+    return old is not None and old.lives
 
 
 def _without_unknown(sa: Established, spis: set[bytes]) -> Established:

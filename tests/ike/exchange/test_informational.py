@@ -193,6 +193,16 @@ def test_peer_takes_the_new_pair_back() -> None:
     assert 64 <= again.due <= 70
 
 
+@pytest.mark.parametrize("spis", [(b"out1", b"out2"), (b"out2", b"out1")])
+def test_peer_deletes_both_pairs_at_once(spis: tuple[bytes, ...]) -> None:
+    """In the middle of a rekeying it wants no child any more: nothing goes on, and the owner hears of it, once."""
+    old, new = a_child(1, phase=Phase.REPLACED, due=70.0), a_child(2, phase=Phase.INBOUND, due=15.0, replaces=b"in_1")
+    for children in ((old, new), (new, old)):
+        step = informational.on_request(an_sa(*children), asks(Delete(ESP, spis)), NOW)
+        assert {child.phase for child in established(step).children} == {Phase.LINGERING}
+        assert len(all_of(ChildClosed, step)) == 1
+
+
 def test_pair_that_has_lost_is_no_reason_to_go_on_with_the_old_one() -> None:
     """We have won a collision: the old pair is ours to delete."""
     old, new = a_child(1, phase=Phase.REPLACED), a_child(2, phase=Phase.INBOUND, replaces=b"in_1")
