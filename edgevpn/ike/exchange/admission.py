@@ -24,7 +24,7 @@ from edgevpn.ike.exchange.configuration import lending, reply, wants_of
 from edgevpn.ike.exchange.refusal import given_up
 from edgevpn.ike.iana import NotifyType
 from edgevpn.ike.lifetime import established
-from edgevpn.ike.peer import NetworkSettings, Unique
+from edgevpn.ike.peer import NetworkSettings, Peer, Unique
 from edgevpn.ike.proving import Claim, LeasingAddress, Proven
 from edgevpn.ike.questions import Lease, Leased, Release
 from edgevpn.ike.session import NOTHING, Given, Session
@@ -98,8 +98,7 @@ def _establish(claim: Claim, proven: Proven, request: Request, given: Given, env
     if (fault := _one_too_many(claim, proven, env)) is not None:
         return _refused(claim, proven, request, given, fault)
     session = Session(proven.ours, proven.theirs, proven.user, claim.client, lent=given)
-    narrowed = lending(peer, given, claim.client.asks_dhcp) if given else peer
-    treated = adapted(narrowed, claim.client, half_open.nat.remote)
+    treated = adapted(_within(peer, given, claim.client.asks_dhcp), claim.client, half_open.nat.remote)
     secured, nat = half_open.secured, half_open.nat
     up = established(secured, treated, claim.remote_id, request.path, nat, session, env, began=False)
     up = extensions.agreed(up, claim.asked, env)
@@ -127,6 +126,13 @@ def _establish(claim: Claim, proven: Proven, request: Request, given: Given, env
     ready = (respond, sending) if stands else (sending, respond)  # else its first packet can be answered at once
     effects += (InstallInbound(child, around), *ready, *exported(up.secured, child, env))
     return Step(up.with_child(child), tuple(effects))
+
+
+def _within(peer: Peer, given: Given, broadcast: bool) -> Peer:
+    """The peer with the children that it may have, now and later: a visitor only for addresses that it is lent."""
+    if given:
+        return lending(peer, given, broadcast)
+    return peer if peer.pool is None else replace(peer, children=())
 
 
 def _first_child(up: Established, claim: Claim, env: Env) -> tuple[ChildSa, tuple[Payload, ...]]:

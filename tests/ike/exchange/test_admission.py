@@ -16,12 +16,14 @@ from edgevpn.ike.contract import (
     InstallOutbound,
     KeysDerived,
     Report,
+    Request,
     Settings,
 )
 from edgevpn.ike.crypto.mschapv2 import nt_password_hash
-from edgevpn.ike.errors import Cause
-from edgevpn.ike.exchange import ike_auth
-from edgevpn.ike.iana import ConfigAttribute, ConfigType, IdType, NotifyType
+from edgevpn.ike.errors import Cause, TsUnacceptable
+from edgevpn.ike.exchange import create_child_sa, ike_auth
+from edgevpn.ike.exchange.create_child_sa import create_child
+from edgevpn.ike.iana import ConfigAttribute, ConfigType, ExchangeType, IdType, NotifyType
 from edgevpn.ike.peer import (
     NEVER,
     Certified,
@@ -38,8 +40,8 @@ from edgevpn.ike.peer import (
 from edgevpn.ike.proving import LeasingAddress
 from edgevpn.ike.questions import Configured, Lease, Leased, Release
 from edgevpn.ike.session import Given
-from edgevpn.ike.state import Closed, Established, Nat, RekeyIke
-from edgevpn.ike.steps import Respond, Step, Supersede, Suspect
+from edgevpn.ike.state import Closed, CreateChild, Established, Nat, RekeyIke
+from edgevpn.ike.steps import Call, Respond, Step, Supersede, Suspect
 from edgevpn.ike.wire.configuration import Attribute, Configuration
 from edgevpn.ike.wire.notify import Notify
 from edgevpn.ike.wire.payloads import (
@@ -50,9 +52,10 @@ from edgevpn.ike.wire.payloads import (
     TrafficSelectorsI,
     TrafficSelectorsR,
 )
-from tests.support.handshake import RIGHT_PATH, Opened, contents, errors_of, kinds, open_sa, the
+from tests.support.handshake import RIGHT_PATH, Opened, an_env, contents, errors_of, kinds, open_sa, the
 from tests.support.pair import Pair
 from tests.support.peers import CBC, ESP_OFFER, LAN, LEFT_ID, NO_ESN, SHA256, TO_LEFT, TO_RIGHT, selectors
+from tests.support.states import an_sa
 from tests.support.world import World, credential, holding, trusting
 
 SA_AND_TS = [SecurityAssociation, TrafficSelectorsI, TrafficSelectorsR]
@@ -66,6 +69,11 @@ POOL = replace(TO_LEFT, children=(ALL,), pool=TOLD, unique=Unique.SHARE)
 
 def both(peer: Peer = TO_RIGHT, other: Peer = TO_LEFT, initial_contact: bool = True) -> Opened:
     return open_sa(peer, (other,), initial_contact=initial_contact)
+
+
+def established(step: Step) -> Established:
+    assert isinstance(step.sa, Established)
+    return step.sa
 
 
 # --- the child -----------------------------------------------------------------------------------------------------
@@ -177,6 +185,23 @@ def test_address_must_be_asked_for() -> None:
     assert isinstance(answered.sa, Established)
     assert errors_of(answered) == [Notify(NotifyType.FAILED_CP_REQUIRED)]
     assert the(Report, answered).cause is Cause.ADDRESS_NOT_ASKED
+
+
+WITHOUT_ADDRESS: dict[str, Callable[[], Step]] = {
+    "it asks for none": lambda: both(replace(CLIENT, wants=None), POOL).answered(),
+    "it asks for no child either": lambda: both(replace(CLIENT, wants=None, children=()), POOL).answered(),
+    "there is none left": lambda: leased(both(CLIENT, POOL)),
+}
+
+
+@pytest.mark.parametrize("admitted", WITHOUT_ADDRESS.values(), ids=WITHOUT_ADDRESS)
+def test_no_child_afterwards_for_an_address_that_is_not_lent(admitted: Callable[[], Step]) -> None:
+    """Who is in without one could ask for that of another device, or for everybody's."""
+    anothers = replace(ALL, ts_local=selectors("10.9.0.8/32"))
+    asking = create_child(an_sa(peer=replace(TO_RIGHT, children=(anothers,))), CreateChild("all"), an_env())
+    request = Request(ExchangeType.CREATE_CHILD_SA, 2, the(Call, asking).payloads, RIGHT_PATH)
+    with pytest.raises(TsUnacceptable):
+        create_child_sa.on_request(established(admitted()), request, an_env())
 
 
 def test_site_that_asks_for_an_address() -> None:
