@@ -48,6 +48,7 @@ from edgevpn.ike.steps import (
     Suspect,
     TakeUp,
     Tell,
+    Unanswered,
 )
 from edgevpn.ike.table import Slot, Table
 from edgevpn.ike.window import Seal, Window
@@ -104,6 +105,13 @@ class Carrier:
             yield from self._carry_out(spi, slot, directive, env)
         if not was_up:
             yield from self._settle(spi, slot, env)
+        if self._table.leaving_count > env.settings.session_limit:
+            yield from self._let_go(env)
+
+    def _let_go(self, env: Env) -> Iterator[Effect]:
+        """Wait no longer for one that is leaving: a peer could rekey, or come anew, for ever, and delete nothing."""
+        spi, slot = self._table.longest_leaving
+        yield from self.apply(spi, slot, step(slot.sa, Unanswered(), env), env)
 
     def _turned(
         self, follows: bytes, window: Window, effect: Effect | Directive, was_up: bool, env: Env

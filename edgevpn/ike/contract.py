@@ -402,7 +402,7 @@ class Settings:
     held_limit: int = 300 << 13  # octets that we keep of what strangers have sent after their first message
     cookie_threshold: int = 30
     cookie_lifetime: float = 60.0  # of a secret; it counts for as long again
-    session_limit: int = 10_000  # IKE SAs whose peer has shown who it is
+    session_limit: int = 10_000  # IKE SAs whose peer has shown who it is; as many again that are leaving
     sessions_of_one: int = 2_500  # of them, with one peer under one identity: many may share a login, but none has all
     children_limit: int = 32  # of one IKE SA, beside those that are configured
     retransmit_first: float = 2.0

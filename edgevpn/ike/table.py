@@ -28,6 +28,8 @@ from edgevpn.ike.wire.payloads import Identification
 WithPeer = Initiating | Authenticating | Calling | Established | Contending | Rekeyed | Closing
 Unproven = HalfOpen | Answering
 """IKE SAs that somebody has begun who has not shown who it is."""
+Leaving = Rekeyed | Closing
+"""IKE SAs that are there only until a Delete has been answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class Table:
         self._peers: dict[str, dict[bytes, None]] = {}
         self._standing: dict[tuple[Partner, bool], dict[bytes, None]] = {}  # by who began it, too
         self._followers: dict[bytes, bytes] = {}  # our SPI -> that of the IKE SA that is to follow
+        self._leaving: dict[bytes, None] = {}  # the longest first
         self.held = 0  # octets that we keep of what strangers have sent
 
     def __iter__(self) -> Iterator[Slot]:
@@ -124,8 +127,19 @@ class Table:
 
     @property
     def proven_count(self) -> int:
-        """How many there are besides: whose peer has shown who it is, or is called by us."""
-        return len(self._slots) - len(self._origins)
+        """How many there are besides, and stay: whose peer has shown who it is, or is called by us."""
+        return len(self._slots) - len(self._origins) - len(self._leaving)
+
+    @property
+    def leaving_count(self) -> int:
+        """How many are there only until a Delete has been answered."""
+        return len(self._leaving)
+
+    @property
+    def longest_leaving(self) -> tuple[bytes, Slot]:
+        """The one of them that has waited longest, with our SPI. There must be one."""
+        spi = next(iter(self._leaving))
+        return spi, self._slots[spi]
 
     @property
     def heaviest(self) -> tuple[bytes, Slot] | None:
@@ -187,6 +201,8 @@ class Table:
         if isinstance(sa, Unproven) and _origin(sa) not in self._origins:
             self._origins[_origin(sa)] = spi
             self._near[neighbourhood(_half_open(sa).path.remote.host)] += 1
+        if isinstance(sa, Leaving):
+            self._leaving[spi] = None
         if isinstance(sa, WithPeer):
             self._peers.setdefault(sa.peer.name, {})[spi] = None
         if isinstance(sa, Established):
@@ -209,6 +225,8 @@ class Table:
                         del self._owners[spi_in]
                 if not isinstance(after, Established) or _standing(after) != _standing(sa):
                     _take(self._standing, _standing(sa), spi)
+        if not isinstance(after, Leaving):
+            self._leaving.pop(spi, None)
         if before and isinstance(before.sa, WithPeer) and not isinstance(after, WithPeer):
             _take(self._peers, before.sa.peer.name, spi)
 

@@ -7,9 +7,11 @@ from ipaddress import ip_address
 
 import pytest
 
-from edgevpn.ike.contract import Initiate
+from edgevpn.ike.contract import Initiate, Settings
+from edgevpn.ike.iana import ExchangeType
 from edgevpn.ike.peer import Unique
-from tests.support.pair import DELAY, Pair, connected
+from edgevpn.ike.state import RekeyIke
+from tests.support.pair import DELAY, Pair, connected, in_order
 from tests.support.peers import LEFT_ID, TO_LEFT, TO_RIGHT
 
 # --- one peer, several IKE SAs ---------------------------------------------------------------------------------------
@@ -106,4 +108,38 @@ def test_replaced_without_a_gap() -> None:
         assert pair.right.kernel.outbound
     pair.run(200)
     assert [sa.path.remote.host for sa in pair.right.sas] == [ip_address("192.0.2.99")]
+    assert len(pair.right.kernel.inbound) == 1
+
+
+# --- those that are leaving -------------------------------------------------------------------------------------------
+
+
+def test_peer_that_rekeys_for_ever_and_deletes_nothing() -> None:
+    """So many replaced IKE SAs are kept, and none of them takes the place of a newcomer."""
+    pair = connected(settings=Settings(session_limit=3))
+    pair.fate = lambda number, octets: () if octets[18] == ExchangeType.INFORMATIONAL else (DELAY,)
+    for _ in range(10):
+        pair.left.ask(RekeyIke())
+        pair.run(0.1)
+    assert len(pair.right.sas) == 1
+    assert len(pair.right.others) == 3
+    pair.left.initiate("right")
+    pair.run(0.1)
+    assert len(pair.right.sas) == 2
+    pair.fate = in_order
+    pair.run(200)
+    assert pair.agree()
+    assert len(pair.right.sas) == 2
+
+
+def test_peer_that_comes_anew_for_ever_and_answers_no_delete() -> None:
+    """Those that wait longest are waited for no longer; the world hears of each that it is gone."""
+    pair = connected(TO_RIGHT, replace(TO_LEFT, unique=Unique.REPLACE), Settings(session_limit=3))
+    pair.fate = lambda number, octets: () if octets[18] == ExchangeType.INFORMATIONAL else (DELAY,)
+    for _ in range(10):
+        pair.left.initiate("right")
+        pair.run(0.1)
+    assert len(pair.right.sas) == 1
+    assert len(pair.right.others) == 3
+    assert len(pair.right.downs) == 7
     assert len(pair.right.kernel.inbound) == 1

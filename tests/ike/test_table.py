@@ -88,6 +88,21 @@ def test_what_strangers_have_sent() -> None:
     assert (table.held, table.proven_count) == (0, 0)
 
 
+def test_those_that_are_leaving() -> None:
+    """Counted apart, the longest first, whatever else becomes of them."""
+    table = Table()
+    rekeyed = Rekeyed(secured(), TO_RIGHT, LEFT_PATH, due=60.0, busy=True)
+    table.put(b"standing", slot(an_sa()))
+    table.put(b"leaving1", slot(rekeyed))
+    table.put(b"leaving2", slot(Closing(secured(), TO_RIGHT, LEFT_PATH)))
+    table.put(b"leaving1", slot(replace(rekeyed, busy=False)))
+    assert (table.proven_count, table.leaving_count) == (1, 2)
+    assert table.longest_leaving == (b"leaving1", table.get(b"leaving1"))
+    table.drop(b"leaving1")
+    assert (table.proven_count, table.leaving_count) == (1, 1)
+    assert table.longest_leaving[0] == b"leaving2"
+
+
 def test_owner_of_a_child() -> None:
     table = Table()
     table.put(SPI_I, slot(an_sa(a_child(1), a_child(2))))

@@ -75,6 +75,9 @@ from edgevpn.ike.wire.selector import TrafficSelector
 
 Effects = tuple[Effect | Directive, ...]
 
+# Our own choice.
+KEPT_PAIRS = 3  # of each child that a peer may have: the newest, the one before, and one that takes late packets
+
 
 # --- asking --------------------------------------------------------------------------------------------------------
 
@@ -143,7 +146,7 @@ def on_request(sa: Established, request: Request, env: Env) -> Step:
         raise TemporaryFailure("this IKE SA is being rekeyed, or a child needs several exchanges")
     if (rekeys := request.notify(NotifyType.REKEY_SA)) is not None:
         return _answer_rekeying(sa, request, rekeys, env)
-    if len(sa.children) >= env.settings.children_limit + len(sa.peer.children):
+    if len(sa.children) >= _most_children(sa, env):
         raise NoAdditionalSas(f"{len(sa.children)} children are enough", Cause.TOO_MANY_SAS)
     nonces = Nonces(request.need(Nonce).data, env.entropy(NONCE_SIZE))
     made = answer_offer(sa.secured, sa.peer.children, request, nonces, False, env)
@@ -190,6 +193,8 @@ def _answer_rekeying(sa: Established, request: Request, rekeys: Notify, env: Env
         raise TemporaryFailure("the child is being deleted")
     if any(child.replaces == old.spi_in and child.lives for child in sa.children):
         raise TemporaryFailure("the child has been rekeyed, and is yet to be deleted")
+    if len(sa.children) >= KEPT_PAIRS * _most_children(sa, env):
+        raise TemporaryFailure(f"of {len(sa.children)} children most are yet to be deleted")
     policies = tuple(p for p in sa.peer.children if p.name == old.name)
     nonces = Nonces(request.need(Nonce).data, env.entropy(NONCE_SIZE))
     made = answer_offer(sa.secured, policies, request, nonces, False, env)
@@ -210,6 +215,10 @@ def _rekeyed(sa: Established, old: ChildSa, new: ChildSa, nonces: Nonces, answer
     sa = _replaced(sa, old, env, child)
     effects = (*switch, InstallInbound(child, ends(sa)), answer)
     return Step(sa, (*effects, *exported(sa.secured, child, env)))
+
+
+def _most_children(sa: Established, env: Env) -> int:
+    return env.settings.children_limit + len(sa.peer.children)
 
 
 def _may_follow_up(doing: Doing | None) -> bool:

@@ -123,6 +123,19 @@ def test_so_many_children_and_no_more() -> None:
     assert_one_is_left(pair, not_before=old)
 
 
+def test_peer_that_rekeys_a_child_for_ever_and_deletes_nothing() -> None:
+    """So many pairs are kept, and no more until the first of them are gone."""
+    limit = 3 * (1 + 2)
+    env = replace(an_env(), settings=Settings(children_limit=2))
+    replaced = (a_child(number, phase=Phase.REPLACED) for number in range(limit - 2))
+    asked = create_child_sa.rekey_child(the_other(an_sa(a_child(limit))), RekeyChild(f"out{limit}".encode()), env)
+    request = Request(ExchangeType.CREATE_CHILD_SA, 0, the(Call, asked).payloads, LEFT_PATH)
+    sa = an_sa(*replaced, a_child(limit))
+    assert isinstance(create_child_sa.on_request(sa, request, env).sa, Established)
+    with pytest.raises(TemporaryFailure):
+        create_child_sa.on_request(sa.with_child(a_child(99, phase=Phase.LINGERING)), request, env)
+
+
 def test_child_that_is_there_is_not_made_again() -> None:
     pair = connected()
     pair.left.ask(CreateChild("lan"))
