@@ -28,6 +28,7 @@ from edgevpn.ike.exchange import ike_sa_init
 from edgevpn.ike.machine import step
 from edgevpn.ike.peer import NEVER, IpAddress
 from edgevpn.ike.questions import Release
+from edgevpn.ike.session import Who
 from edgevpn.ike.state import Closed, Closing, Contending, Established, Probe, Rekeyed
 from edgevpn.ike.steps import (
     Call,
@@ -52,7 +53,6 @@ from edgevpn.ike.steps import (
 )
 from edgevpn.ike.table import Slot, Table
 from edgevpn.ike.window import Seal, Window
-from edgevpn.ike.wire.payloads import Identification
 
 Elsewhere = Spawn | Tell | Supersede | Suspect | Reauthenticate
 """What concerns other IKE SAs than the one that wants it."""
@@ -79,7 +79,7 @@ class Carrier:
         if follower is not None and not isinstance(follower[1].sa, Established):
             yield from self.tell(follower[0], Terminate(follower[0]), env)
 
-    def stands(self, peer: str, identity: Identification | str) -> int:
+    def stands(self, peer: str, identity: Who) -> int:
         """How many IKE SAs stand with that peer under that identity."""
         return self._table.standing_count(peer, identity)
 
@@ -175,7 +175,7 @@ class Carrier:
             case Reauthenticate():
                 yield from self._reauthenticate(spi, slot, env)
 
-    def _same(self, spi: bytes, peer: str, identity: Identification | str) -> list[tuple[bytes, Established]]:
+    def _same(self, spi: bytes, peer: str, identity: Who) -> list[tuple[bytes, Established]]:
         """Other IKE SAs that stand with the same peer under the same identity."""
         return [(other, sa) for other, sa in self._table.standing(peer, identity) if other != spi]
 

@@ -13,7 +13,7 @@ from edgevpn.ike.inbound import Request as Request
 from edgevpn.ike.inbound import Response as Response
 from edgevpn.ike.peer import IpAddress, Peer
 from edgevpn.ike.questions import Answer, News, Question
-from edgevpn.ike.session import BY_KEYS, Session
+from edgevpn.ike.session import BY_KEYS, Session, Who
 from edgevpn.ike.state import Address, ChildSa, Path, Secured, Task
 from edgevpn.ike.wire.payloads import Identification
 
@@ -437,7 +437,7 @@ class Env:
     entropy: Callable[[int], bytes] = field(repr=False)
     peers: tuple[Peer, ...] = ()
     settings: Settings = Settings()
-    stands: Callable[[str, Identification | str], int] = field(default=lambda peer, identity: 0, repr=False)
+    stands: Callable[[str, Who], int] = field(default=lambda peer, identity: 0, repr=False)
     hosts: tuple[IpAddress, ...] = ()
 
     def peer(self, name: str) -> Peer | None:

@@ -47,7 +47,7 @@ from edgevpn.ike.eap_state import TlsTurn as TlsTurn
 from edgevpn.ike.iana import EapType, Ke
 from edgevpn.ike.inbound import Request, Response
 from edgevpn.ike.peer import NEVER, Credential, Login, Peer, Ppk, PpkRing
-from edgevpn.ike.session import ByEap, Proof
+from edgevpn.ike.session import ByEap, Holder, Proof
 from edgevpn.ike.state import Authenticating, HalfOpen, Initiating, Nat, Opening, Path, Secured
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.payloads import Identification, IdI, IdR
@@ -57,13 +57,17 @@ from edgevpn.ike.wire.payloads import Identification, IdI, IdR
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What the first IKE_AUTH request asks and claims. `peers`: who it may be, the likeliest first."""
+    """What the first IKE_AUTH request asks and claims. `peers`: who it may be, the likeliest first.
+
+    `holder` is whom the world has found, if it was asked and tells.
+    """
 
     half_open: HalfOpen
     asked: Request
     peers: tuple[Peer, ...]
     client: Client
     due: float
+    holder: Holder | None = None
 
     @property
     def remote_id(self) -> Identification:
@@ -90,12 +94,13 @@ class Claim:
         )
         return replace(self, peers=tuple(able))
 
-    def called(self, name: str, ppk: Ppk | None = None) -> Claim | None:
+    def called(self, name: str, ppk: Ppk | None = None, holder: Holder | None = None) -> Claim | None:
         """The same, now that it is known to be this peer; None if it cannot be. `ppk` is what a ring has for it."""
         peer = next((peer for peer in self.peers if peer.name == name), None)
         if peer is None:
             return None
-        return replace(self, peers=(replace(peer, ppk=ppk) if isinstance(peer.ppk, PpkRing) else peer,))
+        peers = (replace(peer, ppk=ppk) if isinstance(peer.ppk, PpkRing) else peer,)
+        return replace(self, peers=peers, holder=holder)
 
 
 @dataclass(frozen=True, slots=True)

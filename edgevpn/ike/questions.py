@@ -3,7 +3,8 @@
 Each question is asked on behalf of the IKE SA with this SPI of ours, and wants one answer with the same SPI. Nobody
 waits in the meantime but that IKE SA, so an answer may take its time; it may also come too late, which does no harm. A
 question that names several peers leaves open which of them it is about: the answer says so. `ppk` in it is the
-post-quantum pre-shared key of whoever was found, where the peer has a `PpkRing`; None if it has none.
+post-quantum pre-shared key of whoever was found, where the peer has a `PpkRing`; None if it has none. `holder` is
+whoever was found; None if that is one of several whom the world does not tell apart.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from edgevpn.ike.crypto.signature import SignatureScheme
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.peer import IpAddress, NetworkSettings, Ppk, Unique, Wants
 from edgevpn.ike.sa import Address
-from edgevpn.ike.session import Given
+from edgevpn.ike.session import Given, Holder
 from edgevpn.ike.wire.payloads import Identification
 
 # --- our own signature ---------------------------------------------------------------------------------------------
@@ -65,6 +66,7 @@ class CertificatesVerified:
     peer: str
     public_key: bytes = field(repr=False)
     ppk: Ppk | None = None
+    holder: Holder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class PskFound:
     peer: str
     key: bytes | None = field(repr=False)
     ppk: Ppk | None = None
+    holder: Holder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,7 @@ class PasswordFound:
     peer: str
     nt_hash: bytes | None = field(repr=False)
     ppk: Ppk | None = None
+    holder: Holder | None = None
 
 
 # --- TLS -----------------------------------------------------------------------------------------------------------
@@ -154,6 +158,7 @@ class TlsSucceeded:
     user: str
     msk: bytes = field(repr=False)
     ppk: Ppk | None = None
+    holder: Holder | None = None
 
 
 @dataclass(frozen=True, slots=True)

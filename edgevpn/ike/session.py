@@ -7,6 +7,7 @@ from edgevpn.ike.clients import UNKNOWN, Client
 from edgevpn.ike.crypto.signature import SignatureScheme
 from edgevpn.ike.iana import EapType
 from edgevpn.ike.peer import IpAddress, NetworkSettings
+from edgevpn.ike.wire.payloads import Identification
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +63,28 @@ NOTHING = Given()
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """Whom the world knows a peer as, however that writes its own name: in capitals, or as another type of identity."""
+
+    name: str
+
+
+Who = Identification | str | Holder
+"""Whom a peer has proved to be: as the world knows it, else who EAP logged in, else the identity of IKE."""
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """What lasts from one IKE SA to the next when it is rekeyed. `user` is who EAP logged in, empty without EAP.
 
+    `holder` is None where the world does not tell several apart, or was not asked.
     `ours` and `theirs`: how we and the peer proved ourselves. `lent`: what we gave the peer; `got`: what it gave us.
     """
 
     ours: Proof = BY_KEY
     theirs: Proof = BY_KEY
     user: str = ""
+    holder: Holder | None = None
     client: Client = UNKNOWN
     lent: Given = NOTHING
     got: Given = NOTHING

@@ -41,7 +41,7 @@ from edgevpn.ike.sa import Nat as Nat
 from edgevpn.ike.sa import Path as Path
 from edgevpn.ike.sa import Phase as Phase
 from edgevpn.ike.sa import Secured as Secured
-from edgevpn.ike.session import BY_KEY, BY_KEYS, Proof, Session
+from edgevpn.ike.session import BY_KEY, BY_KEYS, Proof, Session, Who
 from edgevpn.ike.tasks import Announce as Announce
 from edgevpn.ike.tasks import Announcing as Announcing
 from edgevpn.ike.tasks import Asking as Asking
@@ -230,9 +230,9 @@ class Established:
         return self.secured.spi
 
     @property
-    def identity(self) -> Identification | str:
-        """Whom the peer has proved to be: who logged in by EAP, else the identity of IKE."""
-        return self.session.user or self.remote_id
+    def identity(self) -> Who:
+        """Whom the peer has proved to be."""
+        return self.session.holder or self.session.user or self.remote_id
 
     @property
     def being_rekeyed(self) -> bool:

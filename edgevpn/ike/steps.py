@@ -25,10 +25,10 @@ from edgevpn.ike.contract import (
 from edgevpn.ike.iana import ExchangeType
 from edgevpn.ike.proving import Answering, Calling
 from edgevpn.ike.questions import Answer
+from edgevpn.ike.session import Who
 from edgevpn.ike.state import Contending, Established, Path, Rekeyed, Secured
 from edgevpn.ike.state import IkeSa as Settled
 from edgevpn.ike.wire.message import Payload
-from edgevpn.ike.wire.payloads import Identification
 
 # --- what one IKE SA is told, once window and endpoint have read the datagram --------------------------------------
 
@@ -162,7 +162,7 @@ class Suspect:
     """The IKE SA that stands with the same peer and identity must show that its peer lives."""
 
     peer: str
-    identity: Identification | str
+    identity: Who
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ class Supersede:
     """Other IKE SAs with the same peer and identity are to go: silently if the peer forgot them (INITIAL_CONTACT)."""
 
     peer: str
-    identity: Identification | str
+    identity: Who
     silently: bool
 
 

@@ -10,6 +10,7 @@ from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.peer import NEVER, IpAddress
 from edgevpn.ike.proving import Answering, Calling
 from edgevpn.ike.sa import neighbourhood
+from edgevpn.ike.session import Who
 from edgevpn.ike.state import (
     SPI_IN,
     Address,
@@ -23,7 +24,6 @@ from edgevpn.ike.state import (
 )
 from edgevpn.ike.steps import IkeSa
 from edgevpn.ike.window import Window
-from edgevpn.ike.wire.payloads import Identification
 
 WithPeer = Initiating | Authenticating | Calling | Established | Contending | Rekeyed | Closing
 Unproven = HalfOpen | Answering
@@ -68,7 +68,7 @@ def origin(remote: Address, spi_i: bytes) -> Origin:
     return remote.host.packed, remote.port, spi_i
 
 
-Partner = tuple[str, Identification | str]
+Partner = tuple[str, Who]
 """A peer by our name, and whom it has proved to be."""
 BY_EITHER = (True, False)
 
@@ -169,7 +169,7 @@ class Table:
                 yield spi, slot.sa
 
     def standing(
-        self, peer: str, identity: Identification | str, began: tuple[bool, ...] = BY_EITHER
+        self, peer: str, identity: Who, began: tuple[bool, ...] = BY_EITHER
     ) -> Iterator[tuple[bytes, Established]]:
         """The IKE SAs that stand with a peer under an identity, by our SPI; those that we began, or the peer."""
         partner = peer, identity
@@ -178,7 +178,7 @@ class Table:
             if slot is not None and isinstance(slot.sa, Established):
                 yield spi, slot.sa
 
-    def standing_count(self, peer: str, identity: Identification | str) -> int:
+    def standing_count(self, peer: str, identity: Who) -> int:
         """How many those are."""
         return sum(len(self._standing.get(((peer, identity), by), ())) for by in BY_EITHER)
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
 from edgevpn.ike.contract import Initiate, Settings
-from edgevpn.ike.iana import ExchangeType
-from edgevpn.ike.peer import Unique
+from edgevpn.ike.iana import ExchangeType, IdType
+from edgevpn.ike.peer import KeyRing, NetworkSettings, Unique
+from edgevpn.ike.session import Holder
 from edgevpn.ike.state import RekeyIke
+from edgevpn.ike.wire.payloads import Identification
 from tests.support.pair import DELAY, Pair, connected, in_order
-from tests.support.peers import LEFT_ID, TO_LEFT, TO_RIGHT
+from tests.support.peers import KEY, LEFT_ID, TO_LEFT, TO_RIGHT
 
 # --- one peer, several IKE SAs ---------------------------------------------------------------------------------------
 
@@ -69,6 +72,45 @@ def test_second_is_refused_because_of_a_dead_one() -> None:
     pair.run(10)
     assert pair.agree()
     assert len(pair.right.downs) == 1
+
+
+SPELLINGS = (
+    Identification(IdType.FQDN, b"phone.example"),
+    Identification(IdType.FQDN, b"Phone.Example"),
+    Identification(IdType.KEY_ID, b"phone.example"),
+)
+
+
+def spelled(holder: Holder | None, **changes: Any) -> Pair:
+    """One after the other comes with its own spelling of a name, and the world says who that is."""
+    ring = replace(TO_LEFT, remote_id=None, local_auth=KeyRing(), remote_auth=KeyRing(), **changes)
+    left = tuple(replace(TO_RIGHT, name=f"by {name}", local_id=name) for name in SPELLINGS)
+    pair = Pair(left, (ring,), Settings(sessions_of_one=2))
+    pair.right.world.psks = {name.data: KEY.key for name in SPELLINGS}
+    pair.right.world.holder = holder
+    for peer in left:
+        pair.left.initiate(peer.name)
+        pair.run(10)
+    return pair
+
+
+UNIQUE = {
+    "one is enough": (Unique.REFUSE, Holder("phone"), 1),
+    "the last": (Unique.REPLACE, Holder("phone"), 1),
+    "so many of one": (Unique.SHARE, Holder("phone"), 2),
+    "whom the world does not know": (Unique.REFUSE, None, 3),
+}
+
+
+@pytest.mark.parametrize(("unique", "holder", "stand"), UNIQUE.values(), ids=UNIQUE)
+def test_however_it_spells_its_name(unique: Unique, holder: Holder | None, stand: int) -> None:
+    """A device is the same in capitals, and by another type of identity."""
+    pair = spelled(holder, unique=unique, pool=NetworkSettings())
+    assert len(pair.right.sas) == stand
+    assert pair.agree()
+    pair.right.ask_at(pair.right.sas[-1].spi, RekeyIke())
+    pair.run(10)
+    assert pair.right.sas[-1].session.holder == holder
 
 
 def test_others_are_left_alone() -> None:

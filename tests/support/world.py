@@ -33,6 +33,7 @@ from edgevpn.ike.questions import (
     TlsSucceeded,
     VerifyCertificates,
 )
+from edgevpn.ike.session import Holder
 from tests.support.keys import private_key, public_key
 
 MSK = bytes(range(64))
@@ -45,7 +46,7 @@ class World:
 
     `trusted`: certificate -> public key. `psks`: identity's octets -> key. `users`: name -> password. `peer`: which of
     the peers that a question names the answer is about, the first if it is empty. `free`: addresses to be leased.
-    `ppk`: what is told of everybody who is found.
+    `ppk` and `holder`: what is told of everybody who is found.
     """
 
     keys: Mapping[str, PrivateKey] = field(default_factory=dict)
@@ -55,6 +56,7 @@ class World:
     peer: str = ""
     free: Sequence[IpAddress] = ()
     ppk: Ppk | None = None
+    holder: Holder | None = None
     tls_greeting: bytes = b"who are you?"
     settings: NetworkSettings | None = None
     asked: list[Question] = field(default_factory=list, init=False)
@@ -69,12 +71,13 @@ class World:
                 key = self.trusted.get(certificates[0]) if certificates else None
                 if key is None:
                     return CertificatesRefused(spi, "UNKNOWN")
-                return CertificatesVerified(spi, self._of(peers), key, self.ppk)
+                return CertificatesVerified(spi, self._of(peers), key, self.ppk, self.holder)
             case FindPsk(spi, peers, identity):
-                return PskFound(spi, self._of(peers), self.psks.get(identity.data), self.ppk)
+                return PskFound(spi, self._of(peers), self.psks.get(identity.data), self.ppk, self.holder)
             case FindPassword(spi, peers, user):
                 password = self.users.get(user)
-                return PasswordFound(spi, self._of(peers), nt_password_hash(password) if password else None, self.ppk)
+                nt_hash = nt_password_hash(password) if password else None
+                return PasswordFound(spi, self._of(peers), nt_hash, self.ppk, self.holder)
             case TalkTls(spi, peers, octets):
                 return self._tls(spi, self._of(peers), octets)
             case Lease(spi, wants=wants):
@@ -87,7 +90,7 @@ class World:
             return TlsAnswered(spi, self.tls_greeting)
         if user not in self.users:
             return TlsRefused(spi, Cause.CERTIFICATE_REFUSED, "REVOKED_LEAF")
-        return TlsSucceeded(spi, b"welcome", peer, user, MSK, self.ppk)
+        return TlsSucceeded(spi, b"welcome", peer, user, MSK, self.ppk, self.holder)
 
     def take_back(self, release: Release) -> None:
         """Addresses are free again."""

@@ -56,6 +56,7 @@ from edgevpn.ike.questions import (
     VerifyCertificates,
 )
 from edgevpn.ike.sa import Address
+from edgevpn.ike.session import Holder
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.pki.errors import PkiError
 from edgevpn.pki.identity import ids_of
@@ -115,12 +116,12 @@ class Answers:
                 found = self._found(spi, peers, identity.data, place)
                 key = psk_of(found.device) if found else None
                 ppk = ike_ppk(found.device) if found else None
-                self._feed(PskFound(spi, found.peer if found else peers[0], key, ppk))
+                self._feed(PskFound(spi, found.peer if found else peers[0], key, ppk, _holder(found)))
             case FindPassword(spi, peers, user, place):
                 found = self._found(spi, peers, user.encode(), place)
                 nt_hash = nt_hash_of(found.device) if found else None
                 ppk = ike_ppk(found.device) if found else None
-                self._feed(PasswordFound(spi, found.peer if found else peers[0], nt_hash, ppk))
+                self._feed(PasswordFound(spi, found.peer if found else peers[0], nt_hash, ppk, _holder(found)))
             case TalkTls():
                 self._begin(self._talk(question))
             case Lease():
@@ -220,7 +221,8 @@ class Answers:
             return TlsRefused(spi, Cause.CERTIFICATE_REFUSED, found)
         self.vouched.note(spi, Shown(found.device.name, verdict.verified))
         user = shown_as(found.device, verdict.verified.certificate)
-        return TlsSucceeded(spi, handshake.concluded(), found.peer, user, handshake.msk, ike_ppk(found.device))
+        ppk, holder = ike_ppk(found.device), _holder(found)
+        return TlsSucceeded(spi, handshake.concluded(), found.peer, user, handshake.msk, ppk, holder)
 
     async def _judged(
         self, peers: tuple[str, ...], claimed: Identification | None, certificates: tuple[bytes, ...]
@@ -250,4 +252,10 @@ class Answers:
             self.refused[found] += 1
             return CertificatesRefused(question.spi, found)
         self.vouched.note(question.spi, Shown(found.device.name, verdict.verified))
-        return CertificatesVerified(question.spi, verdict.peer, verdict.public_key, ike_ppk(found.device))
+        ppk, holder = ike_ppk(found.device), _holder(found)
+        return CertificatesVerified(question.spi, verdict.peer, verdict.public_key, ppk, holder)
+
+
+def _holder(found: Found | None) -> Holder | None:
+    """Whom the core is to count sessions of: a device that is one alone, however it spells what it shows."""
+    return Holder(found.device.name) if found and isinstance(found.device.id, Identity) else None

@@ -27,7 +27,7 @@ from edgevpn.ike.lifetime import established
 from edgevpn.ike.peer import NetworkSettings, Peer, Unique
 from edgevpn.ike.proving import Claim, LeasingAddress, Proven
 from edgevpn.ike.questions import Lease, Leased, Release
-from edgevpn.ike.session import NOTHING, Given, Session
+from edgevpn.ike.session import NOTHING, Given, Session, Who
 from edgevpn.ike.state import ChildSa, Established
 from edgevpn.ike.steps import (
     Directive,
@@ -39,7 +39,7 @@ from edgevpn.ike.steps import (
 from edgevpn.ike.wire.configuration import Configuration
 from edgevpn.ike.wire.message import Payload
 from edgevpn.ike.wire.notify import Notify
-from edgevpn.ike.wire.payloads import Identification, SecurityAssociation, TrafficSelectorsI, TrafficSelectorsR
+from edgevpn.ike.wire.payloads import SecurityAssociation, TrafficSelectorsI, TrafficSelectorsR
 
 
 def admit(claim: Claim, proven: Proven, request: Request, env: Env) -> Step:
@@ -84,8 +84,8 @@ def _refused(claim: Claim, proven: Proven, request: Request, given: Given, error
     return Step(done.sa, (*done.effects, *unused, *suspected))
 
 
-def _who(claim: Claim, proven: Proven) -> Identification | str:
-    return proven.user or claim.remote_id
+def _who(claim: Claim, proven: Proven) -> Who:
+    return claim.holder or proven.user or claim.remote_id
 
 
 def _begins_anew(claim: Claim) -> bool:
@@ -97,7 +97,7 @@ def _establish(claim: Claim, proven: Proven, request: Request, given: Given, env
     peer, half_open = claim.peers[0], claim.half_open
     if (fault := _one_too_many(claim, proven, env)) is not None:
         return _refused(claim, proven, request, given, fault)
-    session = Session(proven.ours, proven.theirs, proven.user, claim.client, lent=given)
+    session = Session(proven.ours, proven.theirs, proven.user, claim.holder, claim.client, lent=given)
     treated = adapted(_within(peer, given, claim.client.asks_dhcp), claim.client, half_open.nat.remote)
     secured, nat = half_open.secured, half_open.nat
     up = established(secured, treated, claim.remote_id, request.path, nat, session, env, began=False)

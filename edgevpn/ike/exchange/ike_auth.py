@@ -166,7 +166,7 @@ def _check_key(claim: Claim, env: Env) -> Step:
 
 
 def _on_key(sa: FindingKey, found: PskFound, env: Env) -> Step:
-    claim = sa.claim.called(found.peer, found.ppk)
+    claim = sa.claim.called(found.peer, found.ppk, found.holder)
     if found.key is None or claim is None:
         names = Names(sa.claim.remote_id, tuple((peer.name, None) for peer in sa.claim.peers))
         raise AuthenticationFailed(f"{sa.claim.remote_id} has no pre-shared key", Cause.KEY_UNKNOWN, names)
@@ -175,7 +175,7 @@ def _on_key(sa: FindingKey, found: PskFound, env: Env) -> Step:
 
 
 def _on_public_key(sa: CheckingCertificates, verified: CertificatesVerified, env: Env) -> Step:
-    claim = sa.claim.called(verified.peer, verified.ppk)
+    claim = sa.claim.called(verified.peer, verified.ppk, verified.holder)
     if claim is None:
         raise AuthenticationFailed("the certificate is that of another peer", Cause.CERTIFICATE_REFUSED)
     allowed = claim.peers[0].remote_auth

@@ -66,7 +66,7 @@ def on_eap(sa: EapAsking, request: Request, env: Env) -> Step:
 
 def on_password(sa: EapLookingUp, found: PasswordFound, env: Env) -> Step:
     """Judge the peer's proof. Whether there is such a user shows nowhere but in our own log."""
-    claim = sa.claim.called(found.peer, found.ppk) if found.nt_hash is not None else None
+    claim = sa.claim.called(found.peer, found.ppk, found.holder) if found.nt_hash is not None else None
     assert isinstance(sa.look_up, LookUp)
     asked = eap.on_password(sa.look_up, found.nt_hash if claim else None, env)
     if claim is None or not isinstance(asked.state, Confirming):
@@ -77,7 +77,7 @@ def on_password(sa: EapLookingUp, found: PasswordFound, env: Env) -> Step:
 def on_tls(sa: EapLookingUp, answer: TlsAnswered | TlsSucceeded | TlsRefused) -> Step:
     """Go on with what TLS says."""
     assert isinstance(sa.look_up, TlsTurn)
-    claim = sa.claim.called(answer.peer, answer.ppk) if isinstance(answer, TlsSucceeded) else sa.claim
+    claim = sa.claim.called(answer.peer, answer.ppk, answer.holder) if isinstance(answer, TlsSucceeded) else sa.claim
     if claim is None:
         raise AuthenticationFailed("the certificate is that of another peer", Cause.CERTIFICATE_REFUSED)
     match eap_tls.on_answer(sa.look_up, sa.request.need(Eap), answer):

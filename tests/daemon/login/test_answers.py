@@ -47,6 +47,7 @@ from edgevpn.ike.questions import (
     VerifyCertificates,
 )
 from edgevpn.ike.sa import Address
+from edgevpn.ike.session import Holder as SessionHolder
 from edgevpn.ike.wire.payloads import Identification
 from edgevpn.pki.errors import PkiError, Reason
 from edgevpn.pki.office import Office
@@ -100,13 +101,13 @@ OLD = {"password": PASSWORD, "enabled": False}
 
 def test_psk(world: World) -> None:
     world.answers.ask(FindPsk(SPI, PEERS, named("Tablet"), PLACE))
-    assert world.fed == [PskFound(SPI, "road/psk", PSK.encode())]
+    assert world.fed == [PskFound(SPI, "road/psk", PSK.encode(), None, SessionHolder("tablet"))]
     assert world.answers.vouched.shown(SPI) == Shown("tablet")
 
 
 def test_password(world: World) -> None:
     world.answers.ask(FindPassword(SPI, PEERS, "phone", PLACE))
-    assert world.fed == [PasswordFound(SPI, "road/password", nt_password_hash(PASSWORD))]
+    assert world.fed == [PasswordFound(SPI, "road/password", nt_password_hash(PASSWORD), None, SessionHolder("phone"))]
 
 
 @pytest.mark.parametrize("user", ["nobody", "old", "tablet", "\x1b[2J", ""])
@@ -349,7 +350,8 @@ async def test_tls(tmp_path: Path) -> None:
     answer, client = await talked(world, "laptop", "laptop.example")
     assert isinstance(answer, TlsSucceeded)
     client.turn(answer.octets)
-    assert answer == TlsSucceeded(SPI, answer.octets, "road/eap-tls", "laptop.example", client.msk)
+    holder = SessionHolder("laptop")
+    assert answer == TlsSucceeded(SPI, answer.octets, "road/eap-tls", "laptop.example", client.msk, None, holder)
     shown = world.answers.vouched.shown(SPI)
     assert shown.device == "laptop"
     assert shown.verified is not None
