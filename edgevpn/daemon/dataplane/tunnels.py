@@ -238,15 +238,20 @@ class Dataplane:
         wish, outbound = self._housing.of(ends.peer).offload, known.outbound
         inbound, carrier = self._offloader.move(known.inbound, remote, local, encap_in(ends), Direction.IN, wish)
         carriers = carrier, carrier
+        self._found_at(known.inbound, inbound, child)
+        self._children[child.spi_in] = replace(known, inbound=inbound)  # should the other not be able to follow
         if outbound is not None:
+            before = outbound
             outbound, carrier = self._offloader.move(outbound, local, remote, encap_out(ends), Direction.OUT, wish)
             carriers = carriers[0], carrier
-        for key in (known.inbound, known.outbound):
-            if key is not None:
-                self._spis_in.pop(key, None)
-        self._spis_in |= {key: child.spi_in for key in (inbound, outbound) if key is not None}
+            self._found_at(before, outbound, child)
         self._hold(Installed(child, ends, known.tags, inbound, outbound=outbound, carriers=carriers))
         self._ask_cards(child)
+
+    def _found_at(self, before: SaKey, key: SaKey, child: ChildSa) -> None:
+        """An SA of a child has another key now."""
+        self._spis_in.pop(before, None)
+        self._spis_in[key] = child.spi_in
 
     def _hold(self, new: Installed) -> None:
         """A child is in the kernel like this, and has the policies that belong to it."""

@@ -17,7 +17,7 @@ from edgevpn.ike.crypto.keymat import ChildKeys
 from edgevpn.ike.crypto.suite import ChildSuite
 from edgevpn.ike.iana import Encr, Integ
 from edgevpn.ike.state import Address, ChildSa, Path
-from edgevpn.kernel.errors import KernelError, NotFound
+from edgevpn.kernel.errors import AlreadyExists, KernelError, NotFound
 from edgevpn.kernel.events import LinkChanged
 from edgevpn.kernel.memory import MemoryKernel
 from edgevpn.kernel.network_spec import AddressSpec, LinkSpec
@@ -332,6 +332,21 @@ def test_half_a_child_moves(world: World) -> None:
     assert world.outward == []
     world.dataplane.install_outbound(child(1), ends(ELSEWHERE))
     assert [policy.templates[0].destination for policy in world.outward] == [ELSEWHERE]
+
+
+def test_half_a_child_cannot_move(world: World) -> None:
+    """Somebody sends on its SPI to that place already: what has moved is found there, and goes with the child."""
+    world.install(another := child(2, spi_out=b"out1"), ends(ELSEWHERE))
+    world.install(one := child(1), ends())
+    both_moved = Endpoints("office", Path(Address(ip_address("192.0.2.2"), 500), Address(ELSEWHERE, 500)), nat=False)
+    with pytest.raises(AlreadyExists):
+        world.dataplane.move(one, both_moved)
+    assert world.dataplane.desired().sas == {state.spec.key for state in world.kernel.list_sas()}
+    assert world.dataplane.spi_in_of(SaKey(ELSEWHERE, 0x6F757431)) == b"in-2"
+    world.dataplane.remove_child(one)
+    assert world.spis == {b"in-2", b"out1"}
+    world.dataplane.remove_child(another)
+    assert world.spis == set()
 
 
 def test_an_address_that_a_site_lends(world: World) -> None:
