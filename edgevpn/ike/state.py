@@ -241,6 +241,11 @@ class Established:
         return isinstance(about, RekeyingIke)
 
     @property
+    def is_ending(self) -> bool:
+        """Whether it is to be closed, and cannot be yet: we do not know what the peer has made of it."""
+        return any(isinstance(task, Close) for task in self.todo)
+
+    @property
     def due(self) -> float:
         children = min(map(DUE, self.children), default=NEVER)
         soonest = min(children, self.probe_at, self.rekey_at, self.wake, self.keepalive_at, self.expire_at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgevpn.ike.peer import NEVER
 from edgevpn.ike.state import (
+    Close,
     Closed,
     Closing,
     Contending,
@@ -69,3 +70,8 @@ def test_child_is_added_or_replaced_in_its_place() -> None:
 def test_tasks_wait_once() -> None:
     sa = an_sa(todo=(Probe(),)).then(DeleteChild(b"in_1"), Probe(), CreateChild("lan"))
     assert sa.todo == (Probe(), DeleteChild(b"in_1"), CreateChild("lan"))
+
+
+def test_an_end_that_has_to_wait() -> None:
+    assert an_sa(todo=(Probe(), Close("closed"))).is_ending
+    assert not an_sa(todo=(Probe(),)).is_ending

@@ -363,11 +363,13 @@ class Keeper:
     async def _bring_up(self) -> None:
         """Ask for what is wanted, over the IKE SA that stands, else at each of the peer's addresses. Raises NotUp."""
         sas = self._core.sas_of(self.site.name)
-        up = {child.name for sa in sas if isinstance(sa, Established) for child in sa.children if child.lives}
+        stands = [sa for sa in sas if isinstance(sa, Established) and not sa.is_ending]
+        up = {child.name for sa in stands for child in sa.children if child.lives}
         self._wanted = {child: None for child in self._wanted if child not in up}
         if not self._wanted:
             return None
-        closing = {sa.spi for sa in sas if isinstance(sa, Closing)}  # as when the peer has sent us elsewhere
+        # as when the peer has sent us elsewhere, or the site's settings have changed
+        closing = {sa.spi for sa in sas if isinstance(sa, Closing) or (isinstance(sa, Established) and sa.is_ending)}
         if asked := next((spi for spi in reversed(self._ikes) if spi not in closing), None):
             return await self._answered(partial(self._ask, asked))
         if not self._core.knows(self.site.name):

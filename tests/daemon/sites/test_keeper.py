@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
@@ -26,6 +27,7 @@ from edgevpn.ike.contract import (
 from edgevpn.ike.iana import IdType
 from edgevpn.ike.state import (
     Address,
+    Close,
     Closing,
     CreateChild,
     DeleteChild,
@@ -218,6 +220,18 @@ async def test_the_peer_was_faster(world: World) -> None:
         world.sas = pair.left.endpoint.sas_of("right")
         up(keeper, b"theirs")
         assert await world.next() == Terminate(world.sas[0].spi)
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_up_and_to_be_closed(world: World, known: bool) -> None:
+    """What stands was told to close while it was being rekeyed, and the peer does not answer: that is no tunnel."""
+    old = replace(standing(), todo=(Close("closed"),))
+    world.sas = (old,)
+    async with kept(world, office(remote=["198.51.100.1"], start="wait")) as keeper:
+        if known:
+            keeper.ike_up(IkeSaUp(old.spi, "office", ID, PATH))
+        keeper.want(["lan"])
+        assert await world.next() == Initiate("office", PATH, ("lan",))
 
 
 async def test_a_name_that_moves(world: World) -> None:
