@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from edgevpn.daemon.login.keyring import Fetch, Keyring
-from edgevpn.frozen import dataclass
+from edgevpn.frozen import dataclass, replace
 from edgevpn.ike.contract import IkeSaUp
 from edgevpn.pki.errors import PkiError
 from edgevpn.pki.validate import VerifiedKey
@@ -18,10 +18,14 @@ MOST_UNDER_WAY = 4096
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What is known of a peer: the device that it is, the certificates that it showed."""
+    """What is known of a peer: the device that it is, the certificates that it showed.
+
+    `welcome`: the device has not been changed or removed since it showed them.
+    """
 
     device: str | None = None
     verified: VerifiedKey | None = None
+    welcome: bool = True
 
 
 NOTHING = Shown()
@@ -43,6 +47,12 @@ class Vouched:
     def shown(self, spi: bytes) -> Shown:
         """What was shown on an IKE SA that is not up yet."""
         return self._under_way.get(spi, NOTHING)
+
+    def reconsider(self, may_come: Callable[[str], bool]) -> None:
+        """There is another configuration: some who have shown who they are, and are not in yet, may not come now."""
+        for spi, shown in self._under_way.items():
+            if shown.device is not None and not may_come(shown.device):
+                self._under_way[spi] = replace(shown, welcome=False)
 
     def up(self, up: IkeSaUp) -> Shown:
         """An IKE SA is up: what was shown on it, or on the one that it follows."""

@@ -25,6 +25,8 @@ from edgevpn.ike.peer import IpAddress
 from edgevpn.ike.questions import Release
 from edgevpn.ike.state import Address, ChildSa
 
+CHANGED = "the device was changed, disabled or removed"
+
 log = logging.getLogger("edgevpn.devices")
 
 
@@ -70,9 +72,10 @@ class Visitors:
             leases.carry_over(self._answers.leases)
         self._answers.use(config, devices, leases)
         before = {device.name: device for device in old.devices} if old else {}
+        self._answers.vouched.reconsider(lambda name: self._may_stay(name, before, devices))
         for visit in tuple(self.sessions):
             if visit.device is not None and not self._may_stay(visit.device, before, devices):
-                self._show_out(visit, "the device was changed, disabled or removed")
+                self._show_out(visit, CHANGED)
 
     def tick(self) -> None:
         """Once in a while: show out whose time is over."""
@@ -145,6 +148,8 @@ class Visitors:
                 client=visit.ike.client.name,
                 addresses=visit.ike.lent.addresses or "none",
             )
+        if not shown.welcome:
+            self._show_out(visit, CHANGED)
 
     def moved(self, moved: IkeSaMoved) -> None:
         """Somebody is somewhere else now."""

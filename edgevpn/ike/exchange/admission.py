@@ -17,6 +17,7 @@ from edgevpn.ike.contract import (
     refused,
 )
 from edgevpn.ike.errors import AuthenticationFailed, Cause, FailedCpRequired, IkeError, InternalAddressFailure
+from edgevpn.ike.evidence import Names
 from edgevpn.ike.exchange import extensions, ppk
 from edgevpn.ike.exchange.asked import asked_in_auth
 from edgevpn.ike.exchange.child_sa import Nonces, answer_offer, ends, exported
@@ -45,6 +46,9 @@ from edgevpn.ike.wire.payloads import SecurityAssociation, TrafficSelectorsI, Tr
 def admit(claim: Claim, proven: Proven, request: Request, env: Env) -> Step:
     """Let the peer in: at once, or when there is an address for it. `request` is what is to be answered."""
     peer = claim.peers[0]
+    if env.peer(peer.name) is None:
+        nobody = Names(claim.remote_id, ())
+        raise AuthenticationFailed("the peer is not configured any more", Cause.IDENTITY_UNKNOWN, nobody)
     _check_shape(claim.asked)
     wants = wants_of(claim.asked.first(Configuration))
     if peer.pool is None or wants is None:

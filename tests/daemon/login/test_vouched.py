@@ -44,6 +44,19 @@ def test_what_is_shown_anew_counts() -> None:
     assert vouched.up(replace(UP, spi=b"two", replaces=b"one")) == Shown("laptop")
 
 
+def test_another_configuration_while_they_come() -> None:
+    """Who is in is not its concern."""
+    vouched = Vouched()
+    vouched.note(b"two", Shown("laptop"))
+    vouched.up(replace(UP, spi=b"two"))
+    for spi, device in ((b"one", "laptop"), (b"three", "phone"), (b"four", None)):
+        vouched.note(spi, Shown(device))
+    vouched.reconsider(lambda name: name == "phone")
+    shown = [vouched.shown(spi) for spi in (b"one", b"three", b"four")]
+    assert shown == [Shown("laptop", welcome=False), Shown("phone"), Shown()]
+    assert vouched.up(replace(UP, spi=b"five", replaces=b"two")) == Shown("laptop")
+
+
 def test_tries_that_come_to_nothing_cost_little() -> None:
     vouched = Vouched()
     for number in range(MOST_UNDER_WAY + 1):

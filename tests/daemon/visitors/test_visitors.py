@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,16 @@ import pytest
 from edgevpn.api.records import SessionStatus
 from edgevpn.config.model import Config
 from edgevpn.daemon.base.options import Ports
+from edgevpn.daemon.login.answers import Answers
 from edgevpn.daemon.login.tries import MOST
 from edgevpn.daemon.sites.keeper import NotUp
+from edgevpn.daemon.visitors.visitors import Visitors
+from edgevpn.ike.contract import IkeSaUp, Input, Terminate
+from edgevpn.ike.iana import IdType
+from edgevpn.ike.questions import FindPsk
+from edgevpn.ike.state import Address
+from edgevpn.ike.state import Path as Ends
+from edgevpn.ike.wire.payloads import Identification
 from edgevpn.kernel.spec import SaKey
 from edgevpn.pki.bundle import Bundle
 from edgevpn.pki.certificate import pem_of
@@ -178,6 +187,30 @@ async def test_disabled_device_is_shown_out(tmp_path: Path) -> None:
         assert keeper is not None
         with pytest.raises(NotUp, match="AUTHENTICATION_FAILED"):
             await keeper.up()
+
+
+NEXT = {
+    "nothing": (TABLET, False),
+    "disabled": (TABLET | {"enabled": False}, True),
+    "another key": (TABLET | {"psk": "another key than before"}, True),
+    "removed": (None, True),
+}
+
+
+@pytest.mark.parametrize(("after", "goes"), NEXT.values(), ids=NEXT)
+async def test_device_that_is_changed_while_it_logs_in(tmp_path: Path, after: Table | None, goes: bool) -> None:
+    """It has shown its key in time, and comes up by a configuration that is not the one any more."""
+    fed: list[Input] = []
+    answers = Answers(fed.append, lambda work: None)
+    visitors = Visitors(tmp_path, answers, fed.append)
+    visitors.apply(gateway({"phone": PHONE, "tablet": TABLET}))
+    tablet, path = Identification(IdType.KEY_ID, b"tablet"), Ends(*(Address(ip_address("192.0.2.1"), 4500),) * 2)
+    answers.ask(FindPsk(b"8 octets", ("road/psk",), tablet, path.remote))
+    fed.clear()
+    visitors.apply(gateway({"phone": PHONE} | ({"tablet": after} if after else {})))
+    up = IkeSaUp(b"8 octets", "road/psk", tablet, path)
+    visitors.up(up, answers.vouched.up(up))
+    assert fed == ([Terminate(b"8 octets")] if goes else [])
 
 
 async def test_usage_is_counted(tmp_path: Path) -> None:

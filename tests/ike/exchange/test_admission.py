@@ -15,6 +15,7 @@ from edgevpn.ike.contract import (
     InstallInbound,
     InstallOutbound,
     KeysDerived,
+    Reconfigure,
     Report,
     Request,
     Settings,
@@ -28,6 +29,7 @@ from edgevpn.ike.peer import (
     NEVER,
     Certified,
     ChildPolicy,
+    KeyRing,
     Login,
     NetworkSettings,
     Offer,
@@ -54,7 +56,7 @@ from edgevpn.ike.wire.payloads import (
 )
 from tests.support.handshake import RIGHT_PATH, Opened, an_env, contents, errors_of, kinds, open_sa, the
 from tests.support.pair import Pair
-from tests.support.peers import CBC, ESP_OFFER, LAN, LEFT_ID, NO_ESN, SHA256, TO_LEFT, TO_RIGHT, selectors
+from tests.support.peers import CBC, ESP_OFFER, KEY, LAN, LEFT_ID, NO_ESN, SHA256, TO_LEFT, TO_RIGHT, selectors
 from tests.support.states import an_sa
 from tests.support.world import World, credential, holding, trusting
 
@@ -451,3 +453,20 @@ def test_strange_configuration_payload() -> None:
     request = opened.request(Configuration(ConfigType.SET, (Attribute(ConfigAttribute.INTERNAL_IP4_ADDRESS),)))
     step = ike_auth.on_request(opened.half_open, request, opened.right)
     assert the(Report, step).cause is Cause.ADDRESS_NOT_ASKED
+
+
+# --- another configuration meanwhile ---------------------------------------------------------------------------------
+
+
+def test_peer_that_is_removed_while_it_logs_in() -> None:
+    """It has shown who it is, and is nobody by now."""
+    pair = Pair((TO_RIGHT,), (replace(TO_LEFT, remote_id=None, local_auth=KeyRing(), remote_auth=KeyRing()),))
+    pair.right.world.psks = {LEFT_ID.data: KEY.key}
+    pair.right.holds = True
+    pair.left.initiate("right")
+    pair.run(1)
+    pair.right.tell(Reconfigure(()))
+    pair.right.answer()
+    pair.run(1)
+    assert pair.left.endpoint.sas == pair.right.endpoint.sas == ()
+    assert [told.cause for told in pair.right.reports("ike_auth_refused")] == [Cause.IDENTITY_UNKNOWN]
