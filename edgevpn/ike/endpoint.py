@@ -42,7 +42,15 @@ from edgevpn.ike.contract import (
     report,
 )
 from edgevpn.ike.cookies import Cookies, Sieve, is_usual
-from edgevpn.ike.errors import Cause, Discard, IkeError, InvalidMajorVersion, InvalidSyntax, OldVersion
+from edgevpn.ike.errors import (
+    Cause,
+    Discard,
+    IkeError,
+    InvalidMajorVersion,
+    InvalidSyntax,
+    OldVersion,
+    UnsupportedCriticalPayload,
+)
 from edgevpn.ike.exchange import ike_sa_init, nat
 from edgevpn.ike.exchange.asked import asked_at_first
 from edgevpn.ike.iana import ExchangeType
@@ -197,7 +205,13 @@ class Endpoint:
             if challenge is not None:
                 yield Send(path, challenge)
                 return
-        request = Request(header.exchange, 0, decode_message(header, octets), path)
+        try:
+            request = Request(header.exchange, 0, decode_message(header, octets), path)
+        except UnsupportedCriticalPayload as error:
+            self._refused_at.append(env.now)
+            yield report(Level.DEBUG, "discarded", remote=path.remote.host, why=str(error))
+            yield Send(path, ike_sa_init.refusal(header, error))
+            return
         if self._table.half_open_near(path.remote.host) >= self._settings.half_open_near:
             yield Shed(Limit.HALF_OPEN_NEAR, path.remote.host)
             return
@@ -210,7 +224,8 @@ class Endpoint:
             self._refused_at.append(env.now)
             asked = asked_at_first(request)
             yield refused("ike_sa_init_refused", error.cause, error.evidence, asked, peers=near, **told)
-            yield Send(path, ike_sa_init.refusal(header, error))
+            if not isinstance(error, InvalidSyntax):  # told only within an IKE SA (RFC 7296 §3.10.1)
+                yield Send(path, ike_sa_init.refusal(header, error))
             return
         assert isinstance(made.sa, HalfOpen)
         if self._table.half_open_count >= self._settings.half_open_limit and not (yield from self._make_room(env)):

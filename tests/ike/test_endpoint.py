@@ -48,7 +48,7 @@ from edgevpn.ike.state import (
 from edgevpn.ike.window import Seal
 from edgevpn.ike.wire.message import Header, Payload, decode_message, decode_payloads, encode_message
 from edgevpn.ike.wire.notify import Notify
-from edgevpn.ike.wire.payloads import Identification, IdI, Nonce, UnknownPayload
+from edgevpn.ike.wire.payloads import Identification, IdI, Nonce, SecurityAssociation, UnknownPayload
 from edgevpn.ike.wire.protected import open_message
 from tests.support.handshake import LEFT_PATH, RIGHT, RIGHT_PATH, an_env, initiated
 from tests.support.pair import DELAY, Pair, connected
@@ -532,6 +532,27 @@ def test_critical_payload_that_nobody_knows() -> None:
     answer = asked_by_left(pair, UnknownPayload(PayloadType(200), True, b""))
     assert answer == (Notify(NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD, bytes([200])),)
     assert len(pair.right.sas) == 1
+
+
+def test_critical_payload_in_a_first_message() -> None:
+    """RFC 7296 §2.5: told there too; nothing is kept, and it counts as what asks for cookies."""
+    core = endpoint(Settings(cookie_threshold=1))
+    header, unknown = Header.decode(REQUEST), UnknownPayload(PayloadType(200), True, b"")
+    request = encode_message(header, (*decode_message(header, REQUEST), unknown))
+    answer = the_send(get(core, request))
+    assert decode_message(Header.decode(answer), answer) == (
+        Notify(NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD, bytes([200])),
+    )
+    assert core.sas == ()
+    assert notify_of(the_send(get(core, request))) is NotifyType.COOKIE
+
+
+def test_first_message_that_lacks_something() -> None:
+    """RFC 7296 §3.10.1: INVALID_SYNTAX is told only within an IKE SA; the owner hears why."""
+    header = Header.decode(REQUEST)
+    short = tuple(each for each in decode_message(header, REQUEST) if not isinstance(each, SecurityAssociation))
+    effects = get(endpoint(), encode_message(header, short))
+    assert [type(effect) for effect in effects] == [Report]
 
 
 def test_payload_that_nobody_knows() -> None:

@@ -60,6 +60,7 @@ from edgevpn.ike.state import (
     Established,
     FollowingUp,
     Phase,
+    Probe,
     RekeyChild,
     RekeyIke,
     RekeyingChild,
@@ -314,6 +315,8 @@ def _replaced(sa: Established, old: ChildSa, env: Env, *new: ChildSa) -> Establi
 
 def _refused(sa: Established, doing: Doing | None, error: Notify, env: Env) -> Step:
     told = report(Level.WARNING, "create_child_sa_refused", peer=sa.peer.name, notify=error.notify_type.name)
+    if error.notify_type == NotifyType.INVALID_SYNTAX:
+        sa = sa.then(Probe())  # it should have given up the IKE SA (RFC 7296 §2.21.3); not every peer does
     match doing:
         case RekeyingIke(rival=Rival() as rival):
             return rekey_ike.forgone(sa, rival, env)

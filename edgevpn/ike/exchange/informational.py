@@ -48,7 +48,11 @@ from edgevpn.ike.wire.payloads import Delete
 # Our own bound.
 MAX_UNKNOWN = 64  # deleted SPIs that we remember while an answer is on its way; there is only one answer
 
-FATAL = (NotifyType.AUTHENTICATION_FAILED, NotifyType.INVALID_SYNTAX)
+FATAL = (
+    NotifyType.AUTHENTICATION_FAILED,
+    NotifyType.INVALID_SYNTAX,
+    NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD,
+)
 
 # --- asking --------------------------------------------------------------------------------------------------------
 

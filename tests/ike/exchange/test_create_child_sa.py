@@ -35,6 +35,7 @@ from edgevpn.ike.state import (
     Established,
     Nat,
     Phase,
+    Probing,
     RekeyChild,
     RekeyIke,
     RekeyingChild,
@@ -456,6 +457,17 @@ def test_peer_that_changes_its_mind_for_ever() -> None:
 
 
 # --- being refused ---------------------------------------------------------------------------------------------------
+
+
+def test_peer_that_cannot_read_our_request() -> None:
+    """RFC 7296 §2.21.3: then it should have no IKE SA any more, and that is found out."""
+    pair = connected(WITH_DMZ, None, None, "lan")
+    asking = create_child_sa.create_child(pair.left.sa, CreateChild("dmz"), an_env()).sa
+    answer = Response(ExchangeType.CREATE_CHILD_SA, (Notify(NotifyType.INVALID_SYNTAX),), LEFT_PATH)
+    done = step(asking, answer, an_env())
+    assert isinstance(done.sa, Established)
+    assert isinstance(done.sa.doing, Probing)
+    assert the(ChildFailed, done).child == "dmz"
 
 
 def test_new_child_is_refused() -> None:

@@ -21,7 +21,7 @@ from edgevpn.ike.contract import (
 from edgevpn.ike.errors import Cause
 from edgevpn.ike.exchange import informational
 from edgevpn.ike.exchange.create_child_sa import create_child
-from edgevpn.ike.exchange.informational import MAX_UNKNOWN
+from edgevpn.ike.exchange.informational import FATAL, MAX_UNKNOWN
 from edgevpn.ike.iana import ExchangeType, NotifyType, ProtocolId
 from edgevpn.ike.state import (
     Closed,
@@ -275,7 +275,7 @@ def test_peer_closes() -> None:
     assert not the(IkeSaDown, step).asked
 
 
-@pytest.mark.parametrize("notify", [NotifyType.AUTHENTICATION_FAILED, NotifyType.INVALID_SYNTAX])
+@pytest.mark.parametrize("notify", FATAL)
 def test_peer_gives_up(notify: NotifyType) -> None:
     """RFC 7296 §2.21.2: it could not use our last answer, and has no IKE SA any more."""
     step = informational.on_request(an_sa(a_child()), asks(Notify(notify)), NOW)
