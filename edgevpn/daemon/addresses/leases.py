@@ -106,6 +106,10 @@ class Leases:
                         self._owners[address] = pool
                         self._sessions[address] = old._sessions[address]
 
+    def are_lent(self, addresses: Iterable[IpAddress]) -> bool:
+        """Whether all of these are in use, as far as this knows: what did not fit any more may be another's soon."""
+        return all(address in self._owners for address in addresses)
+
     def content(self) -> Content:
         """What is to be kept: the leases of those who are here, as if they left now, and of those who are away."""
         return {"pools": [_written(name, version, pool, self._now()) for (name, version), pool in self._pools.items()]}

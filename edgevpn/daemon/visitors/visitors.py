@@ -76,6 +76,8 @@ class Visitors:
         for visit in tuple(self.sessions):
             if visit.device is not None and not self._may_stay(visit.device, before, devices):
                 self._show_out(visit, CHANGED)
+            elif not leases.are_lent(visit.ike.lent.addresses):
+                self._show_out(visit, "its address is not its own any more")
 
     def tick(self) -> None:
         """Once in a while: show out whose time is over."""
@@ -95,8 +97,11 @@ class Visitors:
         """The devices that would be shown out if this were the configuration."""
         devices = Devices(config, lambda: datetime.now(UTC))
         before = {device.name: device for device in self._config.devices} if self._config else {}
-        inside = dict.fromkeys(visit.device for visit in self.sessions if visit.device is not None)
-        return tuple(name for name in inside if not self._may_stay(name, before, devices))
+        leases = Leases(config, {}, time.time)
+        leases.carry_over(self._answers.leases)
+        named = ((visit.device, visit.ike.lent.addresses) for visit in self.sessions if visit.device is not None)
+        going = (n for n, lent in named if not (self._may_stay(n, before, devices) and leases.are_lent(lent)))
+        return tuple(dict.fromkeys(going))
 
     def reload(self) -> None:
         """What is kept has been replaced: leases and usage are read again; who is in keeps what it has."""

@@ -104,6 +104,7 @@ def test_a_change_leaves_who_is_here() -> None:
     phone, tablet = old.take("road", "phone", V4), old.take("road", "tablet", V4)
     new = leases(pool={"v4": "10.9.0.0/30"})
     new.carry_over(old)
+    assert (new.are_lent(phone), new.are_lent(tablet)) == (True, False)
     assert new.take("road", "tablet", V4) == ()
     new.give_back(phone)
     new.give_back(tablet)

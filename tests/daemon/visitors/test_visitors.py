@@ -189,6 +189,20 @@ async def test_disabled_device_is_shown_out(tmp_path: Path) -> None:
             await keeper.up()
 
 
+async def test_address_that_is_another_device_s_now(tmp_path: Path) -> None:
+    """Its owner has given it to somebody else for good: who has had it by chance makes way."""
+    async with home(tmp_path) as (here, ports), visiting(by_psk(), ports):
+        (visit,) = here.gateway.visitors.sessions.of("tablet")
+        given = gateway({"phone": PHONE | {"v4": str(visit.ike.lent.addresses[0])}, "tablet": TABLET, "laptop": LAPTOP})
+        other = gateway({"phone": PHONE | {"v4": "10.9.0.77"}, "tablet": TABLET, "laptop": LAPTOP})
+        assert here.gateway.would_drop(other) == ()
+        assert here.gateway.would_drop(given) == ("tablet",)
+        here.gateway.apply(other)
+        assert here.gateway.visitors.sessions.get(visit.spi)
+        here.gateway.apply(given)
+        await until(lambda: here.gateway.visitors.sessions.get(visit.spi) is None)
+
+
 NEXT = {
     "nothing": (TABLET, False),
     "disabled": (TABLET | {"enabled": False}, True),
