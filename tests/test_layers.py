@@ -274,6 +274,7 @@ WITHOUT_MODULE = {
     "tests/ike/wire/test_against_scapy.py": "holds for all of edgevpn/ike/wire",
     "tests/ike/test_endpoint_against_scapy.py": "another decoder, for all that edgevpn/ike sends",
     "tests/ike/test_life_cycle.py": "two endpoints through anything, for all of edgevpn/ike",
+    "tests/ike/test_life_times.py": "and through all that ends by itself, for the same",
     "tests/ike/test_soak.py": "two endpoints for a week, for the same",
     "tests/ike/test_letting_go.py": "what must not be in memory, for the same",
     "tests/ike/test_endpoint_hostile.py": "what must not happen, for all of edgevpn/ike",

@@ -153,13 +153,13 @@ class Answers:
         pool = question.peer.partition("/")[0]
         known = self.vouched.shown(question.spi).device
         device = self.devices.get(known) if known else None
-        alone = device is not None and isinstance(device.id, Identity)  # not one of many that come in as this device
-        holder = device.name if device and alone else question.user or str(question.remote_id)
         unique = visitor_unique(device.unique) if device else None
         wants = self._due(question.wants, pool, device)
         # One that shows anew who it is before it lets go of its old IKE SA (RFC 7296 §2.8.3) is no second one.
         again = tuple(each for each in wants.before if self.place_of(each) == question.place)
-        addresses = self.leases.take(pool, holder, wants, alone=unique is ike.Unique.REPLACE, again=again)
+        addresses = self.leases.take(
+            pool, _tenant(question, device), wants, alone=unique is ike.Unique.REPLACE, again=again
+        )
         if unique is ike.Unique.REFUSE and not set(again).isdisjoint(addresses):
             unique = ike.Unique.SHARE
         self._feed(Leased(question.spi, addresses, self._settings(pool, device), unique))
@@ -254,6 +254,13 @@ class Answers:
         self.vouched.note(question.spi, Shown(found.device.name, verdict.verified))
         ppk, holder = ike_ppk(found.device), _holder(found)
         return CertificatesVerified(question.spi, verdict.peer, verdict.public_key, ppk, holder)
+
+
+def _tenant(question: Lease, device: Device | None) -> str:
+    """The name by which a device finds its address again; one of several has one that is no device's."""
+    if device is not None and isinstance(device.id, Identity):
+        return device.name
+    return f"{device.name if device else ''}: {question.user or question.remote_id}"
 
 
 def _holder(found: Found | None) -> Holder | None:

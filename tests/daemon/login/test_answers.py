@@ -206,7 +206,7 @@ async def test_certificate_of_a_device(world: World) -> None:
 
 
 async def test_certificate_of_one_of_many(tmp_path: Path) -> None:
-    """It is the device that all of them are, and has an address under its own name."""
+    """It is the device that all of them are, and has an address of its own."""
     world = World(tmp_path / "pki", gateway({"staff": {"login": "certificate", "id": "*@example.org"}}))
     names = ("carol@example.org", "dave@example.org")
     for name in names:
@@ -220,7 +220,9 @@ async def test_certificate_of_one_of_many(tmp_path: Path) -> None:
         (leased,) = world.fed
         assert isinstance(leased, Leased)
         world.fed.clear()
-    assert [lease[1] for lease in world.answers.leases.content()["pools"][0]["leases"]] == list(names)
+    assert [lease[1] for lease in world.answers.leases.content()["pools"][0]["leases"]] == [
+        f"staff: {name}" for name in names
+    ]
 
 
 async def test_certificate_of_nobody(world: World) -> None:
@@ -251,6 +253,17 @@ def test_lease(world: World) -> None:
     world.answers.release(Release(SPI, leased.addresses))
     world.answers.ask(Lease(SPI, "road/psk", named("tablet"), "", wants, PLACE))
     assert world.fed[2] == leased
+
+
+def test_one_of_several_has_no_other_devices_address(tmp_path: Path) -> None:
+    """Whatever it calls itself: its CA may have other rules for names than we have for devices."""
+    staff = {"login": "certificate", "id": "*@example.org"}
+    world = World(tmp_path, gateway({"tablet": TABLET | {"v4": "10.9.0.77"}, "staff": staff}))
+    world.answers.vouched.note(SPI, Shown("staff"))
+    world.answers.ask(Lease(SPI, "road/certificate", named("tablet"), "tablet", Wants(ipv4=True, ipv6=False), PLACE))
+    (leased,) = world.fed
+    assert isinstance(leased, Leased)
+    assert leased.addresses == (ip_address("10.9.0.2"),)
 
 
 async def test_a_device_that_is_in_once_only(tmp_path: Path) -> None:
