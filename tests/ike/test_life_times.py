@@ -184,4 +184,4 @@ def test_for_a_while() -> None:
 
 @pytest.mark.soak
 def test_for_long() -> None:
-    run(examples=400)
+    run(examples=200)
