@@ -57,13 +57,16 @@ class LifeCycle(RuleBasedStateMachine):
     @initialize(seed=st.integers(0, 999), hidden=st.booleans(), peer=st.sampled_from([PEER, SEVERAL]))
     def begin(self, seed: int, hidden: bool, peer: Peer) -> None:
         """Left calls, perhaps from behind a NAT."""
-        self.pair = Pair((peer,), (mirrored(peer),), Settings(), seed)
+        self.connect(Pair((peer,), (mirrored(peer),), Settings(), seed), hidden)
+
+    def connect(self, pair: Pair, hidden: bool) -> None:
+        self.pair = pair
         self.nat = Nat(OUTSIDE, {LEFT})
         if hidden:
-            self.pair.network.nats.append(self.nat)
+            pair.network.nats.append(self.nat)
         self.hosts = count(100)
-        self.pair.left.initiate("right")
-        self.pair.run(1)
+        pair.left.initiate("right")
+        pair.run(1)
 
     def side(self, name: str) -> Side:
         return self.pair.left if name == "left" else self.pair.right

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,9 +18,8 @@ from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 from edgevpn.ike.contract import IkeSaDown, IkeSaUp, InstallFailed, Settings, Terminate
 from edgevpn.ike.peer import NEVER, NetworkSettings, Peer, Unique, Wants
 from edgevpn.ike.table import Table
-from tests.ike.test_life_cycle import ENDS, OUTSIDE, PAUSES, PEER, QUIET, SEVERAL, LifeCycle
-from tests.support.network import Nat
-from tests.support.pair import LEFT, Pair, Side, in_order
+from tests.ike.test_life_cycle import ENDS, PAUSES, PEER, QUIET, SEVERAL, LifeCycle
+from tests.support.pair import Pair, Side, in_order
 from tests.support.peers import mirrored, selectors
 
 EVERYTHING = selectors("0.0.0.0/0")
@@ -66,14 +64,9 @@ class LifeTimes(LifeCycle):
         )
         left, right = visiting(left, right) if pool else (left, right)
         self.pool = pool
-        self.pair = Pair((left,), (replace(right, unique=unique),), Settings(), seed)
-        self.pair.right.world.free = LENT
-        self.nat = Nat(OUTSIDE, {LEFT})
-        if hidden:
-            self.pair.network.nats.append(self.nat)
-        self.hosts = count(100)
-        self.pair.left.initiate("right")
-        self.pair.run(1)
+        pair = Pair((left,), (replace(right, unique=unique),), Settings(), seed)
+        pair.right.world.free = LENT
+        self.connect(pair, hidden)
 
     # --- operations ---
 
