@@ -68,7 +68,7 @@ check: venv vendor ## format, lint, types and the fast tests: no root, no guest
 coverage: venv vendor ## which lines and branches the fast tests reach; takes them twice as long
 	$(PYTEST) -q -m $(FAST) --cov=edgevpn --cov-branch --cov-report=term:skip-covered
 
-soak: venv ## two endpoints through ten thousand operations: a minute, no root
+soak: venv ## two endpoints through ten thousand operations, and for a week of virtual time: two minutes, no root
 	$(PYTEST) -q -m soak tests/ike
 
 # Tests that need more than the guest has: a Debian with systemd.
