@@ -40,6 +40,8 @@ class Tries:
         near, tries = neighbourhood(host), self._tries.get(device, deque())
         if last := next((each for each in reversed(tries) if each[1] == near), None):
             tries.remove(last)
+        if not tries:
+            self._tries.pop(device, None)  # of thousands of devices hardly one is tried at a time
 
     def forget(self) -> None:
         """All of them."""

@@ -56,6 +56,7 @@ def test_what_was_right_is_no_guess(tries: Tries) -> None:
     for _ in range(10 * MOST):
         assert tries.allow("tablets", HERE)
         tries.was_right("tablets", HERE)
+    assert not tries._tries
 
 
 def test_what_was_right_elsewhere_excuses_no_guesses(tries: Tries) -> None:
